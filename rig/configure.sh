@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# allnoconfig + fragments; every symbol asked for must be there afterwards.
+# usage: configure.sh OUTPUT-DIRECTORY FRAGMENT...
+. "$(dirname "$0")/lib.sh"
+out=$1
+shift
+
+configure() {
+	mkdir -p "$out"
+	make -C "$linux" O="$out" allnoconfig
+	"$linux/scripts/kconfig/merge_config.sh" -m -O "$out" "$out/.config" "$@"
+	make -C "$linux" O="$out" olddefconfig
+}
+logged configure "configure the kernel" configure "$@"
+
+lost=$(cat "$@" | grep '^CONFIG_' | while read -r line; do
+	case $line in
+	*=n) grep -q "^${line%=n}=" "$out/.config" && echo "$line" ;;
+	*) grep -qxF "$line" "$out/.config" || echo "$line" ;;
+	esac
+done)
+[ -z "$lost" ] || die "the configuration lost:" $lost

@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Lay the complete files of this repository over the base; what is equal keeps its time stamp.
+. "$(dirname "$0")/lib.sh"
+
+cd "$top"
+git ls-files -co --exclude-standard -- arch drivers include Documentation tools |
+while read -r file; do
+	[ -f "$file" ] || continue
+	cmp -s "$file" "$linux/$file" && continue
+	mkdir -p "$linux/$(dirname "$file")"
+	cp "$file" "$linux/$file"
+done
+# What this repository no longer has must not be built either.
+list=$build/overlay.list
+git ls-files -co --exclude-standard -- arch drivers include Documentation tools | sort >"$list.new"
+if [ -f "$list" ]; then
+	comm -23 "$list" "$list.new" | while read -r file; do rm -f "$linux/$file"; done
+fi
+mv "$list.new" "$list"
