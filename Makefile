@@ -20,70 +20,71 @@ DRIVER ?= ours
 export T N LIST DRIVER
 
 B := build
-OVERLAY := $(shell git ls-files -co --exclude-standard -- arch drivers include)
-SELFTESTS := $(shell git ls-files -co --exclude-standard -- tools)
-FRAGMENTS := $(sort $(wildcard rig/config/*.config))
-IMAGE := $(B)/kernel/.built
-
-help:
-	@sed -n 's/^## //p' Makefile
+K := $(B)/kernel$(if $(GDB),-gdb)
+OURS := $(wildcard $(shell git ls-files -co --exclude-standard -- arch drivers include Documentation tools))
+IN_KERNEL := $(filter arch/% drivers/% include/%,$(OURS))
+FRAGMENTS := $(filter-out $(if $(GDB),,%/gdb.config),$(sort $(wildcard rig/config/*.config)))
+BOOTABLE := $(K)/.built $(B)/initramfs.gz
 
 ## make run                  boot, plug an AP queue into a running guest and out of it again
 ## make test                 all tests, in one boot under lockdep
-##      T=PATTERN              only the tests whose program:test matches
+##      T=PATTERN              only where program:fixture.test matches
 ##      N=TIMES                several times
 ##      LIST=1                 which row of the behaviour is tested where
-##      DRIVER=base            the same tests against the base's own driver
+##      DRIVER=base            the same tests against the base's own driver, a boot for each
 ## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
 ## make shell                a shell in the test kernel, driver loaded
-##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1
+##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    for run, exec and shell
 ## make check                W=1, sparse, checkpatch, kernel-doc: no warning in our files
 ## make log                  show the last full log
-## make clean                remove all that was built; downloads stay
+## make clean                remove all that was built; what was downloaded stays
+help:
+	@sed -n 's/^## //p' Makefile
 
-run: $(IMAGE) $(B)/initramfs.gz
-	@rig/boot.sh demo
+run: $(BOOTABLE)
+	@rig/boot.py demo
 
-test: $(if $(LIST),,$(IMAGE) $(B)/initramfs.gz)
-	@rig/test.sh
-
-exec: $(IMAGE) $(B)/initramfs.gz
+exec: $(BOOTABLE)
 	@[ -n "$(FILE)" ] || { echo "usage: make exec FILE=path"; exit 2; }
-	@rig/boot.sh exec "$(FILE)"
+	@rig/boot.py exec "$(FILE)"
 
-shell: $(IMAGE) $(B)/initramfs.gz
-	@rig/boot.sh shell
+shell: $(BOOTABLE)
+	@rig/boot.py shell
 
-check: $(IMAGE)
+test: $(if $(LIST),,$(BOOTABLE))
+	@rig/test.py
+
+check: $(B)/.overlay $(K)/.config
 	@rig/check.sh
 
 log:
 	@cat $(B)/log/last
 
 clean:
-	rm -rf $(B)/linux $(B)/kernel $(B)/base-driver $(B)/selftests $(B)/log $(B)/initramfs* $(B)/.* 2>/dev/null || true
+	rm -rf $(B)/linux $(B)/kernel* $(B)/check $(B)/base-driver $(B)/selftests $(B)/patches $(B)/log
+	rm -f $(B)/init* $(B)/overlay.list $(B)/.source $(B)/.overlay
 
-kernel: $(IMAGE)
+kernel: $(K)/.built
 
 $(B)/.packages: rig/packages.txt rig/install.sh
 	@rig/install.sh
 	@touch $@
 
-$(B)/.source: $(B)/.packages rig/source.sh $(wildcard patches/*)
+$(B)/.source: $(B)/.packages rig/source.sh rig/not-unpacked.txt $(wildcard patches/*)
 	@rig/source.sh
 	@touch $@
 
-$(B)/.overlay: $(B)/.source rig/overlay.sh $(OVERLAY)
+$(B)/.overlay: $(B)/.source rig/overlay.sh $(OURS)
 	@rig/overlay.sh
 	@touch $@
 
-$(B)/kernel/.config: $(B)/.source rig/configure.sh $(FRAGMENTS) | $(B)/.overlay
-	@rig/configure.sh $(abspath $(B)/kernel) $(abspath $(FRAGMENTS))
+$(K)/.config: $(B)/.source rig/configure.sh $(FRAGMENTS) | $(B)/.overlay
+	@rig/configure.sh $(abspath $(K)) $(abspath $(FRAGMENTS))
 	@touch $@
 
-$(IMAGE): $(B)/.overlay $(B)/kernel/.config rig/kernel.sh
-	@rig/kernel.sh $(abspath $(B)/kernel)
+$(K)/.built: $(B)/.source $(K)/.config rig/kernel.sh $(IN_KERNEL) | $(B)/.overlay
+	@rig/kernel.sh $(abspath $(K))
 	@touch $@
 
-$(B)/initramfs.gz: $(IMAGE) rig/initramfs.sh rig/init.c rig/initramfs.list $(SELFTESTS)
-	@rig/initramfs.sh
+$(B)/initramfs.gz: $(K)/.built rig/initramfs.sh rig/init.c rig/initramfs.list $(filter tools/%,$(OURS)) | $(B)/.overlay
+	@rig/initramfs.sh $(abspath $(K))

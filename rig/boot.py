@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Boot the test kernel for one purpose, watch it, and say what came of it.
+
+usage: boot.py demo | exec FILE | shell
+
+Three channels come out of the machine: the kernel's console, what programs print ("out"), and the verdict. All go
+to one log. A run is good only if the verdict says so; a panic, a warning, silence or time running out is a failure,
+whatever else was printed. `exec` exits with the program's status, 125 if the run itself failed.
+"""
+import os
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(TOP, "build")
+LOGS = os.path.join(BUILD, "log")
+SILENCE = 240  # seconds; longer than any one test may take
+TIMEOUT = {"demo": 300, "exec": 900, "test": 3600, "shell": None}
+TROUBLE = re.compile(
+    r"Kernel panic|WARNING:|BUG:|INFO: possible|INFO: task .* blocked|INFO: rcu.* (stall|detected)"
+    r"|Unable to handle|Oops|bad unlock balance|possible recursive locking|held lock freed")
+
+
+def setting(name, otherwise=""):
+    return os.environ.get(name) or otherwise
+
+
+def say(*words):
+    print(*words, flush=True)
+
+
+def shown(path):
+    return os.path.relpath(path, os.getcwd())
+
+
+class Run:
+    """One boot. After run(): reason (None if all was well), status (of the program), trouble (first console line)."""
+
+    def __init__(self, verb, options=(), log=None, file=None, timeout=None, on_line=None, fatal_warnings=True):
+        self.verb, self.options, self.file = verb, list(options), file
+        self.log_path = os.path.join(LOGS, log or f"{verb}-{time.strftime('%H%M%S')}.log")
+        self.on_line = on_line or (lambda line: None)
+        self.fatal_warnings = fatal_warnings
+        self.timeout = timeout or TIMEOUT[verb]
+        self.console, self.verdict, self.trouble, self.reason, self.status = [], "", None, None, None
+        self.up = False
+        self.gdb = bool(setting("GDB"))
+        self.kernel = os.path.join(BUILD, "kernel-gdb" if self.gdb else "kernel")
+
+    def command(self, fds, initrd):
+        append = ["console=ttysclp0", "panic=1", "ap.apmask=0x0", "ap.aqmask=0x0", f"rig={self.verb}"]
+        append += ["panic_on_warn=1"] if self.fatal_warnings else []
+        append += [f"ap_hwsim={setting('HWSIM')}"] if setting("HWSIM") else []
+        append += [*self.options, setting("APPEND")]
+        cmd = ["qemu-system-s390x", "-machine", "s390-ccw-virtio", "-cpu", "max", "-accel", "tcg,thread=multi",
+               "-smp", setting("CPUS", "2"), "-m", setting("MEM", "1024"), "-no-reboot", "-nodefaults",
+               "-display", "none", "-monitor", "none",
+               "-kernel", os.path.join(self.kernel, "arch/s390/boot/bzImage"), "-initrd", initrd,
+               "-append", " ".join(append), "-device", "virtio-serial-ccw"]
+        cmd += ["-chardev", f"file,id=console,path=/dev/fd/{fds['console']}", "-serial", "chardev:console"]
+        for name in ("out", "verdict"):
+            cmd += ["-chardev", f"file,id={name},path=/dev/fd/{fds[name]}",
+                    "-device", f"virtserialport,chardev={name},name={name}"]
+        if self.verb == "shell":
+            cmd += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty"]
+        if self.gdb:
+            cmd += ["-s", "-S"]
+            say(f"  waiting for: gdb-multiarch {shown(self.kernel)}/vmlinux -ex 'target remote :1234'")
+        return cmd
+
+    def initramfs(self, scratch):
+        """The built one; with it, for exec, the program to run."""
+        built = os.path.join(BUILD, "initramfs.gz")
+        if not self.file:
+            return built
+        with open(os.path.join(scratch, "list"), "w") as spec:
+            spec.write(f"file /exec {os.path.abspath(self.file)} 0755 0 0\n")
+        extra = subprocess.run([os.path.join(self.kernel, "usr/gen_init_cpio"), spec.name], check=True,
+                               stdout=subprocess.PIPE).stdout
+        path = os.path.join(scratch, "initrd")
+        shutil.copy(built, path)
+        with open(path, "ab") as out:
+            out.write(b"\0" * (-out.tell() % 4) + extra)
+        return path
+
+    def take(self, channel, line, log):
+        log.write(line + "\n" if channel == "console" else f"{channel}: {line}\n")
+        log.flush()
+        if channel == "console":
+            self.console.append(line)
+            found = TROUBLE.search(line)
+            if found and (not self.trouble or "panic" in line and "panic_on_warn" not in line):
+                self.trouble = re.sub(r"^\[ *[\d.]+\] *", "", line).strip()
+        elif channel == "verdict":
+            self.verdict = line
+        elif line == "@up":
+            self.up = True
+            if self.verb != "test":
+                say(f"  the test kernel is up             {time.time() - self.start:4.0f} s")
+        else:
+            self.on_line(line)
+
+    def run(self):
+        os.makedirs(LOGS, exist_ok=True)
+        last = os.path.join(LOGS, "last")
+        if os.path.lexists(last):
+            os.unlink(last)
+        os.symlink(os.path.basename(self.log_path), last)
+        self.start = time.time()
+        with tempfile.TemporaryDirectory(dir=BUILD) as scratch, open(self.log_path, "w", errors="replace") as log:
+            self.watch(scratch, log)
+        self.judge()
+        return self
+
+    def watch(self, scratch, log):
+        pipes = {name: os.pipe() for name in ("console", "out", "verdict")}
+        command = self.command({name: pipe[1] for name, pipe in pipes.items()}, self.initramfs(scratch))
+        log.write(" ".join(command) + "\n")
+        qemu = subprocess.Popen(command, pass_fds=[pipe[1] for pipe in pipes.values()],
+                                stdin=None if self.verb == "shell" else subprocess.DEVNULL,
+                                stdout=None if self.verb == "shell" else log, stderr=log)
+        ready = selectors.DefaultSelector()
+        rest = dict.fromkeys(pipes, b"")
+        for name, (reader, writer) in pipes.items():
+            os.close(writer)
+            ready.register(reader, selectors.EVENT_READ, name)
+        try:
+            heard = time.time()
+            while ready.get_map():
+                for key, _ in ready.select(1):
+                    data = os.read(key.fd, 65536)
+                    heard = time.time()
+                    if not data:
+                        ready.unregister(key.fd)
+                        os.close(key.fd)
+                    lines = (rest[key.data] + data).split(b"\n")
+                    rest[key.data] = lines.pop()
+                    if not data and rest[key.data]:
+                        lines.append(rest[key.data])
+                    for line in lines:
+                        self.take(key.data, line.decode(errors="replace").rstrip("\r"), log)
+                if self.gdb or self.verb == "shell":
+                    continue
+                if time.time() - self.start > self.timeout:
+                    self.reason = f"no end within {self.timeout} s"
+                elif time.time() - heard > SILENCE:
+                    self.reason = f"silent for {SILENCE} s"
+                if self.reason:
+                    break
+        finally:
+            if qemu.poll() is None:
+                try:
+                    qemu.wait(5)
+                except subprocess.TimeoutExpired:
+                    qemu.send_signal(signal.SIGKILL)
+                    qemu.wait()
+        if qemu.returncode and not self.reason:
+            self.reason = f"qemu ended with status {qemu.returncode}"
+
+    def judge(self):
+        word, _, text = self.verdict.partition(" ")
+        if word == "ok":
+            self.status = int(text)
+        if self.trouble:
+            self.reason = self.trouble
+        elif self.reason:
+            pass
+        elif word == "bad":
+            self.reason = text
+        elif word != "ok":
+            self.reason = "the test kernel ended without a verdict" if self.up else "the test kernel did not start"
+
+
+def failed(run, reason=None):
+    say(f"FAILED: {reason or run.reason} (full log: {shown(run.log_path)})")
+
+
+def demo():
+    """Show the demonstration; its last line only when nothing speaks against it."""
+    held = []
+
+    def on_line(line):
+        if held:
+            say(held.pop())
+        if line == "hot plug: ok":
+            held.append(line)
+        else:
+            say(line)
+
+    fault = setting("HWSIM_FAULT")
+    run = Run("demo", [f"rig_fault={fault}"] if fault else [], on_line=on_line).run()
+    if not run.reason and run.status:
+        run.reason = f"the demonstration ended with status {run.status}"
+    if not run.reason and not held:
+        run.reason = "the demonstration did not say that hot plug works"
+    if run.reason:
+        failed(run)
+        return 1
+    say(*held)
+    return 0
+
+
+def execute(path):
+    if not os.access(path, os.R_OK):
+        say(f"FAILED: {path} cannot be read")
+        return 125
+    run = Run("exec", file=path, on_line=say).run()
+    if run.reason:
+        failed(run)
+        return 125
+    if run.status:
+        say(f"exit status {run.status} (full log: {shown(run.log_path)})")
+    return run.status
+
+
+def shell():
+    say("  exit ends the shell and the machine; files are in memory only")
+    run = Run("shell", [f"rig_term={setting('TERM', 'dumb')}"], on_line=say).run()
+    if run.reason:
+        failed(run)
+        return 1
+    return 0
+
+
+def main():
+    if sys.argv[1:] == ["demo"]:
+        return demo()
+    if len(sys.argv) == 3 and sys.argv[1] == "exec":
+        return execute(sys.argv[2])
+    if sys.argv[1:] == ["shell"]:
+        return shell()
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

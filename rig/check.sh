@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# No warning of the compiler (W=1), sparse (C=2), checkpatch --strict or kernel-doc whose place is a file or a patched
+# line of ours. What check-exceptions.txt lists is not shown; each of its lines says why.
+. "$(dirname "$0")/lib.sh"
+out=$build/check
+found=$build/log/check.found
+rules=$build/log/check.exceptions
+cd "$top"
+
+sources() { git ls-files -co --exclude-standard -- "$@" | while read -r file; do [ ! -f "$file" ] || echo "$file"; done; }
+
+# file:line for every line that the patches add, as it stands in the patched tree.
+patched_lines() {
+	for file in $(sed -n 's,^+++ [^/]*/,,p' patches/*.patch | sed 's/\t.*//' | sort -u); do
+		old=$(for patch in $(cat "$linux/.pc/applied-patches"); do
+			echo "$linux/.pc/${patch##*/}/$file"
+		done | xargs ls 2>/dev/null | head -n 1)
+		diff --unchanged-line-format= --old-line-format= --new-line-format="$file:%dn:%c'\\012'" \
+			"${old:-/dev/null}" "$linux/$file" || true
+	done
+}
+
+# The W=1 and sparse build has a directory of its own, so that it does not spoil the other.
+compile() {
+	local dirs="drivers/s390/crypto/ arch/s390/kvm/ drivers/vfio/"
+	mkdir -p "$out"
+	cmp -s "$kernel/.config" "$out/.config.from" || cp "$kernel/.config" "$out/.config"
+	cp "$kernel/.config" "$out/.config.from"
+	make -C "$linux" O="$out" -j"$jobs" olddefconfig prepare modules_prepare
+	find "$out/drivers/s390/crypto" "$out/arch/s390/kvm" "$out/drivers/vfio" -name '*.o' -delete 2>/dev/null || true
+	make -C "$linux" O="$out" -j"$jobs" -k W=1 C=2 KBUILD_MODPOST_WARN=1 $dirs
+}
+
+# Compiler and sparse lines that name a place of ours.
+compiled_findings() {
+	{ sources '*.c' '*.h' | sed 's/$/:/'; patched_lines; } >"$build/log/check.places"
+	sed -e "s,$linux/,,g" -e 's,^\(\.\./\)*,,' "$build/log/check-compile.log" |
+		grep -E '^[^ ]+:[0-9]+(:[0-9]+)?: (warning|error|note)' | grep -vE ': note' |
+		grep -F -f "$build/log/check.places" | sort -u || true
+}
+
+style() {
+	local c=$linux/scripts/checkpatch.pl file
+	for file in $(sources drivers arch include Documentation tools); do
+		"$c" --strict --no-tree --terse --show-types -f "$file" | grep -v '^total:' || true
+	done
+	for file in patches/*.patch; do
+		"$c" --strict --no-tree --no-signoff --terse --show-types "$file" | grep -v '^total:' || true
+	done
+}
+
+kernel_doc() {
+	"$linux/scripts/kernel-doc" -none $(sources 'drivers/*.c' 'drivers/*.h' 'arch/*.h' 'include/*.h') 2>&1 || true
+}
+
+# only FILES PATTERN: what is to be done in one place is not done in another.
+only() {
+	local place=$1 pattern=$2
+	grep -nE "$pattern" $(sources 'drivers/s390/crypto/vfio_ap_*.c') /dev/null | grep -vE "^drivers/s390/crypto/($place):" |
+		grep -vE ':[0-9]+:\s*(/?\*|//)' | sed "s/\$/ (belongs in $place)/" || true
+}
+
+places() {
+	only vfio_ap_guest.c 'kvm_arch_crypto_(set|clear)_masks'
+	only vfio_ap_queue.c '\bap_(zapq|tapq|rapq)\w*\('
+	only vfio_ap_irq.c '\b(un)?pin_user_pages?\w*\('
+	only 'vfio_ap_(queue|irq).c' '\bap_aqic\('
+}
+
+logged check-compile "compile with W=1 and sparse" compile
+compiled_findings >"$found"
+style >>"$found"
+kernel_doc >>"$found"
+places >>"$found"
+
+sed -n 's/^\([^#\t]\{1,\}\)\t.*/\1/p' rig/check-exceptions.txt >"$rules"
+total=$(grep -c . "$found" || true)
+if [ -s "$rules" ]; then
+	grep -vE -f "$rules" "$found" >"$found.left" || true
+else
+	cp "$found" "$found.left"
+fi
+left=$(grep -c . "$found.left" || true)
+head -n 60 "$found.left"
+say "$left warnings, $((total - left)) excepted by rig/check-exceptions.txt"
+[ "$left" = 0 ] || die "warnings in our files (full list: build/log/check.found)"

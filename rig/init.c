@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The first process of the test kernel.
+ *
+ * It prepares the machine, loads the driver, does the one thing the kernel command line asks for (rig=demo, exec,
+ * shell or test), looks for what must not have happened, and writes the verdict to a port of its own as the very
+ * last thing. Who does not get that word must take the run for failed.
+ */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define HWSIM "/sys/kernel/debug/s390/ap_hwsim/"
+#define TESTS "/selftests/vfio-ap/"
+
+static char cmdline[4096];
+static int verdict_port = -1;
+static int violations;
+
+/* A value from the kernel command line, or what is to be taken when there is none. */
+static const char *option(const char *name, const char *otherwise)
+{
+	static char values[16][256];
+	static int used;
+	size_t len = strlen(name);
+	char *value = values[used++ % 16];
+	const char *p = cmdline;
+
+	while ((p = strstr(p, name))) {
+		if ((p == cmdline || p[-1] == ' ') && p[len] == '=') {
+			snprintf(value, 256, "%.*s", (int)strcspn(p + len + 1, " \n"), p + len + 1);
+			return value;
+		}
+		p += len;
+	}
+	return otherwise;
+}
+
+static bool slurp(const char *path, char *buf, size_t size)
+{
+	ssize_t got, len = 0;
+	int fd = open(path, O_RDONLY);
+
+	buf[0] = 0;
+	if (fd < 0)
+		return false;
+	while ((got = read(fd, buf + len, size - 1 - len)) > 0)
+		len += got;
+	buf[len] = 0;
+	close(fd);
+	return got == 0;
+}
+
+static bool spill(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* The virtio serial port that the host has given this name. */
+static int open_port(const char *name)
+{
+	char found[64], path[300];
+	glob_t ports;
+	int fd = -1;
+
+	if (glob("/sys/class/virtio-ports/*/name", 0, NULL, &ports))
+		return -1;
+	for (size_t i = 0; i < ports.gl_pathc; i++) {
+		if (!slurp(ports.gl_pathv[i], found, sizeof(found)))
+			continue;
+		found[strcspn(found, "\n")] = 0;
+		if (strcmp(found, name))
+			continue;
+		ports.gl_pathv[i][strlen(ports.gl_pathv[i]) - strlen("/name")] = 0;
+		snprintf(path, sizeof(path), "/dev/%s", strrchr(ports.gl_pathv[i], '/') + 1);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+	}
+	globfree(&ports);
+	return fd;
+}
+
+static _Noreturn void finish(const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text) - 1, fmt, args);
+	va_end(args);
+	strcat(text, "\n");
+	fflush(stdout);
+	if (verdict_port < 0 || write(verdict_port, text, strlen(text)) < 0)
+		spill("/dev/kmsg", "rig: the verdict could not be delivered");
+	reboot(RB_POWER_OFF);
+	for (;;)
+		pause();
+}
+
+static void mount_all(void)
+{
+	static const char *const mounts[][2] = {
+		{ "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" }, { "devpts", "/dev/pts" },
+		{ "debugfs", "/sys/kernel/debug" }, { "tracefs", "/sys/kernel/tracing" }, { "tmpfs", "/tmp" },
+	};
+
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+		mkdir(mounts[i][1], 0755);
+		if (mount(mounts[i][0], mounts[i][1], mounts[i][0], 0, NULL) && errno != EBUSY)
+			dprintf(2, "rig: mount %s: %m\n", mounts[i][1]);
+	}
+}
+
+static int load(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int err = fd < 0 || syscall(SYS_finit_module, fd, "", 0) ? errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+/* Nothing that a program left behind may meet the next one, or the checks. */
+static void clear_away(void)
+{
+	kill(-1, SIGKILL);
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+}
+
+/* Run a program to its end; its status as a shell would give it. */
+static int run(char *const argv[], const char *terminal)
+{
+	int status, fd;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		setsid();
+		if (terminal) {
+			fd = open(terminal, O_RDWR);
+			if (fd < 0 || ioctl(fd, TIOCSCTTY, 1) < 0)
+				_exit(126);
+		} else {
+			fd = open("/dev/null", O_RDONLY);
+		}
+		dup2(fd, 0);
+		if (terminal) {
+			dup2(fd, 1);
+			dup2(fd, 2);
+		}
+		execv(argv[0], argv);
+		/* Not a program, or one whose interpreter is not here: the shell that is may read it. */
+		if (errno == ENOEXEC || errno == ENOENT)
+			execl("/bin/sh", "sh", argv[0], NULL);
+		fprintf(stderr, "%s: %m\n", argv[0]);
+		_exit(127);
+	}
+	while (pid < 0 || waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			finish("bad cannot run %s: %s", argv[0], strerror(errno));
+	}
+	clear_away();
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static bool lockdep_on(void)
+{
+	char text[16384], *p;
+
+	return slurp("/proc/lockdep_stats", text, sizeof(text)) && (p = strstr(text, "debug_locks:")) &&
+	       strtol(p + strlen("debug_locks:"), NULL, 10) == 1;
+}
+
+static bool warned(void)
+{
+	char text[64];
+
+	return !slurp("/proc/sys/kernel/tainted", text, sizeof(text)) || strtoul(text, NULL, 10) & (1 << 9 | 1 << 7);
+}
+
+/* Show what the simulator has seen since the last look, and forget it. */
+static int new_violations(void)
+{
+	static char text[65536];
+	int count = 0;
+
+	if (access(HWSIM "violations", F_OK))
+		return 0;
+	spill(HWSIM "check", "1");
+	if (!slurp(HWSIM "violations", text, sizeof(text)))
+		finish("bad the simulator's violations cannot be read: %s", strerror(errno));
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		printf("@violation %s\n", line);
+		count++;
+	}
+	if (count)
+		spill(HWSIM "violations", "0");
+	violations += count;
+	return count;
+}
+
+static void run_test(char *path)
+{
+	char *argv[] = { path, NULL };
+	int status, seen;
+
+	printf("@begin %s\n", strrchr(path, '/') + 1);
+	status = run(argv, NULL);
+	seen = new_violations();
+	printf("@end %s status=%d violations=%d lockdep=%d warned=%d\n", strrchr(path, '/') + 1, status, seen,
+	       lockdep_on(), warned());
+	fflush(stdout);
+}
+
+static void run_tests(void)
+{
+	const char *program = option("rig_program", "*");
+	int times = atoi(option("rig_times", "1"));
+	glob_t found;
+
+	setenv("TEST_FILTER", option("rig_filter", "*"), 1);
+	if (glob(TESTS "*_test", 0, NULL, &found))
+		return;
+	for (int n = 0; n < times; n++) {
+		for (size_t i = 0; i < found.gl_pathc; i++) {
+			if (!fnmatch(program, strrchr(found.gl_pathv[i], '/') + 1, 0))
+				run_test(found.gl_pathv[i]);
+		}
+	}
+	globfree(&found);
+}
+
+/* KUnit tests that are modules run, and report to the kernel log, when they are loaded. */
+static void load_kunit(void)
+{
+	glob_t found;
+	int err;
+
+	if (glob("/lib/kunit/*.ko", 0, NULL, &found))
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		err = load(found.gl_pathv[i]);
+		if (err)
+			finish("bad %s cannot be loaded: %s", found.gl_pathv[i], strerror(err));
+	}
+	globfree(&found);
+}
+
+int main(void)
+{
+	char *demo[] = { TESTS "hotplug_demo", NULL, NULL };
+	char *script[] = { "/exec", NULL };
+	char *shell[] = { "/bin/sh", "-l", NULL };
+	const char *verb, *driver;
+	int out, err, status = 0;
+
+	mount_all();
+	slurp("/proc/cmdline", cmdline, sizeof(cmdline));
+	verdict_port = open_port("verdict");
+	out = open_port("out");
+	if (out >= 0) {
+		dup2(out, 1);
+		dup2(out, 2);
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	setenv("PATH", "/bin", 1);
+	setenv("HOME", "/", 1);
+	setenv("TERM", option("rig_term", "dumb"), 1);
+	if (system("/bin/busybox --install -s /bin"))
+		finish("bad busybox does not run");
+	if (!spill("/proc/sys/vm/allocate_pgste", "1"))
+		finish("bad vm.allocate_pgste cannot be set: %s", strerror(errno));
+
+	verb = option("rig", "shell");
+	if (!strcmp(verb, "test"))
+		load_kunit();
+	driver = option("rig_driver", "ours");
+	if (strcmp(driver, "none")) {
+		err = load(strcmp(driver, "base") ? "/lib/vfio_ap.ko" : "/lib/base/vfio_ap.ko");
+		if (err)
+			finish("bad vfio_ap cannot be loaded: %s", strerror(err));
+	}
+	printf("@up\n");
+
+	if (!strcmp(verb, "demo")) {
+		if (strcmp(option("rig_fault", ""), "")) {
+			demo[1] = malloc(300);
+			sprintf(demo[1], "--fault=%s", option("rig_fault", ""));
+		}
+		status = run(demo, NULL);
+	} else if (!strcmp(verb, "exec")) {
+		status = run(script, NULL);
+	} else if (!strcmp(verb, "shell")) {
+		run(shell, "/dev/hvc0");
+	} else if (!strcmp(verb, "test")) {
+		run_tests();
+	} else {
+		finish("bad nothing is known about rig=%s", verb);
+	}
+
+	new_violations();
+	if (violations)
+		finish("bad %d violation%s seen by the simulator", violations, violations == 1 ? "" : "s");
+	if (!lockdep_on())
+		finish("bad lockdep is off");
+	if (warned())
+		finish("bad kernel warning");
+	finish("ok %d", status);
+}

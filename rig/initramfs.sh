@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Build what runs in the test kernel beside the kernel, and pack it. usage: initramfs.sh KERNEL-DIRECTORY
+. "$(dirname "$0")/lib.sh"
+out=$1
+tests=$linux/tools/testing/selftests/vfio-ap
+user=$build/selftests
+
+build_init() {
+	${CROSS_COMPILE}gcc -static -O2 -Wall -Wextra -Werror -o "$build/init" "$top/rig/init.c"
+}
+
+build_tests() {
+	mkdir -p "$user"
+	[ -d "$out/usr/include/linux" ] || make -C "$linux" O="$out" headers
+	make -C "$tests" OUTPUT="$user" CC="${CROSS_COMPILE}gcc" KHDR_INCLUDES="-isystem $out/usr/include" -j"$jobs"
+}
+
+spec() {
+	cat "$top/rig/initramfs.list"
+	echo "file /init $build/init 0755 0 0"
+	echo "file /bin/busybox $build/s390x/bin/busybox 0755 0 0"
+	echo "file /lib/vfio_ap.ko $out/drivers/s390/crypto/vfio_ap.ko 0644 0 0"
+	if [ -f "$build/base-driver/vfio_ap.ko" ]; then
+		echo "file /lib/base/vfio_ap.ko $build/base-driver/vfio_ap.ko 0644 0 0"
+	fi
+	for module in "$out"/drivers/s390/crypto/*kunit*.ko "$out"/drivers/s390/crypto/*_test.ko; do
+		[ -f "$module" ] && echo "file /lib/kunit/${module##*/} $module 0644 0 0"
+	done
+	find "$user" -maxdepth 1 -type f -perm /100 2>/dev/null | sort | while read -r program; do
+		echo "file /selftests/vfio-ap/${program##*/} $program 0755 0 0"
+	done
+}
+
+pack() {
+	spec >"$build/initramfs.spec"
+	"$out/usr/gen_init_cpio" "$build/initramfs.spec" >"$build/initramfs.cpio"
+	gzip -1 -c "$build/initramfs.cpio" >"$build/initramfs.gz.new"
+	rm "$build/initramfs.cpio"
+	mv "$build/initramfs.gz.new" "$build/initramfs.gz"
+}
+
+logged init "build init" build_init
+[ ! -f "$tests/Makefile" ] || logged selftests "build the selftests" build_tests
+logged initramfs "pack the initramfs" pack

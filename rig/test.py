@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Run the tests in the test kernel and count what they say.
+
+One boot runs KUnit and every kselftest program. A program that ends before all tests of its plan have answered, a
+violation, a warning or lockdep off is a failure of its own, and so is a run in which nothing was tested. The last
+line is `N passed, N failed, N skipped`. DRIVER=base runs each test in a boot of its own, against the base's driver.
+"""
+import fnmatch
+import os
+import re
+import sys
+import time
+
+import boot
+from boot import say, setting, shown
+
+ROWS = os.path.join(boot.TOP, "tools/testing/selftests/vfio-ap/rows.txt")
+RESULT = re.compile(r"(?P<no>not )?ok (?P<number>\d+)(?: -)?(?: (?P<name>[^#]*?))?(?P<skip> *# *SKIP(?P<why>.*))?$")
+STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[ *\w+\])? ?")
+
+
+class Count:
+    def __init__(self):
+        self.passed, self.failed, self.skipped = 0, [], 0
+
+    def fail(self, name, why=()):
+        self.failed.append(name)
+        say(f"FAIL {name}")
+        for line in list(why)[-8:]:
+            say(f"     {line}")
+
+    def add(self, result, name, why=()):
+        if result["no"]:
+            self.fail(name, why)
+        elif result["skip"] is not None:
+            self.skipped += 1
+            say(f"SKIP {name}: {(result['why'] or '').strip() or 'no reason given'}")
+        else:
+            self.passed += 1
+
+    def line(self):
+        return f"{self.passed} passed, {len(self.failed)} failed, {self.skipped} skipped"
+
+
+class Programs:
+    """Reads what init and the kselftest programs print, line by line."""
+
+    def __init__(self, count):
+        self.count, self.program = count, None
+
+    def begin(self, program):
+        self.program, self.plan, self.answers, self.noise, self.running = program, None, 0, [], None
+        self.before = (self.count.passed, len(self.count.failed), self.count.skipped)
+        self.start = time.time()
+
+    def end(self, facts):
+        count, name = self.count, self.program
+        facts = dict(fact.split("=") for fact in facts.split())
+        failures = len(count.failed) - self.before[1]
+        if self.plan is None or self.answers < self.plan:
+            where = f" in {self.running}" if self.running else ""
+            count.fail(f"{name}: ended{where} after {self.answers} of {self.plan or '?'} tests, "
+                       f"status {facts['status']}", self.noise)
+        elif facts["status"] not in ("0", "4") and not failures:
+            count.fail(f"{name}: every test passed, yet its status is {facts['status']}", self.noise)
+        if facts["violations"] != "0":
+            count.fail(f"{name}: {facts['violations']} violation(s) seen by the simulator", self.violations)
+        if facts["lockdep"] != "1":
+            count.fail(f"{name}: lockdep is off")
+        if facts["warned"] != "0":
+            count.fail(f"{name}: the kernel warned")
+        self.violations = []
+        now = (count.passed, len(count.failed), count.skipped)
+        passed, failed, skipped = (new - old for new, old in zip(now, self.before))
+        if passed or failed or skipped:
+            say(f"  {name:30} {passed:3} passed, {failed} failed, {skipped} skipped {time.time() - self.start:5.0f} s")
+        self.program = None
+
+    violations = []
+
+    def take(self, line):
+        if line.startswith("@begin "):
+            self.begin(line.split()[1])
+        elif line.startswith("@violation "):
+            self.violations = self.violations + [line[len("@violation "):]]
+        elif line.startswith("@end "):
+            self.end(line.split(" ", 2)[2])
+        elif self.program:
+            self.tap(line.rstrip())
+
+    def tap(self, line):
+        plan = re.match(r"1\.\.(\d+)", line)
+        running = re.match(r"# +RUN +(\S+)", line)
+        result = RESULT.match(line)
+        if plan:
+            self.plan = int(plan[1])
+        elif running:
+            self.running, self.noise = running[1], []
+        elif result:
+            self.answers += 1
+            self.count.add(result, f"{self.program}:{(result['name'] or '').strip() or self.running}", self.noise)
+            self.running, self.noise = None, []
+        else:
+            self.noise.append(line)
+
+
+def kunit(console, count, pattern):
+    """Count the KUnit cases in the kernel log: results four blanks in are cases, those at the margin are suites."""
+    suite, noise, failures, plan, cases = None, [], 0, None, 0
+    for line in console:
+        line = STAMP.sub("", line)
+        begun = re.match(r" {4}# Subtest: (\S+)", line)
+        planned = re.match(r" {4}1\.\.(\d+)$", line)
+        result = RESULT.match(line.strip())
+        depth = len(line) - len(line.lstrip())
+        if begun:
+            suite, noise, failures, plan, cases = begun[1], [], len(count.failed), None, 0
+        elif planned and suite:
+            plan = int(planned[1])
+        elif result and suite and depth == 4:
+            cases += 1
+            name = f"kunit:{suite}.{(result['name'] or '').strip()}"
+            if fnmatch.fnmatch(name, pattern) or fnmatch.fnmatch(name.partition(":")[2], pattern):
+                count.add(result, name, noise)
+            noise = []
+        elif result and suite and depth == 0 and (result["name"] or "").strip() == suite:
+            if plan != cases or result["no"] and len(count.failed) == failures:
+                count.fail(f"kunit:{suite}: {cases} of {plan} cases answered", noise)
+            suite = None
+        elif suite:
+            noise.append(line.strip())
+    if suite:
+        count.fail(f"kunit:{suite}: no end", noise)
+
+
+def options(pattern, times=1):
+    """T=PATTERN matches fixture.test, or program:fixture.test."""
+    program, colon, test = pattern.rpartition(":")
+    return [f"rig_program={program if colon else '*'}", f"rig_filter={test}", f"rig_times={times}"]
+
+
+def rows():
+    """[(row, test or None, note)] of the table that says which row of the behaviour is tested where."""
+    table = []
+    with open(ROWS) as lines:
+        for line in lines:
+            if line.strip() and not line.startswith("#"):
+                row, test, note = (line.rstrip("\n").split("\t") + ["", ""])[:3]
+                table.append((row, None if test == "-" else test, note))
+    return table
+
+
+def show_rows():
+    for row, test, note in rows():
+        say(f"{row:8} {test or 'not tested: ' + note}")
+    return 0
+
+
+def ours():
+    count, pattern, times = Count(), setting("T", "*"), int(setting("N", "1"))
+    programs = Programs(count)
+    run = boot.Run("test", options(pattern, times), on_line=programs.take, timeout=boot.TIMEOUT["test"] * times).run()
+    kunit(run.console, count, pattern)
+    if programs.program:
+        where = f"{programs.program}{':' + programs.running if programs.running else ''}"
+        count.fail(f"{where}: {run.reason or 'did not end'}", programs.noise)
+    elif run.reason and not count.failed:
+        count.fail(run.reason)
+    if not count.passed + len(count.failed) + count.skipped:
+        count.fail(f"no test matches {pattern}" if pattern != "*" else "nothing was tested")
+    if run.reason:
+        boot.failed(run)
+    elif count.failed:
+        boot.failed(run, f"{len(count.failed)} test(s)")
+    say(count.line())
+    return 1 if count.failed or run.reason else 0
+
+
+def against_base(test):
+    """One test, one boot, the base's driver: what came of it, in a word or a line of the kernel."""
+    count, shut = Count(), []
+    programs = Programs(count)
+    name = re.sub(r"\W+", "-", test)
+    boot_say, globals()["say"] = say, shut.append
+    try:
+        run = boot.Run("test", options(test) + ["rig_driver=base"], on_line=programs.take, timeout=120,
+                       log=f"base-{name}.log", fatal_warnings=False).run()
+    finally:
+        globals()["say"] = boot_say
+    if run.trouble:
+        return run.trouble
+    if run.reason and (programs.program or run.status is None and "violation" not in run.reason):
+        return run.reason
+    if count.failed:
+        # The reason that the program gave, where it gave one.
+        return "fails"
+    return "passes" if count.passed else "skips" if count.skipped else "did not run"
+
+
+def base():
+    pattern, seen = setting("T", "*"), {}
+    for row, test, _ in rows():
+        if not test or not (fnmatch.fnmatch(test, pattern) or fnmatch.fnmatch(test.rpartition(":")[2], pattern)):
+            continue
+        if test not in seen:
+            seen[test] = against_base(test)
+        say(f"{row:8} {test:56} {seen[test]}")
+    passed = sum(result == "passes" for result in seen.values())
+    skipped = sum(result == "skips" for result in seen.values())
+    say(f"{passed} passed, {len(seen) - passed - skipped} failed, {skipped} skipped")
+    return 0 if seen else 1
+
+
+def main():
+    if setting("LIST"):
+        return show_rows()
+    return base() if setting("DRIVER") == "base" else ours()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
