@@ -55,7 +55,7 @@ class Run:
         self.kernel = os.path.join(BUILD, "kernel-gdb" if self.gdb else "kernel")
 
     def command(self, fds, initrd):
-        append = ["console=ttysclp0", "panic=1", "ap.apmask=0x0", "ap.aqmask=0x0", f"rig={self.verb}"]
+        append = ["console=ttyS0", "panic=1", "ap.apmask=0x0", "ap.aqmask=0x0", f"rig={self.verb}"]
         append += ["panic_on_warn=1"] if self.fatal_warnings else []
         append += [f"ap_hwsim={setting('HWSIM')}"] if setting("HWSIM") else []
         append += [*self.options, setting("APPEND")]
@@ -64,7 +64,7 @@ class Run:
                "-display", "none", "-monitor", "none",
                "-kernel", os.path.join(self.kernel, "arch/s390/boot/bzImage"), "-initrd", initrd,
                "-append", " ".join(append), "-device", "virtio-serial-ccw"]
-        cmd += ["-chardev", f"file,id=console,path=/dev/fd/{fds['console']}", "-serial", "chardev:console"]
+        cmd += ["-chardev", f"file,id=console,path=/dev/fd/{fds['console']}", "-device", "sclplmconsole,chardev=console"]
         for name in ("out", "verdict"):
             cmd += ["-chardev", f"file,id={name},path=/dev/fd/{fds[name]}",
                     "-device", f"virtserialport,chardev={name},name={name}"]

@@ -46,7 +46,7 @@ style() {
 		"$c" --strict --no-tree --terse --show-types -f "$file" | grep -v '^total:' || true
 	done
 	for file in patches/*.patch; do
-		"$c" --strict --no-tree --no-signoff --terse --show-types "$file" | grep -v '^total:' || true
+		"$c" --strict --no-tree --no-signoff --terse --show-types - <"$file" | grep -v '^total:' | sed "s,^[^:]*,$file," || true
 	done
 }
 
