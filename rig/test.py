@@ -13,7 +13,7 @@ import sys
 import time
 
 import boot
-from boot import say, setting, shown
+from boot import say, setting
 
 ROWS = os.path.join(boot.TOP, "tools/testing/selftests/vfio-ap/rows.txt")
 RESULT = re.compile(r"(?P<no>not )?ok (?P<number>\d+)(?: -)?(?: (?P<name>[^#]*?))?(?P<skip> *# *SKIP(?P<why>.*))?$")
@@ -21,21 +21,23 @@ STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[ *\w+\])? ?")
 
 
 class Count:
-    def __init__(self):
-        self.passed, self.failed, self.skipped = 0, [], 0
+    """Results so far. failed holds, for each failure, its name and then what was printed before it."""
+
+    def __init__(self, say=boot.say):
+        self.passed, self.failed, self.skipped, self.say = 0, [], 0, say
 
     def fail(self, name, why=()):
-        self.failed.append(name)
-        say(f"FAIL {name}")
+        self.failed.append([name, *why])
+        self.say(f"FAIL {name}")
         for line in list(why)[-8:]:
-            say(f"     {line}")
+            self.say(f"     {line}")
 
     def add(self, result, name, why=()):
         if result["no"]:
             self.fail(name, why)
         elif result["skip"] is not None:
             self.skipped += 1
-            say(f"SKIP {name}: {(result['why'] or '').strip() or 'no reason given'}")
+            self.say(f"SKIP {name}: {(result['why'] or '').strip() or 'no reason given'}")
         else:
             self.passed += 1
 
@@ -74,7 +76,7 @@ class Programs:
         now = (count.passed, len(count.failed), count.skipped)
         passed, failed, skipped = (new - old for new, old in zip(now, self.before))
         if passed or failed or skipped:
-            say(f"  {name:30} {passed:3} passed, {failed} failed, {skipped} skipped {time.time() - self.start:5.0f} s")
+            count.say(f"  {name:30} {passed:3} passed, {failed} failed, {skipped} skipped {time.time() - self.start:5.0f} s")
         self.program = None
 
     violations = []
@@ -178,23 +180,18 @@ def ours():
 
 
 def against_base(test):
-    """One test, one boot, the base's driver: what came of it, in a word or a line of the kernel."""
-    count, shut = Count(), []
+    """One test, one boot, the base's driver: what came of it, in a word or in the first line that tells."""
+    count = Count(say=lambda *words: None)
     programs = Programs(count)
-    name = re.sub(r"\W+", "-", test)
-    boot_say, globals()["say"] = say, shut.append
-    try:
-        run = boot.Run("test", options(test) + ["rig_driver=base"], on_line=programs.take, timeout=120,
-                       log=f"base-{name}.log", fatal_warnings=False).run()
-    finally:
-        globals()["say"] = boot_say
+    run = boot.Run("test", options(test) + ["rig_driver=base"], on_line=programs.take, timeout=120,
+                   log=f"base-{re.sub(r'[^0-9A-Za-z]+', '-', test)}.log", fatal_warnings=False).run()
     if run.trouble:
         return run.trouble
-    if run.reason and (programs.program or run.status is None and "violation" not in run.reason):
-        return run.reason
+    if programs.program or run.reason and not count.failed:
+        return run.reason or "did not end"
     if count.failed:
-        # The reason that the program gave, where it gave one.
-        return "fails"
+        told = [line for line in count.failed[0][1:] if re.match(r"# \S+\.c:\d+:", line)]
+        return "fails" + (f" ({told[0][2:]})" if told else "")
     return "passes" if count.passed else "skips" if count.skipped else "did not run"
 
 
