@@ -123,6 +123,7 @@ class Run:
         pipes = {name: os.pipe() for name in ("console", "out", "verdict")}
         command = self.command({name: pipe[1] for name, pipe in pipes.items()}, self.initramfs(scratch))
         log.write(" ".join(command) + "\n")
+        log.flush()
         qemu = subprocess.Popen(command, pass_fds=[pipe[1] for pipe in pipes.values()],
                                 stdin=None if self.verb == "shell" else subprocess.DEVNULL,
                                 stdout=None if self.verb == "shell" else log, stderr=log)
