@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the tests of vfio_ap share: sysfs, the simulator's knobs, VFIO, and
+ * guests. Functions return 0 or a negative errno, unless they say otherwise.
+ */
+#ifndef VFIO_AP_TEST_LIB_H
+#define VFIO_AP_TEST_LIB_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../guest/agent.h"
+
+#define HWSIM	"/sys/kernel/debug/s390/ap_hwsim/"
+#define BUS	"/sys/bus/ap/"
+#define MATRIX	"/sys/devices/vfio_ap/matrix/"
+#define TYPE	MATRIX "mdev_supported_types/vfio_ap-passthrough/"
+#define DRIVER	"/sys/bus/ap/drivers/vfio_ap/"
+
+#define UUID1	"11111111-1111-1111-1111-111111111111"
+#define UUID2	"22222222-2222-2222-2222-222222222222"
+#define UUID3	"33333333-3333-3333-3333-333333333333"
+
+/* sysfs.c */
+int file_write(const char *path, const char *text);
+int file_read(const char *path, char *buf, size_t size);
+int until(bool (*condition)(void *data), void *data);
+int hwsim(const char *knob, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int hwsim_violations(char *buf, size_t size);
+long hwsim_state(int apid, int apqi, const char *key);
+long hwsim_guest_updates(int pid);
+void machine_reset(void);
+int bus_scan(void);
+int mdev_create(const char *uuid);
+int mdev_remove(const char *uuid);
+int mdev_write(const char *uuid, const char *attribute, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+int mdev_read(const char *uuid, const char *attribute, char *buf, size_t size);
+bool mdev_shows(const char *uuid, const char *attribute, const char *text);
+bool mdev_comes_to_show(const char *uuid, const char *attribute, const char *text);
+bool queue_status(int apid, int apqi, const char *status);
+bool queue_comes_to(int apid, int apqi, const char *status);
+int queue_bind(int apid, int apqi);
+int queue_unbind(int apid, int apqi);
+
+/* vm.c */
+struct vm {
+	int kvm, fd, vcpu, vfio_device;
+	void *memory;
+	struct kvm_run *run;
+	pthread_t thread;
+	bool running;
+	/* Why the vCPU's thread ended: negative errno, or the exit reason. */
+	int end;
+	struct agent_mailbox *mailbox;
+};
+
+int vm_create(struct vm *vm);
+int vm_start(struct vm *vm);
+void vm_destroy(struct vm *vm);
+int vm_ask(struct vm *vm, enum agent_command command, unsigned long gr0, unsigned long gr1,
+	   unsigned long gr2);
+void vm_post(struct vm *vm, enum agent_command command, unsigned long gr0, unsigned long gr1,
+	     unsigned long gr2);
+bool vm_answered(struct vm *vm);
+int vm_tapq(struct vm *vm, int apid, int apqi);
+int vm_zapq(struct vm *vm, int apid, int apqi);
+int vm_aqic(struct vm *vm, int apid, int apqi, bool enable, int isc, unsigned long nib);
+bool vm_sees(struct vm *vm, const char *matrix);
+bool vm_comes_to_see(struct vm *vm, const char *matrix);
+
+/* vfio.c */
+struct vfio {
+	int container, group, device;
+};
+
+int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid);
+int vfio_open_device(struct vfio *vfio, const char *uuid);
+void vfio_close(struct vfio *vfio);
+
+#endif /* VFIO_AP_TEST_LIB_H */

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * main() of a test program: the harness, with the tests that TEST_FILTER does
+ * not name left out (a shell pattern for fixture.test). Include it last.
+ */
+#ifndef VFIO_AP_TEST_MAIN_H
+#define VFIO_AP_TEST_MAIN_H
+
+#include <fnmatch.h>
+#include <stdlib.h>
+
+#include "../../kselftest_harness.h"
+
+static void filter_tests(const char *pattern)
+{
+	struct __fixture_metadata *f;
+	struct __test_metadata *t, *next;
+	char name[256];
+
+	for (f = __fixture_list; f; f = f->next) {
+		struct __test_metadata *kept = NULL, **last = &kept;
+
+		for (t = f->tests; t; t = next) {
+			next = t->next;
+			snprintf(name, sizeof(name), "%s.%s", f->name, t->name);
+			if (fnmatch(pattern, name, 0))
+				continue;
+			*last = t;
+			t->next = NULL;
+			last = &t->next;
+		}
+		f->tests = kept;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *pattern = getenv("TEST_FILTER");
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (pattern)
+		filter_tests(pattern);
+	return test_harness_run(argc, argv);
+}
+
+#endif /* VFIO_AP_TEST_MAIN_H */

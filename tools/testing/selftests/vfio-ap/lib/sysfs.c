@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib.h"
+
+/* How long anything may take that must happen. TCG under load is slow. */
+#define PATIENCE_MS	20000
+#define NAP_MS		10
+
+int file_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* The length; the text ends with a NUL. */
+int file_read(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = 0, len = 0;
+
+	buf[0] = 0;
+	if (fd < 0)
+		return -errno;
+	while (len < (ssize_t)size - 1 && (got = read(fd, buf + len, size - 1 - len)) > 0)
+		len += got;
+	if (got < 0)
+		len = -errno;
+	buf[len < 0 ? 0 : len] = 0;
+	close(fd);
+	return len;
+}
+
+int until(bool (*condition)(void *data), void *data)
+{
+	int ms;
+
+	for (ms = 0; ms < PATIENCE_MS; ms += NAP_MS) {
+		if (condition(data))
+			return 0;
+		usleep(NAP_MS * 1000);
+	}
+	return -ETIMEDOUT;
+}
+
+int hwsim(const char *knob, const char *fmt, ...)
+{
+	char path[128], text[128];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	snprintf(path, sizeof(path), HWSIM "%s", knob);
+	return file_write(path, text);
+}
+
+int hwsim_violations(char *buf, size_t size)
+{
+	hwsim("check", "1");
+	return file_read(HWSIM "violations", buf, size);
+}
+
+/* A number from the line of a queue, -ENOENT without such a queue. */
+long hwsim_state(int apid, int apqi, const char *key)
+{
+	static char text[1 << 20];
+	char name[64], *line, *value;
+
+	if (file_read(HWSIM "state", text, sizeof(text)) < 0)
+		return -EIO;
+	snprintf(name, sizeof(name), "%02x.%04x ", apid, apqi);
+	line = strstr(text, name);
+	if (!line)
+		return -ENOENT;
+	line[strcspn(line, "\n")] = 0;
+	snprintf(name, sizeof(name), " %s=", key);
+	value = strstr(line, name);
+	return value ? strtol(value + strlen(name), NULL, 0) : -EINVAL;
+}
+
+/* How often the APCB of the guest that a process made was written. */
+long hwsim_guest_updates(int pid)
+{
+	static char text[65536];
+	char name[32], *line;
+
+	snprintf(name, sizeof(name), " pid=%d updates=", pid);
+	file_read(HWSIM "guests", text, sizeof(text));
+	line = strstr(text, name);
+	return line ? strtol(line + strlen(name), NULL, 10) : 0;
+}
+
+static void mdevs_remove_all(void)
+{
+	static const char *const uuids[] = { UUID1, UUID2, UUID3 };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(uuids) / sizeof(uuids[0]); i++)
+		mdev_remove(uuids[i]);
+}
+
+/* The bus does not bind again what a test has unbound. */
+static void queues_bind_all(void)
+{
+	static char text[1 << 20];
+	char *line;
+	int apid, apqi;
+
+	file_read(HWSIM "state", text, sizeof(text));
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		if (strstr(line, "driver=-") && sscanf(line, "%x.%x", &apid, &apqi) == 2)
+			queue_bind(apid, apqi);
+	}
+}
+
+static bool all_clean(void *data)
+{
+	static char text[1 << 20];
+
+	(void)data;
+	file_read(HWSIM "state", text, sizeof(text));
+	return !strstr(text, "resetting=1") && !strstr(text, "driver=-");
+}
+
+/* As after boot: what a test before this one left behind, killed perhaps, is gone. */
+void machine_reset(void)
+{
+	hwsim("reset", "1");
+	mdevs_remove_all();
+	file_write(BUS "apmask", "0x0\n");
+	file_write(BUS "aqmask", "0x0\n");
+	bus_scan();
+	queues_bind_all();
+	until(all_clean, NULL);
+	hwsim("reset", "1");
+	file_write(HWSIM "violations", "0");
+}
+
+/* Returns when the bus has seen the machine as it is. */
+int bus_scan(void)
+{
+	return file_write(BUS "scans", "1");
+}
+
+int mdev_create(const char *uuid)
+{
+	return file_write(TYPE "create", uuid);
+}
+
+int mdev_remove(const char *uuid)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), MATRIX "%s/remove", uuid);
+	return file_write(path, "1");
+}
+
+int mdev_write(const char *uuid, const char *attribute, const char *fmt, ...)
+{
+	char path[256], text[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	snprintf(path, sizeof(path), MATRIX "%s/%s", uuid, attribute);
+	return file_write(path, text);
+}
+
+int mdev_read(const char *uuid, const char *attribute, char *buf, size_t size)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), MATRIX "%s/%s", uuid, attribute);
+	return file_read(path, buf, size);
+}
+
+/* The lines of an attribute, one blank between two. */
+bool mdev_shows(const char *uuid, const char *attribute, const char *text)
+{
+	char buf[8192], *p;
+
+	if (mdev_read(uuid, attribute, buf, sizeof(buf)) < 0)
+		return false;
+	for (p = buf; *p; p++) {
+		if (*p == '\n')
+			*p = p[1] ? ' ' : 0;
+	}
+	return !strcmp(buf, text);
+}
+
+struct shows {
+	const char *uuid, *attribute, *text;
+};
+
+static bool mdev_shows_now(void *data)
+{
+	struct shows *shows = data;
+
+	return mdev_shows(shows->uuid, shows->attribute, shows->text);
+}
+
+bool mdev_comes_to_show(const char *uuid, const char *attribute, const char *text)
+{
+	struct shows shows = { uuid, attribute, text };
+
+	return !until(mdev_shows_now, &shows);
+}
+
+bool queue_status(int apid, int apqi, const char *status)
+{
+	char path[128], text[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/ap/card%02x/%02x.%04x/status", apid, apid, apqi);
+	file_read(path, text, sizeof(text));
+	text[strcspn(text, "\n")] = 0;
+	return !strcmp(text, status);
+}
+
+struct status {
+	int apid, apqi;
+	const char *text;
+};
+
+static bool queue_status_now(void *data)
+{
+	struct status *status = data;
+
+	return queue_status(status->apid, status->apqi, status->text);
+}
+
+bool queue_comes_to(int apid, int apqi, const char *text)
+{
+	struct status status = { apid, apqi, text };
+
+	return !until(queue_status_now, &status);
+}
+
+static int queue_driver_write(const char *file, int apid, int apqi)
+{
+	char path[128], name[32];
+
+	snprintf(path, sizeof(path), DRIVER "%s", file);
+	snprintf(name, sizeof(name), "%02x.%04x", apid, apqi);
+	return file_write(path, name);
+}
+
+int queue_bind(int apid, int apqi)
+{
+	return queue_driver_write("bind", apid, apqi);
+}
+
+int queue_unbind(int apid, int apqi)
+{
+	return queue_driver_write("unbind", apid, apqi);
+}

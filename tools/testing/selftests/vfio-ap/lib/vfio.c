@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "lib.h"
+
+static int vfio_group_open(const char *uuid)
+{
+	char path[256], link[256];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), MATRIX "%s/iommu_group", uuid);
+	len = readlink(path, link, sizeof(link) - 1);
+	if (len < 0)
+		return -errno;
+	link[len] = 0;
+	snprintf(path, sizeof(path), "/dev/vfio/%s", strrchr(link, '/') + 1);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int vfio_associate(struct vfio *vfio, struct vm *vm)
+{
+	struct kvm_create_device create = { .type = KVM_DEV_TYPE_VFIO };
+	struct kvm_device_attr add = {
+		.group = KVM_DEV_VFIO_GROUP,
+		.attr = KVM_DEV_VFIO_GROUP_ADD,
+		.addr = (uintptr_t)&vfio->group,
+	};
+
+	/* One for each VM: it goes with the VM's last file. */
+	if (!vm->vfio_device) {
+		if (ioctl(vm->fd, KVM_CREATE_DEVICE, &create))
+			return -errno;
+		vm->vfio_device = create.fd;
+	}
+	return ioctl(vm->vfio_device, KVM_SET_DEVICE_ATTR, &add) ? -errno : 0;
+}
+
+int vfio_open_device(struct vfio *vfio, const char *uuid)
+{
+	vfio->device = ioctl(vfio->group, VFIO_GROUP_GET_DEVICE_FD, uuid);
+	return vfio->device < 0 ? -errno : 0;
+}
+
+/* As QEMU does it; without a VM nothing is associated. */
+int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
+{
+	int ret;
+
+	vfio->device = -1;
+	vfio->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	vfio->group = vfio_group_open(uuid);
+	if (vfio->group < 0)
+		return vfio->group;
+	if (ioctl(vfio->group, VFIO_GROUP_SET_CONTAINER, &vfio->container))
+		return -errno;
+	if (ioctl(vfio->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+		return -errno;
+	if (vm) {
+		ret = vfio_associate(vfio, vm);
+		if (ret)
+			return ret;
+	}
+	return vfio_open_device(vfio, uuid);
+}
+
+void vfio_close(struct vfio *vfio)
+{
+	if (vfio->device >= 0)
+		close(vfio->device);
+	close(vfio->group);
+	close(vfio->container);
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A guest with one vCPU and 1 MiB of memory that runs guest/agent.c, on
+ * /dev/kvm alone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib.h"
+
+#define PSW_64BIT	0x0000000180000000UL
+#define MB		0x100000UL
+#define AP_MASK_SIZE	32
+
+extern const char agent_image[], agent_image_end[];
+asm(".section .rodata\n.globl agent_image, agent_image_end\n"
+    "agent_image: .incbin \"agent.bin\"\nagent_image_end: .byte 0\n.previous");
+
+static int vm_attr_set(struct vm *vm, unsigned int group, unsigned long attr, void *data)
+{
+	struct kvm_device_attr set = { .group = group, .attr = attr, .addr = (uintptr_t)data };
+
+	return ioctl(vm->fd, KVM_SET_DEVICE_ATTR, &set) ? -errno : 0;
+}
+
+/* AP with QCI, the T bit and interrupts, as a guest of QEMU has it. */
+static int vm_facilities_set(struct vm *vm)
+{
+	static const int wanted[] = { 12, 15, 65 };
+	struct kvm_s390_vm_cpu_processor *processor = calloc(1, sizeof(*processor));
+	struct kvm_device_attr get = {
+		.group = KVM_S390_VM_CPU_MODEL,
+		.attr = KVM_S390_VM_CPU_PROCESSOR,
+		.addr = (uintptr_t)processor,
+	};
+	unsigned int i;
+	int ret;
+
+	if (ioctl(vm->fd, KVM_GET_DEVICE_ATTR, &get)) {
+		ret = -errno;
+	} else {
+		for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+			processor->fac_list[wanted[i] / 64] |= 1UL << (63 - wanted[i] % 64);
+		ret = vm_attr_set(vm, KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR, processor);
+	}
+	free(processor);
+	return ret;
+}
+
+int vm_create(struct vm *vm)
+{
+	struct kvm_userspace_memory_region region = { .memory_size = AGENT_MEMORY };
+	char *memory;
+	int ret;
+
+	memset(vm, 0, sizeof(*vm));
+	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->kvm < 0)
+		return -errno;
+	vm->fd = ioctl(vm->kvm, KVM_CREATE_VM, 0);
+	if (vm->fd < 0)
+		return -errno;
+
+	/* Memory slots start at a segment: 1 MiB. */
+	memory = mmap(NULL, AGENT_MEMORY + MB, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	vm->memory = (void *)(((uintptr_t)memory + MB - 1) & ~(MB - 1));
+	memcpy((char *)vm->memory + AGENT_CODE, agent_image, agent_image_end - agent_image);
+	vm->mailbox = (void *)((char *)vm->memory + AGENT_MAILBOX);
+	region.userspace_addr = (uintptr_t)vm->memory;
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region))
+		return -errno;
+
+	ret = vm_facilities_set(vm);
+	if (ret)
+		return ret;
+	ret = vm_attr_set(vm, KVM_S390_VM_CRYPTO, KVM_S390_VM_CRYPTO_ENABLE_APIE, NULL);
+	if (ret)
+		return ret;
+
+	vm->vcpu = ioctl(vm->fd, KVM_CREATE_VCPU, 0);
+	if (vm->vcpu < 0)
+		return -errno;
+	vm->run = mmap(NULL, ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE,
+		       MAP_SHARED, vm->vcpu, 0);
+	if (vm->run == MAP_FAILED)
+		return -errno;
+	vm->run->psw_mask = PSW_64BIT;
+	vm->run->psw_addr = AGENT_CODE;
+	return 0;
+}
+
+static void vm_kicked(int signal)
+{
+	(void)signal;
+}
+
+static void *vm_run(void *data)
+{
+	struct vm *vm = data;
+
+	while (vm->running) {
+		if (ioctl(vm->vcpu, KVM_RUN, 0) && errno != EINTR && errno != EAGAIN) {
+			vm->end = -errno;
+			break;
+		}
+		if (vm->run->exit_reason != KVM_EXIT_INTR) {
+			vm->end = vm->run->exit_reason;
+			fprintf(stderr, "# guest left: reason %d psw %lx %lx icpt %x ipa %x ipb %x\n",
+				vm->end, (long)vm->run->psw_mask, (long)vm->run->psw_addr,
+				vm->run->s390_sieic.icptcode, vm->run->s390_sieic.ipa,
+				vm->run->s390_sieic.ipb);
+			break;
+		}
+	}
+	return NULL;
+}
+
+int vm_start(struct vm *vm)
+{
+	struct sigaction kick = { .sa_handler = vm_kicked };
+
+	sigaction(SIGUSR1, &kick, NULL);
+	vm->running = true;
+	return -pthread_create(&vm->thread, NULL, vm_run, vm);
+}
+
+void vm_destroy(struct vm *vm)
+{
+	if (vm->running) {
+		vm->running = false;
+		/* A signal between the test of running and KVM_RUN would be lost. */
+		vm->run->immediate_exit = 1;
+		pthread_kill(vm->thread, SIGUSR1);
+		pthread_join(vm->thread, NULL);
+	}
+	close(vm->vcpu);
+	munmap(vm->run, ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
+	close(vm->fd);
+	close(vm->kvm);
+	munmap(vm->memory, AGENT_MEMORY);
+}
+
+/* Have the guest do something, and do not wait. */
+void vm_post(struct vm *vm, enum agent_command command, unsigned long gr0, unsigned long gr1,
+	     unsigned long gr2)
+{
+	vm->mailbox->command = command;
+	vm->mailbox->gr[0] = gr0;
+	vm->mailbox->gr[1] = gr1;
+	vm->mailbox->gr[2] = gr2;
+	__sync_synchronize();
+	vm->mailbox->request++;
+}
+
+bool vm_answered(struct vm *vm)
+{
+	return vm->mailbox->request == vm->mailbox->done;
+}
+
+static bool vm_answered_now(void *data)
+{
+	struct vm *vm = data;
+
+	return vm_answered(vm) || vm->end;
+}
+
+/* The condition code. */
+int vm_ask(struct vm *vm, enum agent_command command, unsigned long gr0, unsigned long gr1,
+	   unsigned long gr2)
+{
+	int ret;
+
+	vm_post(vm, command, gr0, gr1, gr2);
+	ret = until(vm_answered_now, vm);
+	if (ret)
+		return ret;
+	return vm_answered(vm) ? (int)vm->mailbox->cc : -EPIPE;
+}
+
+static int vm_response_code(struct vm *vm)
+{
+	return vm->mailbox->gr[1] >> 16 & 0xff;
+}
+
+static int vm_pqap(struct vm *vm, int fc, int apid, int apqi, unsigned long gr1, unsigned long gr2)
+{
+	int cc = vm_ask(vm, AGENT_PQAP, (unsigned long)fc << 24 | apid << 8 | apqi, gr1, gr2);
+	int rc = vm_response_code(vm);
+
+	if (cc < 0)
+		return cc;
+	/* Condition code 0 goes with response code 00, 3 with all others. */
+	if (cc != (rc ? 3 : 0))
+		return -EPROTO;
+	return rc;
+}
+
+/* These return the response code, -EPROTO when the condition code is wrong. */
+int vm_tapq(struct vm *vm, int apid, int apqi)
+{
+	return vm_pqap(vm, 0, apid, apqi, 0, 0);
+}
+
+int vm_zapq(struct vm *vm, int apid, int apqi)
+{
+	return vm_pqap(vm, 2, apid, apqi, 0, 0);
+}
+
+int vm_aqic(struct vm *vm, int apid, int apqi, bool enable, int isc, unsigned long nib)
+{
+	return vm_pqap(vm, 3, apid, apqi, (enable ? 1UL << 47 : 0) | isc, nib);
+}
+
+static bool mask_has(const unsigned char *mask, int id)
+{
+	return mask[id / 8] & 0x80 >> id % 8;
+}
+
+/*
+ * Does the guest itself see exactly these queues ("04.0004 04.0005")? QCI must
+ * say so, and TAPQ of each queue that is among these ids or in QCI.
+ */
+bool vm_sees(struct vm *vm, const char *matrix)
+{
+	const unsigned char *qci = (unsigned char *)vm->memory + AGENT_QCI;
+	const unsigned char *apm = qci + 16, *aqm = qci + 48;
+	char seen[4096] = "";
+	int apid, apqi;
+
+	if (vm_ask(vm, AGENT_PQAP, 4UL << 24, 0, AGENT_QCI))
+		return false;
+	for (apid = 0; apid < 256; apid++) {
+		for (apqi = 0; apqi < 256; apqi++) {
+			bool in_qci = mask_has(apm, apid) && mask_has(aqm, apqi);
+			bool near = apid >= 3 && apid <= 7 && apqi >= 3 && apqi <= 7;
+			int rc;
+
+			if (!in_qci && !near)
+				continue;
+			rc = vm_tapq(vm, apid, apqi);
+			if (in_qci != (rc != 1) || rc < 0)
+				return false;
+			if (in_qci)
+				snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen),
+					 "%s%02x.%04x", *seen ? " " : "", apid, apqi);
+		}
+	}
+	return !strcmp(seen, matrix);
+}
+
+struct sees {
+	struct vm *vm;
+	const char *matrix;
+};
+
+static bool vm_sees_now(void *data)
+{
+	struct sees *sees = data;
+
+	return vm_sees(sees->vm, sees->matrix);
+}
+
+bool vm_comes_to_see(struct vm *vm, const char *matrix)
+{
+	struct sees sees = { vm, matrix };
+
+	return !until(vm_sees_now, &sees);
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The attributes of mdevs and queues, and what the AP bus asks: behaviour rows
+ * A.2, A.3, A.4, C-1, E.1, E.2, E.3. No guest runs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/lib.h"
+#include "lib/main.h"
+
+FIXTURE(mdev) {
+	char text[8192];
+};
+
+FIXTURE_SETUP(mdev)
+{
+	machine_reset();
+	ASSERT_EQ(0, mdev_create(UUID1));
+}
+
+FIXTURE_TEARDOWN(mdev)
+{
+	mdev_remove(UUID1);
+	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
+}
+
+/* A.2 */
+TEST_F(mdev, type_tells_its_name_and_api)
+{
+	file_read(TYPE "name", self->text, sizeof(self->text));
+	EXPECT_STREQ("VFIO AP Passthrough Device\n", self->text);
+	file_read(TYPE "device_api", self->text, sizeof(self->text));
+	EXPECT_STREQ("vfio-ap\n", self->text);
+	file_read(TYPE "available_instances", self->text, sizeof(self->text));
+	EXPECT_STREQ("65535\n", self->text);
+}
+
+TEST_F(mdev, create_refuses_bad_and_known_uuids)
+{
+	EXPECT_EQ(-EINVAL, mdev_create("1111"));
+	EXPECT_EQ(-EINVAL, mdev_create("not-a-uuid-at-all-but-36-characters-"));
+	EXPECT_EQ(-EEXIST, mdev_create(UUID1));
+}
+
+TEST_F(mdev, removed_mdev_frees_its_queues)
+{
+	ASSERT_EQ(0, mdev_create(UUID2));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
+	ASSERT_EQ(0, mdev_write(UUID2, "assign_adapter", "4"));
+	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID2, "assign_domain", "4"));
+	ASSERT_EQ(0, mdev_remove(UUID1));
+	EXPECT_EQ(0, mdev_write(UUID2, "assign_domain", "4"));
+	EXPECT_TRUE(queue_status(4, 4, "assigned"));
+	ASSERT_EQ(0, mdev_remove(UUID2));
+	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
+}
+
+/* A.3, E.3 */
+TEST_F(mdev, numbers_are_parsed_as_documented)
+{
+	static const struct {
+		const char *text;
+		int ret;
+	} cases[] = {
+		{ "abc", -EINVAL }, { "5x", -EINVAL }, { " 5", -EINVAL }, { "-1", -EINVAL },
+		{ "\n", -EINVAL }, { "5\n\n", -EINVAL },
+		{ "99999999999999999999", -ERANGE },
+		{ "256", -ENODEV }, { "0x100", -ENODEV }, { "18446744073709551615", -ENODEV },
+		{ "255", 0 }, { "0x5", 0 }, { "005", 0 }, { "5\n", 0 }, { "5", 0 },
+	};
+	static const char *const attributes[] = {
+		"assign_adapter", "assign_domain", "assign_control_domain",
+		"unassign_adapter", "unassign_domain", "unassign_control_domain",
+	};
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(attributes); i++) {
+		for (j = 0; j < ARRAY_SIZE(cases); j++)
+			EXPECT_EQ(cases[j].ret,
+				  mdev_write(UUID1, attributes[i], "%s", cases[j].text)) {
+				TH_LOG("%s < '%s'", attributes[i], cases[j].text);
+			}
+	}
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
+}
+
+TEST_F(mdev, again_and_not_there_are_no_errors)
+{
+	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
+	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
+	EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "9"));
+	EXPECT_EQ(0, mdev_write(UUID1, "unassign_domain", "9"));
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04."));
+}
+
+TEST_F(mdev, matrix_has_three_shapes)
+{
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
+	mdev_write(UUID1, "assign_domain", "6");
+	mdev_write(UUID1, "assign_domain", "0xab");
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ".0006 .00ab"));
+	mdev_write(UUID1, "assign_adapter", "5");
+	mdev_write(UUID1, "assign_adapter", "4");
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0006 04.00ab 05.0006 05.00ab"));
+	/* 00ab is not in the host's configuration. */
+	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", "04.0006 05.0006"));
+	mdev_write(UUID1, "unassign_domain", "6");
+	mdev_write(UUID1, "unassign_domain", "0xab");
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04. 05."));
+}
+
+TEST_F(mdev, control_domains_are_listed_and_may_be_shared)
+{
+	ASSERT_EQ(0, mdev_create(UUID2));
+	EXPECT_EQ(0, mdev_write(UUID1, "assign_control_domain", "5"));
+	EXPECT_EQ(0, mdev_write(UUID1, "assign_control_domain", "0x42"));
+	EXPECT_EQ(0, mdev_write(UUID2, "assign_control_domain", "5"));
+	EXPECT_TRUE(mdev_shows(UUID1, "control_domains", "0005 0042"));
+	EXPECT_EQ(0, mdev_write(UUID1, "unassign_control_domain", "5"));
+	EXPECT_TRUE(mdev_shows(UUID1, "control_domains", "0042"));
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+/* E.1 */
+TEST_F(mdev, queue_of_another_mdev_is_refused_and_nothing_changes)
+{
+	char name[] = "05.0004";
+	int kmsg;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "5"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
+	ASSERT_EQ(0, mdev_write(UUID2, "assign_domain", "4"));
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	lseek(kmsg, 0, SEEK_END);
+	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID2, "assign_adapter", "5"));
+	EXPECT_TRUE(mdev_shows(UUID2, "matrix", ".0004"));
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "05.0004"));
+
+	/* One line that names the queue and both mdevs. */
+	memset(self->text, 0, sizeof(self->text));
+	EXPECT_LT(0, read(kmsg, self->text, sizeof(self->text) - 1));
+	EXPECT_NE(NULL, strstr(self->text, name)) TH_LOG("%s", self->text);
+	EXPECT_NE(NULL, strstr(self->text, UUID1));
+	EXPECT_NE(NULL, strstr(self->text, UUID2));
+	EXPECT_EQ(-1, read(kmsg, self->text, sizeof(self->text) - 1));
+	close(kmsg);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+/* E.2, A.4 */
+TEST_F(mdev, queue_of_the_host_is_refused_and_a_queue_of_an_mdev_stays)
+{
+	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
+	ASSERT_EQ(0, file_write(BUS "aqmask", "+4"));
+	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "6"));
+	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID1, "assign_domain", "4"));
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "06."));
+	EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "6"));
+
+	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "5"));
+	EXPECT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
+	EXPECT_EQ(-EBUSY, file_write(BUS "apmask", "+5"));
+	file_read(BUS "apmask", self->text, sizeof(self->text));
+	EXPECT_EQ(0, strncmp(self->text, "0x0200000000000000", 18)) TH_LOG("%s", self->text);
+	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
+}
+
+/* C-1, E.18 without ap_config */
+TEST_F(mdev, large_matrix_is_never_cut)
+{
+	static char full[1 << 20];
+	char path[256];
+	int apid, apqi, len;
+
+	for (apqi = 0; apqi < 85; apqi++)
+		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "%d", apqi));
+	for (apid = 0; apid < 6; apid++)
+		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", apid));
+	/* 510 lines fit, 595 do not. */
+	EXPECT_EQ(510 * 8, mdev_read(UUID1, "matrix", full, sizeof(full)));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "6"));
+	EXPECT_EQ(-EFBIG, mdev_read(UUID1, "matrix", full, sizeof(full)));
+	snprintf(path, sizeof(path), MATRIX UUID1 "/matrix_full");
+	len = file_read(path, full, sizeof(full));
+	EXPECT_EQ(595 * 8, len);
+	EXPECT_EQ(0, strncmp(full, "00.0000\n00.0001\n", 16));
+	EXPECT_STREQ("06.0054\n", full + len - 8);
+	for (apid = 0; apid < 256; apid++)
+		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", apid));
+	for (apqi = 0; apqi < 256; apqi++)
+		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "%d", apqi));
+	len = file_read(path, full, sizeof(full));
+	EXPECT_EQ(65536 * 8, len);
+	EXPECT_STREQ("ff.00ff\n", full + len - 8);
+}
+
+/* E.5 without a guest */
+TEST_F(mdev, adapter_that_comes_later_is_given)
+{
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "0x20"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "20.0004"));
+	EXPECT_TRUE(mdev_shows(UUID1, "guest_matrix", ".0004"));
+	ASSERT_EQ(0, hwsim("adapter_add", "20"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", "20.0004"));
+	/* E.7: with no guest attached, nothing oopses. */
+	ASSERT_EQ(0, hwsim("adapter_del", "20"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", ".0004"));
+}
+
+TEST_F(mdev, status_has_two_words_without_a_guest)
+{
+	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
+	mdev_write(UUID1, "assign_adapter", "4");
+	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
+	mdev_write(UUID1, "assign_domain", "4");
+	EXPECT_TRUE(queue_status(4, 4, "assigned"));
+	EXPECT_TRUE(queue_status(4, 5, "unassigned"));
+}
