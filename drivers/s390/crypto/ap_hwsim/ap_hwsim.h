@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Simulated AP and SIE hardware, for kernels that test vfio_ap where there is
+ * neither. Documentation/s390/ap-hwsim.rst describes how it is controlled.
+ *
+ * Layers, top down: traps (main.c) hand an instruction to insn.c, which works
+ * on the machine (machine.c); irq.c raises interrupts, check.c watches for what
+ * must never happen, debugfs.c is the administrator's and the test's side.
+ *
+ * One lock, hwsim_lock, irq-safe, protects all of the machine. On the trap path
+ * nothing sleeps.
+ */
+#ifndef AP_HWSIM_H
+#define AP_HWSIM_H
+
+#include <linux/bitmap.h>
+#include <linux/kvm_host.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <asm/ap.h>
+
+#define HWSIM_IDS	256
+
+enum hwsim_ap_opcode {
+	HWSIM_NQAP = 0xb2ad,
+	HWSIM_DQAP = 0xb2ae,
+	HWSIM_PQAP = 0xb2af,
+};
+
+/* Function codes of PQAP, and the two other instructions as such. */
+enum hwsim_function {
+	HWSIM_TAPQ,
+	HWSIM_RAPQ,
+	HWSIM_ZAPQ,
+	HWSIM_AQIC,
+	HWSIM_QCI,
+	HWSIM_QACT,
+	HWSIM_FN_NQAP,
+	HWSIM_FN_DQAP,
+	HWSIM_NR_FUNCTIONS
+};
+
+/* What must never happen. The names are in check.c. */
+enum hwsim_violation_kind {
+	HWSIM_TWO_GUESTS,
+	HWSIM_NO_RESET,
+	HWSIM_FOREIGN_DRIVER,
+	HWSIM_UNBOUND,
+	HWSIM_UNPINNED_NIB,
+	HWSIM_APCB_IN_SIE,
+	HWSIM_HOST_NO_RESET,
+	HWSIM_NR_VIOLATIONS
+};
+
+/* Masks in AP bit order: id 0 is the leftmost bit. */
+struct hwsim_apcb {
+	DECLARE_BITMAP(apm, HWSIM_IDS);
+	DECLARE_BITMAP(aqm, HWSIM_IDS);
+	DECLARE_BITMAP(adm, HWSIM_IDS);
+};
+
+/**
+ * struct hwsim_guest - a guest that has, or had, an APCB
+ */
+struct hwsim_guest {
+	struct list_head node;
+	/** @kvm: identity */
+	struct kvm *kvm;
+	/** @id: for the files of the test */
+	unsigned int id;
+	/** @pid: who set the first APCB */
+	pid_t pid;
+	/** @updates: how often the APCB was written */
+	unsigned long updates;
+	/** @apcb: what it holds */
+	struct hwsim_apcb apcb;
+};
+
+/**
+ * struct hwsim_view - from where an AP instruction comes
+ */
+struct hwsim_view {
+	/** @apcb: what the guest may use; NULL: the host, which may use all */
+	const struct hwsim_apcb *apcb;
+	/** @read: get storage; 0 or an error that is passed on */
+	int (*read)(void *ctx, u64 addr, void *buf, size_t len);
+	/** @write: put storage; likewise */
+	int (*write)(void *ctx, u64 addr, const void *buf, size_t len);
+	/** @ctx: for both */
+	void *ctx;
+};
+
+/* How long a reset takes. */
+enum hwsim_reset_mode {
+	HWSIM_RESET_POLLS,
+	HWSIM_RESET_MS,
+	HWSIM_RESET_HOLD,
+};
+
+struct hwsim_response {
+	u8 code;
+	/* Times left; -1: until told otherwise. */
+	int count;
+};
+
+/**
+ * struct hwsim_queue - one simulated queue; exists while its APQN is possible
+ */
+struct hwsim_queue {
+	u16 apqn;
+	bool checkstop;
+	/** @resetting: since when @reset_until or @polls_left count */
+	bool resetting;
+	enum hwsim_reset_mode mode;
+	unsigned int mode_value;
+	unsigned int polls_left;
+	unsigned long reset_until;
+	/** @reset_cleans: it began while no guest had the queue */
+	bool reset_cleans;
+	/** @driver: name of the driver that has the queue, NULL: none */
+	const char *driver;
+	/** @dirty: somebody used it since the last completed reset */
+	bool dirty;
+	/** @guest_data: that somebody was a guest */
+	bool guest_data;
+	/** @irq: AQIC enabled it */
+	bool irq;
+	/** @irq_shown: TAPQ shows it; follows @irq after @irq_delay TAPQs */
+	bool irq_shown;
+	unsigned int aqic_delay;
+	unsigned int irq_delay;
+	phys_addr_t nib;
+	u64 gisa;
+	u8 isc;
+	u8 gisc;
+	struct hwsim_response responses[HWSIM_NR_FUNCTIONS];
+	unsigned long counts[HWSIM_NR_FUNCTIONS];
+	/** @replies: message ids that wait to be dequeued */
+	u64 replies[8];
+	unsigned int nr_replies;
+	unsigned int forced_replies;
+};
+
+/**
+ * struct hwsim_machine - what an LPAR administrator and TAPQ see
+ */
+struct hwsim_machine {
+	bool apxa;
+	u8 type;
+	u8 mode;
+	unsigned int apid_max;
+	unsigned int domain_max;
+	DECLARE_BITMAP(apm, HWSIM_IDS);
+	DECLARE_BITMAP(aqm, HWSIM_IDS);
+	DECLARE_BITMAP(adm, HWSIM_IDS);
+	DECLARE_BITMAP(deconfigured, HWSIM_IDS);
+	enum hwsim_reset_mode reset_mode;
+	unsigned int reset_value;
+	/** @queues: by APQN; never freed, so that what happened stays known */
+	struct hwsim_queue *queues[HWSIM_IDS * HWSIM_IDS];
+};
+
+extern struct hwsim_machine hwsim;
+extern spinlock_t hwsim_lock;
+extern struct list_head hwsim_guests;
+
+/* insn.c */
+int hwsim_ap_execute(enum hwsim_ap_opcode op, u64 gr[16], u8 r1, u8 r2,
+		     const struct hwsim_view *view);
+
+/* machine.c */
+int hwsim_machine_boot(void);
+struct hwsim_queue *hwsim_queue_find(u16 apqn);
+int hwsim_queues_create(void);
+void hwsim_queue_settle(struct hwsim_queue *queue);
+void hwsim_queue_reset(struct hwsim_queue *queue);
+void hwsim_queue_complete_reset(struct hwsim_queue *queue);
+void hwsim_machine_reset(void);
+
+/* irq.c */
+int hwsim_irq_init(void);
+void hwsim_irq_raise(struct hwsim_queue *queue);
+
+/* check.c */
+extern const char *const hwsim_violation_names[HWSIM_NR_VIOLATIONS];
+void hwsim_violation(enum hwsim_violation_kind kind, const char *fmt, ...) __printf(2, 3);
+int hwsim_check_init(void);
+bool hwsim_queue_in_guest(const struct hwsim_queue *queue, const struct hwsim_guest *but);
+void hwsim_check_at_rest(void);
+void hwsim_check_host_use(struct hwsim_queue *queue);
+size_t hwsim_violations_print(char *buf, size_t size);
+void hwsim_violations_clear(void);
+void hwsim_apcb_read(struct hwsim_apcb *apcb, const struct kvm_s390_crypto_cb *crycb, u32 format);
+
+/* debugfs.c */
+void hwsim_debugfs_init(void);
+
+/* sie.c */
+void hwsim_sie_run(struct pt_regs *regs, struct kvm_s390_sie_block *scb);
+
+#endif /* AP_HWSIM_H */

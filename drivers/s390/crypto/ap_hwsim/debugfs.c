@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The control plane: /sys/kernel/debug/s390/ap_hwsim/. A line is written, the
+ * errno of the write says whether it was understood. No ABI.
+ */
+#include <linux/debugfs.h>
+#include <linux/fs.h>
+#include <linux/seq_file.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <asm/debug.h>
+
+#include "ap_hwsim.h"
+
+#define HWSIM_LINE_MAX 80
+
+static const char *const hwsim_function_names[HWSIM_NR_FUNCTIONS] = {
+	"tapq", "rapq", "zapq", "aqic", "qci", "qact", "nqap", "dqap",
+};
+
+static int hwsim_id_parse(const char *text, unsigned int limit, unsigned int *id)
+{
+	int ret = kstrtouint(text, 16, id);
+
+	if (ret)
+		return ret;
+	return *id > limit ? -ERANGE : 0;
+}
+
+/* Call a function for each queue that AA.DDDD names; `*` stands for any id. */
+static int hwsim_queues_apply(char *text, int (*apply)(struct hwsim_queue *queue, void *data),
+			      void *data)
+{
+	unsigned int apid = 0, apqi = 0, nr;
+	char *domain = text;
+	char *adapter = strsep(&domain, ".");
+	unsigned long flags;
+	int ret = -ENOENT;
+
+	if (!domain)
+		return -EINVAL;
+	if (strcmp(adapter, "*") && kstrtouint(adapter, 16, &apid))
+		return -EINVAL;
+	if (strcmp(domain, "*") && kstrtouint(domain, 16, &apqi))
+		return -EINVAL;
+
+	spin_lock_irqsave(&hwsim_lock, flags);
+	for (nr = 0; nr < ARRAY_SIZE(hwsim.queues); nr++) {
+		if (!hwsim.queues[nr] || (*adapter != '*' && nr >> 8 != apid) ||
+		    (*domain != '*' && (nr & 0xff) != apqi))
+			continue;
+		ret = apply(hwsim.queues[nr], data);
+		if (ret)
+			break;
+	}
+	spin_unlock_irqrestore(&hwsim_lock, flags);
+	return ret;
+}
+
+static int hwsim_reset_write(char *line)
+{
+	if (strcmp(line, "1"))
+		return -EINVAL;
+	hwsim_machine_reset();
+	return 0;
+}
+
+static int hwsim_config_change(char *line, unsigned long *mask, unsigned int limit, bool add)
+{
+	unsigned long flags;
+	unsigned int id;
+	int ret;
+
+	ret = hwsim_id_parse(line, limit, &id);
+	if (ret)
+		return ret;
+	spin_lock_irqsave(&hwsim_lock, flags);
+	if (test_bit_inv(id, mask) == add)
+		ret = add ? -EEXIST : -ENOENT;
+	else if (add)
+		set_bit_inv(id, mask);
+	else
+		clear_bit_inv(id, mask);
+	spin_unlock_irqrestore(&hwsim_lock, flags);
+	return ret ?: hwsim_queues_create();
+}
+
+static int hwsim_adapter_add_write(char *line)
+{
+	return hwsim_config_change(line, hwsim.apm, hwsim.apid_max, true);
+}
+
+static int hwsim_adapter_del_write(char *line)
+{
+	return hwsim_config_change(line, hwsim.apm, hwsim.apid_max, false);
+}
+
+static int hwsim_domain_add_write(char *line)
+{
+	return hwsim_config_change(line, hwsim.aqm, hwsim.domain_max, true);
+}
+
+static int hwsim_domain_del_write(char *line)
+{
+	return hwsim_config_change(line, hwsim.aqm, hwsim.domain_max, false);
+}
+
+static int hwsim_control_add_write(char *line)
+{
+	return hwsim_config_change(line, hwsim.adm, hwsim.domain_max, true);
+}
+
+static int hwsim_control_del_write(char *line)
+{
+	return hwsim_config_change(line, hwsim.adm, hwsim.domain_max, false);
+}
+
+static int hwsim_configure_write(char *line)
+{
+	return hwsim_config_change(line, hwsim.deconfigured, hwsim.apid_max, false);
+}
+
+static int hwsim_deconfigure_write(char *line)
+{
+	return hwsim_config_change(line, hwsim.deconfigured, hwsim.apid_max, true);
+}
+
+static int hwsim_checkstop_apply(struct hwsim_queue *queue, void *data)
+{
+	queue->checkstop = *(bool *)data;
+	return 0;
+}
+
+static int hwsim_checkstop_write(char *line)
+{
+	bool on = true;
+
+	return hwsim_queues_apply(line, hwsim_checkstop_apply, &on);
+}
+
+static int hwsim_checkstop_end_write(char *line)
+{
+	bool on = false;
+
+	return hwsim_queues_apply(line, hwsim_checkstop_apply, &on);
+}
+
+struct hwsim_respond {
+	enum hwsim_function function;
+	struct hwsim_response response;
+};
+
+static int hwsim_respond_apply(struct hwsim_queue *queue, void *data)
+{
+	const struct hwsim_respond *respond = data;
+
+	queue->responses[respond->function] = respond->response;
+	return 0;
+}
+
+static int hwsim_respond_write(char *line)
+{
+	char *queue = strsep(&line, " "), *function = strsep(&line, " ");
+	char *code = strsep(&line, " "), *count = line;
+	struct hwsim_respond respond;
+	int ret;
+
+	if (!function || !code || !count)
+		return -EINVAL;
+	ret = match_string(hwsim_function_names, HWSIM_NR_FUNCTIONS, function);
+	if (ret < 0 || ret == HWSIM_QCI)
+		return -EINVAL;
+	respond.function = ret;
+	ret = kstrtou8(code, 16, &respond.response.code);
+	if (ret)
+		return ret;
+	respond.response.count = -1;
+	if (strcmp(count, "forever")) {
+		ret = kstrtoint(count, 10, &respond.response.count);
+		if (ret || respond.response.count < 0)
+			return -EINVAL;
+	}
+	return hwsim_queues_apply(queue, hwsim_respond_apply, &respond);
+}
+
+struct hwsim_reset_time {
+	bool release;
+	enum hwsim_reset_mode mode;
+	unsigned int value;
+};
+
+static int hwsim_reset_time_apply(struct hwsim_queue *queue, void *data)
+{
+	const struct hwsim_reset_time *time = data;
+
+	if (time->release) {
+		if (queue->resetting && queue->mode == HWSIM_RESET_HOLD)
+			hwsim_queue_complete_reset(queue);
+		queue->mode = hwsim.reset_mode;
+		queue->mode_value = hwsim.reset_value;
+		return 0;
+	}
+	queue->mode = time->mode;
+	queue->mode_value = time->value;
+	return 0;
+}
+
+static int hwsim_reset_time_write(char *line)
+{
+	char *queue = strsep(&line, " "), *word = strsep(&line, " ");
+	struct hwsim_reset_time time = {};
+
+	if (!word)
+		return -EINVAL;
+	if (!strcmp(word, "release") && !line) {
+		time.release = true;
+	} else if (!strcmp(word, "hold") && !line) {
+		time.mode = HWSIM_RESET_HOLD;
+	} else if (line && !strcmp(word, "polls") && !kstrtouint(line, 10, &time.value)) {
+		time.mode = HWSIM_RESET_POLLS;
+	} else if (line && !strcmp(word, "ms") && !kstrtouint(line, 10, &time.value)) {
+		time.mode = HWSIM_RESET_MS;
+	} else {
+		return -EINVAL;
+	}
+	return hwsim_queues_apply(queue, hwsim_reset_time_apply, &time);
+}
+
+static int hwsim_aqic_delay_apply(struct hwsim_queue *queue, void *data)
+{
+	queue->aqic_delay = *(unsigned int *)data;
+	return 0;
+}
+
+static int hwsim_aqic_delay_write(char *line)
+{
+	char *queue = strsep(&line, " ");
+	unsigned int polls;
+
+	if (!line || kstrtouint(line, 10, &polls))
+		return -EINVAL;
+	return hwsim_queues_apply(queue, hwsim_aqic_delay_apply, &polls);
+}
+
+static int hwsim_reply_apply(struct hwsim_queue *queue, void *data)
+{
+	queue->forced_replies++;
+	hwsim_irq_raise(queue);
+	return 0;
+}
+
+static int hwsim_reply_write(char *line)
+{
+	return hwsim_queues_apply(line, hwsim_reply_apply, NULL);
+}
+
+/* Put a queue into the state that the checker must find. */
+static int hwsim_provoke_apply(struct hwsim_queue *queue, void *data)
+{
+	const char *kind = data;
+
+	if (!strcmp(kind, hwsim_violation_names[HWSIM_NO_RESET]))
+		queue->dirty = true;
+	else if (!strcmp(kind, hwsim_violation_names[HWSIM_HOST_NO_RESET]))
+		queue->guest_data = true;
+	else if (!strcmp(kind, hwsim_violation_names[HWSIM_FOREIGN_DRIVER]))
+		queue->driver = "nobody";
+	else if (!strcmp(kind, hwsim_violation_names[HWSIM_UNBOUND]))
+		queue->driver = NULL;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int hwsim_provoke_write(char *line)
+{
+	char *kind = strsep(&line, " ");
+
+	if (!line)
+		return -EINVAL;
+	return hwsim_queues_apply(line, hwsim_provoke_apply, kind);
+}
+
+static int hwsim_check_write(char *line)
+{
+	if (strcmp(line, "1"))
+		return -EINVAL;
+	hwsim_check_at_rest();
+	return 0;
+}
+
+static const struct hwsim_knob {
+	const char *name;
+	int (*write)(char *line);
+} hwsim_knobs[] = {
+	{ "reset", hwsim_reset_write },
+	{ "adapter_add", hwsim_adapter_add_write },
+	{ "adapter_del", hwsim_adapter_del_write },
+	{ "domain_add", hwsim_domain_add_write },
+	{ "domain_del", hwsim_domain_del_write },
+	{ "control_add", hwsim_control_add_write },
+	{ "control_del", hwsim_control_del_write },
+	{ "configure", hwsim_configure_write },
+	{ "deconfigure", hwsim_deconfigure_write },
+	{ "checkstop", hwsim_checkstop_write },
+	{ "checkstop_end", hwsim_checkstop_end_write },
+	{ "respond", hwsim_respond_write },
+	{ "reset_time", hwsim_reset_time_write },
+	{ "aqic_delay", hwsim_aqic_delay_write },
+	{ "reply", hwsim_reply_write },
+	{ "check", hwsim_check_write },
+	{ "provoke", hwsim_provoke_write },
+};
+
+static ssize_t hwsim_knob_write(struct file *file, const char __user *text, size_t count,
+				loff_t *ppos)
+{
+	const struct hwsim_knob *knob = file->private_data;
+	char line[HWSIM_LINE_MAX] = {};
+	int ret;
+
+	if (count >= sizeof(line))
+		return -EINVAL;
+	if (copy_from_user(line, text, count))
+		return -EFAULT;
+	ret = knob->write(strim(line));
+	return ret ?: count;
+}
+
+static const struct file_operations hwsim_knob_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = hwsim_knob_write,
+	.llseek = no_llseek,
+};
+
+static int state_show(struct seq_file *seq, void *unused)
+{
+	unsigned long flags;
+	unsigned int nr;
+
+	for (nr = 0; nr < ARRAY_SIZE(hwsim.queues); nr++) {
+		struct hwsim_guest *guest;
+		struct hwsim_queue queue;
+		unsigned int id = 0;
+		bool exists;
+
+		spin_lock_irqsave(&hwsim_lock, flags);
+		exists = hwsim_queue_find(nr);
+		if (exists)
+			queue = *hwsim.queues[nr];
+		list_for_each_entry(guest, &hwsim_guests, node) {
+			if (test_bit_inv(nr >> 8, guest->apcb.apm) &&
+			    test_bit_inv(nr & 0xff, guest->apcb.aqm))
+				id = guest->id;
+		}
+		spin_unlock_irqrestore(&hwsim_lock, flags);
+		if (!exists)
+			continue;
+		seq_printf(seq, "%02x.%04x irq=%d resetting=%d held=%d dirty=%d guest=%u driver=%s",
+			   nr >> 8, nr & 0xff, queue.irq, queue.resetting,
+			   queue.resetting && queue.mode == HWSIM_RESET_HOLD, queue.dirty, id,
+			   queue.driver ?: "-");
+		seq_printf(seq, " tapq=%lu rapq=%lu zapq=%lu aqic=%lu nqap=%lu dqap=%lu\n",
+			   queue.counts[HWSIM_TAPQ], queue.counts[HWSIM_RAPQ],
+			   queue.counts[HWSIM_ZAPQ], queue.counts[HWSIM_AQIC],
+			   queue.counts[HWSIM_FN_NQAP], queue.counts[HWSIM_FN_DQAP]);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(state);
+
+static int guests_show(struct seq_file *seq, void *unused)
+{
+	struct hwsim_guest *guest;
+	unsigned long flags;
+
+	spin_lock_irqsave(&hwsim_lock, flags);
+	list_for_each_entry(guest, &hwsim_guests, node) {
+		const unsigned long *apm = guest->apcb.apm, *aqm = guest->apcb.aqm;
+		const unsigned long *adm = guest->apcb.adm;
+
+		seq_printf(seq, "%u pid=%d updates=%lu", guest->id, guest->pid, guest->updates);
+		seq_printf(seq, " apm=0x%016lx%016lx%016lx%016lx", apm[0], apm[1], apm[2], apm[3]);
+		seq_printf(seq, " aqm=0x%016lx%016lx%016lx%016lx", aqm[0], aqm[1], aqm[2], aqm[3]);
+		seq_printf(seq, " adm=0x%016lx%016lx%016lx%016lx\n", adm[0], adm[1], adm[2],
+			   adm[3]);
+	}
+	spin_unlock_irqrestore(&hwsim_lock, flags);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(guests);
+
+static int violations_show(struct seq_file *seq, void *unused)
+{
+	static char text[8192];
+	static DEFINE_MUTEX(lock);
+
+	mutex_lock(&lock);
+	hwsim_violations_print(text, sizeof(text));
+	seq_puts(seq, text);
+	text[0] = '\0';
+	mutex_unlock(&lock);
+	return 0;
+}
+
+static int violations_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, violations_show, NULL);
+}
+
+static ssize_t violations_write(struct file *file, const char __user *text, size_t count,
+				loff_t *ppos)
+{
+	char line[4] = {};
+
+	if (count >= sizeof(line))
+		return -EINVAL;
+	if (copy_from_user(line, text, count))
+		return -EFAULT;
+	if (strcmp(strim(line), "0"))
+		return -EINVAL;
+	hwsim_violations_clear();
+	return count;
+}
+
+static const struct file_operations violations_fops = {
+	.owner = THIS_MODULE,
+	.open = violations_open,
+	.read = seq_read,
+	.write = violations_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
+/**
+ * hwsim_debugfs_init - create the files
+ *
+ * Context: Boot.
+ */
+void __init hwsim_debugfs_init(void)
+{
+	struct dentry *dir = debugfs_create_dir("ap_hwsim", arch_debugfs_dir);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(hwsim_knobs); i++)
+		debugfs_create_file(hwsim_knobs[i].name, 0200, dir, (void *)&hwsim_knobs[i],
+				    &hwsim_knob_fops);
+	debugfs_create_file("state", 0400, dir, NULL, &state_fops);
+	debugfs_create_file("guests", 0400, dir, NULL, &guests_fops);
+	debugfs_create_file("violations", 0600, dir, NULL, &violations_fops);
+}

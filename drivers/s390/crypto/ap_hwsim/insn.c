@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What NQAP, DQAP and PQAP do. The host's instructions and those of a guest in
+ * SIE come here alike; a guest sees the machine through its APCB.
+ */
+#include <linux/string.h>
+#include <asm/facility.h>
+
+#include "ap_hwsim.h"
+
+#define PGM_OPERATION		0x01
+#define PGM_SPECIFICATION	0x06
+
+#define HWSIM_RC_NORMAL		0x00
+#define HWSIM_RC_NOT_AVAILABLE	0x01
+#define HWSIM_RC_RESETTING	0x02
+#define HWSIM_RC_DECONFIGURED	0x03
+#define HWSIM_RC_CHECKSTOP	0x04
+#define HWSIM_RC_INVALID_NIB	0x06
+#define HWSIM_RC_NO_CHANGE	0x07
+#define HWSIM_RC_FULL_OR_EMPTY	0x10
+#define HWSIM_RC_MSG_TOO_BIG	0x15
+
+#define HWSIM_MSG_MAX		(12 * 1024)
+#define HWSIM_QUEUE_DEPTH	8
+
+/* Bits of general register 0. */
+#define GR0_T			BIT(23)
+#define GR0_F			BIT(22)
+#define GR0_RESERVED		GENMASK(21, 16)
+#define GR0_NO_APXA		0x0000c0f0UL
+
+union hwsim_status {
+	u32 word;
+	struct ap_queue_status status;
+};
+
+static bool hwsim_view_has(const struct hwsim_view *view, u16 apqn)
+{
+	return !view->apcb || (test_bit_inv(apqn >> 8, view->apcb->apm) &&
+			       test_bit_inv(apqn & 0xff, view->apcb->aqm));
+}
+
+/* The response code that every function gives for the state of a queue. */
+static u8 hwsim_queue_state(const struct hwsim_queue *queue)
+{
+	if (test_bit_inv(queue->apqn >> 8, hwsim.deconfigured))
+		return HWSIM_RC_DECONFIGURED;
+	if (queue->checkstop)
+		return HWSIM_RC_CHECKSTOP;
+	if (queue->resetting)
+		return HWSIM_RC_RESETTING;
+	return HWSIM_RC_NORMAL;
+}
+
+/* A response that a test ordered takes the place of the real one. */
+static bool hwsim_response_ordered(struct hwsim_queue *queue, enum hwsim_function function, u8 *rc)
+{
+	struct hwsim_response *response = &queue->responses[function];
+
+	if (!response->count)
+		return false;
+	if (response->count > 0)
+		response->count--;
+	*rc = response->code;
+	return true;
+}
+
+static u32 hwsim_status_word(const struct hwsim_queue *queue, u8 rc)
+{
+	union hwsim_status status = {};
+
+	status.status.response_code = rc;
+	if (queue) {
+		unsigned int replies = queue->nr_replies + queue->forced_replies;
+
+		status.status.queue_empty = !replies;
+		status.status.replies_waiting = !!replies;
+		status.status.queue_full = queue->nr_replies >= HWSIM_QUEUE_DEPTH;
+		status.status.irq_enabled = queue->irq_shown;
+	}
+	return status.word;
+}
+
+static u64 hwsim_tapq_info(void)
+{
+	u64 info = 0;
+
+	/* Facilities: APSC, 4K RSA, APXA as far as the mode goes. */
+	info |= 1ULL << 63 | 1ULL << 62 | 1ULL << 61;
+	info |= hwsim.mode == 'D' ? 1ULL << 60 : hwsim.mode == 'A' ? 1ULL << 59 : 1ULL << 58;
+	if (hwsim.apxa)
+		info |= 1ULL << 57;
+	info |= (u64)hwsim.type << 24;
+	info |= (u64)hwsim.domain_max << 16;
+	/* Messages of 12 KiB, the depth less one. */
+	info |= HWSIM_QUEUE_DEPTH - 1;
+	return info;
+}
+
+static int hwsim_qci(u64 gr[16], const struct hwsim_view *view)
+{
+	struct ap_config_info config = {};
+	struct hwsim_apcb masks;
+
+	if (gr[2] & 7)
+		return -PGM_SPECIFICATION;
+	bitmap_copy(masks.apm, hwsim.apm, HWSIM_IDS);
+	bitmap_copy(masks.aqm, hwsim.aqm, HWSIM_IDS);
+	bitmap_copy(masks.adm, hwsim.adm, HWSIM_IDS);
+	if (view->apcb) {
+		bitmap_and(masks.apm, masks.apm, view->apcb->apm, HWSIM_IDS);
+		bitmap_and(masks.aqm, masks.aqm, view->apcb->aqm, HWSIM_IDS);
+		bitmap_and(masks.adm, masks.adm, view->apcb->adm, HWSIM_IDS);
+	}
+	config.apsc = 1;
+	config.apxa = hwsim.apxa;
+	config.qact = 1;
+	config.Na = hwsim.apxa ? hwsim.apid_max : 0;
+	config.Nd = hwsim.apxa ? hwsim.domain_max : 0;
+	memcpy(config.apm, masks.apm, sizeof(config.apm));
+	memcpy(config.aqm, masks.aqm, sizeof(config.aqm));
+	memcpy(config.adm, masks.adm, sizeof(config.adm));
+	return view->write(view->ctx, gr[2], &config, sizeof(config));
+}
+
+static u8 hwsim_aqic(struct hwsim_queue *queue, u64 gr[16])
+{
+	union {
+		u64 value;
+		struct ap_qirq_ctrl control;
+	} gr1 = { .value = gr[1] };
+
+	if (gr1.control.ir == queue->irq)
+		return HWSIM_RC_NO_CHANGE;
+	if (gr1.control.ir) {
+		if (!gr[2] || !pfn_valid(gr[2] >> PAGE_SHIFT))
+			return HWSIM_RC_INVALID_NIB;
+		queue->nib = gr[2];
+		queue->isc = gr1.control.isc;
+		queue->gisc = gr1.control.gisc;
+		queue->gisa = (u64)gr1.control.gisa << 4;
+	}
+	queue->irq = gr1.control.ir;
+	queue->irq_delay = queue->aqic_delay;
+	if (!queue->irq_delay)
+		queue->irq_shown = queue->irq;
+	return HWSIM_RC_NORMAL;
+}
+
+static u8 hwsim_pqap_queue(enum hwsim_function function, struct hwsim_queue *queue, u64 gr[16])
+{
+	u8 rc;
+
+	if (function == HWSIM_TAPQ) {
+		hwsim_queue_settle(queue);
+		if (gr[0] & GR0_T)
+			gr[2] = hwsim_tapq_info();
+	}
+	if (hwsim_response_ordered(queue, function, &rc) && rc)
+		return rc;
+	rc = hwsim_queue_state(queue);
+	if (rc)
+		return rc;
+
+	switch (function) {
+	case HWSIM_RAPQ:
+	case HWSIM_ZAPQ:
+		hwsim_queue_reset(queue);
+		break;
+	case HWSIM_AQIC:
+		return hwsim_aqic(queue, gr);
+	case HWSIM_QACT:
+		gr[2] = (u64)hwsim.type << 24 | (gr[1] & (7ULL << 58));
+		break;
+	default:
+		break;
+	}
+	return HWSIM_RC_NORMAL;
+}
+
+static int hwsim_pqap(u64 gr[16], const struct hwsim_view *view)
+{
+	unsigned int function = gr[0] >> 24 & 0xff;
+	struct hwsim_queue *queue;
+	u16 apqn = gr[0];
+	u8 rc = HWSIM_RC_NOT_AVAILABLE;
+
+	if (function > HWSIM_QACT || gr[0] & GR0_RESERVED)
+		return -PGM_SPECIFICATION;
+	if (function == HWSIM_QCI)
+		return hwsim_qci(gr, view);
+	if (gr[0] & GR0_T && function != HWSIM_TAPQ)
+		return -PGM_SPECIFICATION;
+	if (gr[0] & GR0_F && function != HWSIM_RAPQ && function != HWSIM_ZAPQ &&
+	    function != HWSIM_QACT)
+		return -PGM_SPECIFICATION;
+	if (!hwsim.apxa && gr[0] & GR0_NO_APXA)
+		return -PGM_SPECIFICATION;
+
+	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(apqn) : NULL;
+	if (queue) {
+		queue->counts[function]++;
+		rc = hwsim_pqap_queue(function, queue, gr);
+	}
+	gr[1] = (gr[1] & ~0xffffffffULL) | hwsim_status_word(queue, rc);
+	return rc ? 3 : 0;
+}
+
+static int hwsim_nqap(u64 gr[16], u8 r1, u8 r2, const struct hwsim_view *view)
+{
+	struct hwsim_queue *queue;
+	u16 apqn = gr[0];
+	u8 rc = HWSIM_RC_NOT_AVAILABLE;
+
+	/* Bits 32, 34, 35 and 40 must be 0. */
+	if (r1 & 1 || r2 & 1 || !gr[r2 + 1] || gr[0] & 0xb0800000UL)
+		return -PGM_SPECIFICATION;
+	if (gr[r2 + 1] > HWSIM_MSG_MAX)
+		return -PGM_SPECIFICATION;
+
+	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(apqn) : NULL;
+	if (queue) {
+		queue->counts[HWSIM_FN_NQAP]++;
+		if (!hwsim_response_ordered(queue, HWSIM_FN_NQAP, &rc) || !rc)
+			rc = hwsim_queue_state(queue);
+		if (!rc && queue->nr_replies >= HWSIM_QUEUE_DEPTH)
+			rc = HWSIM_RC_FULL_OR_EMPTY;
+	}
+	if (!rc) {
+		if (!view->apcb)
+			hwsim_check_host_use(queue);
+		queue->dirty = true;
+		queue->guest_data |= !!view->apcb;
+		queue->replies[queue->nr_replies++] = gr[r1] << 32 | (gr[r1 + 1] & 0xffffffff);
+		gr[r2] += gr[r2 + 1];
+		gr[r2 + 1] = 0;
+		hwsim_irq_raise(queue);
+	}
+	gr[1] = (gr[1] & ~0xffffffffULL) | hwsim_status_word(queue, rc);
+	return rc ? 3 : 0;
+}
+
+/*
+ * Every request is answered with an error reply of type 82: operand invalid.
+ * That is architected, needs no key, and keeps the queue online.
+ */
+static int hwsim_dqap(u64 gr[16], u8 r1, u8 r2, const struct hwsim_view *view)
+{
+	static const u8 reply[8] = { 0x00, 0x82, 0x00, 0x00, 0x82 };
+	struct hwsim_queue *queue;
+	u16 apqn = gr[0];
+	u8 rc = HWSIM_RC_NOT_AVAILABLE;
+	int ret;
+
+	/* Bits 33, 34, 35, 40 and 41 must be 0. */
+	if (r1 & 1 || r2 & 1 || !gr[r2 + 1] || gr[0] & 0x70c00000UL)
+		return -PGM_SPECIFICATION;
+	if (gr[r2 + 1] < sizeof(reply))
+		return -PGM_SPECIFICATION;
+
+	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(apqn) : NULL;
+	if (queue) {
+		queue->counts[HWSIM_FN_DQAP]++;
+		if (!hwsim_response_ordered(queue, HWSIM_FN_DQAP, &rc) || !rc)
+			rc = hwsim_queue_state(queue);
+		if (!rc && !queue->nr_replies)
+			rc = HWSIM_RC_FULL_OR_EMPTY;
+	}
+	if (!rc) {
+		ret = view->write(view->ctx, gr[r2], reply, sizeof(reply));
+		if (ret)
+			return ret;
+		gr[r1] = queue->replies[0] >> 32;
+		gr[r1 + 1] = queue->replies[0] & 0xffffffff;
+		memmove(queue->replies, queue->replies + 1,
+			--queue->nr_replies * sizeof(queue->replies[0]));
+		gr[r2] += sizeof(reply);
+		gr[r2 + 1] -= sizeof(reply);
+		gr[2] = 0;
+	}
+	gr[1] = (gr[1] & ~0xffffffffULL) | hwsim_status_word(queue, rc);
+	return rc ? 3 : 0;
+}
+
+/**
+ * hwsim_ap_execute - execute an AP instruction
+ * @op: the instruction
+ * @gr: the general registers, changed in place
+ * @r1: first register field
+ * @r2: second register field
+ * @view: who executes it
+ *
+ * Context: Any; takes hwsim_lock. The storage callbacks run under it.
+ * Return: The condition code, 0 to 3; below 0 the program interruption code,
+ * negated, or what a storage callback returned.
+ */
+int hwsim_ap_execute(enum hwsim_ap_opcode op, u64 gr[16], u8 r1, u8 r2,
+		     const struct hwsim_view *view)
+{
+	unsigned long flags;
+	int ret;
+
+	spin_lock_irqsave(&hwsim_lock, flags);
+	switch (op) {
+	case HWSIM_PQAP:
+		ret = hwsim_pqap(gr, view);
+		break;
+	case HWSIM_NQAP:
+		ret = hwsim_nqap(gr, r1, r2, view);
+		break;
+	case HWSIM_DQAP:
+		ret = hwsim_dqap(gr, r1, r2, view);
+		break;
+	default:
+		ret = -PGM_OPERATION;
+	}
+	spin_unlock_irqrestore(&hwsim_lock, flags);
+	return ret;
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Adapter interrupts: for the host through the handlers that were registered
+ * with the channel subsystem, for a guest through its GISA and, when nobody
+ * looks at that, through the alert list of the GIB.
+ */
+#define pr_fmt(fmt) "ap_hwsim: " fmt
+
+#include <linux/irq_work.h>
+#include <linux/kprobes.h>
+#include <linux/mm.h>
+#include <asm/airq.h>
+
+#include "ap_hwsim.h"
+
+#define HWSIM_MAX_AIRQS		8
+#define HWSIM_GIB_BUSY		1U
+
+static struct airq_struct *hwsim_airqs[HWSIM_MAX_AIRQS];
+static struct kvm_s390_gib *hwsim_gib;
+
+/* The host's side runs with interrupts off, as an interrupt handler does. */
+static void hwsim_airq_deliver(struct irq_work *work)
+{
+	struct tpi_info info = {};
+	int i;
+
+	for (i = 0; i < HWSIM_MAX_AIRQS; i++) {
+		struct airq_struct *airq = READ_ONCE(hwsim_airqs[i]);
+
+		if (airq && airq->lsi_ptr && *airq->lsi_ptr & airq->lsi_mask)
+			airq->handler(airq, &info);
+	}
+}
+
+static DEFINE_IRQ_WORK(hwsim_airq_work, hwsim_airq_deliver);
+
+/* Put the GISA on the alert list. Return: must the host be interrupted? */
+static bool hwsim_gib_alert(struct kvm_s390_gisa *gisa)
+{
+	u32 origin;
+
+	if (!hwsim_gib)
+		return false;
+	do {
+		origin = READ_ONCE(hwsim_gib->alert_list_origin);
+		gisa->next_alert = origin & ~HWSIM_GIB_BUSY;
+	} while (cmpxchg(&hwsim_gib->alert_list_origin, origin,
+			 (u32)virt_to_phys(gisa) | (origin & HWSIM_GIB_BUSY)) != origin);
+	return !origin;
+}
+
+static void hwsim_gisa_post(struct kvm_s390_gisa *gisa, u8 gisc)
+{
+	u64 old, new, ipm = 0x80ULL >> gisc << 24, iam = 0x80ULL >> gisc;
+
+	do {
+		old = READ_ONCE(gisa->u64.word[0]);
+		new = old | ipm;
+		/* An alert is given once; KVM arms the mask again. */
+		if (old & iam)
+			new &= ~0xffULL;
+	} while (cmpxchg(&gisa->u64.word[0], old, new) != old);
+
+	if (old & iam && hwsim_gib_alert(gisa))
+		irq_work_queue(&hwsim_airq_work);
+}
+
+/**
+ * hwsim_irq_raise - a reply has arrived at a queue
+ * @queue: the queue
+ *
+ * Context: hwsim_lock held.
+ */
+void hwsim_irq_raise(struct hwsim_queue *queue)
+{
+	struct page *page;
+
+	lockdep_assert_held(&hwsim_lock);
+
+	if (!queue->irq)
+		return;
+	page = phys_to_page(queue->nib);
+	if (queue->gisa && !page_maybe_dma_pinned(page)) {
+		hwsim_violation(HWSIM_UNPINNED_NIB, "queue %02x.%04x nib %llx",
+				queue->apqn >> 8, queue->apqn & 0xff, (u64)queue->nib);
+		return;
+	}
+	*(u8 *)phys_to_virt(queue->nib) = 1;
+	if (queue->gisa)
+		hwsim_gisa_post(phys_to_virt(queue->gisa), queue->gisc);
+	else
+		irq_work_queue(&hwsim_airq_work);
+}
+
+static int hwsim_airq_registered(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct airq_struct *airq = (void *)regs->gprs[2];
+	int i;
+
+	for (i = 0; i < HWSIM_MAX_AIRQS; i++) {
+		if (!hwsim_airqs[i] || hwsim_airqs[i] == airq) {
+			WRITE_ONCE(hwsim_airqs[i], airq);
+			return 0;
+		}
+	}
+	pr_err("too many adapter interrupt handlers\n");
+	return 0;
+}
+
+static int hwsim_airq_unregistered(struct kprobe *probe, struct pt_regs *regs)
+{
+	int i;
+
+	for (i = 0; i < HWSIM_MAX_AIRQS; i++) {
+		if (hwsim_airqs[i] == (void *)regs->gprs[2])
+			WRITE_ONCE(hwsim_airqs[i], NULL);
+	}
+	return 0;
+}
+
+static struct kprobe hwsim_airq_probes[] = {
+	{ .symbol_name = "register_adapter_interrupt", .pre_handler = hwsim_airq_registered },
+	{ .symbol_name = "unregister_adapter_interrupt", .pre_handler = hwsim_airq_unregistered },
+};
+
+static int hwsim_sgib_called(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	u32 origin = regs->gprs[2];
+
+	hwsim_gib = origin ? phys_to_virt(origin) : NULL;
+	return 0;
+}
+
+/* The channel subsystem below knows no GIB; the one simulated here does. */
+static int hwsim_sgib_returns(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	regs->gprs[2] = 0;
+	return 0;
+}
+
+static struct kretprobe hwsim_sgib_probe = {
+	.kp.symbol_name = "chsc_sgib",
+	.entry_handler = hwsim_sgib_called,
+	.handler = hwsim_sgib_returns,
+};
+
+/**
+ * hwsim_irq_init - learn of the handlers and of the GIB
+ *
+ * Context: Boot, before the first adapter interrupt handler is registered.
+ * Return: 0 or the errno of kprobes.
+ */
+int __init hwsim_irq_init(void)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(hwsim_airq_probes); i++) {
+		ret = register_kprobe(&hwsim_airq_probes[i]);
+		if (ret)
+			return ret;
+	}
+	return register_kretprobe(&hwsim_sgib_probe);
+}

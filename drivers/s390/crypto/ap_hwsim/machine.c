@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The simulated machine: which adapters and domains there are, and how a queue
+ * behaves in time.
+ */
+#define pr_fmt(fmt) "ap_hwsim: " fmt
+
+#include <linux/init.h>
+#include <linux/jiffies.h>
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
+
+#include "ap_hwsim.h"
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "ap_hwsim."
+
+struct hwsim_machine hwsim;
+DEFINE_SPINLOCK(hwsim_lock);
+
+static char boot_adapters[64] = "4-6";
+static char boot_domains[64] = "4-6";
+static unsigned int type = 13;
+static char mode[8] = "cca";
+static bool apxa = true;
+static unsigned int reset_polls = 2;
+static unsigned int reset_ms;
+
+module_param_string(adapters, boot_adapters, sizeof(boot_adapters), 0444);
+MODULE_PARM_DESC(adapters, "adapters of the machine, decimal or ranges: 4-6,8");
+module_param_string(domains, boot_domains, sizeof(boot_domains), 0444);
+MODULE_PARM_DESC(domains, "usage and control domains of the machine, likewise");
+module_param(type, uint, 0444);
+MODULE_PARM_DESC(type, "hardware type, 10 (CEX4) to 14 (CEX8)");
+module_param_string(mode, mode, sizeof(mode), 0444);
+MODULE_PARM_DESC(mode, "accel, cca or ep11");
+module_param(apxa, bool, 0444);
+MODULE_PARM_DESC(apxa, "256 x 256 instead of 64 x 16");
+module_param(reset_polls, uint, 0444);
+MODULE_PARM_DESC(reset_polls, "TAPQs until a reset has completed");
+module_param(reset_ms, uint, 0444);
+MODULE_PARM_DESC(reset_ms, "milliseconds until a reset has completed; 0: reset_polls counts");
+
+/**
+ * hwsim_queue_find - the queue of an APQN
+ * @apqn: the APQN
+ *
+ * Context: hwsim_lock held.
+ * Return: The queue, or NULL if it is not in the machine's configuration.
+ */
+struct hwsim_queue *hwsim_queue_find(u16 apqn)
+{
+	lockdep_assert_held(&hwsim_lock);
+
+	if (!test_bit_inv(apqn >> 8, hwsim.apm) || !test_bit_inv(apqn & 0xff, hwsim.aqm))
+		return NULL;
+	return hwsim.queues[apqn];
+}
+
+/**
+ * hwsim_queues_create - have a queue for each APQN of the configuration
+ *
+ * Context: Allocates; takes hwsim_lock.
+ * Return: 0 or -ENOMEM.
+ */
+int hwsim_queues_create(void)
+{
+	unsigned long flags;
+	unsigned int apid, apqi;
+
+	for_each_set_bit_inv(apid, hwsim.apm, HWSIM_IDS) {
+		for_each_set_bit_inv(apqi, hwsim.aqm, HWSIM_IDS) {
+			u16 apqn = apid << 8 | apqi;
+			struct hwsim_queue *queue;
+
+			if (hwsim.queues[apqn])
+				continue;
+			queue = kzalloc(sizeof(*queue), GFP_KERNEL);
+			if (!queue)
+				return -ENOMEM;
+			queue->apqn = apqn;
+			spin_lock_irqsave(&hwsim_lock, flags);
+			queue->mode = hwsim.reset_mode;
+			queue->mode_value = hwsim.reset_value;
+			hwsim.queues[apqn] = queue;
+			spin_unlock_irqrestore(&hwsim_lock, flags);
+		}
+	}
+	return 0;
+}
+
+/**
+ * hwsim_queue_complete_reset - a reset has come to its end
+ * @queue: the queue
+ *
+ * Context: hwsim_lock held.
+ */
+void hwsim_queue_complete_reset(struct hwsim_queue *queue)
+{
+	lockdep_assert_held(&hwsim_lock);
+
+	queue->resetting = false;
+	if (queue->reset_cleans) {
+		queue->dirty = false;
+		queue->guest_data = false;
+	}
+}
+
+/**
+ * hwsim_queue_settle - let time pass for a queue: one TAPQ came
+ * @queue: the queue
+ *
+ * Context: hwsim_lock held.
+ */
+void hwsim_queue_settle(struct hwsim_queue *queue)
+{
+	lockdep_assert_held(&hwsim_lock);
+
+	if (queue->resetting) {
+		switch (queue->mode) {
+		case HWSIM_RESET_POLLS:
+			if (!queue->polls_left)
+				hwsim_queue_complete_reset(queue);
+			else
+				queue->polls_left--;
+			break;
+		case HWSIM_RESET_MS:
+			if (time_after_eq(jiffies, queue->reset_until))
+				hwsim_queue_complete_reset(queue);
+			break;
+		case HWSIM_RESET_HOLD:
+			break;
+		}
+	}
+	if (queue->irq_shown != queue->irq) {
+		if (!queue->irq_delay)
+			queue->irq_shown = queue->irq;
+		else
+			queue->irq_delay--;
+	}
+}
+
+/**
+ * hwsim_queue_reset - begin a reset
+ * @queue: the queue
+ *
+ * Context: hwsim_lock held.
+ */
+void hwsim_queue_reset(struct hwsim_queue *queue)
+{
+	lockdep_assert_held(&hwsim_lock);
+
+	queue->resetting = true;
+	queue->reset_cleans = !hwsim_queue_in_guest(queue, NULL);
+	queue->polls_left = queue->mode == HWSIM_RESET_POLLS ? queue->mode_value : 0;
+	queue->reset_until = jiffies + msecs_to_jiffies(queue->mode_value);
+	queue->irq = false;
+	queue->irq_shown = false;
+	queue->nib = 0;
+	queue->nr_replies = 0;
+	queue->forced_replies = 0;
+}
+
+static int __init hwsim_mask_parse(const char *text, unsigned long *mask)
+{
+	DECLARE_BITMAP(ids, HWSIM_IDS);
+	unsigned int id;
+	int ret;
+
+	ret = bitmap_parselist(text, ids, HWSIM_IDS);
+	if (ret)
+		return ret;
+	bitmap_zero(mask, HWSIM_IDS);
+	for_each_set_bit(id, ids, HWSIM_IDS)
+		set_bit_inv(id, mask);
+	return 0;
+}
+
+static DECLARE_BITMAP(hwsim_boot_apm, HWSIM_IDS);
+static DECLARE_BITMAP(hwsim_boot_aqm, HWSIM_IDS);
+
+static void hwsim_machine_defaults(void)
+{
+	bitmap_copy(hwsim.apm, hwsim_boot_apm, HWSIM_IDS);
+	bitmap_copy(hwsim.aqm, hwsim_boot_aqm, HWSIM_IDS);
+	bitmap_copy(hwsim.adm, hwsim_boot_aqm, HWSIM_IDS);
+	bitmap_zero(hwsim.deconfigured, HWSIM_IDS);
+	hwsim.reset_mode = reset_ms ? HWSIM_RESET_MS : HWSIM_RESET_POLLS;
+	hwsim.reset_value = reset_ms ?: reset_polls;
+}
+
+/**
+ * hwsim_machine_reset - back to the machine of the kernel command line
+ *
+ * What queues hold, and which reset is under way, is history and stays; a held
+ * reset completes.
+ *
+ * Context: Takes hwsim_lock.
+ */
+void hwsim_machine_reset(void)
+{
+	unsigned long flags;
+	unsigned int nr;
+
+	spin_lock_irqsave(&hwsim_lock, flags);
+	hwsim_machine_defaults();
+	for (nr = 0; nr < ARRAY_SIZE(hwsim.queues); nr++) {
+		struct hwsim_queue *queue = hwsim.queues[nr];
+
+		if (!queue)
+			continue;
+		if (queue->resetting && queue->mode == HWSIM_RESET_HOLD)
+			hwsim_queue_complete_reset(queue);
+		queue->checkstop = false;
+		queue->mode = hwsim.reset_mode;
+		queue->mode_value = hwsim.reset_value;
+		queue->aqic_delay = 0;
+		memset(queue->responses, 0, sizeof(queue->responses));
+		memset(queue->counts, 0, sizeof(queue->counts));
+	}
+	spin_unlock_irqrestore(&hwsim_lock, flags);
+}
+
+/**
+ * hwsim_machine_boot - set the machine up as the kernel command line says
+ *
+ * Context: Boot.
+ * Return: 0, -EINVAL or -ERANGE for a bad list, -ENOMEM.
+ */
+int __init hwsim_machine_boot(void)
+{
+	int ret;
+
+	ret = hwsim_mask_parse(boot_adapters, hwsim_boot_apm);
+	if (!ret)
+		ret = hwsim_mask_parse(boot_domains, hwsim_boot_aqm);
+	if (ret)
+		return ret;
+	hwsim.apxa = apxa;
+	hwsim.apid_max = apxa ? 255 : 63;
+	hwsim.domain_max = apxa ? 255 : 15;
+	hwsim.type = type;
+	hwsim.mode = !strcmp(mode, "accel") ? 'A' : !strcmp(mode, "ep11") ? 'X' : 'D';
+	hwsim_machine_defaults();
+	return hwsim_queues_create();
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Arms the simulator: makes the kernel believe in AP and SIE, and answers the
+ * instructions that the machine below does not have. They arrive as operation
+ * exceptions, which the kernel offers to its die notifiers.
+ */
+#define pr_fmt(fmt) "ap_hwsim: " fmt
+
+#include <linux/init.h>
+#include <linux/kdebug.h>
+#include <linux/kprobes.h>
+#include <linux/panic.h>
+#include <linux/uaccess.h>
+#include <asm/css_chars.h>
+#include <asm/facility.h>
+#include <asm/ptrace.h>
+#include <asm/sclp.h>
+#include <asm/stacktrace.h>
+
+#include "ap_hwsim.h"
+
+#define HWSIM_PLO		0xee
+#define HWSIM_CC_SHIFT		44
+#define HWSIM_CC_NOT_INSTALLED	3
+
+extern char sie_exit;
+
+static int hwsim_host_read(void *ctx, u64 addr, void *buf, size_t len)
+{
+	return copy_from_kernel_nofault(buf, (void *)addr, len) ? -EFAULT : 0;
+}
+
+static int hwsim_host_write(void *ctx, u64 addr, const void *buf, size_t len)
+{
+	return copy_to_kernel_nofault((void *)addr, buf, len) ? -EFAULT : 0;
+}
+
+static const struct hwsim_view hwsim_host_view = {
+	.read = hwsim_host_read,
+	.write = hwsim_host_write,
+};
+
+static void hwsim_cc_set(struct pt_regs *regs, u64 cc)
+{
+	regs->psw.mask &= ~(3ULL << HWSIM_CC_SHIFT);
+	regs->psw.mask |= cc << HWSIM_CC_SHIFT;
+}
+
+static int hwsim_trap(struct notifier_block *nb, unsigned long event, void *data)
+{
+	struct pt_regs *regs = ((struct die_args *)data)->regs;
+	struct stack_frame *frame;
+	u16 insn[3];
+	int cc;
+
+	if (event != DIE_BPT)
+		return NOTIFY_DONE;
+
+	if (test_pt_regs_flag(regs, PIF_GUEST_FAULT)) {
+		frame = (struct stack_frame *)regs->gprs[15];
+		hwsim_sie_run(regs, (void *)frame->sie_control_block);
+		return NOTIFY_STOP;
+	}
+
+	/* The PSW is past the instruction, as far as its length says. */
+	if (copy_from_kernel_nofault(insn, (void *)(regs->psw.addr - (regs->int_code >> 16)),
+				     sizeof(insn)))
+		return NOTIFY_DONE;
+	switch (insn[0]) {
+	case HWSIM_NQAP:
+	case HWSIM_DQAP:
+	case HWSIM_PQAP:
+		cc = hwsim_ap_execute(insn[0], (u64 *)regs->gprs, insn[1] >> 4 & 15, insn[1] & 15,
+				      &hwsim_host_view);
+		if (cc < 0)
+			return NOTIFY_DONE;
+		break;
+	default:
+		/* KVM asks which functions PLO has: none. */
+		if (insn[0] >> 8 != HWSIM_PLO)
+			return NOTIFY_DONE;
+		cc = HWSIM_CC_NOT_INSTALLED;
+	}
+	hwsim_cc_set(regs, cc);
+	return NOTIFY_STOP;
+}
+
+/* Below kprobes, which has the highest priority there is. */
+static struct notifier_block hwsim_trap_nb = {
+	.notifier_call = hwsim_trap,
+	.priority = INT_MAX - 1,
+};
+
+struct hwsim_configure_call {
+	u32 apid;
+};
+
+static int hwsim_configure_called(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	((struct hwsim_configure_call *)instance->data)->apid = regs->gprs[2];
+	return 0;
+}
+
+static void hwsim_configured_set(struct kretprobe_instance *instance, struct pt_regs *regs,
+				 bool configured)
+{
+	u32 apid = ((struct hwsim_configure_call *)instance->data)->apid;
+	unsigned long flags;
+
+	spin_lock_irqsave(&hwsim_lock, flags);
+	if (configured)
+		clear_bit_inv(apid & 0xff, hwsim.deconfigured);
+	else
+		set_bit_inv(apid & 0xff, hwsim.deconfigured);
+	spin_unlock_irqrestore(&hwsim_lock, flags);
+	regs->gprs[2] = 0;
+}
+
+static int hwsim_configured(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	hwsim_configured_set(instance, regs, true);
+	return 0;
+}
+
+static int hwsim_unconfigured(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	hwsim_configured_set(instance, regs, false);
+	return 0;
+}
+
+/* What chzcrypt asks of the support element. */
+static struct kretprobe hwsim_sclp_probes[] = {
+	{
+		.kp.symbol_name = "sclp_ap_configure",
+		.entry_handler = hwsim_configure_called,
+		.handler = hwsim_configured,
+		.data_size = sizeof(struct hwsim_configure_call),
+	},
+	{
+		.kp.symbol_name = "sclp_ap_deconfigure",
+		.entry_handler = hwsim_configure_called,
+		.handler = hwsim_unconfigured,
+		.data_size = sizeof(struct hwsim_configure_call),
+	},
+};
+
+static int __init hwsim_arm(void)
+{
+	static const unsigned int facilities[] = { 12, 15, 65 };
+	unsigned int i;
+	int ret;
+
+	ret = hwsim_machine_boot();
+	if (ret) {
+		pr_err("the machine on the command line cannot be: %d\n", ret);
+		return ret;
+	}
+	for (i = 0; i < ARRAY_SIZE(facilities); i++)
+		__set_facility(facilities[i], stfle_fac_list);
+	sclp.has_sief2 = 1;
+	ret = register_die_notifier(&hwsim_trap_nb);
+	if (!ret)
+		add_taint(TAINT_TEST, LOCKDEP_STILL_OK);
+	return ret;
+}
+early_initcall(hwsim_arm);
+
+/* After the channel subsystem has told what it can do, before KVM asks. */
+static int __init hwsim_arm_late(void)
+{
+	unsigned int i;
+	int ret;
+
+	css_general_characteristics.aiv = 1;
+	ret = hwsim_irq_init();
+	if (!ret)
+		ret = hwsim_check_init();
+	for (i = 0; !ret && i < ARRAY_SIZE(hwsim_sclp_probes); i++)
+		ret = register_kretprobe(&hwsim_sclp_probes[i]);
+	if (ret)
+		pr_err("cannot watch the kernel: %d\n", ret);
+	else
+		hwsim_debugfs_init();
+	return ret;
+}
+fs_initcall(hwsim_arm_late);
