@@ -1,0 +1,596 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The simulated START INTERPRETIVE EXECUTION: runs a guest from its state description until
+ * something happens that KVM has to see.
+ *
+ * What the host does in parallel (requests, stop, the interruption pending mask of the GISA) is
+ * looked at before each instruction. Guest storage is reached through the gmap and no-fault copies;
+ * a page that is not there leaves with the fault data the real exit would have left, and the
+ * instruction begins anew afterwards.
+ *
+ * Not simulated: guests with DAT, floating point and vector instructions, storage keys, the CPU
+ * timer and the clock comparator as long as the guest does not wait (KVM handles them then), and
+ * PER.
+ */
+#include <linux/bitops.h>
+#include <linux/kvm_host.h>
+#include <linux/minmax.h>
+#include <linux/pagemap.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include <asm/futex.h>
+#include <asm/gmap.h>
+#include <asm/io.h>
+#include <asm/lowcore.h>
+#include <asm/stacktrace.h>
+#include <asm/switch_to.h>
+#include <asm/timex.h>
+#include "ap_hwsim.h"
+#include "sie_insn.h"
+
+/* The host stays responsive although nothing but the simulator ends a stay in SIE. */
+#define SIE_BUDGET		3000
+
+#define SIE_LEAVE		1
+
+#define PREFIX_SHIFT		13
+#define PREFIX_AREA		(2 * PAGE_SIZE)
+#define GISA_FLAGS		0x3f
+#define CRYCB_FLAGS		0x7
+#define AQIC_FUNCTION		3
+
+/* Assigned storage locations of the guest */
+#define GUEST_SVC_ILC		0x88
+#define GUEST_IO_IDENTITY	0xb8
+#define GUEST_SVC_OLD_PSW	0x140
+#define GUEST_IO_OLD_PSW	0x170
+#define GUEST_SVC_NEW_PSW	0x1c0
+#define GUEST_IO_NEW_PSW	0x1f0
+
+#define IO_WORD_ADAPTER		0x80000000U
+#define IO_WORD_ISC_SHIFT	27
+
+/* Zero in each valid PSW: bits 0, 2 to 4, 12, 24 to 30 and 33 to 63. */
+#define PSW_MASK_MUST_BE_ZERO	0xb80800fe7fffffffUL
+
+/* Doublewords of facility bits that are looked at. */
+#define FACILITY_DOUBLEWORDS	32
+
+/**
+ * struct sie - one stay in SIE
+ * @cpu: the guest's CPU
+ * @scb: state description
+ * @frame: stack frame of sie64a()
+ * @gmap: guest storage
+ * @apcb: what the guest may use, at the time of entry
+ * @host_fault: storage was not there; the reason is in the frame and in the thread
+ */
+struct sie {
+	struct hwsim_cpu cpu;
+	struct kvm_s390_sie_block *scb;
+	struct stack_frame *frame;
+	struct gmap *gmap;
+	struct hwsim_apcb apcb;
+	bool host_fault;
+};
+
+/* Guest storage */
+
+static u64 real_to_absolute(const struct sie *sie, u64 real)
+{
+	u64 prefix = (u64)sie->scb->prefix << PREFIX_SHIFT;
+
+	if (real < PREFIX_AREA)
+		return real + prefix;
+	if (real - prefix < PREFIX_AREA)
+		return real - prefix;
+	return real;
+}
+
+static int host_fault(struct sie *sie, u64 absolute, bool backed, bool write)
+{
+	current->thread.gmap_addr = absolute;
+	current->thread.gmap_write_flag = write;
+	current->thread.gmap_pfault = backed;
+	sie->frame->sie_reason = -EFAULT;
+	sie->host_fault = true;
+	return -EFAULT;
+}
+
+/* KVM gives fault addresses to the gmap by page; the part of an access behind it is not needed. */
+static int user_address(struct sie *sie, u64 real, bool write, u8 __user **user)
+{
+	u64 absolute = real_to_absolute(sie, real);
+	unsigned long vmaddr;
+
+	rcu_read_lock();
+	vmaddr = __gmap_translate(sie->gmap, absolute);
+	rcu_read_unlock();
+	if (IS_ERR_VALUE(vmaddr))
+		return host_fault(sie, absolute, false, write);
+	*user = (u8 __user *)vmaddr;
+	return 0;
+}
+
+static size_t to_page_end(u64 addr, size_t len)
+{
+	return min_t(size_t, len, PAGE_SIZE - offset_in_page(addr));
+}
+
+static int guest_read(void *ctx, u64 addr, void *buf, size_t len)
+{
+	struct sie *sie = ctx;
+	u8 __user *user;
+	size_t n;
+
+	for (; len; len -= n, addr += n, buf += n) {
+		n = to_page_end(addr, len);
+		if (user_address(sie, addr, false, &user))
+			return -EFAULT;
+		if (copy_from_user_nofault(buf, user, n))
+			return host_fault(sie, real_to_absolute(sie, addr), true, false);
+	}
+	return 0;
+}
+
+/* A store that changes nothing: the compare and swap keeps what another CPU wrote meanwhile. */
+static bool writable(u8 __user *user)
+{
+	u32 __user *word = (u32 __user *)((unsigned long)user & ~3UL);
+	u32 old, seen;
+	int rc;
+
+	if (copy_from_user_nofault(&old, word, sizeof(old)))
+		return false;
+	pagefault_disable();
+	rc = futex_atomic_cmpxchg_inatomic(&seen, word, old, old);
+	pagefault_enable();
+	return !rc;
+}
+
+static int guest_probe(struct sie *sie, u64 addr, size_t len)
+{
+	u8 __user *user;
+	size_t n;
+
+	for (; len; len -= n, addr += n) {
+		n = to_page_end(addr, len);
+		if (user_address(sie, addr, true, &user))
+			return -EFAULT;
+		if (!writable(user))
+			return host_fault(sie, real_to_absolute(sie, addr), true, true);
+	}
+	return 0;
+}
+
+static int guest_write(void *ctx, u64 addr, const void *buf, size_t len)
+{
+	struct sie *sie = ctx;
+	u8 __user *user;
+	size_t n;
+
+	if (to_page_end(addr, len) < len && guest_probe(sie, addr, len))
+		return -EFAULT;
+	for (; len; len -= n, addr += n, buf += n) {
+		n = to_page_end(addr, len);
+		if (user_address(sie, addr, true, &user))
+			return -EFAULT;
+		if (copy_to_user_nofault(user, buf, n))
+			return host_fault(sie, real_to_absolute(sie, addr), true, true);
+	}
+	return 0;
+}
+
+/* Interceptions: all return SIE_LEAVE. */
+
+static int intercept(struct sie *sie, u8 code)
+{
+	sie->scb->icptcode = code;
+	return SIE_LEAVE;
+}
+
+static void advance(struct sie *sie, const struct hwsim_insn *insn)
+{
+	sie->cpu.psw_addr = hwsim_cpu_wrap(&sie->cpu, sie->cpu.psw_addr + insn->len);
+}
+
+static int intercept_with_text(struct sie *sie, const struct hwsim_insn *insn, u8 code)
+{
+	advance(sie, insn);
+	sie->scb->ipa = insn->text[0] << 8 | insn->text[1];
+	sie->scb->ipb = (u32)insn->text[2] << 24 | insn->text[3] << 16 | insn->text[4] << 8 |
+			insn->text[5];
+	/* KVM finds the length of EXECUTE here, because the text is that of the target */
+	if (insn->executed)
+		sie->scb->icptstatus = insn->len << 4 | 1;
+	return intercept(sie, code);
+}
+
+/*
+ * Each program interruption is intercepted, as SIE does when asked to: KVM stores it into the guest
+ * with all the checks for endless loops it has, and may fault in the lowcore while doing so.
+ */
+static int program_interruption(struct sie *sie, u16 code, u8 ilc)
+{
+	sie->scb->iprcc = code;
+	sie->scb->pgmilc = ilc;
+	return intercept(sie, ICPT_PROGI);
+}
+
+static int suppress(struct sie *sie, const struct hwsim_insn *insn, u16 code)
+{
+	advance(sie, insn);
+	return program_interruption(sie, code, insn->len);
+}
+
+static bool problem_state(const struct sie *sie)
+{
+	return sie->cpu.psw_mask & PSW_MASK_PSTATE;
+}
+
+static int privileged(struct sie *sie, const struct hwsim_insn *insn)
+{
+	if (problem_state(sie))
+		return suppress(sie, insn, PGM_PRIVILEGED_OP);
+	return intercept_with_text(sie, insn, ICPT_INST);
+}
+
+/* Interruptions of the guest */
+
+/* What comes last can no longer fail: all of the guest's lowcore is one page. */
+static int swap_psw(struct sie *sie, u64 old_psw, u64 new_psw, u64 identity, const void *data,
+		    size_t len)
+{
+	psw_t old = { .mask = sie->cpu.psw_mask, .addr = sie->cpu.psw_addr }, new;
+
+	if (guest_read(sie, new_psw, &new, sizeof(new)) ||
+	    guest_write(sie, identity, data, len) ||
+	    guest_write(sie, old_psw, &old, sizeof(old)))
+		return -EFAULT;
+	sie->cpu.psw_mask = new.mask;
+	sie->cpu.psw_addr = new.addr;
+	return 0;
+}
+
+static int supervisor_call(struct sie *sie, const struct hwsim_insn *insn)
+{
+	u16 data[2] = { insn->len, insn->text[1] };
+	u64 addr = sie->cpu.psw_addr;
+
+	advance(sie, insn);
+	if (!swap_psw(sie, GUEST_SVC_OLD_PSW, GUEST_SVC_NEW_PSW, GUEST_SVC_ILC, data, sizeof(data)))
+		return 0;
+	sie->cpu.psw_addr = addr;
+	return SIE_LEAVE;
+}
+
+static struct kvm_s390_gisa *gisa(const struct sie *sie)
+{
+	u32 origin = sie->scb->gd & ~GISA_FLAGS;
+
+	return origin && sie->scb->eca & ECA_AIV ? phys_to_virt(origin) : NULL;
+}
+
+/* Return: what swap_psw() returns, or 1 if there is nothing to deliver. */
+static int adapter_interruption(struct sie *sie)
+{
+	struct kvm_s390_gisa *block = gisa(sie);
+	struct {
+		u16 subchannel_id;
+		u16 subchannel_nr;
+		u32 parameter;
+		u32 word;
+	} identity = {};
+	unsigned long *bits = (unsigned long *)block;
+	unsigned int isc, bit;
+	u8 pending;
+
+	if (!block || !(sie->cpu.psw_mask & PSW_MASK_IO))
+		return 1;
+	pending = READ_ONCE(block->ipm) & (sie->cpu.cr[6] >> 24);
+	if (!pending)
+		return 1;
+	isc = 8 - fls(pending);
+	bit = offsetof(struct kvm_s390_gisa, ipm) * BITS_PER_BYTE + isc;
+	/* another CPU of the guest, or KVM itself, may have been faster */
+	if (!test_and_clear_bit_inv(bit, bits))
+		return 1;
+	identity.word = IO_WORD_ADAPTER | isc << IO_WORD_ISC_SHIFT;
+	if (!swap_psw(sie, GUEST_IO_OLD_PSW, GUEST_IO_NEW_PSW, GUEST_IO_IDENTITY, &identity,
+		      sizeof(identity)))
+		return 0;
+	set_bit_inv(bit, bits);
+	return -EFAULT;
+}
+
+static bool psw_valid(const struct hwsim_cpu *cpu)
+{
+	u64 mode = cpu->psw_mask & (PSW_MASK_EA | PSW_MASK_BA);
+
+	if (cpu->psw_mask & PSW_MASK_MUST_BE_ZERO || mode == PSW_MASK_EA)
+		return false;
+	return cpu->psw_addr == hwsim_cpu_wrap(cpu, cpu->psw_addr) && !(cpu->psw_addr & 1);
+}
+
+static int before_instruction(struct sie *sie)
+{
+	struct kvm_s390_sie_block *scb = sie->scb;
+	u32 flags;
+	int rc;
+
+	if (atomic_read(&scb->prog20) || need_resched() || signal_pending(current))
+		return SIE_LEAVE;
+	flags = atomic_read(&scb->cpuflags);
+	if (flags & CPUSTAT_STOP_INT)
+		return intercept(sie, ICPT_STOP);
+	if (!psw_valid(&sie->cpu))
+		return program_interruption(sie, PGM_SPECIFICATION, 0);
+	if (flags & CPUSTAT_EXT_INT && sie->cpu.psw_mask & PSW_MASK_EXT)
+		return intercept(sie, ICPT_EXTREQ);
+	if (flags & CPUSTAT_IO_INT && sie->cpu.psw_mask & PSW_MASK_IO)
+		return intercept(sie, ICPT_IOREQ);
+	rc = adapter_interruption(sie);
+	if (rc < 0)
+		return SIE_LEAVE;
+	/* the new PSW goes through the same checks */
+	if (!rc)
+		return before_instruction(sie);
+	if (sie->cpu.psw_mask & PSW_MASK_WAIT)
+		return intercept(sie, ICPT_WAIT);
+	if (sie->cpu.psw_mask & PSW_MASK_DAT) {
+		scb->ipb = 0;
+		return intercept(sie, ICPT_VALIDITY);
+	}
+	return 0;
+}
+
+/* Instructions */
+
+static int ap_instruction(struct sie *sie, const struct hwsim_insn *insn)
+{
+	const struct hwsim_view view = {
+		.apcb = &sie->apcb,
+		.read = guest_read,
+		.write = guest_write,
+		.ctx = sie,
+	};
+	int cc;
+
+	if (problem_state(sie))
+		return suppress(sie, insn, PGM_PRIVILEGED_OP);
+	if (!(sie->scb->eca & ECA_APIE))
+		return intercept_with_text(sie, insn, ICPT_OPEREXC);
+	if (insn->code == HWSIM_PQAP && (sie->cpu.gr[0] >> 24 & 0xff) == AQIC_FUNCTION)
+		return intercept_with_text(sie, insn, ICPT_INST);
+
+	cc = hwsim_ap_execute(insn->code, sie->cpu.gr, insn->text[3] >> 4, insn->text[3] & 15,
+			      &view);
+	if (sie->host_fault)
+		return SIE_LEAVE;
+	if (cc < 0)
+		return suppress(sie, insn, -cc);
+	advance(sie, insn);
+	hwsim_cpu_set_cc(&sie->cpu, cc);
+	return 0;
+}
+
+/* The facility list KVM made for the guest. */
+static int store_facilities(struct sie *sie, const struct hwsim_insn *insn)
+{
+	u64 addr = hwsim_insn_operand_address(&sie->cpu, insn);
+	unsigned int wanted = (sie->cpu.gr[0] & 0xff) + 1, have = FACILITY_DOUBLEWORDS;
+	const u64 *list = phys_to_virt(sie->scb->fac);
+
+	if (!sie->scb->fac)
+		return intercept_with_text(sie, insn, ICPT_OPEREXC);
+	if (addr & 7)
+		return suppress(sie, insn, PGM_SPECIFICATION);
+	while (have > 1 && !list[have - 1])
+		have--;
+	if (guest_write(sie, addr, list, min(wanted, have) * sizeof(*list)))
+		return SIE_LEAVE;
+	sie->cpu.gr[0] = (sie->cpu.gr[0] & ~0xffUL) | (have - 1);
+	hwsim_cpu_set_cc(&sie->cpu, wanted < have ? 3 : 0);
+	advance(sie, insn);
+	return 0;
+}
+
+static int store_clock(struct sie *sie, const struct hwsim_insn *insn)
+{
+	u64 tod = get_tod_clock() + sie->scb->epoch;
+
+	if (guest_write(sie, hwsim_insn_operand_address(&sie->cpu, insn), &tod, sizeof(tod)))
+		return SIE_LEAVE;
+	hwsim_cpu_set_cc(&sie->cpu, 0);
+	advance(sie, insn);
+	return 0;
+}
+
+/* One bit of lctl per control register, from the left; the range may wrap. */
+static bool load_control_intercepted(const struct sie *sie, const struct hwsim_insn *insn)
+{
+	unsigned int r = hwsim_insn_r1(insn), last = hwsim_insn_r3(insn);
+
+	for (;; r = (r + 1) & 15) {
+		if (sie->scb->lctl & (LCTL_CR0 >> r))
+			return true;
+		if (r == last)
+			return false;
+	}
+}
+
+/* Instructions the interpreter could execute, but KVM may want to see. */
+static bool wanted(const struct sie *sie, const struct hwsim_insn *insn)
+{
+	switch (insn->code) {
+	case 0x8200: /* LPSW */
+	case 0xb2b2: /* LPSWE */
+		return sie->scb->ictl & ICTL_LPSW;
+	case 0xb600: /* STCTL */
+	case 0xeb25: /* STCTG */
+		return sie->scb->ictl & ICTL_STCTL;
+	case 0xb700: /* LCTL */
+	case 0xeb2f: /* LCTLG */
+		return load_control_intercepted(sie, insn);
+	default:
+		return false;
+	}
+}
+
+static int control_instruction(struct sie *sie, const struct hwsim_insn *insn)
+{
+	switch (insn->code) {
+	case HWSIM_NQAP:
+	case HWSIM_DQAP:
+	case HWSIM_PQAP:
+		return ap_instruction(sie, insn);
+	case 0x0a00: /* SVC */
+		return supervisor_call(sie, insn);
+	case 0xb205: /* STCK */
+	case 0xb27c: /* STCKF */
+		return store_clock(sie, insn);
+	case 0xb2b0: /* STFLE */
+		return store_facilities(sie, insn);
+	default: /* DIAG, SIGP */
+		return privileged(sie, insn);
+	}
+}
+
+/* Privileged instructions that KVM, or user space behind it, treats. */
+static int unknown_instruction(struct sie *sie, const struct hwsim_insn *insn)
+{
+	switch (insn->code) {
+	case 0xb202 ... 0xb214: /* STIDP to SIE: clocks, timers, prefix, CPU address */
+	case 0xb220 ... 0xb221: /* SERVC, IPTE */
+	case 0xb229 ... 0xb22c: /* storage keys, TB */
+	case 0xb230 ... 0xb23c: /* channel I/O */
+	case 0xb250: /* CSP */
+	case 0xb25f: /* CHSC */
+	case 0xb27d: /* STSI */
+	case 0xb2b1: /* STFL */
+	case 0xb98a: /* CSPG */
+	case 0xb98e: /* IDTE */
+	case 0xb9ab: /* ESSA */
+	case 0xb9af: /* PFMF */
+	case 0xe501: /* TPROT */
+		return privileged(sie, insn);
+	default:
+		return intercept_with_text(sie, insn, ICPT_OPEREXC);
+	}
+}
+
+static int instruction(struct sie *sie)
+{
+	struct hwsim_insn insn;
+	int rc;
+
+	rc = hwsim_insn_fetch(&sie->cpu, &insn);
+	if (!rc) {
+		if (wanted(sie, &insn))
+			return privileged(sie, &insn);
+		rc = hwsim_insn_execute(&sie->cpu, &insn);
+	}
+	switch (rc) {
+	case 0:
+		return 0;
+	case -EFAULT:
+		return SIE_LEAVE;
+	case HWSIM_INSN_CONTROL:
+		return control_instruction(sie, &insn);
+	case HWSIM_INSN_UNKNOWN:
+		return unknown_instruction(sie, &insn);
+	default:
+		return program_interruption(sie, rc, insn.len);
+	}
+}
+
+/* State description */
+
+static void read_apcb(const struct kvm_s390_sie_block *scb, struct hwsim_apcb *apcb)
+{
+	u32 origin = scb->crycbd & ~CRYCB_FLAGS;
+
+	memset(apcb, 0, sizeof(*apcb));
+	if (origin)
+		hwsim_apcb_read(apcb, phys_to_virt(origin), scb->crycbd & CRYCB_FORMAT_MASK);
+}
+
+static void load_guest(struct sie *sie, const struct pt_regs *regs)
+{
+	struct kvm_s390_sie_block *scb = sie->scb;
+
+	sie->cpu.psw_mask = scb->gpsw.mask;
+	sie->cpu.psw_addr = scb->gpsw.addr;
+	memcpy(sie->cpu.gr, regs->gprs, 14 * sizeof(u64));
+	sie->cpu.gr[14] = scb->gg14;
+	sie->cpu.gr[15] = scb->gg15;
+	memcpy(sie->cpu.cr, scb->gcr, sizeof(scb->gcr));
+	/* KVM keeps the guest's access registers in the CPU */
+	save_access_regs(sie->cpu.ar);
+	read_apcb(scb, &sie->apcb);
+	scb->icptstatus = 0;
+}
+
+static void store_guest(struct sie *sie, struct pt_regs *regs)
+{
+	struct kvm_s390_sie_block *scb = sie->scb;
+
+	scb->gpsw.mask = sie->cpu.psw_mask;
+	scb->gpsw.addr = sie->cpu.psw_addr;
+	memcpy(regs->gprs, sie->cpu.gr, 14 * sizeof(u64));
+	scb->gg14 = sie->cpu.gr[14];
+	scb->gg15 = sie->cpu.gr[15];
+	memcpy(scb->gcr, sie->cpu.cr, sizeof(scb->gcr));
+	restore_access_regs(sie->cpu.ar);
+}
+
+/* Who changes the APCB has to keep all CPUs of the guest out of SIE. */
+static void check_apcb(const struct sie *sie)
+{
+	struct hwsim_apcb now;
+
+	read_apcb(sie->scb, &now);
+	if (memcmp(&now, &sie->apcb, sizeof(now)))
+		hwsim_violation(HWSIM_APCB_IN_SIE, "pid=%d the APCB changed while a CPU was in SIE",
+				task_pid_nr(current));
+}
+
+/**
+ * hwsim_sie_run - execute SIE
+ * @regs: where sie64a() trapped: the guest's general registers 0 to 13, the host's stack pointer
+ * @scb: state description
+ *
+ * As real SIE, it does nothing but leave when prog20 already holds a request, and it shows
+ * PROG_IN_SIE as long as the guest's state is its own.
+ *
+ * Context: atomic, the thread of the guest CPU.
+ */
+void hwsim_sie_run(struct pt_regs *regs, struct kvm_s390_sie_block *scb)
+{
+	struct sie sie = {
+		.cpu.read = guest_read,
+		.cpu.write = guest_write,
+		.scb = scb,
+		.frame = (struct stack_frame *)regs->gprs[15],
+		.gmap = (struct gmap *)S390_lowcore.gmap,
+	};
+	unsigned int budget = SIE_BUDGET;
+
+	sie.cpu.ctx = &sie;
+	/* the trap into this function has cleared it */
+	WRITE_ONCE(scb->prog0c, scb->prog0c | PROG_IN_SIE);
+	/* pairs with who sets prog20 and then waits for PROG_IN_SIE to go */
+	smp_mb();
+	if (!atomic_read(&scb->prog20)) {
+		load_guest(&sie, regs);
+		while (budget-- && !before_instruction(&sie) && !instruction(&sie))
+			;
+		store_guest(&sie, regs);
+		check_apcb(&sie);
+	}
+	/* what the guest's CPU did is visible before it counts as outside */
+	smp_mb();
+	WRITE_ONCE(scb->prog0c, scb->prog0c & ~PROG_IN_SIE);
+}

@@ -1,0 +1,1925 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Instruction interpreter of the simulated SIE.
+ *
+ * It covers what the compiler makes of freestanding integer C for z900 plus the few control
+ * instructions that only touch the PSW and control registers. An action reads all of its storage
+ * operands before it changes anything and writes storage at most once, with the last call that can
+ * fail: a page the host has to bring in nullifies the instruction without further bookkeeping.
+ */
+#include <linux/bitops.h>
+#include <linux/errno.h>
+#include <linux/kvm_host.h>
+#include <linux/minmax.h>
+#include <linux/overflow.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/swab.h>
+#include <asm/ptrace.h>
+#include <asm/unaligned.h>
+#include "sie_insn.h"
+
+/* Program mask: fixed-point overflow */
+#define PSW_MASK_OVERFLOW	BIT(43)
+
+enum insn_format {
+	FMT_E, FMT_I, FMT_RR, FMT_RRE, FMT_RX, FMT_RXY, FMT_RS, FMT_RSY, FMT_RSI, FMT_RI, FMT_RIE,
+	FMT_RIL, FMT_S, FMT_SI, FMT_SS,
+};
+
+enum insn_source {
+	SRC_NO, SRC_ADR, SRC_REG, SRC_RGS, SRC_RGZ, SRC_B1, SRC_H2, SRC_HZ, SRC_W4, SRC_WZ, SRC_D8,
+	SRC_IMS, SRC_IMU,
+};
+
+/* @r2 doubles as mask, index and third register; for SI and SS see @insn->text[1]. */
+struct operands {
+	const struct hwsim_insn *insn;
+	unsigned int r1, r2;
+	u64 addr, addr2;
+	u64 v;
+};
+
+/* CS, CSG and CDS of all simulated CPUs: interlocked against each other, not against the host. */
+static DEFINE_SPINLOCK(interlock);
+
+static u64 base_displacement(const struct hwsim_cpu *cpu, const u8 *field)
+{
+	unsigned int base = field[0] >> 4;
+
+	return (base ? cpu->gr[base] : 0) + (get_unaligned_be16(field) & 0xfff);
+}
+
+/* The high displacement byte of RXY and RSY is zero in z900 code; later code gets what it means. */
+static u64 long_displacement(const struct hwsim_insn *insn)
+{
+	return (u64)(s64)(s8)insn->text[4] * 4096;
+}
+
+static void set32(struct hwsim_cpu *cpu, unsigned int r, u32 value)
+{
+	cpu->gr[r] = (cpu->gr[r] & 0xffffffff00000000UL) | value;
+}
+
+static void set_addr(struct hwsim_cpu *cpu, unsigned int r, u64 addr)
+{
+	if (cpu->psw_mask & PSW_MASK_EA)
+		cpu->gr[r] = addr;
+	else
+		set32(cpu, r, hwsim_cpu_wrap(cpu, addr));
+}
+
+/* Lengths in registers have the width of the addressing mode as well. */
+static u64 get_len(const struct hwsim_cpu *cpu, unsigned int r)
+{
+	return cpu->psw_mask & PSW_MASK_EA ? cpu->gr[r] : (u32)cpu->gr[r];
+}
+
+static void set_len(struct hwsim_cpu *cpu, unsigned int r, u64 len)
+{
+	if (cpu->psw_mask & PSW_MASK_EA)
+		cpu->gr[r] = len;
+	else
+		set32(cpu, r, len);
+}
+
+static u64 get_pair(const struct hwsim_cpu *cpu, unsigned int r)
+{
+	return cpu->gr[r] << 32 | (u32)cpu->gr[r + 1];
+}
+
+static void set_pair(struct hwsim_cpu *cpu, unsigned int r, u64 value)
+{
+	set32(cpu, r, value >> 32);
+	set32(cpu, r + 1, value);
+}
+
+static int load(struct hwsim_cpu *cpu, u64 addr, size_t len, u64 *value)
+{
+	u8 buf[8] = {};
+	int rc = cpu->read(cpu->ctx, hwsim_cpu_wrap(cpu, addr), buf + 8 - len, len);
+
+	if (!rc)
+		*value = get_unaligned_be64(buf);
+	return rc;
+}
+
+static int store(struct hwsim_cpu *cpu, u64 addr, size_t len, u64 value)
+{
+	u8 buf[8];
+
+	put_unaligned_be64(value, buf);
+	return cpu->write(cpu->ctx, hwsim_cpu_wrap(cpu, addr), buf + 8 - len, len);
+}
+
+static int set_logical(struct hwsim_cpu *cpu, bool nonzero)
+{
+	hwsim_cpu_set_cc(cpu, nonzero);
+	return 0;
+}
+
+static int set_signed(struct hwsim_cpu *cpu, s64 result, bool overflow)
+{
+	if (!overflow) {
+		hwsim_cpu_set_cc(cpu, result < 0 ? 1 : result > 0 ? 2 : 0);
+		return 0;
+	}
+	hwsim_cpu_set_cc(cpu, 3);
+	return cpu->psw_mask & PSW_MASK_OVERFLOW ? PGM_FIXED_POINT_OVERFLOW : 0;
+}
+
+static int compare_signed(struct hwsim_cpu *cpu, s64 a, s64 b)
+{
+	hwsim_cpu_set_cc(cpu, a == b ? 0 : a < b ? 1 : 2);
+	return 0;
+}
+
+static int compare_logical(struct hwsim_cpu *cpu, u64 a, u64 b)
+{
+	hwsim_cpu_set_cc(cpu, a == b ? 0 : a < b ? 1 : 2);
+	return 0;
+}
+
+static int branch(struct hwsim_cpu *cpu, u64 addr)
+{
+	cpu->psw_addr = hwsim_cpu_wrap(cpu, addr);
+	return 0;
+}
+
+static int branch_relative(struct hwsim_cpu *cpu, const struct operands *o)
+{
+	return branch(cpu, o->insn->addr + 2 * o->v);
+}
+
+/* BAL and BALR differ from BAS and BASR in 24-bit mode only, where no C code runs. */
+static void set_link(struct hwsim_cpu *cpu, unsigned int r)
+{
+	if (cpu->psw_mask & PSW_MASK_EA)
+		cpu->gr[r] = cpu->psw_addr;
+	else
+		set32(cpu, r, cpu->psw_addr | (cpu->psw_mask & PSW_MASK_BA ? 0x80000000 : 0));
+}
+
+static bool cc_selected(const struct hwsim_cpu *cpu, unsigned int mask)
+{
+	return mask & 8 >> hwsim_cpu_cc(cpu);
+}
+
+static bool problem_state(const struct hwsim_cpu *cpu)
+{
+	return cpu->psw_mask & PSW_MASK_PSTATE;
+}
+
+#define ACTION(name) static int act_##name(struct hwsim_cpu *cpu, const struct operands *o)
+
+#define R1	(cpu->gr[o->r1])
+
+ACTION(CONTROL)
+{
+	return HWSIM_INSN_CONTROL;
+}
+
+/* fetch resolves EXECUTE; the action stands only for its line in the table. */
+ACTION(EX)
+{
+	return PGM_EXECUTE;
+}
+
+/* Loads */
+
+ACTION(LR)
+{
+	set32(cpu, o->r1, o->v);
+	return 0;
+}
+
+ACTION(LGR)
+{
+	R1 = o->v;
+	return 0;
+}
+
+ACTION(LLGTR)
+{
+	R1 = o->v & 0x7fffffff;
+	return 0;
+}
+
+ACTION(IC)
+{
+	R1 = (R1 & ~0xffUL) | o->v;
+	return 0;
+}
+
+ACTION(LA)
+{
+	set_addr(cpu, o->r1, o->addr);
+	return 0;
+}
+
+ACTION(LARL)
+{
+	set_addr(cpu, o->r1, o->insn->addr + 2 * (s64)(s32)get_unaligned_be32(o->insn->text + 2));
+	return 0;
+}
+
+ACTION(LTR)
+{
+	set32(cpu, o->r1, o->v);
+	return set_signed(cpu, (s32)o->v, false);
+}
+
+ACTION(LTGR)
+{
+	R1 = o->v;
+	return set_signed(cpu, o->v, false);
+}
+
+ACTION(LCR)
+{
+	s32 result;
+	bool overflow = check_sub_overflow((s32)0, (s32)o->v, &result);
+
+	set32(cpu, o->r1, result);
+	return set_signed(cpu, result, overflow);
+}
+
+ACTION(LCGR)
+{
+	s64 result;
+	bool overflow = check_sub_overflow((s64)0, (s64)o->v, &result);
+
+	R1 = result;
+	return set_signed(cpu, result, overflow);
+}
+
+ACTION(LPR)
+{
+	if ((s32)o->v < 0)
+		return act_LCR(cpu, o);
+	return act_LTR(cpu, o);
+}
+
+ACTION(LPGR)
+{
+	if ((s64)o->v < 0)
+		return act_LCGR(cpu, o);
+	return act_LTGR(cpu, o);
+}
+
+ACTION(LNR)
+{
+	if ((s32)o->v > 0)
+		return act_LCR(cpu, o);
+	return act_LTR(cpu, o);
+}
+
+ACTION(LNGR)
+{
+	if ((s64)o->v > 0)
+		return act_LCGR(cpu, o);
+	return act_LTGR(cpu, o);
+}
+
+ACTION(LRVR)
+{
+	set32(cpu, o->r1, swab32(o->v));
+	return 0;
+}
+
+ACTION(LRVGR)
+{
+	R1 = swab64(o->v);
+	return 0;
+}
+
+ACTION(LRVH)
+{
+	R1 = (R1 & ~0xffffUL) | swab16(o->v);
+	return 0;
+}
+
+/* Stores */
+
+ACTION(ST1)
+{
+	return store(cpu, o->addr, 1, R1);
+}
+
+ACTION(ST2)
+{
+	return store(cpu, o->addr, 2, R1);
+}
+
+ACTION(ST4)
+{
+	return store(cpu, o->addr, 4, R1);
+}
+
+ACTION(ST8)
+{
+	return store(cpu, o->addr, 8, R1);
+}
+
+ACTION(STRV2)
+{
+	return store(cpu, o->addr, 2, swab16(R1));
+}
+
+ACTION(STRV4)
+{
+	return store(cpu, o->addr, 4, swab32(R1));
+}
+
+ACTION(STRV8)
+{
+	return store(cpu, o->addr, 8, swab64(R1));
+}
+
+/* Register ranges wrap from 15 to 0. */
+static unsigned int range_count(const struct operands *o)
+{
+	return ((o->r2 - o->r1) & 15) + 1;
+}
+
+static int store_range(struct hwsim_cpu *cpu, const struct operands *o, const u64 *regs,
+		       unsigned int size, unsigned int shift)
+{
+	unsigned int i, n = range_count(o);
+	u8 buf[128];
+
+	for (i = 0; i < n; i++) {
+		if (size == 8)
+			put_unaligned_be64(regs[(o->r1 + i) & 15], buf + 8 * i);
+		else
+			put_unaligned_be32(regs[(o->r1 + i) & 15] >> shift, buf + 4 * i);
+	}
+	return cpu->write(cpu->ctx, o->addr, buf, n * size);
+}
+
+static int load_range(struct hwsim_cpu *cpu, const struct operands *o, u64 *regs,
+		      unsigned int size, unsigned int shift)
+{
+	unsigned int i, n = range_count(o);
+	u8 buf[128];
+	int rc;
+
+	rc = cpu->read(cpu->ctx, o->addr, buf, n * size);
+	if (rc)
+		return rc;
+	for (i = 0; i < n; i++) {
+		u64 *reg = &regs[(o->r1 + i) & 15];
+
+		if (size == 8)
+			*reg = get_unaligned_be64(buf + 8 * i);
+		else
+			*reg = (*reg & ~(0xffffffffUL << shift)) |
+			       (u64)get_unaligned_be32(buf + 4 * i) << shift;
+	}
+	return 0;
+}
+
+ACTION(STM)
+{
+	return store_range(cpu, o, cpu->gr, 4, 0);
+}
+
+ACTION(STMH)
+{
+	return store_range(cpu, o, cpu->gr, 4, 32);
+}
+
+ACTION(STMG)
+{
+	return store_range(cpu, o, cpu->gr, 8, 0);
+}
+
+ACTION(LM)
+{
+	return load_range(cpu, o, cpu->gr, 4, 0);
+}
+
+ACTION(LMH)
+{
+	return load_range(cpu, o, cpu->gr, 4, 32);
+}
+
+ACTION(LMG)
+{
+	return load_range(cpu, o, cpu->gr, 8, 0);
+}
+
+static int control_range_check(struct hwsim_cpu *cpu, const struct operands *o, unsigned int size)
+{
+	if (problem_state(cpu))
+		return PGM_PRIVILEGED_OP;
+	return o->addr & (size - 1) ? PGM_SPECIFICATION : 0;
+}
+
+ACTION(STCTL)
+{
+	return control_range_check(cpu, o, 4) ?: store_range(cpu, o, cpu->cr, 4, 0);
+}
+
+ACTION(STCTG)
+{
+	return control_range_check(cpu, o, 8) ?: store_range(cpu, o, cpu->cr, 8, 0);
+}
+
+ACTION(LCTL)
+{
+	return control_range_check(cpu, o, 4) ?: load_range(cpu, o, cpu->cr, 4, 0);
+}
+
+ACTION(LCTLG)
+{
+	return control_range_check(cpu, o, 8) ?: load_range(cpu, o, cpu->cr, 8, 0);
+}
+
+ACTION(STAM)
+{
+	unsigned int i, n = range_count(o);
+	u8 buf[64];
+
+	if (o->addr & 3)
+		return PGM_SPECIFICATION;
+	for (i = 0; i < n; i++)
+		put_unaligned_be32(cpu->ar[(o->r1 + i) & 15], buf + 4 * i);
+	return cpu->write(cpu->ctx, o->addr, buf, n * 4);
+}
+
+ACTION(LAM)
+{
+	unsigned int i, n = range_count(o);
+	u8 buf[64];
+	int rc;
+
+	if (o->addr & 3)
+		return PGM_SPECIFICATION;
+	rc = cpu->read(cpu->ctx, o->addr, buf, n * 4);
+	for (i = 0; !rc && i < n; i++)
+		cpu->ar[(o->r1 + i) & 15] = get_unaligned_be32(buf + 4 * i);
+	return rc;
+}
+
+ACTION(CPYA)
+{
+	cpu->ar[o->r1] = cpu->ar[o->r2];
+	return 0;
+}
+
+ACTION(SAR)
+{
+	cpu->ar[o->r1] = o->v;
+	return 0;
+}
+
+ACTION(EAR)
+{
+	set32(cpu, o->r1, cpu->ar[o->r2]);
+	return 0;
+}
+
+/* Selected bytes of a register half: the mask is in the field of the third register. */
+
+static int insert_masked(struct hwsim_cpu *cpu, const struct operands *o, unsigned int shift)
+{
+	unsigned int n = hweight8(o->r2), bits = 0, i, done = 0;
+	u32 half = R1 >> shift;
+	u8 buf[4], first;
+	int rc;
+
+	/* without a mask the first byte is still looked at */
+	rc = cpu->read(cpu->ctx, o->addr, buf, n ?: 1);
+	if (rc)
+		return rc;
+	first = n ? buf[0] : 0;
+	for (i = 0; i < 4; i++) {
+		if (!(o->r2 & 8 >> i))
+			continue;
+		half &= ~(0xff000000U >> 8 * i);
+		half |= (u32)buf[done] << (24 - 8 * i);
+		bits |= buf[done++];
+	}
+	R1 = (R1 & ~(0xffffffffUL << shift)) | (u64)half << shift;
+	hwsim_cpu_set_cc(cpu, !bits ? 0 : first & 0x80 ? 1 : 2);
+	return 0;
+}
+
+static unsigned int extract_masked(const struct hwsim_cpu *cpu, const struct operands *o,
+				   unsigned int shift, u8 *buf)
+{
+	unsigned int i, n = 0;
+	u32 half = R1 >> shift;
+
+	for (i = 0; i < 4; i++)
+		if (o->r2 & 8 >> i)
+			buf[n++] = half >> (24 - 8 * i);
+	return n;
+}
+
+static int store_masked(struct hwsim_cpu *cpu, const struct operands *o, unsigned int shift)
+{
+	u8 buf[4];
+	unsigned int n = extract_masked(cpu, o, shift, buf);
+
+	return n ? cpu->write(cpu->ctx, o->addr, buf, n) : 0;
+}
+
+static int compare_masked(struct hwsim_cpu *cpu, const struct operands *o, unsigned int shift)
+{
+	u8 mine[4], theirs[4];
+	unsigned int n = extract_masked(cpu, o, shift, mine);
+	int rc = cpu->read(cpu->ctx, o->addr, theirs, n ?: 1);
+
+	if (rc)
+		return rc;
+	rc = memcmp(mine, theirs, n);
+	return compare_signed(cpu, rc, 0);
+}
+
+ACTION(ICM)
+{
+	return insert_masked(cpu, o, 0);
+}
+
+ACTION(ICMH)
+{
+	return insert_masked(cpu, o, 32);
+}
+
+ACTION(STCM)
+{
+	return store_masked(cpu, o, 0);
+}
+
+ACTION(STCMH)
+{
+	return store_masked(cpu, o, 32);
+}
+
+ACTION(CLM)
+{
+	return compare_masked(cpu, o, 0);
+}
+
+ACTION(CLMH)
+{
+	return compare_masked(cpu, o, 32);
+}
+
+/* Arithmetic */
+
+ACTION(AR)
+{
+	s32 result;
+	bool overflow = check_add_overflow((s32)R1, (s32)o->v, &result);
+
+	set32(cpu, o->r1, result);
+	return set_signed(cpu, result, overflow);
+}
+
+ACTION(AGR)
+{
+	s64 result;
+	bool overflow = check_add_overflow((s64)R1, (s64)o->v, &result);
+
+	R1 = result;
+	return set_signed(cpu, result, overflow);
+}
+
+ACTION(SR)
+{
+	s32 result;
+	bool overflow = check_sub_overflow((s32)R1, (s32)o->v, &result);
+
+	set32(cpu, o->r1, result);
+	return set_signed(cpu, result, overflow);
+}
+
+ACTION(SGR)
+{
+	s64 result;
+	bool overflow = check_sub_overflow((s64)R1, (s64)o->v, &result);
+
+	R1 = result;
+	return set_signed(cpu, result, overflow);
+}
+
+/*
+ * The condition code of the logical forms is "carry" and "not zero" side by side. A subtraction
+ * adds the complement, so its carry means "no borrow".
+ */
+static int add_logical32(struct hwsim_cpu *cpu, const struct operands *o, u32 b, unsigned int carry)
+{
+	u64 sum = (u64)(u32)R1 + b + carry;
+
+	set32(cpu, o->r1, sum);
+	hwsim_cpu_set_cc(cpu, (sum >> 32) << 1 | ((u32)sum != 0));
+	return 0;
+}
+
+static int add_logical64(struct hwsim_cpu *cpu, const struct operands *o, u64 b, unsigned int carry)
+{
+	u64 sum;
+	bool out = check_add_overflow((u64)R1, b, &sum);
+
+	out |= check_add_overflow(sum, (u64)carry, &sum);
+	R1 = sum;
+	hwsim_cpu_set_cc(cpu, out << 1 | (sum != 0));
+	return 0;
+}
+
+ACTION(ALR)
+{
+	return add_logical32(cpu, o, o->v, 0);
+}
+
+ACTION(ALGR)
+{
+	return add_logical64(cpu, o, o->v, 0);
+}
+
+ACTION(ALCR)
+{
+	return add_logical32(cpu, o, o->v, hwsim_cpu_cc(cpu) >> 1);
+}
+
+ACTION(ALCGR)
+{
+	return add_logical64(cpu, o, o->v, hwsim_cpu_cc(cpu) >> 1);
+}
+
+ACTION(SLR)
+{
+	return add_logical32(cpu, o, ~o->v, 1);
+}
+
+ACTION(SLGR)
+{
+	return add_logical64(cpu, o, ~o->v, 1);
+}
+
+ACTION(SLBR)
+{
+	return add_logical32(cpu, o, ~o->v, hwsim_cpu_cc(cpu) >> 1);
+}
+
+ACTION(SLBGR)
+{
+	return add_logical64(cpu, o, ~o->v, hwsim_cpu_cc(cpu) >> 1);
+}
+
+ACTION(CR)
+{
+	return compare_signed(cpu, (s32)R1, (s32)o->v);
+}
+
+ACTION(CGR)
+{
+	return compare_signed(cpu, R1, o->v);
+}
+
+ACTION(CLR)
+{
+	return compare_logical(cpu, (u32)R1, (u32)o->v);
+}
+
+ACTION(CLGR)
+{
+	return compare_logical(cpu, R1, o->v);
+}
+
+ACTION(MSR)
+{
+	set32(cpu, o->r1, (u32)R1 * (u32)o->v);
+	return 0;
+}
+
+ACTION(MSGR)
+{
+	R1 *= o->v;
+	return 0;
+}
+
+ACTION(MR)
+{
+	if (o->r1 & 1)
+		return PGM_SPECIFICATION;
+	set_pair(cpu, o->r1, (s64)(s32)cpu->gr[o->r1 + 1] * (s32)o->v);
+	return 0;
+}
+
+ACTION(MLR)
+{
+	if (o->r1 & 1)
+		return PGM_SPECIFICATION;
+	set_pair(cpu, o->r1, (u64)(u32)cpu->gr[o->r1 + 1] * (u32)o->v);
+	return 0;
+}
+
+ACTION(MLGR)
+{
+	u64 a = cpu->gr[(o->r1 | 1)], low, mid, mid2;
+
+	if (o->r1 & 1)
+		return PGM_SPECIFICATION;
+	low = (a & U32_MAX) * (o->v & U32_MAX);
+	mid = (a >> 32) * (o->v & U32_MAX) + (low >> 32);
+	mid2 = (a & U32_MAX) * (o->v >> 32) + (mid & U32_MAX);
+	R1 = (a >> 32) * (o->v >> 32) + (mid >> 32) + (mid2 >> 32);
+	cpu->gr[o->r1 + 1] = mid2 << 32 | (low & U32_MAX);
+	return 0;
+}
+
+ACTION(DR)
+{
+	s64 dividend, divisor = (s32)o->v, quotient;
+
+	if (o->r1 & 1)
+		return PGM_SPECIFICATION;
+	dividend = get_pair(cpu, o->r1);
+	/* the host would trap on the one overflow of its own division */
+	if (!divisor || (divisor == -1 && dividend == S64_MIN))
+		return PGM_FIXED_POINT_DIVIDE;
+	quotient = dividend / divisor;
+	if (quotient != (s32)quotient)
+		return PGM_FIXED_POINT_DIVIDE;
+	set32(cpu, o->r1, dividend % divisor);
+	set32(cpu, o->r1 + 1, quotient);
+	return 0;
+}
+
+ACTION(DLR)
+{
+	u64 dividend, divisor = (u32)o->v;
+
+	if (o->r1 & 1)
+		return PGM_SPECIFICATION;
+	dividend = get_pair(cpu, o->r1);
+	if (dividend >> 32 >= divisor)
+		return PGM_FIXED_POINT_DIVIDE;
+	set32(cpu, o->r1, dividend % divisor);
+	set32(cpu, o->r1 + 1, dividend / divisor);
+	return 0;
+}
+
+ACTION(DLGR)
+{
+	u64 high = R1, low, divisor = o->v;
+	int i;
+
+	if (o->r1 & 1)
+		return PGM_SPECIFICATION;
+	if (high >= divisor)
+		return PGM_FIXED_POINT_DIVIDE;
+	low = cpu->gr[o->r1 + 1];
+	/* bit by bit: the kernel has no 128-bit division */
+	for (i = 0; i < 64; i++) {
+		bool top = high >> 63;
+
+		high = high << 1 | low >> 63;
+		low <<= 1;
+		if (top || high >= divisor) {
+			high -= divisor;
+			low |= 1;
+		}
+	}
+	R1 = high;
+	cpu->gr[o->r1 + 1] = low;
+	return 0;
+}
+
+ACTION(DSGR)
+{
+	s64 dividend, divisor = o->v;
+
+	if (o->r1 & 1)
+		return PGM_SPECIFICATION;
+	dividend = cpu->gr[o->r1 + 1];
+	if (!divisor || (divisor == -1 && dividend == S64_MIN))
+		return PGM_FIXED_POINT_DIVIDE;
+	R1 = dividend % divisor;
+	cpu->gr[o->r1 + 1] = dividend / divisor;
+	return 0;
+}
+
+/* Logic */
+
+static int set_logical32(struct hwsim_cpu *cpu, const struct operands *o, u32 result)
+{
+	set32(cpu, o->r1, result);
+	return set_logical(cpu, result);
+}
+
+static int set_logical64(struct hwsim_cpu *cpu, const struct operands *o, u64 result)
+{
+	R1 = result;
+	return set_logical(cpu, result);
+}
+
+ACTION(NR)
+{
+	return set_logical32(cpu, o, R1 & o->v);
+}
+
+ACTION(OR)
+{
+	return set_logical32(cpu, o, R1 | o->v);
+}
+
+ACTION(XR)
+{
+	return set_logical32(cpu, o, R1 ^ o->v);
+}
+
+ACTION(NGR)
+{
+	return set_logical64(cpu, o, R1 & o->v);
+}
+
+ACTION(OGR)
+{
+	return set_logical64(cpu, o, R1 | o->v);
+}
+
+ACTION(XGR)
+{
+	return set_logical64(cpu, o, R1 ^ o->v);
+}
+
+/* The leftmost selected bit tells apart the two mixed results; one byte has only one of them. */
+static int test_mask(struct hwsim_cpu *cpu, u16 value, u16 mask)
+{
+	u16 hit = value & mask;
+
+	if (!hit)
+		hwsim_cpu_set_cc(cpu, 0);
+	else if (hit == mask)
+		hwsim_cpu_set_cc(cpu, 3);
+	else
+		hwsim_cpu_set_cc(cpu, hit & 1U << (fls(mask) - 1) ? 2 : 1);
+	return 0;
+}
+
+#define IMMEDIATE_ACTIONS(shift)						\
+ACTION(II##shift)								\
+{										\
+	R1 = (R1 & ~(0xffffUL << (shift))) | o->v << (shift);			\
+	return 0;								\
+}										\
+ACTION(NI##shift)								\
+{										\
+	R1 &= ~(0xffffUL << (shift)) | o->v << (shift);				\
+	return set_logical(cpu, R1 >> (shift) & 0xffff);			\
+}										\
+ACTION(OI##shift)								\
+{										\
+	R1 |= o->v << (shift);							\
+	return set_logical(cpu, R1 >> (shift) & 0xffff);			\
+}										\
+ACTION(LLI##shift)								\
+{										\
+	R1 = o->v << (shift);							\
+	return 0;								\
+}										\
+ACTION(TM##shift)								\
+{										\
+	return test_mask(cpu, R1 >> (shift), o->v);				\
+}
+
+IMMEDIATE_ACTIONS(0)
+IMMEDIATE_ACTIONS(16)
+IMMEDIATE_ACTIONS(32)
+IMMEDIATE_ACTIONS(48)
+
+ACTION(TM)
+{
+	u64 byte;
+	u8 mask = o->insn->text[1];
+	int rc = load(cpu, o->addr, 1, &byte);
+
+	if (rc)
+		return rc;
+	byte &= mask;
+	hwsim_cpu_set_cc(cpu, !byte ? 0 : byte == mask ? 3 : 1);
+	return 0;
+}
+
+ACTION(MVI)
+{
+	return store(cpu, o->addr, 1, o->insn->text[1]);
+}
+
+ACTION(CLI)
+{
+	u64 byte;
+
+	return load(cpu, o->addr, 1, &byte) ?: compare_logical(cpu, byte, o->insn->text[1]);
+}
+
+ACTION(NI)
+{
+	u64 byte;
+	int rc = load(cpu, o->addr, 1, &byte);
+
+	if (rc)
+		return rc;
+	byte &= o->insn->text[1];
+	return store(cpu, o->addr, 1, byte) ?: set_logical(cpu, byte);
+}
+
+ACTION(OI)
+{
+	u64 byte;
+	int rc = load(cpu, o->addr, 1, &byte);
+
+	if (rc)
+		return rc;
+	byte |= o->insn->text[1];
+	return store(cpu, o->addr, 1, byte) ?: set_logical(cpu, byte);
+}
+
+ACTION(XI)
+{
+	u64 byte;
+	int rc = load(cpu, o->addr, 1, &byte);
+
+	if (rc)
+		return rc;
+	byte ^= o->insn->text[1];
+	return store(cpu, o->addr, 1, byte) ?: set_logical(cpu, byte);
+}
+
+/* Shifts */
+
+static bool shift_left_signed(u64 *value, unsigned int width, unsigned int n)
+{
+	u64 sign = *value & 1UL << (width - 1), numeric = *value & ~sign;
+	bool overflow = false;
+
+	while (n--) {
+		u64 out = numeric & 1UL << (width - 2);
+
+		overflow |= !out != !sign;
+		numeric = (numeric ^ out) << 1;
+	}
+	*value = sign | numeric;
+	return overflow;
+}
+
+ACTION(SLL)
+{
+	set32(cpu, o->r1, (u64)(u32)R1 << (o->addr & 63));
+	return 0;
+}
+
+ACTION(SRL)
+{
+	set32(cpu, o->r1, (u64)(u32)R1 >> (o->addr & 63));
+	return 0;
+}
+
+ACTION(SLA)
+{
+	u64 value = (u32)R1;
+	bool overflow = shift_left_signed(&value, 32, o->addr & 63);
+
+	set32(cpu, o->r1, value);
+	return set_signed(cpu, (s32)value, overflow);
+}
+
+ACTION(SRA)
+{
+	s64 value = (s64)(s32)R1 >> (o->addr & 63);
+
+	set32(cpu, o->r1, value);
+	return set_signed(cpu, value, false);
+}
+
+ACTION(SLDL)
+{
+	if (o->r1 & 1)
+		return PGM_SPECIFICATION;
+	set_pair(cpu, o->r1, get_pair(cpu, o->r1) << (o->addr & 63));
+	return 0;
+}
+
+ACTION(SRDL)
+{
+	if (o->r1 & 1)
+		return PGM_SPECIFICATION;
+	set_pair(cpu, o->r1, get_pair(cpu, o->r1) >> (o->addr & 63));
+	return 0;
+}
+
+ACTION(SLDA)
+{
+	bool overflow;
+	u64 value;
+
+	if (o->r1 & 1)
+		return PGM_SPECIFICATION;
+	value = get_pair(cpu, o->r1);
+	overflow = shift_left_signed(&value, 64, o->addr & 63);
+	set_pair(cpu, o->r1, value);
+	return set_signed(cpu, value, overflow);
+}
+
+ACTION(SRDA)
+{
+	s64 value;
+
+	if (o->r1 & 1)
+		return PGM_SPECIFICATION;
+	value = (s64)get_pair(cpu, o->r1) >> (o->addr & 63);
+	set_pair(cpu, o->r1, value);
+	return set_signed(cpu, value, false);
+}
+
+ACTION(SLLG)
+{
+	R1 = cpu->gr[o->r2] << (o->addr & 63);
+	return 0;
+}
+
+ACTION(SRLG)
+{
+	R1 = cpu->gr[o->r2] >> (o->addr & 63);
+	return 0;
+}
+
+ACTION(SLAG)
+{
+	u64 value = cpu->gr[o->r2];
+	bool overflow = shift_left_signed(&value, 64, o->addr & 63);
+
+	R1 = value;
+	return set_signed(cpu, value, overflow);
+}
+
+ACTION(SRAG)
+{
+	R1 = (s64)cpu->gr[o->r2] >> (o->addr & 63);
+	return set_signed(cpu, R1, false);
+}
+
+ACTION(RLL)
+{
+	set32(cpu, o->r1, rol32(cpu->gr[o->r2], o->addr & 31));
+	return 0;
+}
+
+ACTION(RLLG)
+{
+	R1 = rol64(cpu->gr[o->r2], o->addr & 63);
+	return 0;
+}
+
+/* Branches: the PSW already points behind the instruction. */
+
+ACTION(BC)
+{
+	return cc_selected(cpu, o->r1) ? branch(cpu, o->addr) : 0;
+}
+
+ACTION(BCR)
+{
+	return o->r2 && cc_selected(cpu, o->r1) ? branch(cpu, o->v) : 0;
+}
+
+ACTION(BRC)
+{
+	return cc_selected(cpu, o->r1) ? branch_relative(cpu, o) : 0;
+}
+
+static int branch_long(struct hwsim_cpu *cpu, const struct operands *o)
+{
+	return branch(cpu, o->insn->addr + 2 * (s64)(s32)get_unaligned_be32(o->insn->text + 2));
+}
+
+ACTION(BRCL)
+{
+	return cc_selected(cpu, o->r1) ? branch_long(cpu, o) : 0;
+}
+
+ACTION(BRASL)
+{
+	set_link(cpu, o->r1);
+	return branch_long(cpu, o);
+}
+
+ACTION(BRAS)
+{
+	set_link(cpu, o->r1);
+	return branch_relative(cpu, o);
+}
+
+ACTION(BAS)
+{
+	set_link(cpu, o->r1);
+	return branch(cpu, o->addr);
+}
+
+ACTION(BASR)
+{
+	set_link(cpu, o->r1);
+	return o->r2 ? branch(cpu, o->v) : 0;
+}
+
+static bool count32(struct hwsim_cpu *cpu, const struct operands *o)
+{
+	set32(cpu, o->r1, (u32)R1 - 1);
+	return (u32)R1;
+}
+
+static bool count64(struct hwsim_cpu *cpu, const struct operands *o)
+{
+	return --R1;
+}
+
+ACTION(BCT)
+{
+	return count32(cpu, o) ? branch(cpu, o->addr) : 0;
+}
+
+ACTION(BCTR)
+{
+	return count32(cpu, o) && o->r2 ? branch(cpu, o->v) : 0;
+}
+
+ACTION(BCTG)
+{
+	return count64(cpu, o) ? branch(cpu, o->addr) : 0;
+}
+
+ACTION(BCTGR)
+{
+	return count64(cpu, o) && o->r2 ? branch(cpu, o->v) : 0;
+}
+
+ACTION(BRCT)
+{
+	return count32(cpu, o) ? branch_relative(cpu, o) : 0;
+}
+
+ACTION(BRCTG)
+{
+	return count64(cpu, o) ? branch_relative(cpu, o) : 0;
+}
+
+/* The comparand is read before the sum is stored: both may be the same register. */
+static bool index32(struct hwsim_cpu *cpu, const struct operands *o)
+{
+	s32 limit = cpu->gr[o->r2 | 1], sum = (u32)R1 + (u32)cpu->gr[o->r2];
+
+	set32(cpu, o->r1, sum);
+	return sum > limit;
+}
+
+static bool index64(struct hwsim_cpu *cpu, const struct operands *o)
+{
+	s64 limit = cpu->gr[o->r2 | 1];
+
+	R1 += cpu->gr[o->r2];
+	return (s64)R1 > limit;
+}
+
+ACTION(BXH)
+{
+	return index32(cpu, o) ? branch(cpu, o->addr) : 0;
+}
+
+ACTION(BXLE)
+{
+	return index32(cpu, o) ? 0 : branch(cpu, o->addr);
+}
+
+ACTION(BXHG)
+{
+	return index64(cpu, o) ? branch(cpu, o->addr) : 0;
+}
+
+ACTION(BXLEG)
+{
+	return index64(cpu, o) ? 0 : branch(cpu, o->addr);
+}
+
+ACTION(BRXH)
+{
+	return index32(cpu, o) ? branch_relative(cpu, o) : 0;
+}
+
+ACTION(BRXLE)
+{
+	return index32(cpu, o) ? 0 : branch_relative(cpu, o);
+}
+
+ACTION(BRXHG)
+{
+	return index64(cpu, o) ? branch_relative(cpu, o) : 0;
+}
+
+ACTION(BRXLG)
+{
+	return index64(cpu, o) ? 0 : branch_relative(cpu, o);
+}
+
+/* Addressing mode */
+
+static int set_mode(struct hwsim_cpu *cpu, u64 mode)
+{
+	cpu->psw_mask = (cpu->psw_mask & ~(PSW_MASK_EA | PSW_MASK_BA)) | mode;
+	return 0;
+}
+
+/* The address of the next instruction has to make sense in the mode that is left behind. */
+ACTION(SAM24)
+{
+	if (o->insn->addr + o->insn->len > 0xffffff)
+		return PGM_SPECIFICATION;
+	return set_mode(cpu, 0);
+}
+
+ACTION(SAM31)
+{
+	if (o->insn->addr + o->insn->len > 0x7fffffff)
+		return PGM_SPECIFICATION;
+	return set_mode(cpu, PSW_MASK_BA);
+}
+
+ACTION(SAM64)
+{
+	return set_mode(cpu, PSW_MASK_EA | PSW_MASK_BA);
+}
+
+static int branch_set_mode(struct hwsim_cpu *cpu, u64 target)
+{
+	if (target & 1)
+		set_mode(cpu, PSW_MASK_EA | PSW_MASK_BA);
+	else
+		set_mode(cpu, target & 0x80000000 ? PSW_MASK_BA : 0);
+	return branch(cpu, target & ~1UL);
+}
+
+ACTION(BSM)
+{
+	if (o->r1) {
+		if (cpu->psw_mask & PSW_MASK_EA)
+			R1 |= 1;
+		else
+			set32(cpu, o->r1, (R1 & 0x7fffffff) | (cpu->psw_mask & PSW_MASK_BA));
+	}
+	return o->r2 ? branch_set_mode(cpu, o->v) : 0;
+}
+
+ACTION(BASSM)
+{
+	set_link(cpu, o->r1);
+	if (cpu->psw_mask & PSW_MASK_EA)
+		R1 |= 1;
+	return o->r2 ? branch_set_mode(cpu, o->v) : 0;
+}
+
+/* Storage to storage. Byte by byte from the left, which shows when the operands overlap. */
+
+static int combine(struct hwsim_cpu *cpu, const struct operands *o, u8 (*op)(u8 d, u8 s), bool *any)
+{
+	size_t len = o->insn->text[1] + 1, i;
+	u64 distance = o->addr - o->addr2;
+	u8 dst[256], src[256];
+	int rc;
+
+	rc = cpu->read(cpu->ctx, o->addr2, src, len);
+	if (!rc)
+		rc = cpu->read(cpu->ctx, o->addr, dst, len);
+	if (rc)
+		return rc;
+	*any = false;
+	for (i = 0; i < len; i++) {
+		u8 s = distance && i >= distance ? dst[i - distance] : src[i];
+
+		dst[i] = op(dst[i], s);
+		*any |= dst[i];
+	}
+	return cpu->write(cpu->ctx, o->addr, dst, len);
+}
+
+static u8 byte_move(u8 d, u8 s)
+{
+	return s;
+}
+
+static u8 byte_and(u8 d, u8 s)
+{
+	return d & s;
+}
+
+static u8 byte_or(u8 d, u8 s)
+{
+	return d | s;
+}
+
+static u8 byte_xor(u8 d, u8 s)
+{
+	return d ^ s;
+}
+
+ACTION(MVC)
+{
+	bool any;
+
+	return combine(cpu, o, byte_move, &any);
+}
+
+ACTION(NC)
+{
+	bool any;
+
+	return combine(cpu, o, byte_and, &any) ?: set_logical(cpu, any);
+}
+
+ACTION(OC)
+{
+	bool any;
+
+	return combine(cpu, o, byte_or, &any) ?: set_logical(cpu, any);
+}
+
+ACTION(XC)
+{
+	bool any;
+
+	return combine(cpu, o, byte_xor, &any) ?: set_logical(cpu, any);
+}
+
+ACTION(CLC)
+{
+	size_t len = o->insn->text[1] + 1;
+	u8 first[256], second[256];
+	int rc;
+
+	rc = cpu->read(cpu->ctx, o->addr, first, len);
+	if (!rc)
+		rc = cpu->read(cpu->ctx, o->addr2, second, len);
+	return rc ?: compare_signed(cpu, memcmp(first, second, len), 0);
+}
+
+ACTION(TR)
+{
+	size_t len = o->insn->text[1] + 1, i;
+	u8 text[256], table[256];
+	int rc;
+
+	rc = cpu->read(cpu->ctx, o->addr, text, len);
+	if (!rc)
+		rc = cpu->read(cpu->ctx, o->addr2, table, sizeof(table));
+	if (rc)
+		return rc;
+	for (i = 0; i < len; i++)
+		text[i] = table[text[i]];
+	return cpu->write(cpu->ctx, o->addr, text, len);
+}
+
+/*
+ * The long forms may stop after any amount with condition code 3 and their registers updated. Up
+ * to 256 bytes per execution keep the guest interruptible; a portion ends at a page boundary, so
+ * that a missing page never undoes what was done on the page before it.
+ */
+static u64 portion(u64 len, u64 a, u64 b)
+{
+	return min3(min_t(u64, len, 256), 4096 - (a & 4095), 4096 - (b & 4095));
+}
+
+ACTION(MVCLE)
+{
+	unsigned int d = o->r1, s = o->r2;
+	u64 dst, src, dlen, slen, n;
+	u8 buf[256];
+	int rc;
+
+	if ((d | s) & 1)
+		return PGM_SPECIFICATION;
+	dst = hwsim_cpu_wrap(cpu, cpu->gr[d]);
+	src = hwsim_cpu_wrap(cpu, cpu->gr[s]);
+	dlen = get_len(cpu, d + 1);
+	slen = get_len(cpu, s + 1);
+	if (slen) {
+		n = portion(min(dlen, slen), dst, src);
+		rc = n ? cpu->read(cpu->ctx, src, buf, n) : 0;
+		if (rc)
+			return rc;
+	} else {
+		n = portion(dlen, dst, dst);
+		memset(buf, o->addr, n);
+	}
+	rc = n ? cpu->write(cpu->ctx, dst, buf, n) : 0;
+	if (rc)
+		return rc;
+	set_addr(cpu, d, dst + n);
+	set_len(cpu, d + 1, dlen - n);
+	if (slen) {
+		set_addr(cpu, s, src + n);
+		set_len(cpu, s + 1, slen - n);
+	}
+	if (dlen == n)
+		return compare_logical(cpu, dlen, slen);
+	hwsim_cpu_set_cc(cpu, 3);
+	return 0;
+}
+
+ACTION(CLCLE)
+{
+	unsigned int a = o->r1, b = o->r2;
+	u64 addr[2], len[2], n, i;
+	u8 first[256], second[256];
+	int rc = 0;
+
+	if ((a | b) & 1)
+		return PGM_SPECIFICATION;
+	addr[0] = hwsim_cpu_wrap(cpu, cpu->gr[a]);
+	addr[1] = hwsim_cpu_wrap(cpu, cpu->gr[b]);
+	len[0] = get_len(cpu, a + 1);
+	len[1] = get_len(cpu, b + 1);
+	n = portion(len[0] && len[1] ? min(len[0], len[1]) : max(len[0], len[1]), addr[0], addr[1]);
+	/* the operand that ended first goes on with the padding byte */
+	memset(first, o->addr, sizeof(first));
+	memset(second, o->addr, sizeof(second));
+	if (n && len[0])
+		rc = cpu->read(cpu->ctx, addr[0], first, n);
+	if (!rc && n && len[1])
+		rc = cpu->read(cpu->ctx, addr[1], second, n);
+	if (rc)
+		return rc;
+	for (i = 0; i < n && first[i] == second[i]; i++)
+		;
+	if (len[0]) {
+		set_addr(cpu, a, addr[0] + i);
+		set_len(cpu, a + 1, len[0] - i);
+	}
+	if (len[1]) {
+		set_addr(cpu, b, addr[1] + i);
+		set_len(cpu, b + 1, len[1] - i);
+	}
+	if (i < n)
+		return compare_logical(cpu, first[i], second[i]);
+	hwsim_cpu_set_cc(cpu, n == max(len[0], len[1]) ? 0 : 3);
+	return 0;
+}
+
+ACTION(MVST)
+{
+	u64 dst = hwsim_cpu_wrap(cpu, R1), src = hwsim_cpu_wrap(cpu, cpu->gr[o->r2]), n, i;
+	u8 end = cpu->gr[0], buf[256];
+	const u8 *hit;
+	int rc;
+
+	if (cpu->gr[0] & 0xffffff00)
+		return PGM_SPECIFICATION;
+	n = portion(256, dst, src);
+	rc = cpu->read(cpu->ctx, src, buf, n);
+	if (rc)
+		return rc;
+	hit = memchr(buf, end, n);
+	i = hit ? hit - buf : n - 1;
+	rc = cpu->write(cpu->ctx, dst, buf, i + 1);
+	if (rc)
+		return rc;
+	if (hit) {
+		set_addr(cpu, o->r1, dst + i);
+		hwsim_cpu_set_cc(cpu, 1);
+	} else {
+		set_addr(cpu, o->r1, dst + n);
+		set_addr(cpu, o->r2, src + n);
+		hwsim_cpu_set_cc(cpu, 3);
+	}
+	return 0;
+}
+
+ACTION(CLST)
+{
+	u64 a = hwsim_cpu_wrap(cpu, R1), b = hwsim_cpu_wrap(cpu, cpu->gr[o->r2]), n, i;
+	u8 end = cpu->gr[0], first[256], second[256];
+	int rc;
+
+	if (cpu->gr[0] & 0xffffff00)
+		return PGM_SPECIFICATION;
+	n = portion(256, a, b);
+	rc = cpu->read(cpu->ctx, a, first, n);
+	if (!rc)
+		rc = cpu->read(cpu->ctx, b, second, n);
+	if (rc)
+		return rc;
+	for (i = 0; i < n && first[i] == second[i]; i++) {
+		if (first[i] == end) {
+			hwsim_cpu_set_cc(cpu, 0);
+			return 0;
+		}
+	}
+	set_addr(cpu, o->r1, a + i);
+	set_addr(cpu, o->r2, b + i);
+	if (i == n)
+		hwsim_cpu_set_cc(cpu, 3);
+	else if (first[i] == end)
+		hwsim_cpu_set_cc(cpu, 1);
+	else if (second[i] == end)
+		hwsim_cpu_set_cc(cpu, 2);
+	else
+		compare_logical(cpu, first[i], second[i]);
+	return 0;
+}
+
+ACTION(SRST)
+{
+	u64 end = hwsim_cpu_wrap(cpu, R1), addr = hwsim_cpu_wrap(cpu, cpu->gr[o->r2]), n;
+	u8 buf[256];
+	const u8 *hit;
+	int rc;
+
+	if (cpu->gr[0] & 0xffffff00)
+		return PGM_SPECIFICATION;
+	n = portion(end - addr, addr, addr);
+	rc = n ? cpu->read(cpu->ctx, addr, buf, n) : 0;
+	if (rc)
+		return rc;
+	hit = memchr(buf, cpu->gr[0], n);
+	if (hit) {
+		set_addr(cpu, o->r1, addr + (hit - buf));
+		hwsim_cpu_set_cc(cpu, 1);
+	} else if (addr + n == end) {
+		hwsim_cpu_set_cc(cpu, 2);
+	} else {
+		set_addr(cpu, o->r2, addr + n);
+		hwsim_cpu_set_cc(cpu, 3);
+	}
+	return 0;
+}
+
+/* Interlocked update */
+
+static int compare_and_swap(struct hwsim_cpu *cpu, const struct operands *o, size_t len,
+			    u64 expected, u64 value, u64 *current_value)
+{
+	unsigned long flags;
+	int rc;
+
+	spin_lock_irqsave(&interlock, flags);
+	rc = load(cpu, o->addr, len, current_value);
+	/* an unequal comparison is a store as far as access exceptions are concerned */
+	if (!rc)
+		rc = store(cpu, o->addr, len,
+			   *current_value == expected ? value : *current_value);
+	spin_unlock_irqrestore(&interlock, flags);
+	if (!rc)
+		hwsim_cpu_set_cc(cpu, *current_value != expected);
+	return rc;
+}
+
+ACTION(CS)
+{
+	u64 old;
+	int rc;
+
+	if (o->addr & 3)
+		return PGM_SPECIFICATION;
+	rc = compare_and_swap(cpu, o, 4, (u32)R1, (u32)cpu->gr[o->r2], &old);
+	if (!rc)
+		set32(cpu, o->r1, old);
+	return rc;
+}
+
+ACTION(CSG)
+{
+	u64 old;
+	int rc;
+
+	if (o->addr & 7)
+		return PGM_SPECIFICATION;
+	rc = compare_and_swap(cpu, o, 8, R1, cpu->gr[o->r2], &old);
+	if (!rc)
+		R1 = old;
+	return rc;
+}
+
+ACTION(CDS)
+{
+	u64 old;
+	int rc;
+
+	if ((o->addr & 7) || ((o->r1 | o->r2) & 1))
+		return PGM_SPECIFICATION;
+	rc = compare_and_swap(cpu, o, 8, get_pair(cpu, o->r1), get_pair(cpu, o->r2), &old);
+	if (!rc)
+		set_pair(cpu, o->r1, old);
+	return rc;
+}
+
+ACTION(TS)
+{
+	unsigned long flags;
+	u64 byte;
+	int rc;
+
+	spin_lock_irqsave(&interlock, flags);
+	rc = load(cpu, o->addr, 1, &byte) ?: store(cpu, o->addr, 1, 0xff);
+	spin_unlock_irqrestore(&interlock, flags);
+	if (!rc)
+		hwsim_cpu_set_cc(cpu, byte >> 7);
+	return rc;
+}
+
+/* PSW */
+
+ACTION(IPM)
+{
+	R1 = (R1 & ~0xff000000UL) | hwsim_cpu_cc(cpu) << 28 | (cpu->psw_mask >> 40 & 15) << 24;
+	return 0;
+}
+
+ACTION(SPM)
+{
+	cpu->psw_mask &= ~(0x3fUL << 40);
+	cpu->psw_mask |= (R1 >> 24 & 0x3f) << 40;
+	return 0;
+}
+
+ACTION(EPSW)
+{
+	set32(cpu, o->r1, cpu->psw_mask >> 32);
+	if (o->r2)
+		set32(cpu, o->r2, cpu->psw_mask);
+	return 0;
+}
+
+static int set_system_mask(struct hwsim_cpu *cpu, u64 mask)
+{
+	cpu->psw_mask = (cpu->psw_mask & ~0UL >> 8) | mask << 56;
+	return 0;
+}
+
+ACTION(SSM)
+{
+	u64 mask;
+
+	if (problem_state(cpu))
+		return PGM_PRIVILEGED_OP;
+	return load(cpu, o->addr, 1, &mask) ?: set_system_mask(cpu, mask);
+}
+
+ACTION(STNSM)
+{
+	u64 mask = cpu->psw_mask >> 56;
+
+	if (problem_state(cpu))
+		return PGM_PRIVILEGED_OP;
+	return store(cpu, o->addr, 1, mask) ?: set_system_mask(cpu, mask & o->insn->text[1]);
+}
+
+ACTION(STOSM)
+{
+	u64 mask = cpu->psw_mask >> 56;
+
+	if (problem_state(cpu))
+		return PGM_PRIVILEGED_OP;
+	return store(cpu, o->addr, 1, mask) ?: set_system_mask(cpu, mask | o->insn->text[1]);
+}
+
+/* The short PSW: bit 12 is one there and zero in the long form. */
+ACTION(LPSW)
+{
+	u64 psw;
+	int rc;
+
+	if (problem_state(cpu))
+		return PGM_PRIVILEGED_OP;
+	if (o->addr & 7)
+		return PGM_SPECIFICATION;
+	rc = load(cpu, o->addr, 8, &psw);
+	if (rc)
+		return rc;
+	if (!(psw & 1UL << 51))
+		return PGM_SPECIFICATION;
+	cpu->psw_mask = (psw ^ 1UL << 51) & 0xffffffff80000000UL;
+	cpu->psw_addr = psw & 0x7fffffff;
+	return 0;
+}
+
+ACTION(LPSWE)
+{
+	u8 psw[16];
+	int rc;
+
+	if (problem_state(cpu))
+		return PGM_PRIVILEGED_OP;
+	if (o->addr & 7)
+		return PGM_SPECIFICATION;
+	rc = cpu->read(cpu->ctx, o->addr, psw, sizeof(psw));
+	if (rc)
+		return rc;
+	cpu->psw_mask = get_unaligned_be64(psw);
+	cpu->psw_addr = get_unaligned_be64(psw + 8);
+	return 0;
+}
+
+static int fill_operands(struct hwsim_cpu *cpu, const struct hwsim_insn *insn,
+			 enum insn_format format, enum insn_source source, struct operands *o)
+{
+	const u8 *regs = insn->text + (format == FMT_RRE ? 3 : 1);
+
+	o->insn = insn;
+	o->r1 = *regs >> 4;
+	o->r2 = *regs & 15;
+	if (format == FMT_SS)
+		o->addr2 = hwsim_cpu_wrap(cpu, base_displacement(cpu, insn->text + 4));
+	if (source == SRC_ADR || (source >= SRC_B1 && source <= SRC_D8))
+		o->addr = hwsim_insn_operand_address(cpu, insn);
+	if (format == FMT_RX || format == FMT_RXY)
+		o->addr = hwsim_cpu_wrap(cpu, o->addr + (o->r2 ? cpu->gr[o->r2] : 0));
+
+	switch (source) {
+	case SRC_REG:
+		o->v = cpu->gr[o->r2];
+		return 0;
+	case SRC_RGS:
+		o->v = (s64)(s32)cpu->gr[o->r2];
+		return 0;
+	case SRC_RGZ:
+		o->v = (u32)cpu->gr[o->r2];
+		return 0;
+	case SRC_IMS:
+		o->v = (s64)(s16)get_unaligned_be16(insn->text + 2);
+		return 0;
+	case SRC_IMU:
+		o->v = get_unaligned_be16(insn->text + 2);
+		return 0;
+	case SRC_B1:
+		return load(cpu, o->addr, 1, &o->v);
+	case SRC_HZ:
+		return load(cpu, o->addr, 2, &o->v);
+	case SRC_WZ:
+		return load(cpu, o->addr, 4, &o->v);
+	case SRC_D8:
+		return load(cpu, o->addr, 8, &o->v);
+	case SRC_H2: {
+		int rc = load(cpu, o->addr, 2, &o->v);
+
+		o->v = (s64)(s16)o->v;
+		return rc;
+	}
+	case SRC_W4: {
+		int rc = load(cpu, o->addr, 4, &o->v);
+
+		o->v = (s64)(s32)o->v;
+		return rc;
+	}
+	default:
+		return 0;
+	}
+}
+
+/* One call per line of the table, so that it is inlined once only. */
+static noinline int perform(struct hwsim_cpu *cpu, const struct hwsim_insn *insn,
+			    enum insn_format format, enum insn_source source,
+			    int (*act)(struct hwsim_cpu *cpu, const struct operands *o))
+{
+	struct operands o = {};
+
+	return fill_operands(cpu, insn, format, source, &o) ?: act(cpu, &o);
+}
+
+static int dispatch(struct hwsim_cpu *cpu, const struct hwsim_insn *insn)
+{
+	switch (insn->code) {
+#define INSN(code, mnemonic, format, operand, action)					\
+	case code: return perform(cpu, insn, FMT_##format, SRC_##operand, act_##action);
+#include "sie_opcodes.h"
+#undef INSN
+	default:
+		return HWSIM_INSN_UNKNOWN;
+	}
+}
+
+static u16 opcode(const u8 *text)
+{
+	switch (text[0]) {
+	case 0x01:
+	case 0xb2:
+	case 0xb3:
+	case 0xb9:
+	case 0xe5:
+		return text[0] << 8 | text[1];
+	case 0xa5:
+	case 0xa7:
+	case 0xc0:
+	case 0xc2:
+	case 0xc4:
+	case 0xc6:
+		return text[0] << 8 | (text[1] & 15);
+	case 0xe3:
+	case 0xeb:
+	case 0xec:
+	case 0xed:
+		return text[0] << 8 | text[5];
+	default:
+		return text[0] << 8;
+	}
+}
+
+static int fetch_text(struct hwsim_cpu *cpu, u64 addr, struct hwsim_insn *insn)
+{
+	static const u8 lengths[] = { 2, 4, 4, 6 };
+	int rc;
+
+	if (addr & 1)
+		return PGM_SPECIFICATION;
+	memset(insn->text, 0, sizeof(insn->text));
+	rc = cpu->read(cpu->ctx, addr, insn->text, 2);
+	if (rc)
+		return rc;
+	insn->addr = addr;
+	insn->len = lengths[insn->text[0] >> 6];
+	if (insn->len > 2)
+		rc = cpu->read(cpu->ctx, hwsim_cpu_wrap(cpu, addr + 2), insn->text + 2,
+			       insn->len - 2);
+	insn->code = opcode(insn->text);
+	return rc;
+}
+
+/**
+ * hwsim_insn_operand_address - address of the (first) storage operand
+ * @cpu: registers and addressing mode
+ * @insn: instruction of a format with base and displacement in its third and fourth byte
+ *
+ * The index register of RX and RXY is not included.
+ *
+ * Context: any.
+ * Return: the address, wrapped as the addressing mode says.
+ */
+u64 hwsim_insn_operand_address(const struct hwsim_cpu *cpu, const struct hwsim_insn *insn)
+{
+	u64 addr = base_displacement(cpu, insn->text + 2);
+
+	if (insn->text[0] == 0xe3 || insn->text[0] == 0xeb)
+		addr += long_displacement(insn);
+	return hwsim_cpu_wrap(cpu, addr);
+}
+
+/**
+ * hwsim_insn_fetch - read and decode the instruction at the PSW
+ * @cpu: the CPU; only its PSW may change, and only for an EXECUTE that ends in a program
+ *	 interruption
+ * @insn: result; an EXECUTE is replaced by its target
+ *
+ * Context: as the callbacks of @cpu.
+ * Return: 0; a program interruption code; -EFAULT if the host has to provide a page first.
+ */
+int hwsim_insn_fetch(struct hwsim_cpu *cpu, struct hwsim_insn *insn)
+{
+	struct operands o = {};
+	int rc;
+
+	memset(insn, 0, sizeof(*insn));
+	rc = fetch_text(cpu, cpu->psw_addr, insn);
+	if (rc || insn->code != 0x4400)
+		return rc;
+
+	fill_operands(cpu, insn, FMT_RX, SRC_ADR, &o);
+	rc = fetch_text(cpu, o.addr, insn);
+	insn->len = 4;
+	if (!rc && insn->code == 0x4400)
+		rc = PGM_EXECUTE;
+	if (rc > 0)
+		cpu->psw_addr = hwsim_cpu_wrap(cpu, cpu->psw_addr + insn->len);
+	if (rc)
+		return rc;
+	insn->executed = true;
+	if (o.r1)
+		insn->text[1] |= cpu->gr[o.r1];
+	insn->code = opcode(insn->text);
+	return 0;
+}
+
+/**
+ * hwsim_insn_execute - execute a fetched instruction
+ * @cpu: the CPU the instruction was fetched with, unchanged since then
+ * @insn: the instruction
+ *
+ * After 0 and after a program interruption code the PSW is where the old PSW of an interruption
+ * would have it; in all other cases the CPU is unchanged.
+ *
+ * Context: as the callbacks of @cpu; takes a spinlock around them.
+ * Return: 0; a program interruption code; -EFAULT if the host has to provide a page first;
+ *	   HWSIM_INSN_CONTROL if the instruction is the caller's; HWSIM_INSN_UNKNOWN if it is not in
+ *	   the table.
+ */
+int hwsim_insn_execute(struct hwsim_cpu *cpu, const struct hwsim_insn *insn)
+{
+	u64 addr = cpu->psw_addr;
+	int rc;
+
+	cpu->psw_addr = hwsim_cpu_wrap(cpu, addr + insn->len);
+	rc = dispatch(cpu, insn);
+	if (rc < 0)
+		cpu->psw_addr = addr;
+	return rc;
+}
