@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Matrices of adapters and domains: pure functions, no locks, no hardware, no
+ * allocation.
+ */
+#ifndef VFIO_AP_MATRIX_H
+#define VFIO_AP_MATRIX_H
+
+#include <linux/bitops.h>
+#include <linux/types.h>
+#include <asm/ap.h>
+
+#define VFIO_AP_NR_IDS 256
+
+/**
+ * struct vfio_ap_matrix - adapters x usage domains, and control domains
+ *
+ * Bit order of the AP masks: id 0 is the leftmost bit (test_bit_inv()).
+ */
+struct vfio_ap_matrix {
+	/** @apm: adapters, by APID */
+	DECLARE_BITMAP(apm, VFIO_AP_NR_IDS);
+	/** @aqm: usage domains, by APQI */
+	DECLARE_BITMAP(aqm, VFIO_AP_NR_IDS);
+	/** @adm: control domains */
+	DECLARE_BITMAP(adm, VFIO_AP_NR_IDS);
+};
+
+/**
+ * struct vfio_ap_limits - the highest ids that a machine can have
+ */
+struct vfio_ap_limits {
+	/** @apid: 0 to 255 */
+	u8 apid;
+	/** @domain: 0 to 255, for usage and control domains */
+	u8 domain;
+};
+
+/**
+ * enum vfio_ap_fitness - what the driver knows of a queue
+ * @VFIO_AP_QUEUE_FIT: bound to this driver, no reset outstanding
+ * @VFIO_AP_QUEUE_PENDING: bound, a reset is outstanding
+ * @VFIO_AP_QUEUE_BAD: not bound, or it answered with an unknown response code,
+ *	or it was away since the guest got it
+ */
+enum vfio_ap_fitness {
+	VFIO_AP_QUEUE_FIT,
+	VFIO_AP_QUEUE_PENDING,
+	VFIO_AP_QUEUE_BAD,
+};
+
+/**
+ * typedef vfio_ap_fitness_fn - tell the fitness of a queue
+ * @apid: its adapter
+ * @apqi: its domain
+ * @data: what the caller of vfio_ap_matrix_derive() passed
+ */
+typedef enum vfio_ap_fitness (*vfio_ap_fitness_fn)(unsigned int apid, unsigned int apqi,
+						   void *data);
+
+#define vfio_ap_for_each_id(id, mask) for_each_set_bit_inv(id, mask, VFIO_AP_NR_IDS)
+
+bool vfio_ap_matrix_has(const struct vfio_ap_matrix *matrix, unsigned int apid,
+			unsigned int apqi);
+bool vfio_ap_matrix_equal(const struct vfio_ap_matrix *a, const struct vfio_ap_matrix *b);
+void vfio_ap_matrix_and(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
+			const struct vfio_ap_matrix *b);
+void vfio_ap_matrix_or(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
+		       const struct vfio_ap_matrix *b);
+void vfio_ap_matrix_andnot(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
+			   const struct vfio_ap_matrix *b);
+bool vfio_ap_matrix_first_shared(const struct vfio_ap_matrix *a, const struct vfio_ap_matrix *b,
+				 unsigned int *apid, unsigned int *apqi);
+void vfio_ap_matrix_from_config(struct vfio_ap_matrix *matrix,
+				const struct ap_config_info *config);
+void vfio_ap_limits_from_config(struct vfio_ap_limits *limits,
+				const struct ap_config_info *config);
+void vfio_ap_matrix_derive(struct vfio_ap_matrix *guest, const struct vfio_ap_matrix *assigned,
+			   const struct vfio_ap_matrix *host, const struct vfio_ap_matrix *now,
+			   vfio_ap_fitness_fn fitness, void *data);
+
+int vfio_ap_id_parse(const char *text, unsigned int limit, unsigned int *id);
+size_t vfio_ap_matrix_text_size(const struct vfio_ap_matrix *matrix);
+size_t vfio_ap_matrix_text_read(const struct vfio_ap_matrix *matrix, char *buf, size_t offset,
+				size_t count);
+
+#endif /* VFIO_AP_MATRIX_H */
