@@ -1,0 +1,681 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest transaction and the one commit.
+ *
+ * Whatever changes what a guest may have (an administrator, the AP bus, the
+ * guest's own coming and going, the end of a reset) changes one input of
+ * vfio_ap_matrix_derive() inside a transaction and commits. Nothing else
+ * programs an APCB or decides that a queue must be reset.
+ */
+#include <linux/delay.h>
+#include <linux/slab.h>
+
+#include "vfio_ap_private.h"
+#include "vfio_ap_trace.h"
+
+/* How long an unbind waits for a guest's kvm->lock, and then for resets. */
+#define VFIO_AP_UNBIND_PATIENCE	(2 * HZ)
+/* How long a writer waits for the resets of what it took from a guest. */
+#define VFIO_AP_WRITER_PATIENCE	(10 * HZ)
+#define VFIO_AP_TRYLOCK_MS	5
+
+static const struct vfio_ap_matrix vfio_ap_matrix_nothing;
+
+static unsigned long vfio_ap_unbind_deadline(struct vfio_ap_mdev *mdev)
+{
+	lockdep_assert_held(&matrix_dev->guests_lock);
+
+	if (!mdev->unbind_patience)
+		mdev->unbind_patience = (jiffies + VFIO_AP_UNBIND_PATIENCE) | 1;
+	return mdev->unbind_patience;
+}
+
+static int vfio_ap_kvm_lock(struct kvm *kvm, enum vfio_ap_patience patience,
+			    unsigned long deadline)
+{
+	lockdep_assert_not_held(&matrix_dev->guests_lock);
+	lockdep_assert_not_held(&matrix_dev->lock);
+
+	if (patience == VFIO_AP_WAIT_KILLABLE)
+		return mutex_lock_killable(&kvm->lock);
+	while (!mutex_trylock(&kvm->lock)) {
+		if (time_after(jiffies, deadline))
+			return -EBUSY;
+		msleep(VFIO_AP_TRYLOCK_MS);
+	}
+	return 0;
+}
+
+static void vfio_ap_guest_unlock(struct vfio_ap_guest_tx *tx)
+{
+	if (!tx->published)
+		mutex_unlock(&matrix_dev->lock);
+	mutex_unlock(&matrix_dev->guests_lock);
+	if (tx->perms)
+		mutex_unlock(&ap_perms_mutex);
+	/* The remembered guest: the mdev may have none any more. */
+	if (tx->attachment)
+		mutex_unlock(&tx->attachment->kvm->lock);
+}
+
+/**
+ * __vfio_ap_guest_begin - begin a guest transaction
+ * @tx: the transaction, filled in here
+ * @mdev: the mdev; the caller keeps its memory
+ * @patience: how to wait for kvm->lock
+ * @perms: take ap_perms_mutex too, to compare with what the host reserves
+ *
+ * Use vfio_ap_guest_begin(). The guest is looked up, its kvm->lock taken with
+ * no other lock held, and the guest looked up again. When another one is there
+ * by then, all is dropped and done again: somebody else has made progress.
+ *
+ * Context: Sleeps; no lock of this driver and no kvm->lock held. On success
+ * kvm->lock of the guest, if there is one, ap_perms_mutex if asked for,
+ * guests_lock and matrix_dev->lock are held.
+ * Return: true; or false with the reason in tx->error: -ENODEV the mdev is
+ * being removed, -EINTR the task is to die, -EBUSY patience ran out.
+ */
+bool __vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mdev,
+			   enum vfio_ap_patience patience, bool perms)
+{
+	unsigned long deadline = 0;
+
+	might_sleep();
+	for (;;) {
+		*tx = (struct vfio_ap_guest_tx){ .mdev = mdev, .perms = perms };
+
+		mutex_lock(&matrix_dev->guests_lock);
+		tx->attachment = mdev->attachment;
+		vfio_ap_attachment_get(tx->attachment);
+		if (tx->attachment && patience == VFIO_AP_WAIT_BOUNDED)
+			deadline = vfio_ap_unbind_deadline(mdev);
+		mutex_unlock(&matrix_dev->guests_lock);
+
+		if (tx->attachment)
+			tx->error = vfio_ap_kvm_lock(tx->attachment->kvm, patience, deadline);
+		if (tx->error)
+			break;
+		if (perms)
+			mutex_lock(&ap_perms_mutex);
+		mutex_lock(&matrix_dev->guests_lock);
+		mutex_lock(&matrix_dev->lock);
+
+		if (!mdev->linked)
+			tx->error = -ENODEV;
+		else if (mdev->attachment == tx->attachment) {
+			mdev->unbind_patience = 0;
+			return true;
+		}
+		vfio_ap_guest_unlock(tx);
+		if (tx->error)
+			break;
+		vfio_ap_attachment_put(tx->attachment);
+	}
+	vfio_ap_attachment_put(tx->attachment);
+	return false;
+}
+
+/**
+ * vfio_ap_guest_end - end a guest transaction
+ * @tx: the transaction
+ *
+ * Starts the resets of what left the guest, after all locks are dropped.
+ *
+ * Context: Drops what vfio_ap_guest_begin() took.
+ */
+void vfio_ap_guest_end(struct vfio_ap_guest_tx *tx)
+{
+	__release(&vfio_ap_tx_context);
+	vfio_ap_guest_unlock(tx);
+	vfio_ap_attachment_put(tx->attachment);
+	if (tx->leaver_reset)
+		vfio_ap_reset_start_matrix(&tx->old);
+}
+
+static enum vfio_ap_fitness vfio_ap_guest_fitness(unsigned int apid, unsigned int apqi, void *data)
+{
+	const struct vfio_ap_guest_tx *tx = data;
+	enum vfio_ap_fitness fitness = VFIO_AP_QUEUE_BAD;
+	struct vfio_ap_slot *slot;
+
+	slot = vfio_ap_slot_get(AP_MKQID(apid, apqi));
+	if (slot) {
+		fitness = vfio_ap_slot_fitness(slot, tx->attachment);
+		vfio_ap_slot_put(slot);
+	}
+	return fitness;
+}
+
+/* Before the APCB is written: AQIC goes by this bit. */
+static void vfio_ap_guest_mark_queues(const struct vfio_ap_guest_tx *tx)
+{
+	struct vfio_ap_slot *slot;
+	unsigned long apqn;
+
+	vfio_ap_slot_for_each(slot, apqn) {
+		bool joins = vfio_ap_matrix_has(&tx->new, AP_QID_CARD(apqn), AP_QID_QUEUE(apqn));
+
+		spin_lock(&slot->lock);
+		if (joins) {
+			slot->guest = tx->attachment;
+		} else if (slot->guest == tx->attachment) {
+			slot->guest = NULL;
+			slot->away = false;
+		}
+		spin_unlock(&slot->lock);
+	}
+}
+
+/* After the APCB is written: no ZAPQ from before counts. */
+static unsigned int vfio_ap_guest_want_resets(struct vfio_ap_guest_tx *tx)
+{
+	struct vfio_ap_slot *slot;
+	unsigned int leavers = 0;
+	unsigned long apqn;
+
+	vfio_ap_slot_for_each(slot, apqn) {
+		unsigned int apid = AP_QID_CARD(apqn), apqi = AP_QID_QUEUE(apqn);
+
+		if (!vfio_ap_matrix_has(&tx->old, apid, apqi) ||
+		    vfio_ap_matrix_has(&tx->new, apid, apqi))
+			continue;
+		if (!leavers++)
+			tx->leaver_reset = vfio_ap_reset_number();
+		spin_lock(&slot->lock);
+		slot->wanted = tx->leaver_reset;
+		slot->wanted_since = jiffies;
+		slot->retry_delay = 1;
+		spin_unlock(&slot->lock);
+	}
+	return leavers;
+}
+
+/*
+ * The one commit: derive, publish, program the APCB, name what left. It drops
+ * matrix_dev->lock before KVM waits for the vCPUs to leave SIE, so it comes
+ * last in a transaction.
+ */
+static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
+				 const struct vfio_ap_matrix *assigned)
+{
+	struct vfio_ap_mdev *mdev = tx->mdev;
+	unsigned int leavers = 0;
+	bool changed = false;
+
+	lockdep_assert_held(&matrix_dev->guests_lock);
+	lockdep_assert_held(&matrix_dev->lock);
+	if (tx->attachment)
+		lockdep_assert_held(&tx->attachment->kvm->lock);
+
+	tx->old = tx->attachment ? mdev->guest : vfio_ap_matrix_nothing;
+	vfio_ap_matrix_derive(&tx->new, assigned, &matrix_dev->host, &tx->old,
+			      vfio_ap_guest_fitness, tx);
+	mdev->guest = tx->new;
+	if (tx->attachment)
+		vfio_ap_guest_mark_queues(tx);
+	mutex_unlock(&matrix_dev->lock);
+	tx->published = true;
+
+	if (tx->attachment) {
+		changed = !vfio_ap_matrix_equal(&tx->old, &tx->new);
+		if (changed)
+			kvm_arch_crypto_set_masks(tx->attachment->kvm, tx->new.apm,
+						  tx->new.aqm, tx->new.adm);
+		leavers = vfio_ap_guest_want_resets(tx);
+	}
+	trace_vfio_ap_commit(dev_name(mdev->vdev.dev), tx->attachment, changed, leavers);
+}
+
+/**
+ * vfio_ap_guest_commit_work - derive and commit again
+ * @work: commit_work of an mdev
+ *
+ * Context: Work item of vfio_ap_commit_wq. Gives back the mdev reference that
+ * vfio_ap_mdev_commit_later() took.
+ */
+void vfio_ap_guest_commit_work(struct work_struct *work)
+{
+	struct vfio_ap_mdev *mdev = container_of(work, struct vfio_ap_mdev, commit_work);
+	struct vfio_ap_guest_tx tx;
+
+	/* Nobody kills a kworker, so this fails only for a mdev that goes away. */
+	if (vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_KILLABLE, false)) {
+		vfio_ap_guest_commit(&tx, &mdev->assigned);
+		vfio_ap_guest_end(&tx);
+	}
+	put_device(&mdev->vdev.device);
+}
+
+/*
+ * May the mdev have this matrix? The errno and the one line in the log name the
+ * first obstacle.
+ */
+static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
+				  struct vfio_ap_matrix *candidate)
+{
+	struct vfio_ap_mdev *other;
+	unsigned int apid, apqi;
+
+	lockdep_assert_held(&matrix_dev->lock);
+
+	if (tx->perms) {
+		lockdep_assert_held(&ap_perms_mutex);
+		if (ap_apqn_in_matrix_owned_by_def_drv(candidate->apm, candidate->aqm))
+			return -EADDRNOTAVAIL;
+	}
+	list_for_each_entry(other, &matrix_dev->mdevs, node) {
+		if (other == tx->mdev ||
+		    !vfio_ap_matrix_first_shared(candidate, &other->assigned, &apid, &apqi))
+			continue;
+		dev_warn(tx->mdev->vdev.dev, "cannot assign queue %02x.%04x: mdev %s has it\n",
+			 apid, apqi, dev_name(other->vdev.dev));
+		return -EADDRINUSE;
+	}
+	return 0;
+}
+
+/**
+ * vfio_ap_guest_assign - assign adapters, usage domains or control domains
+ * @mdev: the mdev
+ * @add: what to add; ids are within the limits
+ *
+ * Validates, waits with no lock held for queues that are still being reset for
+ * their last owner, and validates again: the guest gets all at once.
+ *
+ * Context: Sleeps; no lock of this driver held. Killable.
+ * Return: 0; -EADDRNOTAVAIL a queue is reserved for the host; -EADDRINUSE
+ * another mdev has one; -ENODEV the mdev is being removed; -EINTR or
+ * -ERESTARTSYS the task is to die.
+ */
+int vfio_ap_guest_assign(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *add)
+{
+	bool perms = !bitmap_empty(add->apm, AP_DEVICES) || !bitmap_empty(add->aqm, AP_DOMAINS);
+	struct vfio_ap_matrix candidate;
+	struct vfio_ap_guest_tx tx;
+	bool commit;
+	int ret;
+
+	for (commit = !perms;; commit = true) {
+		if (!vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_KILLABLE, perms))
+			return tx.error;
+		vfio_ap_matrix_or(&candidate, &mdev->assigned, add);
+		/* What is assigned already was validated then. */
+		if (vfio_ap_matrix_equal(&candidate, &mdev->assigned)) {
+			vfio_ap_guest_end(&tx);
+			return 0;
+		}
+		ret = vfio_ap_guest_validate(&tx, &candidate);
+		if (!ret && commit) {
+			mdev->assigned = candidate;
+			vfio_ap_guest_commit(&tx, &candidate);
+		}
+		vfio_ap_guest_end(&tx);
+		if (ret || commit)
+			return ret;
+		ret = vfio_ap_reset_wait_added(&candidate);
+		if (ret)
+			return ret;
+	}
+}
+
+/**
+ * vfio_ap_guest_unassign - take adapters, usage domains or control domains back
+ * @mdev: the mdev
+ * @remove: what to remove; what is not assigned is ignored
+ *
+ * Waits up to 10 s until the queues that left the guest are reset. A task that
+ * is killed meanwhile has still succeeded.
+ *
+ * Context: Sleeps; no lock of this driver held. Killable.
+ * Return: 0; -ENODEV the mdev is being removed; -EINTR the task is to die.
+ */
+int vfio_ap_guest_unassign(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *remove)
+{
+	struct vfio_ap_matrix candidate;
+	struct vfio_ap_guest_tx tx;
+
+	if (!vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_KILLABLE, false))
+		return tx.error;
+	vfio_ap_matrix_andnot(&candidate, &mdev->assigned, remove);
+	if (!vfio_ap_matrix_equal(&candidate, &mdev->assigned)) {
+		mdev->assigned = candidate;
+		vfio_ap_guest_commit(&tx, &candidate);
+	}
+	vfio_ap_guest_end(&tx);
+
+	vfio_ap_reset_wait_left(&tx.old, &tx.new, tx.leaver_reset, VFIO_AP_WRITER_PATIENCE, true);
+	return 0;
+}
+
+static int vfio_ap_guest_hook_set(struct kvm *kvm, crypto_hook *hook)
+{
+	lockdep_assert_held(&kvm->lock);
+	lockdep_assert_not_held(&matrix_dev->guests_lock);
+
+	guard(rwsem_write)(&kvm->arch.crypto.pqap_hook_rwsem);
+	if (hook && kvm->arch.crypto.pqap_hook)
+		return -EPERM;
+	kvm->arch.crypto.pqap_hook = hook;
+	return 0;
+}
+
+/*
+ * Attach and detach hold kvm->lock already; what follows is a transaction like
+ * any other. The caller's reference on the attachment goes to it.
+ */
+static void vfio_ap_guest_enter(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mdev,
+				struct vfio_ap_attachment *attachment)
+	__acquires(&vfio_ap_tx_context)
+{
+	__acquire(&vfio_ap_tx_context);
+	lockdep_assert_held(&attachment->kvm->lock);
+
+	*tx = (struct vfio_ap_guest_tx){ .mdev = mdev, .attachment = attachment };
+	mutex_lock(&matrix_dev->guests_lock);
+	mutex_lock(&matrix_dev->lock);
+	mdev->unbind_patience = 0;
+}
+
+/**
+ * vfio_ap_guest_attach - give a guest the queues of an mdev
+ * @mdev: the mdev; VFIO opens it for the first time
+ * @kvm: the guest
+ *
+ * Context: Sleeps; no lock of this driver held. Killable. VFIO serialises it
+ * with vfio_ap_guest_detach().
+ * Return: 0; -EPERM the guest has another mdev; -ENOMEM; -EINTR or -ERESTARTSYS
+ * the task is to die.
+ */
+int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm)
+{
+	struct vfio_ap_attachment *attachment;
+	struct vfio_ap_matrix assigned;
+	struct vfio_ap_guest_tx tx;
+	int ret;
+
+	attachment = vfio_ap_attachment_create(kvm);
+	if (!attachment)
+		return -ENOMEM;
+
+	scoped_guard(mutex, &matrix_dev->lock)
+		assigned = mdev->assigned;
+	ret = vfio_ap_reset_wait_added(&assigned);
+	if (!ret)
+		ret = mutex_lock_killable(&kvm->lock);
+	if (ret) {
+		vfio_ap_attachment_put(attachment);
+		return ret;
+	}
+	ret = vfio_ap_guest_hook_set(kvm, &attachment->pqap_hook);
+	if (ret) {
+		mutex_unlock(&kvm->lock);
+		vfio_ap_attachment_put(attachment);
+		return ret;
+	}
+
+	vfio_ap_attachment_get(attachment);
+	vfio_ap_guest_enter(&tx, mdev, attachment);
+	mdev->attachment = attachment;
+	mdev->guest = vfio_ap_matrix_nothing;
+	vfio_ap_guest_commit(&tx, &mdev->assigned);
+	vfio_ap_guest_end(&tx);
+	return 0;
+}
+
+/**
+ * vfio_ap_guest_detach - take all queues of an mdev from its guest
+ * @mdev: the mdev; VFIO closes it for the last time
+ *
+ * Their resets go on in the background: who opens the mdev next waits for them.
+ *
+ * Context: Sleeps; no lock of this driver held.
+ */
+void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
+{
+	struct vfio_ap_attachment *attachment;
+	struct vfio_ap_guest_tx tx;
+
+	/* Only open and close change it, and VFIO serialises them. */
+	scoped_guard(mutex, &matrix_dev->lock)
+		attachment = mdev->attachment;
+
+	mutex_lock(&attachment->kvm->lock);
+	vfio_ap_guest_hook_set(attachment->kvm, NULL);
+	vfio_ap_guest_enter(&tx, mdev, attachment);
+	mdev->attachment = NULL;
+	vfio_ap_guest_commit(&tx, &vfio_ap_matrix_nothing);
+	vfio_ap_guest_end(&tx);
+
+	/* Show what the next guest would get. */
+	vfio_ap_mdev_commit_later(mdev);
+}
+
+/**
+ * vfio_ap_guest_reset - VFIO_DEVICE_RESET: reset the mdev's queues, in parallel
+ * @mdev: the mdev; its VFIO device is open
+ *
+ * The queues stay in the guest meanwhile.
+ *
+ * Context: Sleeps; no lock of this driver held. Killable.
+ * Return: 0; -EIO a queue answered with an unknown response code; -EBUSY a
+ * reset did not end within 10 s; -ERESTARTSYS the task is to die.
+ */
+int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
+{
+	const struct vfio_ap_attachment *attachment;
+	struct vfio_ap_matrix assigned;
+
+	scoped_guard(mutex, &matrix_dev->lock) {
+		/* Stays while the device is open; compared only. */
+		attachment = mdev->attachment;
+		assigned = mdev->assigned;
+		vfio_ap_reset_ask(&assigned, attachment);
+	}
+	vfio_ap_reset_start_matrix(&assigned);
+	return vfio_ap_reset_wait_asked(&assigned, attachment);
+}
+
+/**
+ * vfio_ap_guest_host_change - the host's AP configuration is another one
+ * @new: the configuration
+ * @old: the configuration before; NULL: the bus has finished its scan
+ *
+ * Until the bus has finished, a guest gets only what is in both. What the
+ * guests lose or gain is left to the work item of each mdev.
+ *
+ * Context: Sleeps shortly; no lock of this driver held.
+ */
+void vfio_ap_guest_host_change(const struct ap_config_info *new,
+			       const struct ap_config_info *old)
+{
+	struct vfio_ap_matrix host, before;
+	struct vfio_ap_slot *slot;
+	struct vfio_ap_mdev *mdev;
+	unsigned long apqn;
+
+	vfio_ap_matrix_from_config(&host, new);
+
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	vfio_ap_limits_from_config(&matrix_dev->limits, new);
+	matrix_dev->host = host;
+	if (old) {
+		vfio_ap_matrix_from_config(&before, old);
+		vfio_ap_matrix_and(&matrix_dev->host, &host, &before);
+	}
+	vfio_ap_slot_for_each(slot, apqn) {
+		spin_lock(&slot->lock);
+		slot->present = vfio_ap_matrix_has(&host, AP_QID_CARD(apqn), AP_QID_QUEUE(apqn));
+		spin_unlock(&slot->lock);
+	}
+	list_for_each_entry(mdev, &matrix_dev->mdevs, node)
+		vfio_ap_mdev_commit_later(mdev);
+}
+
+/**
+ * vfio_ap_guest_queue_probe - a queue is bound to this driver
+ * @queue: the queue
+ *
+ * A guest gets it when its reset has completed.
+ *
+ * Context: Called by the AP bus with the device lock held.
+ * Return: 0 or -ENOMEM.
+ */
+int vfio_ap_guest_queue_probe(struct ap_queue *queue)
+{
+	struct vfio_ap_slot *slot;
+	int ret;
+
+	scoped_guard(mutex, &matrix_dev->lock)
+		ret = vfio_ap_slot_bind(queue->qid);
+	if (ret)
+		return ret;
+	slot = vfio_ap_slot_get(queue->qid);
+	if (slot) {
+		vfio_ap_reset_start(slot);
+		vfio_ap_slot_put(slot);
+	}
+	return 0;
+}
+
+static struct vfio_ap_mdev *vfio_ap_mdev_get_by_apqn(u16 apqn)
+{
+	struct vfio_ap_mdev *mdev;
+
+	lockdep_assert_held(&matrix_dev->lock);
+
+	list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
+		if (vfio_ap_matrix_has(&mdev->assigned, AP_QID_CARD(apqn), AP_QID_QUEUE(apqn))) {
+			get_device(&mdev->vdev.device);
+			return mdev;
+		}
+	}
+	return NULL;
+}
+
+static void vfio_ap_slot_set_binding(struct vfio_ap_slot *slot, enum vfio_ap_binding binding)
+{
+	lockdep_assert_held(&matrix_dev->lock);
+
+	guard(spinlock)(&slot->lock);
+	slot->binding = binding;
+	slot->away |= !!slot->guest;
+}
+
+/*
+ * Take a queue, and with it its adapter, from the guest and have all of it
+ * reset, within the time that an unbind may take.
+ */
+static void vfio_ap_guest_evict(struct vfio_ap_mdev *mdev)
+{
+	struct vfio_ap_guest_tx tx;
+
+	if (!vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_BOUNDED, false)) {
+		if (tx.error == -EBUSY)
+			vfio_ap_mdev_commit_later(mdev);
+		return;
+	}
+	vfio_ap_guest_commit(&tx, &mdev->assigned);
+	vfio_ap_guest_end(&tx);
+	vfio_ap_reset_wait_left(&tx.old, &tx.new, tx.leaver_reset, VFIO_AP_UNBIND_PATIENCE, false);
+}
+
+/**
+ * vfio_ap_guest_queue_remove - a queue is being unbound from this driver
+ * @queue: the queue
+ *
+ * A queue that has left the host's configuration is only forgotten. When the
+ * guest's kvm->lock is not to be had in time, the guest loses the queue later;
+ * no other driver can bind an assigned queue, and if this one does, the queue
+ * is bad until then.
+ *
+ * Context: Called by the AP bus with the device lock held. Waits 2 s for the
+ * lock and 2 s for resets at most. Does not allocate.
+ */
+void vfio_ap_guest_queue_remove(struct ap_queue *queue)
+{
+	struct vfio_ap_mdev *mdev = NULL;
+	struct vfio_ap_slot *slot;
+	bool present;
+
+	slot = vfio_ap_slot_get(queue->qid);
+	if (!slot)
+		return;
+
+	scoped_guard(mutex, &matrix_dev->lock) {
+		spin_lock(&slot->lock);
+		present = slot->present;
+		spin_unlock(&slot->lock);
+		vfio_ap_slot_set_binding(slot, present ? VFIO_AP_UNBINDING : VFIO_AP_UNBOUND);
+		mdev = vfio_ap_mdev_get_by_apqn(queue->qid);
+	}
+	if (mdev && present)
+		vfio_ap_guest_evict(mdev);
+	else if (mdev)
+		vfio_ap_mdev_commit_later(mdev);
+	if (mdev)
+		put_device(&mdev->vdev.device);
+
+	scoped_guard(mutex, &matrix_dev->lock)
+		vfio_ap_slot_set_binding(slot, VFIO_AP_UNBOUND);
+	/* Looks at the interrupts that may be left, and at the slot itself. */
+	vfio_ap_reset_start(slot);
+	vfio_ap_slot_put(slot);
+}
+
+/**
+ * vfio_ap_guest_in_use - is a queue assigned that the host wants for itself?
+ * @apm: adapters that the host would reserve
+ * @aqm: domains that the host would reserve
+ *
+ * Context: Called by the AP bus with ap_perms_mutex held.
+ * Return: 0, or -EADDRINUSE after one line in the log.
+ */
+int vfio_ap_guest_in_use(const unsigned long *apm, const unsigned long *aqm)
+{
+	struct vfio_ap_matrix reserved = {};
+	struct vfio_ap_mdev *mdev;
+	unsigned int apid, apqi;
+
+	lockdep_assert_held(&ap_perms_mutex);
+	bitmap_copy(reserved.apm, apm, AP_DEVICES);
+	bitmap_copy(reserved.aqm, aqm, AP_DOMAINS);
+
+	guard(mutex)(&matrix_dev->lock);
+	list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
+		if (!vfio_ap_matrix_first_shared(&reserved, &mdev->assigned, &apid, &apqi))
+			continue;
+		dev_warn(mdev->vdev.dev, "queue %02x.%04x stays: the host cannot reserve it\n",
+			 apid, apqi);
+		return -EADDRINUSE;
+	}
+	return 0;
+}
+
+/**
+ * vfio_ap_guest_link - make an mdev known
+ * @mdev: the mdev, complete
+ *
+ * Context: Sleeps shortly.
+ */
+void vfio_ap_guest_link(struct vfio_ap_mdev *mdev)
+{
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	list_add_tail_rcu(&mdev->node, &matrix_dev->mdevs);
+	mdev->linked = true;
+}
+
+/**
+ * vfio_ap_guest_unlink - forget an mdev: what was assigned is free again
+ * @mdev: the mdev, not open; transactions that are waiting will find it gone
+ *
+ * Context: Sleeps shortly.
+ */
+void vfio_ap_guest_unlink(struct vfio_ap_mdev *mdev)
+{
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	list_del_rcu(&mdev->node);
+	mdev->linked = false;
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of an mdev and of its VFIO device.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "vfio_ap_private.h"
+
+#define VFIO_AP_TYPE_ID		"passthrough"
+#define VFIO_AP_TYPE_NAME	"VFIO AP Passthrough Device"
+/* As many as there can be queues. */
+#define VFIO_AP_MAX_MDEVS	(AP_DEVICES * AP_DOMAINS)
+
+static struct vfio_ap_mdev *to_vfio_ap_mdev(struct vfio_device *vdev)
+{
+	return container_of(vdev, struct vfio_ap_mdev, vdev);
+}
+
+static int vfio_ap_mdev_init(struct vfio_device *vdev)
+{
+	INIT_WORK(&to_vfio_ap_mdev(vdev)->commit_work, vfio_ap_guest_commit_work);
+	return 0;
+}
+
+static void vfio_ap_mdev_release(struct vfio_device *vdev)
+{
+	kvfree_rcu(to_vfio_ap_mdev(vdev), rcu);
+}
+
+static int vfio_ap_mdev_open(struct vfio_device *vdev)
+{
+	if (!vdev->kvm)
+		return -EINVAL;
+	return vfio_ap_guest_attach(to_vfio_ap_mdev(vdev), vdev->kvm);
+}
+
+static void vfio_ap_mdev_close(struct vfio_device *vdev)
+{
+	vfio_ap_guest_detach(to_vfio_ap_mdev(vdev));
+}
+
+static int vfio_ap_mdev_get_info(struct vfio_device_info __user *arg)
+{
+	const size_t minsz = offsetofend(struct vfio_device_info, num_irqs);
+	struct vfio_device_info info;
+
+	if (copy_from_user(&info, arg, minsz))
+		return -EFAULT;
+	if (info.argsz < minsz)
+		return -EINVAL;
+
+	info.flags = VFIO_DEVICE_FLAGS_AP | VFIO_DEVICE_FLAGS_RESET;
+	info.num_regions = 0;
+	info.num_irqs = 0;
+	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
+}
+
+static long vfio_ap_mdev_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned long arg)
+{
+	switch (cmd) {
+	case VFIO_DEVICE_GET_INFO:
+		return vfio_ap_mdev_get_info((void __user *)arg);
+	case VFIO_DEVICE_RESET:
+		return vfio_ap_guest_reset(to_vfio_ap_mdev(vdev));
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+/* No dma_unmap: the indicator pages are not pinned through VFIO's IOMMU. */
+static const struct vfio_device_ops vfio_ap_mdev_ops = {
+	.name = "vfio-ap",
+	.init = vfio_ap_mdev_init,
+	.release = vfio_ap_mdev_release,
+	.open_device = vfio_ap_mdev_open,
+	.close_device = vfio_ap_mdev_close,
+	.ioctl = vfio_ap_mdev_ioctl,
+};
+
+static int vfio_ap_mdev_probe(struct mdev_device *device)
+{
+	struct vfio_ap_mdev *mdev;
+	int ret;
+
+	mdev = vfio_alloc_device(vfio_ap_mdev, vdev, &device->dev, &vfio_ap_mdev_ops);
+	if (IS_ERR(mdev))
+		return PTR_ERR(mdev);
+
+	vfio_ap_guest_link(mdev);
+	dev_set_drvdata(&device->dev, mdev);
+	ret = vfio_register_emulated_iommu_dev(&mdev->vdev);
+	if (ret) {
+		vfio_ap_guest_unlink(mdev);
+		vfio_put_device(&mdev->vdev);
+	}
+	return ret;
+}
+
+static void vfio_ap_mdev_remove(struct mdev_device *device)
+{
+	struct vfio_ap_mdev *mdev = dev_get_drvdata(&device->dev);
+
+	/* Waits until the device is closed, so until the guest has lost all. */
+	vfio_unregister_group_dev(&mdev->vdev);
+	vfio_ap_guest_unlink(mdev);
+	vfio_put_device(&mdev->vdev);
+}
+
+static struct mdev_driver vfio_ap_mdev_driver = {
+	.device_api = VFIO_DEVICE_API_AP_STRING,
+	.max_instances = VFIO_AP_MAX_MDEVS,
+	.probe = vfio_ap_mdev_probe,
+	.remove = vfio_ap_mdev_remove,
+	.driver = {
+		.name = "vfio_ap_mdev",
+		.owner = THIS_MODULE,
+		.mod_name = KBUILD_MODNAME,
+		.dev_groups = vfio_ap_mdev_groups,
+	},
+};
+
+/**
+ * vfio_ap_mdev_register - offer the mdev type
+ *
+ * Context: Module initialisation.
+ * Return: 0 or the errno of the mdev core.
+ */
+int vfio_ap_mdev_register(void)
+{
+	int ret;
+
+	ret = mdev_register_driver(&vfio_ap_mdev_driver);
+	if (ret)
+		return ret;
+
+	matrix_dev->mdev_type.sysfs_name = VFIO_AP_TYPE_ID;
+	matrix_dev->mdev_type.pretty_name = VFIO_AP_TYPE_NAME;
+	matrix_dev->mdev_types[0] = &matrix_dev->mdev_type;
+	ret = mdev_register_parent(&matrix_dev->parent, &matrix_dev->device,
+				   &vfio_ap_mdev_driver, matrix_dev->mdev_types,
+				   ARRAY_SIZE(matrix_dev->mdev_types));
+	if (ret)
+		mdev_unregister_driver(&vfio_ap_mdev_driver);
+	return ret;
+}
+
+/**
+ * vfio_ap_mdev_unregister - remove all mdevs and the type
+ *
+ * Context: Module exit.
+ */
+void vfio_ap_mdev_unregister(void)
+{
+	mdev_unregister_parent(&matrix_dev->parent);
+	mdev_unregister_driver(&vfio_ap_mdev_driver);
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * AP queue passthrough for KVM guests: what the files of the driver share.
+ *
+ * A mediated device ("mdev") holds the adapters, usage domains and control
+ * domains that an administrator assigned. What the guest really has in the
+ * APCB of its CRYCB is derived from that, from the host's configuration and
+ * from the state of the queues; see vfio_ap_matrix_derive().
+ *
+ * Nothing here points from a queue to its mdev or back: the owner of an APQN
+ * is the one mdev whose assigned matrix contains it, so no such link can be
+ * stale.
+ */
+#ifndef VFIO_AP_PRIVATE_H
+#define VFIO_AP_PRIVATE_H
+
+#include <linux/cleanup.h>
+#include <linux/kref.h>
+#include <linux/kvm_host.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/mdev.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/vfio.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "ap_bus.h"
+#include "vfio_ap_debug.h"
+#include "vfio_ap_matrix.h"
+
+#define VFIO_AP_MODULE_NAME "vfio_ap"
+#define VFIO_AP_NR_GISC 8
+
+/*
+ * Lock order, outermost first; each line names who forces its place:
+ *
+ *   kvm->lock                       of one guest, never of two. KVM takes
+ *                                   vcpu->mutex inside it, and the intercept
+ *                                   runs with vcpu->mutex held.
+ *     crypto.pqap_hook_rwsem        read by the PQAP(AQIC) intercept, written
+ *                                   by attach and detach, never held together
+ *                                   with a lock below.
+ *     ap_perms_mutex                taken to assign adapters and domains; the
+ *                                   AP bus holds it when it calls in_use().
+ *       matrix_dev->guests_lock     list of mdevs, which guest is attached to
+ *                                   which mdev, writing an APCB.
+ *         matrix_dev->lock          fields of every mdev, the table of slots,
+ *                                   the host's configuration.
+ *           slot->lock              reset and interrupt state of one APQN;
+ *                                   AP instructions are issued under it.
+ *
+ * Nothing that another guest needs is held while a kvm->lock is waited for,
+ * nothing at all while a reset is waited for, and no user memory is touched
+ * under any of these locks.
+ */
+
+struct vfio_ap_attachment;
+struct vfio_ap_irq;
+
+/**
+ * struct vfio_ap_matrix_dev - the parent of all mdevs, one for the host
+ */
+struct vfio_ap_matrix_dev {
+	/** @device: /sys/devices/vfio_ap/matrix */
+	struct device device;
+	/** @guests_lock: protects @mdevs and each mdev's attachment, see above */
+	struct mutex guests_lock;
+	/** @lock: protects the fields of mdevs, @slots, @host and @limits */
+	struct mutex lock;
+	/**
+	 * @mdevs: all mdevs. Changed under both mutexes, read under either or
+	 * under RCU.
+	 */
+	struct list_head mdevs;
+	/** @slots: struct vfio_ap_slot by APQN. Changed under @lock, read under RCU. */
+	struct xarray slots;
+	/**
+	 * @host: adapters and domains that guests may have: the host's
+	 * configuration; while the AP bus scans after a change, what is in the
+	 * old configuration and in the new one.
+	 */
+	struct vfio_ap_matrix host;
+	/** @limits: the highest ids this machine can have */
+	struct vfio_ap_limits limits;
+	/** @parent: registration with the mdev core */
+	struct mdev_parent parent;
+	/** @mdev_type: the one type of mdev there is */
+	struct mdev_type mdev_type;
+	/** @mdev_types: what the mdev core wants to see of @mdev_type */
+	struct mdev_type *mdev_types[1];
+};
+
+extern struct vfio_ap_matrix_dev *matrix_dev;
+
+/**
+ * struct vfio_ap_mdev - one mediated device
+ */
+struct vfio_ap_mdev {
+	/** @vdev: the VFIO device; its reference count keeps the mdev's memory */
+	struct vfio_device vdev;
+	/** @node: in matrix_dev->mdevs */
+	struct list_head node;
+	/** @rcu: lets readers of matrix_dev->mdevs finish before the memory goes */
+	struct rcu_head rcu;
+	/**
+	 * @linked: on matrix_dev->mdevs. Written like the list; false ends
+	 * every guest transaction with -ENODEV.
+	 */
+	bool linked;
+	/** @assigned: what the administrator assigned. matrix_dev->lock. */
+	struct vfio_ap_matrix assigned;
+	/**
+	 * @guest: what was committed last: the guest's APCB or, with no guest,
+	 * what one would get. Written under guests_lock and matrix_dev->lock,
+	 * read under either.
+	 */
+	struct vfio_ap_matrix guest;
+	/**
+	 * @attachment: the guest, or NULL. Written under kvm->lock, guests_lock
+	 * and matrix_dev->lock; read under either of the last two.
+	 */
+	struct vfio_ap_attachment *attachment;
+	/** @commit_work: derives and commits again; holds a reference while queued */
+	struct work_struct commit_work;
+	/**
+	 * @unbind_patience: jiffies until which an unbind may wait for this
+	 * guest's kvm->lock. 0: nobody waited since the lock was last taken.
+	 * guests_lock.
+	 */
+	unsigned long unbind_patience;
+};
+
+/**
+ * struct vfio_ap_attachment - the bond between one mdev and one guest
+ *
+ * Allocated when the VFIO device is opened. The mdev, running transactions and
+ * interrupt registrations hold references, so the struct kvm, and with it the
+ * GISA that hardware was told of, outlives all of them. What needs the guest's
+ * kvm->lock later is done by work items of its own: nobody else waits.
+ */
+struct vfio_ap_attachment {
+	/** @kref: the last reference queues @release_work */
+	struct kref kref;
+	/** @kvm: the guest; referenced */
+	struct kvm *kvm;
+	/** @pqap_hook: what kvm->arch.crypto.pqap_hook points to while attached */
+	crypto_hook pqap_hook;
+	/** @dead_irqs: registrations that hardware no longer knows */
+	struct llist_head dead_irqs;
+	/** @drain_work: gives back what @dead_irqs hold */
+	struct work_struct drain_work;
+	/** @nisc: the host's interruption subclass for alerts of this guest */
+	int nisc;
+	/** @spare_giscs: references per GISC that only wait for kvm->lock to be dropped */
+	atomic_t spare_giscs[VFIO_AP_NR_GISC];
+	/** @gisc_work: drops @spare_giscs; holds a reference while queued */
+	struct work_struct gisc_work;
+	/** @release_work: drops @kvm and frees the attachment */
+	struct work_struct release_work;
+};
+
+/**
+ * enum vfio_ap_binding - may the driver touch a queue?
+ * @VFIO_AP_UNBOUND: no, another driver may have it: TAPQ only
+ * @VFIO_AP_BOUND: yes
+ * @VFIO_AP_UNBINDING: it may still be reset, but no guest may get it
+ */
+enum vfio_ap_binding {
+	VFIO_AP_UNBOUND,
+	VFIO_AP_BOUND,
+	VFIO_AP_UNBINDING,
+};
+
+/**
+ * struct vfio_ap_slot - reset and interrupt state of one APQN
+ *
+ * Lives longer than the queue device: as long as the queue is bound, in a
+ * guest, being reset, or known to hardware with an interrupt registration.
+ * All fields but the first four are protected by @lock.
+ */
+struct vfio_ap_slot {
+	/** @kref: one for the table, one for every user outside RCU */
+	struct kref kref;
+	/** @rcu: readers of the table may still hold it */
+	struct rcu_head rcu;
+	/** @apqn: the queue; never changes */
+	u16 apqn;
+	/** @work: goes on with a reset, or asks for the end of an interrupt */
+	struct delayed_work work;
+	/** @lock: irq-safe leaf */
+	spinlock_t lock;
+	/** @binding: see the enum; changed under matrix_dev->lock too */
+	enum vfio_ap_binding binding;
+	/** @present: in the host's newest configuration; without it no ZAPQ */
+	bool present;
+	/**
+	 * @away: was unbound since the last commit of @guest, so that guest
+	 * must lose it before it can have it again.
+	 */
+	bool away;
+	/** @guest: the guest that can use the queue, or NULL. Compared only. */
+	const struct vfio_ap_attachment *guest;
+	/** @wanted: number of the newest reset that must happen, see @done */
+	u64 wanted;
+	/** @asked: number of the newest reset asked for by VFIO_DEVICE_RESET */
+	u64 asked;
+	/** @asker: the guest whose user asked */
+	const struct vfio_ap_attachment *asker;
+	/** @issued: number for which the ZAPQ under way counts, 0: none is */
+	u64 issued;
+	/** @done: number of the newest completed reset; @wanted <= @done is clean */
+	u64 done;
+	/** @wanted_since: jiffies when @wanted was raised */
+	unsigned long wanted_since;
+	/** @retry_delay: jiffies until the next look */
+	unsigned long retry_delay;
+	/** @response: last response code that stopped a reset: 01 or an unknown one, else 00 */
+	u8 response;
+	/** @reported: the failed reset has its line in the log */
+	bool reported;
+	/** @irq: the registration that the guest made, or NULL */
+	struct vfio_ap_irq *irq;
+	/** @draining: a registration whose end hardware accepted but did not yet show, or NULL */
+	struct vfio_ap_irq *draining;
+};
+
+/**
+ * struct vfio_ap_guest_tx - a guest transaction: who holds which locks
+ *
+ * Made by vfio_ap_guest_begin() and given back by vfio_ap_guest_end(). What
+ * changes or commits an mdev takes it as an argument, so that it cannot be
+ * called without.
+ */
+struct vfio_ap_guest_tx {
+	/** @mdev: the mdev that is locked */
+	struct vfio_ap_mdev *mdev;
+	/** @attachment: its guest, referenced, kvm->lock held; NULL: none */
+	struct vfio_ap_attachment *attachment;
+	/** @perms: ap_perms_mutex is held too */
+	bool perms;
+	/** @published: matrix_dev->lock was dropped by the commit */
+	bool published;
+	/** @old: what the guest had before the commit */
+	struct vfio_ap_matrix old;
+	/** @new: what it has since */
+	struct vfio_ap_matrix new;
+	/** @leaver_reset: number of the reset of what left the guest, 0: nothing did */
+	u64 leaver_reset;
+	/** @error: why vfio_ap_guest_begin() failed */
+	int error;
+};
+
+/* The capability that sparse follows: every path must give a transaction back. */
+struct vfio_ap_tx_context;
+extern struct vfio_ap_tx_context vfio_ap_tx_context;
+
+/**
+ * enum vfio_ap_patience - how a transaction waits for kvm->lock
+ * @VFIO_AP_WAIT_KILLABLE: until it has it or the task is killed
+ * @VFIO_AP_WAIT_BOUNDED: 2 s for all queues of an mdev together; for unbind
+ */
+enum vfio_ap_patience {
+	VFIO_AP_WAIT_KILLABLE,
+	VFIO_AP_WAIT_BOUNDED,
+};
+
+/* vfio_ap_drv.c */
+extern struct workqueue_struct *vfio_ap_commit_wq;
+extern struct workqueue_struct *vfio_ap_reset_wq;
+
+/**
+ * vfio_ap_mdev_commit_later - have the guest's matrix derived and committed again
+ * @mdev: the mdev; on matrix_dev->mdevs, or referenced by the caller
+ *
+ * Context: Any.
+ */
+static inline void vfio_ap_mdev_commit_later(struct vfio_ap_mdev *mdev)
+{
+	get_device(&mdev->vdev.device);
+	if (!queue_work(vfio_ap_commit_wq, &mdev->commit_work))
+		put_device(&mdev->vdev.device);
+}
+
+/* vfio_ap_ops.c */
+int vfio_ap_mdev_register(void);
+void vfio_ap_mdev_unregister(void);
+
+/* vfio_ap_sysfs.c */
+extern const struct attribute_group *vfio_ap_mdev_groups[];
+extern const struct attribute_group *vfio_ap_queue_groups[];
+
+/* vfio_ap_guest.c */
+bool __vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mdev,
+			   enum vfio_ap_patience patience, bool perms);
+#define vfio_ap_guest_begin(tx, mdev, patience, perms)			\
+	__cond_lock(&vfio_ap_tx_context,				\
+		    __vfio_ap_guest_begin(tx, mdev, patience, perms))
+void vfio_ap_guest_end(struct vfio_ap_guest_tx *tx)
+	__releases(&vfio_ap_tx_context);
+int vfio_ap_guest_assign(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *add);
+int vfio_ap_guest_unassign(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *remove);
+int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm);
+void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev);
+int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev);
+void vfio_ap_guest_commit_work(struct work_struct *work);
+void vfio_ap_guest_host_change(const struct ap_config_info *new,
+			       const struct ap_config_info *old);
+int vfio_ap_guest_queue_probe(struct ap_queue *queue);
+void vfio_ap_guest_queue_remove(struct ap_queue *queue);
+int vfio_ap_guest_in_use(const unsigned long *apm, const unsigned long *aqm);
+void vfio_ap_guest_link(struct vfio_ap_mdev *mdev);
+void vfio_ap_guest_unlink(struct vfio_ap_mdev *mdev);
+
+/* vfio_ap_queue.c */
+struct vfio_ap_slot *vfio_ap_slot_get(u16 apqn);
+void vfio_ap_slot_put(struct vfio_ap_slot *slot);
+struct vfio_ap_slot *vfio_ap_slot_next(unsigned long *apqn);
+/* Walks referenced slots; leave the loop early only after vfio_ap_slot_put(). */
+#define vfio_ap_slot_for_each(slot, apqn)				\
+	for ((apqn) = 0, (slot) = vfio_ap_slot_next(&(apqn)); (slot);	\
+	     vfio_ap_slot_put(slot), (apqn)++,				\
+	     (slot) = vfio_ap_slot_next(&(apqn)))
+int vfio_ap_slot_bind(u16 apqn);
+void vfio_ap_slot_reap(struct vfio_ap_slot *slot);
+void vfio_ap_slot_destroy_all(void);
+bool vfio_ap_slot_outstanding(const struct vfio_ap_slot *slot);
+enum vfio_ap_fitness vfio_ap_slot_fitness(struct vfio_ap_slot *slot,
+					  const struct vfio_ap_attachment *guest);
+bool vfio_ap_slot_irq_is_off(struct vfio_ap_slot *slot);
+void vfio_ap_slot_poll(struct vfio_ap_slot *slot);
+u64 vfio_ap_reset_number(void);
+void vfio_ap_reset_start(struct vfio_ap_slot *slot);
+void vfio_ap_reset_start_matrix(const struct vfio_ap_matrix *from);
+int vfio_ap_reset_wait_left(const struct vfio_ap_matrix *old,
+			    const struct vfio_ap_matrix *new, u64 number,
+			    unsigned long timeout, bool killable);
+int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *add);
+void vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix,
+		       const struct vfio_ap_attachment *asker);
+int vfio_ap_reset_wait_asked(const struct vfio_ap_matrix *asked,
+			     const struct vfio_ap_attachment *asker);
+
+/* vfio_ap_irq.c */
+void vfio_ap_irq_end(struct vfio_ap_slot *slot, bool current_too);
+struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm);
+void vfio_ap_attachment_get(struct vfio_ap_attachment *attachment);
+void vfio_ap_attachment_put(struct vfio_ap_attachment *attachment);
+
+#endif /* VFIO_AP_PRIVATE_H */

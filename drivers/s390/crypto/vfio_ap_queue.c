@@ -1,0 +1,711 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The queues bound to this driver and their resets.
+ *
+ * Only this file issues ZAPQ and TAPQ, and only here are their response codes
+ * told apart. A reset is a number: the commit (or a probe) raises @wanted, an
+ * accepted ZAPQ remembers in @issued what it counts for, and a TAPQ that finds
+ * the queue ready moves @done there. Numbers rather than a flag, so that a
+ * ZAPQ from before the queue left its guest cannot be taken for the one that
+ * cleans it.
+ */
+#include <linux/slab.h>
+#include <linux/wait.h>
+
+#include "vfio_ap_private.h"
+#include "vfio_ap_trace.h"
+
+/* Not all response codes are in ap_bus.h of this kernel. */
+#define VFIO_AP_RESPONSE_STATE_CHANGE		0x0a
+#define VFIO_AP_RESPONSE_ASSOC_NOT_UNIQUE	0x35
+#define VFIO_AP_RESPONSE_ASSOC_FAILED		0x36
+
+/* How long a writer cares for one reset, and when a slow one is reported. */
+#define VFIO_AP_RESET_PATIENCE	(10 * HZ)
+#define VFIO_AP_POLL_MAX	max_t(unsigned long, HZ / 50, 1)
+#define VFIO_AP_POLL_SLOW	(HZ / 2)
+
+static DECLARE_WAIT_QUEUE_HEAD(vfio_ap_reset_waiters);
+
+/*
+ * What a response code to ZAPQ, or to a TAPQ after it, says of the reset.
+ * A deconfigured or checkstopped queue holds nothing of its last user.
+ */
+enum vfio_ap_answer {
+	VFIO_AP_ANSWER_OK,
+	VFIO_AP_ANSWER_IN_PROGRESS,
+	VFIO_AP_ANSWER_REPEAT,
+	VFIO_AP_ANSWER_CLEAN,
+	VFIO_AP_ANSWER_GONE,
+	VFIO_AP_ANSWER_UNKNOWN,
+};
+
+static enum vfio_ap_answer vfio_ap_response_decode(u8 response_code)
+{
+	switch (response_code) {
+	case AP_RESPONSE_NORMAL:
+		return VFIO_AP_ANSWER_OK;
+	case AP_RESPONSE_RESET_IN_PROGRESS:
+		return VFIO_AP_ANSWER_IN_PROGRESS;
+	case AP_RESPONSE_BUSY:
+	case VFIO_AP_RESPONSE_STATE_CHANGE:
+	case VFIO_AP_RESPONSE_ASSOC_NOT_UNIQUE:
+	case VFIO_AP_RESPONSE_ASSOC_FAILED:
+		return VFIO_AP_ANSWER_REPEAT;
+	case AP_RESPONSE_DECONFIGURED:
+	case AP_RESPONSE_CHECKSTOPPED:
+		return VFIO_AP_ANSWER_CLEAN;
+	case AP_RESPONSE_Q_NOT_AVAIL:
+		return VFIO_AP_ANSWER_GONE;
+	default:
+		return VFIO_AP_ANSWER_UNKNOWN;
+	}
+}
+
+/**
+ * vfio_ap_reset_number - draw the number of a reset
+ *
+ * Context: Any.
+ * Return: A number larger than any drawn before, never 0.
+ */
+u64 vfio_ap_reset_number(void)
+{
+	static atomic64_t last = ATOMIC64_INIT(0);
+
+	return atomic64_inc_return(&last);
+}
+
+static void vfio_ap_slot_free(struct kref *kref)
+{
+	struct vfio_ap_slot *slot = container_of(kref, struct vfio_ap_slot, kref);
+
+	kfree_rcu(slot, rcu);
+}
+
+/**
+ * vfio_ap_slot_put - give a reference back
+ * @slot: the slot
+ *
+ * Context: Any; not under slot->lock.
+ */
+void vfio_ap_slot_put(struct vfio_ap_slot *slot)
+{
+	kref_put(&slot->kref, vfio_ap_slot_free);
+}
+
+/**
+ * vfio_ap_slot_next - the slot of an APQN or of the next higher one that has any
+ * @apqn: where to start; set to the APQN found
+ *
+ * Context: Any.
+ * Return: A referenced slot, or NULL when there is none.
+ */
+struct vfio_ap_slot *vfio_ap_slot_next(unsigned long *apqn)
+{
+	struct vfio_ap_slot *slot;
+
+	rcu_read_lock();
+	do {
+		slot = xa_find(&matrix_dev->slots, apqn, U16_MAX, XA_PRESENT);
+	} while (slot && !kref_get_unless_zero(&slot->kref));
+	rcu_read_unlock();
+	return slot;
+}
+
+/**
+ * vfio_ap_slot_get - find the slot of an APQN
+ * @apqn: the queue
+ *
+ * Context: Any.
+ * Return: A referenced slot, or NULL if the driver knows nothing of the queue.
+ */
+struct vfio_ap_slot *vfio_ap_slot_get(u16 apqn)
+{
+	struct vfio_ap_slot *slot;
+
+	rcu_read_lock();
+	slot = xa_load(&matrix_dev->slots, apqn);
+	if (slot && !kref_get_unless_zero(&slot->kref))
+		slot = NULL;
+	rcu_read_unlock();
+	return slot;
+}
+
+static bool vfio_ap_slot_in(const struct vfio_ap_slot *slot, const struct vfio_ap_matrix *matrix)
+{
+	return vfio_ap_matrix_has(matrix, AP_QID_CARD(slot->apqn), AP_QID_QUEUE(slot->apqn));
+}
+
+/**
+ * vfio_ap_slot_outstanding - must the queue still be reset?
+ * @slot: the slot
+ *
+ * Context: slot->lock held.
+ * Return: true while a reset is wanted, asked for or under way.
+ */
+bool vfio_ap_slot_outstanding(const struct vfio_ap_slot *slot)
+{
+	lockdep_assert_held(&slot->lock);
+	return slot->issued || slot->wanted > slot->done ||
+	       (slot->asked > slot->done && slot->asker == slot->guest);
+}
+
+/**
+ * vfio_ap_slot_fitness - may a guest have, or keep, the queue?
+ * @slot: the slot
+ * @guest: the guest it is for, NULL for an mdev without one
+ *
+ * A queue that the guest has keeps its place while VFIO_DEVICE_RESET resets
+ * it. One that was unbound since the guest got it must leave first, whatever
+ * happened to it meanwhile.
+ *
+ * Context: Takes slot->lock.
+ * Return: What vfio_ap_matrix_derive() wants to know.
+ */
+enum vfio_ap_fitness vfio_ap_slot_fitness(struct vfio_ap_slot *slot,
+					  const struct vfio_ap_attachment *guest)
+{
+	guard(spinlock)(&slot->lock);
+
+	if (slot->binding != VFIO_AP_BOUND || slot->response)
+		return VFIO_AP_QUEUE_BAD;
+	if (slot->guest && slot->guest == guest)
+		return slot->away ? VFIO_AP_QUEUE_BAD : VFIO_AP_QUEUE_FIT;
+	if (slot->guest || vfio_ap_slot_outstanding(slot))
+		return VFIO_AP_QUEUE_PENDING;
+	return VFIO_AP_QUEUE_FIT;
+}
+
+static bool vfio_ap_reset_is_due(const struct vfio_ap_slot *slot)
+{
+	lockdep_assert_held(&slot->lock);
+
+	if (slot->binding == VFIO_AP_UNBOUND || !slot->present || slot->issued)
+		return false;
+	if (slot->guest)
+		return slot->asked > slot->done && slot->asker == slot->guest;
+	return slot->wanted > slot->done;
+}
+
+static void vfio_ap_reset_complete(struct vfio_ap_slot *slot, u64 number)
+{
+	lockdep_assert_held(&slot->lock);
+
+	slot->done = max(slot->done, number);
+	slot->issued = 0;
+	slot->response = 0;
+	slot->reported = false;
+	slot->retry_delay = 1;
+	vfio_ap_irq_end(slot, true);
+}
+
+static void vfio_ap_reset_fail(struct vfio_ap_slot *slot, enum vfio_ap_answer answer,
+			       u8 response_code)
+{
+	lockdep_assert_held(&slot->lock);
+
+	slot->issued = 0;
+	if (answer == VFIO_AP_ANSWER_REPEAT || answer == VFIO_AP_ANSWER_IN_PROGRESS)
+		return;
+	slot->response = response_code;
+	slot->retry_delay = VFIO_AP_POLL_SLOW;
+	if (answer == VFIO_AP_ANSWER_GONE)
+		vfio_ap_irq_end(slot, true);
+}
+
+static void vfio_ap_reset_issue(struct vfio_ap_slot *slot)
+{
+	u64 number = max(slot->wanted, slot->asked);
+	struct ap_queue_status status;
+	enum vfio_ap_answer answer;
+
+	lockdep_assert_held(&slot->lock);
+
+	status = ap_zapq(slot->apqn);
+	trace_vfio_ap_reset(slot->apqn, "zapq", status.response_code, number);
+	answer = vfio_ap_response_decode(status.response_code);
+	if (answer == VFIO_AP_ANSWER_OK) {
+		slot->issued = number;
+		slot->response = 0;
+		slot->retry_delay = 1;
+	} else if (answer == VFIO_AP_ANSWER_CLEAN) {
+		vfio_ap_reset_complete(slot, number);
+	} else {
+		vfio_ap_reset_fail(slot, answer, status.response_code);
+	}
+}
+
+static void vfio_ap_reset_verify(struct vfio_ap_slot *slot)
+{
+	struct ap_queue_status status;
+	enum vfio_ap_answer answer;
+
+	lockdep_assert_held(&slot->lock);
+
+	status = ap_tapq(slot->apqn, NULL);
+	trace_vfio_ap_reset(slot->apqn, "tapq", status.response_code, slot->issued);
+	answer = vfio_ap_response_decode(status.response_code);
+	if (answer == VFIO_AP_ANSWER_OK || answer == VFIO_AP_ANSWER_CLEAN)
+		vfio_ap_reset_complete(slot, slot->issued);
+	else if (answer != VFIO_AP_ANSWER_IN_PROGRESS)
+		vfio_ap_reset_fail(slot, answer, status.response_code);
+}
+
+/**
+ * vfio_ap_slot_irq_is_off - ask hardware once whether a disabled interrupt is off
+ * @slot: the slot
+ *
+ * Forgets the registrations that the answer proves dead. A registration that
+ * nobody disabled is spared as long as the queue is bound: its interrupt may
+ * just not be on yet.
+ *
+ * Context: slot->lock held.
+ * Return: true if no registration is draining any more.
+ */
+bool vfio_ap_slot_irq_is_off(struct vfio_ap_slot *slot)
+{
+	struct ap_queue_status status;
+
+	lockdep_assert_held(&slot->lock);
+
+	status = ap_tapq(slot->apqn, NULL);
+	switch (vfio_ap_response_decode(status.response_code)) {
+	case VFIO_AP_ANSWER_CLEAN:
+	case VFIO_AP_ANSWER_GONE:
+		vfio_ap_irq_end(slot, true);
+		break;
+	case VFIO_AP_ANSWER_OK:
+		if (!status.irq_enabled)
+			vfio_ap_irq_end(slot, slot->binding == VFIO_AP_UNBOUND);
+		break;
+	default:
+		break;
+	}
+	return !slot->draining;
+}
+
+/* Only TAPQ can still tell of the registrations of a queue that is not ours to reset. */
+static bool vfio_ap_slot_must_watch_irq(const struct vfio_ap_slot *slot)
+{
+	lockdep_assert_held(&slot->lock);
+	if (slot->draining)
+		return true;
+	return slot->irq && (slot->binding == VFIO_AP_UNBOUND || !slot->present);
+}
+
+static void vfio_ap_reset_report(struct vfio_ap_slot *slot)
+{
+	lockdep_assert_held(&slot->lock);
+
+	if (slot->reported || slot->binding == VFIO_AP_UNBOUND || !slot->present)
+		return;
+	if (!slot->response &&
+	    time_before(jiffies, slot->wanted_since + VFIO_AP_RESET_PATIENCE))
+		return;
+	slot->reported = true;
+	pr_warn("queue %02x.%04x: reset did not end, last response code %02x; trying on\n",
+		AP_QID_CARD(slot->apqn), AP_QID_QUEUE(slot->apqn), slot->response);
+}
+
+/* Jiffies until the queue has to be looked at again, 0: never. */
+static unsigned long vfio_ap_slot_step(struct vfio_ap_slot *slot)
+{
+	unsigned long delay_max = VFIO_AP_POLL_MAX;
+	unsigned long delay;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (slot->issued)
+		vfio_ap_reset_verify(slot);
+	if (vfio_ap_reset_is_due(slot))
+		vfio_ap_reset_issue(slot);
+	if (!slot->issued && vfio_ap_slot_must_watch_irq(slot))
+		vfio_ap_slot_irq_is_off(slot);
+
+	if (!slot->issued && !vfio_ap_reset_is_due(slot)) {
+		if (!vfio_ap_slot_must_watch_irq(slot))
+			return 0;
+	} else {
+		vfio_ap_reset_report(slot);
+	}
+	if (slot->reported || slot->binding == VFIO_AP_UNBOUND)
+		delay_max = VFIO_AP_POLL_SLOW;
+	delay = clamp(slot->retry_delay, 1UL, delay_max);
+	slot->retry_delay = delay * 2;
+	return delay;
+}
+
+static void vfio_ap_slot_poll_after(struct vfio_ap_slot *slot, unsigned long delay)
+{
+	kref_get(&slot->kref);
+	if (mod_delayed_work(vfio_ap_reset_wq, &slot->work, delay))
+		vfio_ap_slot_put(slot);
+}
+
+/**
+ * vfio_ap_slot_poll - have hardware asked soon whether an interrupt is off
+ * @slot: the slot
+ *
+ * Context: Any.
+ */
+void vfio_ap_slot_poll(struct vfio_ap_slot *slot)
+{
+	vfio_ap_slot_poll_after(slot, 1);
+}
+
+static void vfio_ap_slot_notify_owner(struct vfio_ap_slot *slot)
+{
+	struct vfio_ap_mdev *mdev;
+
+	guard(mutex)(&matrix_dev->lock);
+	list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
+		if (vfio_ap_slot_in(slot, &mdev->assigned))
+			vfio_ap_mdev_commit_later(mdev);
+	}
+}
+
+static void vfio_ap_slot_advance(struct vfio_ap_slot *slot)
+{
+	bool outstanding, unbound;
+	unsigned long delay;
+	u8 response;
+	bool news;
+
+	spin_lock(&slot->lock);
+	outstanding = vfio_ap_slot_outstanding(slot);
+	response = slot->response;
+	delay = vfio_ap_slot_step(slot);
+	news = response != slot->response ||
+	       (outstanding && !vfio_ap_slot_outstanding(slot));
+	unbound = slot->binding == VFIO_AP_UNBOUND;
+	spin_unlock(&slot->lock);
+
+	if (delay)
+		vfio_ap_slot_poll_after(slot, delay);
+	if (news) {
+		wake_up_all(&vfio_ap_reset_waiters);
+		vfio_ap_slot_notify_owner(slot);
+	}
+	if (unbound) {
+		guard(mutex)(&matrix_dev->lock);
+		vfio_ap_slot_reap(slot);
+	}
+}
+
+static void vfio_ap_slot_work(struct work_struct *work)
+{
+	struct vfio_ap_slot *slot = container_of(to_delayed_work(work), struct vfio_ap_slot, work);
+
+	vfio_ap_slot_advance(slot);
+	vfio_ap_slot_put(slot);
+}
+
+/**
+ * vfio_ap_slot_bind - note that a queue is bound to this driver
+ * @apqn: the queue
+ *
+ * Its last owner may not have waited for the end of a reset, so one is wanted;
+ * the caller starts it with vfio_ap_reset_start() after dropping the lock.
+ *
+ * Context: matrix_dev->lock held. Allocates.
+ * Return: 0 or -ENOMEM.
+ */
+int vfio_ap_slot_bind(u16 apqn)
+{
+	struct vfio_ap_slot *slot;
+	int ret;
+
+	lockdep_assert_held(&matrix_dev->lock);
+
+	slot = xa_load(&matrix_dev->slots, apqn);
+	if (!slot) {
+		slot = kzalloc(sizeof(*slot), GFP_KERNEL);
+		if (!slot)
+			return -ENOMEM;
+		kref_init(&slot->kref);
+		spin_lock_init(&slot->lock);
+		INIT_DELAYED_WORK(&slot->work, vfio_ap_slot_work);
+		slot->apqn = apqn;
+		ret = xa_err(xa_store(&matrix_dev->slots, apqn, slot, GFP_KERNEL));
+		if (ret) {
+			kfree(slot);
+			return ret;
+		}
+	}
+
+	guard(spinlock)(&slot->lock);
+	slot->binding = VFIO_AP_BOUND;
+	slot->present = true;
+	slot->response = 0;
+	slot->reported = false;
+	slot->wanted = vfio_ap_reset_number();
+	slot->wanted_since = jiffies;
+	slot->retry_delay = 1;
+	return 0;
+}
+
+/**
+ * vfio_ap_slot_reap - forget a slot that nothing needs any more
+ * @slot: the slot; the caller has a reference of its own
+ *
+ * Context: matrix_dev->lock held.
+ */
+void vfio_ap_slot_reap(struct vfio_ap_slot *slot)
+{
+	bool idle;
+
+	lockdep_assert_held(&matrix_dev->lock);
+
+	spin_lock(&slot->lock);
+	idle = slot->binding == VFIO_AP_UNBOUND && !slot->guest && !slot->issued &&
+	       !slot->irq && !slot->draining;
+	spin_unlock(&slot->lock);
+	/* A second reaper finds the place empty or taken by a successor. */
+	if (idle && xa_cmpxchg(&matrix_dev->slots, slot->apqn, slot, NULL, 0) == slot)
+		vfio_ap_slot_put(slot);
+}
+
+/**
+ * vfio_ap_slot_destroy_all - forget all slots when the module goes
+ *
+ * No queue is bound and no interrupt registered any more (each registration
+ * holds a reference on the module), so only the end of resets can be pending.
+ *
+ * Context: May sleep; no lock held.
+ */
+void vfio_ap_slot_destroy_all(void)
+{
+	struct vfio_ap_slot *slot;
+	unsigned long apqn;
+
+	vfio_ap_slot_for_each(slot, apqn) {
+		if (cancel_delayed_work_sync(&slot->work))
+			vfio_ap_slot_put(slot);
+		mutex_lock(&matrix_dev->lock);
+		spin_lock(&slot->lock);
+		slot->issued = 0;
+		spin_unlock(&slot->lock);
+		vfio_ap_slot_reap(slot);
+		mutex_unlock(&matrix_dev->lock);
+	}
+}
+
+/**
+ * vfio_ap_reset_start - issue the ZAPQ that a queue needs, if any
+ * @slot: the slot
+ *
+ * What follows is done in the background.
+ *
+ * Context: May sleep; no lock of this driver held.
+ */
+void vfio_ap_reset_start(struct vfio_ap_slot *slot)
+{
+	vfio_ap_slot_advance(slot);
+}
+
+/**
+ * vfio_ap_reset_start_matrix - issue the ZAPQs that the queues of a matrix need
+ * @from: the matrix
+ *
+ * All go out before any is waited for.
+ *
+ * Context: May sleep; no lock of this driver held.
+ */
+void vfio_ap_reset_start_matrix(const struct vfio_ap_matrix *from)
+{
+	struct vfio_ap_slot *slot;
+	unsigned long apqn;
+
+	vfio_ap_slot_for_each(slot, apqn) {
+		if (vfio_ap_slot_in(slot, from))
+			vfio_ap_reset_start(slot);
+	}
+}
+
+/* A reset that this driver can neither issue nor verify is not waited for. */
+static bool vfio_ap_reset_is_hopeless(const struct vfio_ap_slot *slot)
+{
+	lockdep_assert_held(&slot->lock);
+	return slot->binding == VFIO_AP_UNBOUND || !slot->present ||
+	       slot->response == AP_RESPONSE_Q_NOT_AVAIL;
+}
+
+static bool vfio_ap_reset_left_is_done(const struct vfio_ap_matrix *old,
+				       const struct vfio_ap_matrix *new, u64 number)
+{
+	struct vfio_ap_slot *slot;
+	unsigned long apqn;
+	bool pending;
+
+	vfio_ap_slot_for_each(slot, apqn) {
+		if (!vfio_ap_slot_in(slot, old) || vfio_ap_slot_in(slot, new))
+			continue;
+		spin_lock(&slot->lock);
+		pending = slot->done < number && number <= slot->wanted &&
+			  !vfio_ap_reset_is_hopeless(slot);
+		spin_unlock(&slot->lock);
+		if (pending) {
+			vfio_ap_slot_put(slot);
+			return false;
+		}
+	}
+	return true;
+}
+
+/**
+ * vfio_ap_reset_wait_left - wait for the resets of what left a guest
+ * @old: what the guest had
+ * @new: what it kept
+ * @number: the number of the resets; 0: nothing left
+ * @timeout: jiffies to wait at most, above 0
+ * @killable: give up when the task is killed
+ *
+ * Context: Sleeps; no lock of this driver held.
+ * Return: 0 when all are reset, -ETIME if some are not, -ERESTARTSYS if the
+ * task is to die.
+ */
+int vfio_ap_reset_wait_left(const struct vfio_ap_matrix *old, const struct vfio_ap_matrix *new,
+			    u64 number, unsigned long timeout, bool killable)
+{
+	long left;
+
+	might_sleep();
+	if (!number)
+		return 0;
+	if (killable)
+		left = wait_event_killable_timeout(vfio_ap_reset_waiters,
+						   vfio_ap_reset_left_is_done(old, new, number),
+						   timeout);
+	else
+		left = wait_event_timeout(vfio_ap_reset_waiters,
+					  vfio_ap_reset_left_is_done(old, new, number),
+					  timeout);
+	if (left < 0)
+		return left;
+	return left ? 0 : -ETIME;
+}
+
+/* Jiffies for which some queue of a matrix is still worth waiting for. */
+static unsigned long vfio_ap_reset_worth(const struct vfio_ap_matrix *add)
+{
+	struct vfio_ap_slot *slot;
+	unsigned long apqn, worth = 0;
+
+	vfio_ap_slot_for_each(slot, apqn) {
+		unsigned long deadline;
+
+		if (!vfio_ap_slot_in(slot, add))
+			continue;
+		spin_lock(&slot->lock);
+		deadline = slot->wanted_since + VFIO_AP_RESET_PATIENCE;
+		if (slot->binding == VFIO_AP_BOUND && !slot->guest &&
+		    vfio_ap_slot_outstanding(slot) && !vfio_ap_reset_is_hopeless(slot) &&
+		    time_before(jiffies, deadline))
+			worth = max(worth, deadline - jiffies);
+		spin_unlock(&slot->lock);
+	}
+	return worth;
+}
+
+/**
+ * vfio_ap_reset_wait_added - wait until queues that a guest may get are reset
+ * @add: the queues
+ *
+ * A reset is waited for until 10 s after it was wanted, so one that is stuck
+ * for long delays nobody.
+ *
+ * Context: Sleeps; no lock of this driver held.
+ * Return: 0, also when time is up; -ERESTARTSYS if the task is to die.
+ */
+int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *add)
+{
+	unsigned long worth;
+	long left;
+
+	might_sleep();
+	while ((worth = vfio_ap_reset_worth(add))) {
+		left = wait_event_killable_timeout(vfio_ap_reset_waiters,
+						   !vfio_ap_reset_worth(add), worth);
+		if (left < 0)
+			return left;
+	}
+	return 0;
+}
+
+/**
+ * vfio_ap_reset_ask - want all queues of a matrix reset for VFIO_DEVICE_RESET
+ * @matrix: the queues
+ * @asker: the guest whose user asks; what is in another guest is not touched
+ *
+ * Context: matrix_dev->lock held.
+ */
+void vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix, const struct vfio_ap_attachment *asker)
+{
+	u64 number = vfio_ap_reset_number();
+	struct vfio_ap_slot *slot;
+	unsigned long apqn;
+
+	lockdep_assert_held(&matrix_dev->lock);
+
+	vfio_ap_slot_for_each(slot, apqn) {
+		if (!vfio_ap_slot_in(slot, matrix))
+			continue;
+		spin_lock(&slot->lock);
+		slot->retry_delay = 1;
+		if (slot->guest == asker) {
+			slot->asked = number;
+			slot->asker = asker;
+		} else if (!slot->guest && slot->binding == VFIO_AP_BOUND &&
+			   slot->wanted <= slot->done) {
+			slot->wanted = number;
+			slot->wanted_since = jiffies;
+		}
+		spin_unlock(&slot->lock);
+	}
+}
+
+static int vfio_ap_reset_asked_state(const struct vfio_ap_matrix *asked,
+				     const struct vfio_ap_attachment *asker)
+{
+	struct vfio_ap_slot *slot;
+	unsigned long apqn;
+	int state = 0;
+
+	vfio_ap_slot_for_each(slot, apqn) {
+		bool mine;
+
+		if (!vfio_ap_slot_in(slot, asked))
+			continue;
+		spin_lock(&slot->lock);
+		mine = slot->binding != VFIO_AP_UNBOUND && slot->present &&
+		       (!slot->guest || slot->guest == asker);
+		if (mine && slot->response)
+			state = -EIO;
+		else if (mine && !state && vfio_ap_slot_outstanding(slot))
+			state = -EBUSY;
+		spin_unlock(&slot->lock);
+	}
+	return state;
+}
+
+/**
+ * vfio_ap_reset_wait_asked - wait for the resets of VFIO_DEVICE_RESET
+ * @asked: the queues
+ * @asker: the guest
+ *
+ * Context: Sleeps; no lock of this driver held.
+ * Return: 0 when all are reset, -EIO if one answers with an unknown code,
+ * -EBUSY if one is not reset after 10 s, -ERESTARTSYS if the task is to die.
+ */
+int vfio_ap_reset_wait_asked(const struct vfio_ap_matrix *asked,
+			     const struct vfio_ap_attachment *asker)
+{
+	int state = -EBUSY;
+	long left;
+
+	might_sleep();
+	left = wait_event_killable_timeout(vfio_ap_reset_waiters,
+					   (state = vfio_ap_reset_asked_state(asked, asker)) !=
+					   -EBUSY, VFIO_AP_RESET_PATIENCE);
+	return left < 0 ? left : state;
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The attributes of mdevs and queues: parse, one call, print. See
+ * Documentation/ABI/testing/sysfs-driver-vfio-ap.
+ */
+#include <linux/rculist.h>
+#include <linux/sysfs.h>
+
+#include "vfio_ap_private.h"
+
+/* What of a matrix an attribute is about. */
+enum vfio_ap_mask {
+	VFIO_AP_MASK_ADAPTER,
+	VFIO_AP_MASK_DOMAIN,
+	VFIO_AP_MASK_CONTROL,
+};
+
+typedef int (*vfio_ap_change_fn)(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *change);
+
+static ssize_t vfio_ap_change_store(struct device *dev, const char *buf, size_t count,
+				    enum vfio_ap_mask mask, vfio_ap_change_fn change)
+{
+	struct vfio_ap_matrix one = {};
+	struct vfio_ap_limits limits;
+	unsigned int id;
+	int ret;
+
+	scoped_guard(mutex, &matrix_dev->lock)
+		limits = matrix_dev->limits;
+	ret = vfio_ap_id_parse(buf, mask == VFIO_AP_MASK_ADAPTER ? limits.apid : limits.domain,
+			       &id);
+	if (ret)
+		return ret;
+
+	switch (mask) {
+	case VFIO_AP_MASK_ADAPTER:
+		set_bit_inv(id, one.apm);
+		break;
+	case VFIO_AP_MASK_DOMAIN:
+		set_bit_inv(id, one.aqm);
+		break;
+	case VFIO_AP_MASK_CONTROL:
+		set_bit_inv(id, one.adm);
+		break;
+	}
+	ret = change(dev_get_drvdata(dev), &one);
+	return ret ?: count;
+}
+
+#define VFIO_AP_CHANGE_ATTR(name, mask, change)						\
+static ssize_t name##_store(struct device *dev, struct device_attribute *attr,		\
+			    const char *buf, size_t count)				\
+{											\
+	return vfio_ap_change_store(dev, buf, count, mask, change);			\
+}											\
+static DEVICE_ATTR_WO(name)
+
+VFIO_AP_CHANGE_ATTR(assign_adapter, VFIO_AP_MASK_ADAPTER, vfio_ap_guest_assign);
+VFIO_AP_CHANGE_ATTR(unassign_adapter, VFIO_AP_MASK_ADAPTER, vfio_ap_guest_unassign);
+VFIO_AP_CHANGE_ATTR(assign_domain, VFIO_AP_MASK_DOMAIN, vfio_ap_guest_assign);
+VFIO_AP_CHANGE_ATTR(unassign_domain, VFIO_AP_MASK_DOMAIN, vfio_ap_guest_unassign);
+VFIO_AP_CHANGE_ATTR(assign_control_domain, VFIO_AP_MASK_CONTROL, vfio_ap_guest_assign);
+VFIO_AP_CHANGE_ATTR(unassign_control_domain, VFIO_AP_MASK_CONTROL, vfio_ap_guest_unassign);
+
+static void vfio_ap_mdev_snapshot(struct device *dev, struct vfio_ap_matrix *assigned,
+				  struct vfio_ap_matrix *guest)
+{
+	struct vfio_ap_mdev *mdev = dev_get_drvdata(dev);
+
+	guard(mutex)(&matrix_dev->lock);
+	*assigned = mdev->assigned;
+	*guest = mdev->guest;
+}
+
+/* A list that does not fit the page of an attribute is refused, never cut. */
+static ssize_t vfio_ap_matrix_show(const struct vfio_ap_matrix *matrix, char *buf)
+{
+	if (vfio_ap_matrix_text_size(matrix) > PAGE_SIZE - 1)
+		return -EFBIG;
+	return vfio_ap_matrix_text_read(matrix, buf, 0, PAGE_SIZE - 1);
+}
+
+static ssize_t matrix_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vfio_ap_matrix assigned, guest;
+
+	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
+	return vfio_ap_matrix_show(&assigned, buf);
+}
+static DEVICE_ATTR_RO(matrix);
+
+static ssize_t guest_matrix_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vfio_ap_matrix assigned, guest;
+
+	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
+	return vfio_ap_matrix_show(&guest, buf);
+}
+static DEVICE_ATTR_RO(guest_matrix);
+
+static ssize_t control_domains_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vfio_ap_matrix assigned, guest;
+	unsigned int id;
+	int len = 0;
+
+	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
+	vfio_ap_for_each_id(id, assigned.adm)
+		len += sysfs_emit_at(buf, len, "%04x\n", id);
+	return len;
+}
+static DEVICE_ATTR_RO(control_domains);
+
+static ssize_t reset_pending_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vfio_ap_matrix assigned, guest;
+	struct vfio_ap_slot *slot;
+	unsigned long apqn;
+	int len = 0;
+
+	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
+	vfio_ap_slot_for_each(slot, apqn) {
+		bool pending;
+
+		if (!vfio_ap_matrix_has(&assigned, AP_QID_CARD(apqn), AP_QID_QUEUE(apqn)))
+			continue;
+		spin_lock(&slot->lock);
+		pending = vfio_ap_slot_outstanding(slot);
+		spin_unlock(&slot->lock);
+		if (!pending)
+			continue;
+		if (len + sizeof("aa.dddd\n") > PAGE_SIZE) {
+			vfio_ap_slot_put(slot);
+			return -EFBIG;
+		}
+		len += sysfs_emit_at(buf, len, "%02lx.%04lx\n", AP_QID_CARD(apqn),
+				     AP_QID_QUEUE(apqn));
+	}
+	return len;
+}
+static DEVICE_ATTR_RO(reset_pending);
+
+/*
+ * The whole list, whatever its size. Each read shows the matrix of its moment:
+ * who reads in pieces while somebody writes compares two readings.
+ */
+static ssize_t matrix_full_read(struct file *file, struct kobject *kobj,
+				struct bin_attribute *attr, char *buf, loff_t offset,
+				size_t count)
+{
+	struct vfio_ap_matrix assigned, guest;
+
+	vfio_ap_mdev_snapshot(kobj_to_dev(kobj), &assigned, &guest);
+	return vfio_ap_matrix_text_read(&assigned, buf, offset, count);
+}
+static BIN_ATTR_RO(matrix_full, 0);
+
+static ssize_t guest_matrix_full_read(struct file *file, struct kobject *kobj,
+				      struct bin_attribute *attr, char *buf, loff_t offset,
+				      size_t count)
+{
+	struct vfio_ap_matrix assigned, guest;
+
+	vfio_ap_mdev_snapshot(kobj_to_dev(kobj), &assigned, &guest);
+	return vfio_ap_matrix_text_read(&guest, buf, offset, count);
+}
+static BIN_ATTR_RO(guest_matrix_full, 0);
+
+static struct attribute *vfio_ap_mdev_attrs[] = {
+	&dev_attr_assign_adapter.attr,
+	&dev_attr_unassign_adapter.attr,
+	&dev_attr_assign_domain.attr,
+	&dev_attr_unassign_domain.attr,
+	&dev_attr_assign_control_domain.attr,
+	&dev_attr_unassign_control_domain.attr,
+	&dev_attr_control_domains.attr,
+	&dev_attr_matrix.attr,
+	&dev_attr_guest_matrix.attr,
+	&dev_attr_reset_pending.attr,
+	NULL
+};
+
+static struct bin_attribute *vfio_ap_mdev_bin_attrs[] = {
+	&bin_attr_matrix_full,
+	&bin_attr_guest_matrix_full,
+	NULL
+};
+
+static const struct attribute_group vfio_ap_mdev_group = {
+	.attrs = vfio_ap_mdev_attrs,
+	.bin_attrs = vfio_ap_mdev_bin_attrs,
+};
+
+const struct attribute_group *vfio_ap_mdev_groups[] = {
+	&vfio_ap_mdev_group,
+	NULL
+};
+
+/* No mutex: a listing of all queues must not wait for anybody. */
+static bool vfio_ap_apqn_is_assigned(u16 apqn)
+{
+	struct vfio_ap_mdev *mdev;
+
+	guard(rcu)();
+	list_for_each_entry_rcu(mdev, &matrix_dev->mdevs, node) {
+		if (vfio_ap_matrix_has(&mdev->assigned, AP_QID_CARD(apqn), AP_QID_QUEUE(apqn)))
+			return true;
+	}
+	return false;
+}
+
+static ssize_t status_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	u16 apqn = to_ap_queue(dev)->qid;
+	struct vfio_ap_slot *slot;
+	bool in_use = false;
+
+	slot = vfio_ap_slot_get(apqn);
+	if (slot) {
+		spin_lock(&slot->lock);
+		in_use = slot->guest;
+		spin_unlock(&slot->lock);
+		vfio_ap_slot_put(slot);
+	}
+	if (in_use)
+		return sysfs_emit(buf, "in use\n");
+	return sysfs_emit(buf, vfio_ap_apqn_is_assigned(apqn) ? "assigned\n" : "unassigned\n");
+}
+static DEVICE_ATTR_RO(status);
+
+static struct attribute *vfio_ap_queue_attrs[] = {
+	&dev_attr_status.attr,
+	NULL
+};
+
+static const struct attribute_group vfio_ap_queue_group = {
+	.attrs = vfio_ap_queue_attrs,
+};
+
+const struct attribute_group *vfio_ap_queue_groups[] = {
+	&vfio_ap_queue_group,
+	NULL
+};
