@@ -32,3 +32,5 @@ stack:
 	.quad	AGENT_STACK - 160
 interrupts:
 	.quad	AGENT_INTERRUPTS
+
+	.section .note.GNU-stack, "", @progbits

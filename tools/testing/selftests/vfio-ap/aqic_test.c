@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/* PQAP(AQIC) of a guest: behaviour rows A.6, E.11, E.12, C-5, C-6, C-7. */
+#include <stdlib.h>
+
+#include "lib/guest_fixture.h"
+
+/* Pages that the process has pinned, in KiB. */
+static long pinned(void)
+{
+	char text[4096], *line;
+
+	file_read("/proc/self/status", text, sizeof(text));
+	line = strstr(text, "VmLck:");
+	return line ? atol(line + 6) : -1;
+}
+
+static bool nothing_is_pinned(void *data)
+{
+	(void)data;
+	return !pinned();
+}
+
+TEST_F(guest, interrupt_is_enabled_delivered_and_disabled)
+{
+	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, pinned());
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	EXPECT_EQ(4, pinned());
+	ASSERT_EQ(0, vm_ask(&self->vm, AGENT_IO_OPEN, 0xff000000UL, 0, 0) < 0);
+	vm_post(&self->vm, AGENT_IO_WAIT, 0, 0, 0);
+	usleep(200000);
+	EXPECT_FALSE(vm_answered(&self->vm));
+	ASSERT_EQ(0, hwsim("reply", "04.0004"));
+	EXPECT_EQ(0, vm_tapq(&self->vm, 4, 4));
+	EXPECT_EQ(1, self->vm.mailbox->interrupts);
+	EXPECT_EQ(1, *nib);
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+	/* What comes now is for nobody. */
+	ASSERT_EQ(0, hwsim("reply", "04.0004"));
+	EXPECT_EQ(1, self->vm.mailbox->interrupts);
+}
+
+TEST_F(guest, bad_indicator_address_is_06_and_pins_nothing)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, 0));
+	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, 0x40000000));
+	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, -1UL));
+	EXPECT_EQ(0, pinned());
+	EXPECT_EQ(0, hwsim_state(4, 4, "aqic"));
+}
+
+TEST_F(guest, queue_that_is_not_there_is_01)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 4, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 0x77, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+}
+
+/* C-7: assigned and bound is not enough. */
+TEST_F(guest, queue_of_a_filtered_adapter_is_01)
+{
+	ASSERT_EQ(0, queue_unbind(4, 6));
+	assign(_metadata, UUID1, 4, 5);
+	assign(_metadata, UUID1, -1, 6);
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 4, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(0, hwsim_state(4, 5, "aqic"));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+}
+
+/* E.11, C-5: 07 and others keep what was there and leave nothing behind. */
+TEST_F(guest, failed_enable_keeps_the_old_registration)
+{
+	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
+	static const char *const codes[] = { "02", "03", "04", "05", "06", "08" };
+	unsigned int i;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	EXPECT_EQ(7, vm_aqic(&self->vm, 4, 4, true, 5, AGENT_NIB + 0x1000));
+	EXPECT_EQ(4, pinned());
+	for (i = 0; i < ARRAY_SIZE(codes); i++) {
+		ASSERT_EQ(0, hwsim("respond", "04.0004 aqic %s 1", codes[i]));
+		EXPECT_EQ(strtol(codes[i], NULL, 16),
+			  vm_aqic(&self->vm, 4, 4, true, 5, AGENT_NIB + 0x1000));
+		EXPECT_EQ(4, pinned());
+	}
+	ASSERT_EQ(0, hwsim("reply", "04.0004"));
+	EXPECT_EQ(1, *nib);
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+}
+
+/* E.12, C-6: no log flood, no leak, whatever the guest does. */
+TEST_F(guest, many_failed_enables_leave_no_trace)
+{
+	int i;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("deconfigure", "4"));
+	for (i = 0; i < 300; i++) {
+		ASSERT_EQ(3, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+		ASSERT_EQ(3, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	}
+	EXPECT_EQ(0, pinned());
+	ASSERT_EQ(0, hwsim("configure", "4"));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+}
+
+/* A disable whose effect hardware does not show yet keeps the page. */
+TEST_F(guest, page_stays_until_the_interrupt_is_seen_off)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 1000000"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	usleep(300000);
+	EXPECT_EQ(4, pinned());
+	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	/* A reset ends it whatever the bit says. */
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+}
+
+/* The guest resets its queue itself; what it enables then replaces the old. */
+TEST_F(guest, own_reset_and_new_enable_replace_the_registration)
+{
+	int i;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, i % 8, AGENT_NIB));
+		EXPECT_EQ(4, pinned());
+		ASSERT_EQ(0, vm_zapq(&self->vm, 4, 4));
+		while (vm_tapq(&self->vm, 4, 4) == 2)
+			;
+	}
+}
+
+/* Unbind, as reset, gives page and GISC back. */
+TEST_F(guest, unbind_ends_the_interrupt)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+}
+
+#include "lib/main.h"

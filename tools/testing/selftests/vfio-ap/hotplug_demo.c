@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Shows hot plug: queues go into a running guest and out of it again, and the
+ * guest itself tells what it has. usage: hotplug_demo [--fault=noplug]
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/lib.h"
+
+static struct vm vm;
+static bool skip_plug;
+
+/* Who has a queue, as the host's administrator sees it. */
+static char queue_mark(int apid, int apqi)
+{
+	if (queue_status(apid, apqi, "in use"))
+		return 'G';
+	if (queue_status(apid, apqi, "assigned"))
+		return 'a';
+	return queue_status(apid, apqi, "unassigned") ? 'v' : '.';
+}
+
+static void grid_draw(void)
+{
+	int apid, apqi;
+
+	printf("    domain");
+	for (apqi = 4; apqi <= 6; apqi++)
+		printf("   %04x", apqi);
+	printf("\n");
+	for (apid = 4; apid <= 6; apid++) {
+		printf("    adapter %02x ", apid);
+		for (apqi = 4; apqi <= 6; apqi++)
+			printf("  [ %c ]", queue_mark(apid, apqi));
+		printf("\n");
+	}
+	printf("    G in the guest   a assigned to the mdev   v bound to vfio_ap\n");
+}
+
+static int step(const char *text, const char *expected)
+{
+	printf("\n%s\n", text);
+	grid_draw();
+	if (vm_comes_to_see(&vm, expected)) {
+		printf("    the guest itself sees: %s\n", *expected ? expected : "nothing");
+		return 0;
+	}
+	printf("    the guest does not see what it must: %s\n", *expected ? expected : "nothing");
+	printf("hot plug: missing: %s\n", expected);
+	return -1;
+}
+
+static int plug(const char *attribute, const char *id)
+{
+	int ret;
+
+	if (skip_plug && !strcmp(attribute, "assign_adapter") && !strcmp(id, "5"))
+		return 0;
+	ret = mdev_write(UUID1, attribute, "%s", id);
+	if (ret)
+		printf("echo %s > %s: %s\n", id, attribute, strerror(-ret));
+	return ret;
+}
+
+static int show(void)
+{
+	if (step("A guest runs; its mdev is empty.", ""))
+		return -1;
+	if (plug("assign_domain", "4") || plug("assign_adapter", "4") ||
+	    step("echo 4 > assign_domain; echo 4 > assign_adapter", "04.0004"))
+		return -1;
+	if (plug("assign_adapter", "5") ||
+	    step("echo 5 > assign_adapter", "04.0004 05.0004"))
+		return -1;
+	if (plug("assign_domain", "6") ||
+	    step("echo 6 > assign_domain", "04.0004 04.0006 05.0004 05.0006"))
+		return -1;
+	if (queue_unbind(5, 6) ||
+	    step("echo 05.0006 > unbind: an adapter is whole or not in the guest",
+		 "04.0004 04.0006"))
+		return -1;
+	if (queue_bind(5, 6) ||
+	    step("echo 05.0006 > bind", "04.0004 04.0006 05.0004 05.0006"))
+		return -1;
+	if (plug("unassign_adapter", "4") ||
+	    step("echo 4 > unassign_adapter", "05.0004 05.0006"))
+		return -1;
+	if (plug("unassign_domain", "4") || plug("unassign_domain", "6") ||
+	    step("echo 4 > unassign_domain; echo 6 > unassign_domain", ""))
+		return -1;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct vfio vfio;
+	char text[4096];
+	int ret;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	skip_plug = argc > 1 && !strcmp(argv[1], "--fault=noplug");
+	machine_reset();
+	ret = mdev_create(UUID1);
+	if (!ret)
+		ret = vm_create(&vm);
+	if (!ret)
+		ret = vfio_open(&vfio, &vm, UUID1);
+	if (!ret)
+		ret = vm_start(&vm);
+	if (ret) {
+		printf("hot plug: the guest did not start: %s\n", strerror(-ret));
+		return 1;
+	}
+	ret = show();
+	vfio_close(&vfio);
+	vm_destroy(&vm);
+	mdev_remove(UUID1);
+	if (!ret && hwsim_violations(text, sizeof(text))) {
+		printf("hot plug: the simulated hardware objects:\n%s", text);
+		ret = -1;
+	}
+	if (ret)
+		return 1;
+	printf("\nhot plug: ok\n");
+	return 0;
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Plug and unplug as the running guest itself sees them, by QCI and by TAPQ of
+ * each queue: behaviour rows E.4 to E.10, A.5 (close).
+ *
+ *             domain 4   5   6
+ *   adapter 4        .   .   .      the machine of each test; all queues are
+ *           5        .   .   .      bound to vfio_ap
+ *           6        .   .   .
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "lib/guest_fixture.h"
+
+/* The empty test: start and end of a guest alone leave nothing behind. */
+TEST_F(guest, comes_and_goes)
+{
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+}
+
+TEST_F(guest, sees_what_is_plugged_and_unplugged)
+{
+	assign(_metadata, UUID1, 4, 4);
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(queue_status(4, 4, "in use"));
+	assign(_metadata, UUID1, 5, 6);
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0006 05.0004 05.0006"));
+	EXPECT_TRUE(mdev_shows(UUID1, "guest_matrix", "04.0004 04.0006 05.0004 05.0006"));
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
+	/* No waiting: the write has returned. */
+	EXPECT_TRUE(vm_sees(&self->vm, "05.0004 05.0006"));
+	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "6"));
+	EXPECT_TRUE(vm_sees(&self->vm, "05.0004"));
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+}
+
+/* What left has been reset when the write returns, once. */
+TEST_F(guest, unplugged_queues_are_reset_once)
+{
+	long before;
+
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, -1, 5);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	before = hwsim_state(4, 4, "zapq");
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
+	EXPECT_EQ(before + 1, hwsim_state(4, 4, "zapq"));
+	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
+	EXPECT_EQ(0, hwsim_state(4, 5, "dirty"));
+	EXPECT_EQ(0, hwsim_state(4, 5, "resetting"));
+}
+
+/* E.4 */
+TEST_F(guest, adapter_with_an_unbound_queue_stays_out)
+{
+	long resets[3], updates;
+	int i;
+
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, 6, 5);
+	assign(_metadata, UUID1, -1, 6);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm,
+				    "04.0004 04.0005 04.0006 06.0004 06.0005 06.0006"));
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
+	for (i = 0; i < 3; i++)
+		resets[i] = hwsim_state(6, 4 + i, "zapq");
+	ASSERT_EQ(0, queue_unbind(6, 5));
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0005 04.0006"));
+	/* B-26: all of the adapter is reset, not the one queue alone. */
+	EXPECT_EQ(resets[1] + 1, hwsim_state(6, 5, "zapq"));
+	EXPECT_EQ(resets[2] + 1, hwsim_state(6, 6, "zapq"));
+	/* B-22: the whole matrix is looked at, not what is new in it. */
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004 04.0005 04.0006"));
+	EXPECT_TRUE(queue_status(6, 4, "assigned"));
+	EXPECT_TRUE(queue_status(6, 6, "assigned"));
+	EXPECT_TRUE(queue_status(4, 6, "in use"));
+	EXPECT_EQ(resets[0], hwsim_state(6, 4, "zapq"));
+
+	updates = hwsim_guest_updates(getpid());
+	ASSERT_EQ(0, queue_bind(6, 5));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm,
+				    "04.0004 04.0005 04.0006 06.0004 06.0005 06.0006"));
+	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
+}
+
+/* E.5 */
+TEST_F(guest, adapter_that_comes_later_is_plugged_in_one_update)
+{
+	long updates;
+
+	assign(_metadata, UUID1, 7, 4);
+	assign(_metadata, UUID1, -1, 5);
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "07.0004 07.0005"));
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	updates = hwsim_guest_updates(getpid());
+	ASSERT_EQ(0, hwsim("adapter_add", "7"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "07.0004 07.0005"));
+	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
+}
+
+/* E.6, B-40: the last one must go, too. */
+TEST_F(guest, loses_the_last_adapter_and_domain_that_the_host_removes)
+{
+	assign(_metadata, UUID1, 5, 6);
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_control_domain", "5"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "05.0006"));
+	ASSERT_EQ(0, hwsim("adapter_del", "5"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", ".0006"));
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "05.0006"));
+	ASSERT_EQ(0, hwsim("domain_del", "6"));
+	ASSERT_EQ(0, hwsim("control_del", "5"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", ""));
+	file_read(HWSIM "guests", self->text, sizeof(self->text));
+	EXPECT_NE(NULL, strstr(self->text, "apm=0x0000000000000000000000000000000000000000000000"
+			       "000000000000000000 aqm=0x0000000000000000000000000000000000000000"
+			       "000000000000000000000000 adm=0x000000000000000000000000000000000"
+			       "0000000000000000000000000000000")) TH_LOG("%s", self->text);
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "05.0006"));
+}
+
+/* E.7, B-41 */
+TEST_F(guest, configuration_changes_beside_an_mdev_without_a_guest)
+{
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID2, 5, 5);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("adapter_del", "5"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", ".0005"));
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("adapter_add", "5"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "05.0005"));
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+/* E.8, B-39, B-45 */
+TEST_F(guest, control_domains_alone_reset_nothing)
+{
+	long resets;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	resets = hwsim_state(4, 4, "zapq");
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_control_domain", "6"));
+	file_read(HWSIM "guests", self->text, sizeof(self->text));
+	EXPECT_NE(NULL, strstr(self->text, "adm=0x0200")) TH_LOG("%s", self->text);
+	ASSERT_EQ(0, hwsim("control_del", "6"));
+	ASSERT_EQ(0, bus_scan());
+	ASSERT_EQ(0, hwsim("control_add", "6"));
+	ASSERT_EQ(0, bus_scan());
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_control_domain", "6"));
+	file_read(HWSIM "guests", self->text, sizeof(self->text));
+	EXPECT_NE(NULL, strstr(self->text, "adm=0x0000")) TH_LOG("%s", self->text);
+	EXPECT_EQ(resets, hwsim_state(4, 4, "zapq"));
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
+}
+
+/* E.9 */
+TEST_F(guest, queue_that_left_the_host_is_not_reset)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	hwsim("reset_time", "04.0004 polls 0");
+	ASSERT_EQ(0, hwsim("adapter_del", "4"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	/* Its counters are seen again when it is back. */
+	ASSERT_EQ(0, hwsim("adapter_add", "4"));
+	EXPECT_EQ(0, hwsim_state(4, 4, "zapq"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(1, hwsim_state(4, 4, "zapq"));
+}
+
+/* E.10, B-37 */
+TEST_F(guest, second_mdev_is_refused_and_harms_not_the_first)
+{
+	struct vfio second;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(-EPERM, vfio_open(&second, &self->vm, UUID2));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	vfio_close(&second);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
+}
+
+/* A.5: close takes all, and the next guest gets it, clean. */
+TEST_F(guest, next_guest_finds_its_queues)
+{
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, 5, 5);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	vfio_close(&self->vfio);
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_TRUE(queue_status(4, 4, "assigned"));
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+}
+
+TEST_F(guest, killed_while_plugged_leaves_clean_queues)
+{
+	int go[2];
+	pid_t pid;
+	char c;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, 6, 6);
+	ASSERT_EQ(0, pipe(go));
+	pid = fork();
+	if (!pid) {
+		struct vm vm;
+		struct vfio vfio;
+
+		if (vm_create(&vm) || vfio_open(&vfio, &vm, UUID2) || vm_start(&vm) ||
+		    !vm_comes_to_see(&vm, "06.0006") ||
+		    vm_aqic(&vm, 6, 6, true, 2, AGENT_NIB))
+			_exit(1);
+		if (write(go[1], "g", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	close(go[1]);
+	ASSERT_EQ(1, read(go[0], &c, 1));
+	EXPECT_TRUE(queue_status(6, 6, "in use"));
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	EXPECT_TRUE(queue_comes_to(6, 6, "assigned"));
+	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "06.0006"));
+	EXPECT_EQ(0, hwsim_state(6, 6, "dirty"));
+	EXPECT_EQ(0, hwsim_state(6, 6, "irq"));
+	EXPECT_EQ(0, mdev_remove(UUID2));
+	close(go[0]);
+}
+
+#include "lib/main.h"

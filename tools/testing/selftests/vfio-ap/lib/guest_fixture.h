@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Fixture "guest": a guest that runs with mdev 1, nothing assigned yet. At the
+ * end nothing may be left: no queue in a guest, no violation.
+ */
+#ifndef VFIO_AP_GUEST_FIXTURE_H
+#define VFIO_AP_GUEST_FIXTURE_H
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib.h"
+#include "../../kselftest_harness.h"
+
+FIXTURE(guest) {
+	char text[8192];
+	struct vm vm;
+	struct vfio vfio;
+};
+
+FIXTURE_SETUP(guest)
+{
+	machine_reset();
+	ASSERT_EQ(0, mdev_create(UUID1));
+	ASSERT_EQ(0, vm_create(&self->vm));
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+	ASSERT_EQ(0, vm_start(&self->vm));
+}
+
+FIXTURE_TEARDOWN(guest)
+{
+	/* Here the guest could still be asked; it must not have died. */
+	EXPECT_EQ(0, self->vm.end);
+	vfio_close(&self->vfio);
+	vm_destroy(&self->vm);
+	mdev_remove(UUID1);
+	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
+}
+
+static inline void assign(struct __test_metadata *_metadata, const char *uuid, int apid, int apqi)
+{
+	if (apid >= 0)
+		ASSERT_EQ(0, mdev_write(uuid, "assign_adapter", "%d", apid));
+	if (apqi >= 0)
+		ASSERT_EQ(0, mdev_write(uuid, "assign_domain", "%d", apqi));
+}
+
+#endif /* VFIO_AP_GUEST_FIXTURE_H */

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The VFIO device: behaviour rows A.5, E.15 (what 6.1 has of it). */
+#include <errno.h>
+#include <linux/vfio.h>
+#include <sys/ioctl.h>
+
+#include "lib/guest_fixture.h"
+
+static int ioctl_errno(int fd, unsigned long request, void *arg)
+{
+	return ioctl(fd, request, arg) ? -errno : 0;
+}
+
+TEST_F(guest, open_wants_a_kvm)
+{
+	struct vfio vfio;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	EXPECT_EQ(-EINVAL, vfio_open(&vfio, NULL, UUID2));
+	vfio_close(&vfio);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+TEST_F(guest, info_tells_ap_and_reset)
+{
+	struct vfio_device_info info = { .argsz = 16 };
+	struct vfio_device_info short_info = { .argsz = 15 };
+
+	EXPECT_EQ(-EINVAL, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_INFO, &short_info));
+	EXPECT_EQ(-EFAULT, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_INFO, (void *)16));
+	ASSERT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_INFO, &info));
+	EXPECT_EQ(VFIO_DEVICE_FLAGS_AP | VFIO_DEVICE_FLAGS_RESET, info.flags);
+	EXPECT_EQ(0, info.num_regions);
+	EXPECT_EQ(0, info.num_irqs);
+	info.argsz = 4096;
+	EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_INFO, &info));
+}
+
+TEST_F(guest, unknown_ioctls_are_not_supported)
+{
+	EXPECT_EQ(-EOPNOTSUPP, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_REGION_INFO, NULL));
+	EXPECT_EQ(-EOPNOTSUPP, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_IRQ_INFO, NULL));
+}
+
+TEST_F(guest, device_reset_resets_all_and_unplugs_none)
+{
+	long updates;
+
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, 5, 5);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	updates = hwsim_guest_updates(getpid());
+	hwsim("reset", "1");
+	EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_RESET, NULL));
+	EXPECT_EQ(1, hwsim_state(4, 4, "zapq"));
+	EXPECT_EQ(1, hwsim_state(5, 5, "zapq"));
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	EXPECT_EQ(updates, hwsim_guest_updates(getpid()));
+}
+
+/* C-9, B-13, B-29: 03 and 04 count as reset. */
+TEST_F(guest, device_reset_of_deconfigured_and_checkstopped_queues_succeeds)
+{
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, 5, -1);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_EQ(0, hwsim("deconfigure", "4"));
+	ASSERT_EQ(0, hwsim("checkstop", "05.0004"));
+	EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_RESET, NULL));
+	EXPECT_EQ(3, vm_tapq(&self->vm, 4, 4));
+	EXPECT_EQ(4, vm_tapq(&self->vm, 5, 4));
+	EXPECT_TRUE(queue_status(4, 4, "in use"));
+}
+
+/* C-8: an unknown code after an accepted ZAPQ is no success. */
+TEST_F(guest, device_reset_with_an_unknown_code_fails_until_it_is_gone)
+{
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, 5, -1);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 30 forever"));
+	EXPECT_EQ(-EIO, ioctl_errno(self->vfio.device, VFIO_DEVICE_RESET, NULL));
+	EXPECT_TRUE(queue_comes_to(4, 4, "assigned"));
+	EXPECT_TRUE(queue_status(5, 4, "in use"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 30 0"));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+}
+
+/* B-12, B-16: busy and changing queues are asked again. */
+TEST_F(guest, device_reset_repeats_what_must_be_repeated)
+{
+	static const char *const codes[] = { "05", "0a", "35", "36" };
+	unsigned int i;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	for (i = 0; i < ARRAY_SIZE(codes); i++) {
+		ASSERT_EQ(0, hwsim("respond", "04.0004 zapq %s 2", codes[i]));
+		ASSERT_EQ(0, hwsim("respond", "04.0004 tapq %s 1", codes[i]));
+		EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_RESET, NULL)) {
+			TH_LOG("response code %s", codes[i]);
+		}
+	}
+}
+
+#include "lib/main.h"
