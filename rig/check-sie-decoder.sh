@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Does the SIE interpreter know what the compiler emits, and does it compute what C says?
+# usage: check-sie-decoder.sh [OBJECT...]
+#
+# Without arguments the corpus is compiled at each level of optimization, disassembled and compared
+# with the table of the interpreter, then run interpreted and natively. With arguments only those
+# s390x objects are compared with the table.
+set -eu
+
+rig=$(cd "$(dirname "$0")" && pwd)
+corpus=$rig/sie-corpus
+hwsim=$rig/../drivers/s390/crypto/ap_hwsim
+cross=${CROSS_COMPILE:-s390x-linux-gnu-}
+cflags="-march=z900 -m64 -msoft-float -ffreestanding -fno-pic -fno-pie -fno-stack-protector"
+cflags="$cflags -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -std=gnu11 -Wall"
+cflags="$cflags -Werror"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+sed -n 's/^INSN(0x\([0-9a-f]*\),.*/\1/p' "$hwsim/sie_opcodes.h" | sort > "$work/known"
+[ -s "$work/known" ] || { echo "no table" >&2; exit 1; }
+
+# Operation code as in the table, and mnemonic, of each instruction of an object.
+disassemble() {
+	"${cross}objdump" -d "$@" | awk -F '\t' '
+	$1 ~ /^ *[0-9a-f]+: *$/ && NF >= 3 {
+		n = split($2, b, " ")
+		first = b[1]
+		if (first ~ /^(01|b2|b3|b9|e5)$/)
+			code = first b[2]
+		else if (first ~ /^(a5|a7|c0|c2|c4|c6)$/)
+			code = first "0" substr(b[2], 2, 1)
+		else if (first ~ /^(e3|eb|ec|ed)$/)
+			code = first b[6]
+		else
+			code = first "00"
+		split($3, m, " ")
+		print code, m[1]
+	}' | sort -u
+}
+
+# Names what is missing in the table.
+compare() {
+	disassemble "$@" > "$work/used"
+	[ -s "$work/used" ] || { echo "nothing to disassemble in $*" >&2; return 1; }
+	join -v 1 "$work/used" "$work/known" > "$work/missing"
+	[ ! -s "$work/missing" ] || { sed "s|^|$1: not in the table: |" "$work/missing"; return 1; }
+}
+
+if [ $# -gt 0 ]; then
+	compare "$@"
+	exit
+fi
+
+cc -O1 -w -I"$corpus/shim" -I"$hwsim" -fwrapv -o "$work/run" "$corpus/run.c" "$corpus"/[!r]*.c \
+	"$hwsim/sie_insn.c"
+
+failed=0
+for level in -O0 -O1 -O2 -Os; do
+	for source in "$corpus"/[!r]*.c; do
+		# shellcheck disable=SC2086 # a list of options
+		"${cross}gcc" $cflags $level -c -o "$work/$(basename "$source" .c).o" "$source"
+	done
+	objects=$(find "$work" -name '*.o')
+	# shellcheck disable=SC2086 # a list of files
+	compare $objects || failed=1
+	# shellcheck disable=SC2086
+	"${cross}ld" --no-warn-rwx-segments -T "$corpus/link.ld" -o "$work/image" $objects
+	"${cross}objcopy" -O binary "$work/image" "$work/flat"
+	"$work/run" "$work/flat" || { echo "interpreted code at $level differs"; failed=1; }
+	rm -f $objects
+done
+[ $failed = 0 ] && echo "sie: corpus known and computed alike"
+exit $failed
