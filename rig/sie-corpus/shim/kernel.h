@@ -3,7 +3,6 @@
 #ifndef SIE_SHIM_KERNEL_H
 #define SIE_SHIM_KERNEL_H
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
