@@ -21,6 +21,7 @@ typedef int64_t s64;
 #define S64_MIN INT64_MIN
 #define BIT(n) (1UL << (n))
 #define noinline __attribute__((noinline))
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 #define PSW_MASK_EA	0x0000000100000000UL
 #define PSW_MASK_BA	0x0000000080000000UL

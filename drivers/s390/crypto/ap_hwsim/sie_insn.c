@@ -862,36 +862,44 @@ static int test_mask(struct hwsim_cpu *cpu, u16 value, u16 mask)
 	return 0;
 }
 
-#define IMMEDIATE_ACTIONS(shift)						\
-ACTION(II##shift)								\
-{										\
-	R1 = (R1 & ~(0xffffUL << (shift))) | o->v << (shift);			\
-	return 0;								\
-}										\
-ACTION(NI##shift)								\
-{										\
-	R1 &= ~(0xffffUL << (shift)) | o->v << (shift);				\
-	return set_logical(cpu, R1 >> (shift) & 0xffff);			\
-}										\
-ACTION(OI##shift)								\
-{										\
-	R1 |= o->v << (shift);							\
-	return set_logical(cpu, R1 >> (shift) & 0xffff);			\
-}										\
-ACTION(LLI##shift)								\
-{										\
-	R1 = o->v << (shift);							\
-	return 0;								\
-}										\
-ACTION(TM##shift)								\
-{										\
-	return test_mask(cpu, R1 >> (shift), o->v);				\
+/* Which quarter of the register the immediate belongs to; A7 counts them another way than A5. */
+static unsigned int quarter_shift(const struct operands *o)
+{
+	unsigned int quarter = o->insn->code & 3;
+
+	if (o->insn->text[0] == 0xa7)
+		quarter ^= 2;
+	return 48 - 16 * quarter;
 }
 
-IMMEDIATE_ACTIONS(0)
-IMMEDIATE_ACTIONS(16)
-IMMEDIATE_ACTIONS(32)
-IMMEDIATE_ACTIONS(48)
+ACTION(IIQ)
+{
+	R1 = (R1 & ~(0xffffUL << quarter_shift(o))) | o->v << quarter_shift(o);
+	return 0;
+}
+
+ACTION(NIQ)
+{
+	R1 &= ~((o->v ^ 0xffff) << quarter_shift(o));
+	return set_logical(cpu, R1 >> quarter_shift(o) & 0xffff);
+}
+
+ACTION(OIQ)
+{
+	R1 |= o->v << quarter_shift(o);
+	return set_logical(cpu, R1 >> quarter_shift(o) & 0xffff);
+}
+
+ACTION(LLIQ)
+{
+	R1 = o->v << quarter_shift(o);
+	return 0;
+}
+
+ACTION(TMQ)
+{
+	return test_mask(cpu, R1 >> quarter_shift(o), o->v);
+}
 
 ACTION(TM)
 {
@@ -1179,10 +1187,10 @@ static bool index32(struct hwsim_cpu *cpu, const struct operands *o)
 
 static bool index64(struct hwsim_cpu *cpu, const struct operands *o)
 {
-	s64 limit = cpu->gr[o->r2 | 1];
+	s64 limit = cpu->gr[o->r2 | 1], sum = R1 + cpu->gr[o->r2];
 
-	R1 += cpu->gr[o->r2];
-	return (s64)R1 > limit;
+	R1 = sum;
+	return sum > limit;
 }
 
 ACTION(BXH)
@@ -1777,26 +1785,39 @@ static int fill_operands(struct hwsim_cpu *cpu, const struct hwsim_insn *insn,
 	}
 }
 
-/* One call per line of the table, so that it is inlined once only. */
-static noinline int perform(struct hwsim_cpu *cpu, const struct hwsim_insn *insn,
-			    enum insn_format format, enum insn_source source,
-			    int (*act)(struct hwsim_cpu *cpu, const struct operands *o))
-{
-	struct operands o = {};
+struct table_line {
+	u16 code;
+	u8 format;
+	u8 source;
+	int (*act)(struct hwsim_cpu *cpu, const struct operands *o);
+};
 
-	return fill_operands(cpu, insn, format, source, &o) ?: act(cpu, &o);
-}
+/* In ascending order of the codes. */
+static const struct table_line table[] = {
+#define INSN(code, mnemonic, format, operand, action)					\
+	{ code, FMT_##format, SRC_##operand, act_##action },
+#include "sie_opcodes.h"
+#undef INSN
+};
 
 static int dispatch(struct hwsim_cpu *cpu, const struct hwsim_insn *insn)
 {
-	switch (insn->code) {
-#define INSN(code, mnemonic, format, operand, action)					\
-	case code: return perform(cpu, insn, FMT_##format, SRC_##operand, act_##action);
-#include "sie_opcodes.h"
-#undef INSN
-	default:
-		return HWSIM_INSN_UNKNOWN;
+	unsigned int low = 0, high = ARRAY_SIZE(table);
+	struct operands o = {};
+
+	while (low < high) {
+		unsigned int middle = (low + high) / 2;
+		const struct table_line *line = &table[middle];
+
+		if (line->code == insn->code)
+			return fill_operands(cpu, insn, line->format, line->source, &o) ?:
+			       line->act(cpu, &o);
+		if (line->code < insn->code)
+			low = middle + 1;
+		else
+			high = middle;
 	}
+	return HWSIM_INSN_UNKNOWN;
 }
 
 static u16 opcode(const u8 *text)

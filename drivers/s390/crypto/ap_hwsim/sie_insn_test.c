@@ -675,7 +675,23 @@ static void addressing_exceptions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hwsim_insn_fetch(cpu, &insn), PGM_ADDRESSING);
 }
 
+static const u16 table_codes[] = {
+#define INSN(code, mnemonic, format, operand, action) code,
+#include "sie_opcodes.h"
+#undef INSN
+};
+
+/* The search relies on it. */
+static void table_ascends(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 1; i < ARRAY_SIZE(table_codes); i++)
+		KUNIT_EXPECT_GT_MSG(test, table_codes[i], table_codes[i - 1], "line %u", i);
+}
+
 static struct kunit_case sie_insn_cases[] = {
+	KUNIT_CASE(table_ascends),
 	KUNIT_CASE(registers_as_the_cpu),
 	KUNIT_CASE(divide_exceptions),
 	KUNIT_CASE(odd_register_pairs),
@@ -699,4 +715,5 @@ static struct kunit_suite sie_insn_suite = {
 	.name = "ap_hwsim_sie_insn",
 	.test_cases = sie_insn_cases,
 };
+
 kunit_test_suite(sie_insn_suite);
