@@ -272,6 +272,7 @@ static void load_kunit(void)
 
 int main(void)
 {
+	char *install[] = { "/bin/busybox", "--install", "-s", "/bin", NULL };
 	char *demo[] = { TESTS "hotplug_demo", NULL, NULL };
 	char *script[] = { "/exec", NULL };
 	char *shell[] = { "/bin/sh", "-l", NULL };
@@ -290,7 +291,7 @@ int main(void)
 	setenv("PATH", "/bin", 1);
 	setenv("HOME", "/", 1);
 	setenv("TERM", option("rig_term", "dumb"), 1);
-	if (system("/bin/busybox --install -s /bin"))
+	if (run(install, NULL))
 		finish("bad busybox does not run");
 	if (!spill("/proc/sys/vm/allocate_pgste", "1"))
 		finish("bad vm.allocate_pgste cannot be set: %s", strerror(errno));
