@@ -22,7 +22,7 @@ trap 'rm -rf "$work"' EXIT
 sed -n 's/^INSN(0x\([0-9a-f]*\),.*/\1/p' "$hwsim/sie_opcodes.h" | sort > "$work/known"
 [ -s "$work/known" ] || { echo "no table" >&2; exit 1; }
 
-# Operation code as in the table, and mnemonic, of each instruction of an object.
+# Operation code as in the table, and mnemonic, of each instruction of an object; data has none.
 disassemble() {
 	"${cross}objdump" -d "$@" | awk -F '\t' '
 	$1 ~ /^ *[0-9a-f]+: *$/ && NF >= 3 {
@@ -37,7 +37,8 @@ disassemble() {
 		else
 			code = first "00"
 		split($3, m, " ")
-		print code, m[1]
+		if (m[1] !~ /^\./)
+			print code, m[1]
 	}' | sort -u
 }
 

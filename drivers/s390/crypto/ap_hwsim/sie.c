@@ -15,8 +15,6 @@
 #include <linux/bitops.h>
 #include <linux/kvm_host.h>
 #include <linux/minmax.h>
-#include <linux/pagemap.h>
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
@@ -99,15 +97,13 @@ static int host_fault(struct sie *sie, u64 absolute, bool backed, bool write)
 	return -EFAULT;
 }
 
-/* KVM gives fault addresses to the gmap by page; the part of an access behind it is not needed. */
+/* The chain of notifiers that led here holds the RCU lock the lookup needs. */
 static int user_address(struct sie *sie, u64 real, bool write, u8 __user **user)
 {
 	u64 absolute = real_to_absolute(sie, real);
 	unsigned long vmaddr;
 
-	rcu_read_lock();
 	vmaddr = __gmap_translate(sie->gmap, absolute);
-	rcu_read_unlock();
 	if (IS_ERR_VALUE(vmaddr))
 		return host_fault(sie, absolute, false, write);
 	*user = (u8 __user *)vmaddr;
@@ -565,7 +561,7 @@ static void check_apcb(const struct sie *sie)
  * As real SIE, it does nothing but leave when prog20 already holds a request, and it shows
  * PROG_IN_SIE as long as the guest's state is its own.
  *
- * Context: atomic, the thread of the guest CPU.
+ * Context: atomic and RCU read side, the thread of the guest CPU.
  */
 void hwsim_sie_run(struct pt_regs *regs, struct kvm_s390_sie_block *scb)
 {

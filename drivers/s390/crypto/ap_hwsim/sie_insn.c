@@ -1849,19 +1849,23 @@ static u16 opcode(const u8 *text)
 static int fetch_text(struct hwsim_cpu *cpu, u64 addr, struct hwsim_insn *insn)
 {
 	static const u8 lengths[] = { 2, 4, 4, 6 };
+	size_t first;
 	int rc;
 
 	if (addr & 1)
 		return PGM_SPECIFICATION;
-	memset(insn->text, 0, sizeof(insn->text));
-	rc = cpu->read(cpu->ctx, addr, insn->text, 2);
+	/* one access is enough unless the page, and with it the storage, may end */
+	first = (addr & 4095) <= 4096 - sizeof(insn->text) ? sizeof(insn->text) : 2;
+	rc = cpu->read(cpu->ctx, addr, insn->text, first);
 	if (rc)
 		return rc;
 	insn->addr = addr;
 	insn->len = lengths[insn->text[0] >> 6];
-	if (insn->len > 2)
+	if (insn->len > first)
 		rc = cpu->read(cpu->ctx, hwsim_cpu_wrap(cpu, addr + 2), insn->text + 2,
 			       insn->len - 2);
+	else
+		memset(insn->text + insn->len, 0, sizeof(insn->text) - insn->len);
 	insn->code = opcode(insn->text);
 	return rc;
 }
