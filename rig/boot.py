@@ -55,7 +55,9 @@ class Run:
         self.kernel = os.path.join(BUILD, "kernel-gdb" if self.gdb else "kernel")
 
     def command(self, fds, initrd):
-        append = ["console=ttyS0", "panic=1", "ap.apmask=0x0", "ap.aqmask=0x0", f"rig={self.verb}"]
+        # On a busy machine an emulated CPU can be away for long; that is no fault of the kernel in it.
+        append = ["console=ttyS0", "panic=1", "rcupdate.rcu_cpu_stall_timeout=120",
+                  "ap.apmask=0x0", "ap.aqmask=0x0", f"rig={self.verb}"]
         append += ["panic_on_warn=1"] if self.fatal_warnings else []
         append += [f"ap_hwsim={setting('HWSIM')}"] if setting("HWSIM") else []
         append += [*self.options, setting("APPEND")]
