@@ -35,6 +35,7 @@ BOOTABLE := $(K)/.built $(B)/initramfs.gz
 ## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
 ## make shell                a shell in the test kernel, driver loaded
 ##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    for run, exec and shell
+##      CPUS=1                 slower clock, same on a busy machine: time counts instructions
 ## make check                W=1, sparse, checkpatch, kernel-doc: no warning in our files
 ## make log                  show the last full log
 ## make clean                remove all that was built; what was downloaded stays
