@@ -565,7 +565,7 @@ static void check_apcb(const struct sie *sie)
  */
 void hwsim_sie_run(struct pt_regs *regs, struct kvm_s390_sie_block *scb)
 {
-	struct sie sie = {
+	struct sie stay = {
 		.cpu.read = guest_read,
 		.cpu.write = guest_write,
 		.scb = scb,
@@ -574,17 +574,17 @@ void hwsim_sie_run(struct pt_regs *regs, struct kvm_s390_sie_block *scb)
 	};
 	unsigned int budget = SIE_BUDGET;
 
-	sie.cpu.ctx = &sie;
+	stay.cpu.ctx = &stay;
 	/* the trap into this function has cleared it */
 	WRITE_ONCE(scb->prog0c, scb->prog0c | PROG_IN_SIE);
 	/* pairs with who sets prog20 and then waits for PROG_IN_SIE to go */
 	smp_mb();
 	if (!atomic_read(&scb->prog20)) {
-		load_guest(&sie, regs);
-		while (budget-- && !before_instruction(&sie) && !instruction(&sie))
+		load_guest(&stay, regs);
+		while (budget-- && !before_instruction(&stay) && !instruction(&stay))
 			;
-		store_guest(&sie, regs);
-		check_apcb(&sie);
+		store_guest(&stay, regs);
+		check_apcb(&stay);
 	}
 	/* what the guest's CPU did is visible before it counts as outside */
 	smp_mb();

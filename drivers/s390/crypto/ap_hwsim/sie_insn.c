@@ -1573,10 +1573,9 @@ static int compare_and_swap(struct hwsim_cpu *cpu, const struct operands *o, siz
 
 	spin_lock_irqsave(&interlock, flags);
 	rc = load(cpu, o->addr, len, current_value);
-	/* an unequal comparison is a store as far as access exceptions are concerned */
-	if (!rc)
-		rc = store(cpu, o->addr, len,
-			   *current_value == expected ? value : *current_value);
+	/* never write back what was read: the host may have stored there meanwhile */
+	if (!rc && *current_value == expected)
+		rc = store(cpu, o->addr, len, value);
 	spin_unlock_irqrestore(&interlock, flags);
 	if (!rc)
 		hwsim_cpu_set_cc(cpu, *current_value != expected);

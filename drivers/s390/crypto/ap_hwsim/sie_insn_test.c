@@ -17,10 +17,12 @@
  * struct test_storage - storage of the CPU under test
  * @bytes: from address 0
  * @missing: accesses to and behind this address find no page
+ * @writes: how many there were
  */
 struct test_storage {
 	u8 bytes[STORAGE_SIZE];
 	u64 missing;
+	unsigned int writes;
 };
 
 static int test_access(const struct test_storage *storage, u64 addr, size_t len)
@@ -47,6 +49,7 @@ static int test_write(void *ctx, u64 addr, const void *buf, size_t len)
 
 	if (!rc)
 		memcpy(storage->bytes + addr, buf, len);
+	storage->writes += !rc;
 	return rc;
 }
 
@@ -504,6 +507,7 @@ static void long_moves_stop(struct kunit *test)
 static void compare_and_swap(struct kunit *test)
 {
 	struct hwsim_cpu *cpu = test_cpu(test);
+	const struct test_storage *storage = cpu->ctx;
 
 	cpu->gr[2] = DATA;
 	cpu->gr[3] = 7;
@@ -511,8 +515,10 @@ static void compare_and_swap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xba342000)), 0);
 	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 1);
 	KUNIT_EXPECT_EQ(test, cpu->gr[3], 0);
+	KUNIT_EXPECT_EQ(test, storage->writes, 0);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xba342000)), 0);
 	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 0);
+	KUNIT_EXPECT_EQ(test, storage->writes, 1);
 	KUNIT_EXPECT_EQ(test, *(u32 *)test_bytes(cpu, DATA), 9);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xba342002)), PGM_SPECIFICATION);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xeb3420040030)), PGM_SPECIFICATION);
