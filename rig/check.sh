@@ -74,6 +74,8 @@ style >>"$found"
 kernel_doc >>"$found"
 places >>"$found"
 
+logged check-sie "interpret compiled C" rig/check-sie-decoder.sh
+
 sed -n 's/^\([^#\t]\{1,\}\)\t.*/\1/p' rig/check-exceptions.txt >"$rules"
 total=$(grep -c . "$found" || true)
 if [ -s "$rules" ]; then
