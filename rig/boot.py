@@ -62,7 +62,7 @@ class Run:
         append += [f"ap_hwsim={setting('HWSIM')}"] if setting("HWSIM") else []
         append += [*self.options, setting("APPEND")]
         cmd = ["qemu-system-s390x", "-machine", "s390-ccw-virtio", "-cpu", "max"]
-        if setting("CPUS") == "1":
+        if setting("CPUS") == "1" and self.verb != "shell":
             # One CPU can take its time from the instructions it executes: how busy the host is does not show inside.
             cmd += ["-accel", "tcg,thread=single", "-icount", "shift=3,sleep=off"]
         else:

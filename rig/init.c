@@ -78,8 +78,8 @@ static bool spill(const char *path, const char *text)
 	return done;
 }
 
-/* The virtio serial port that the host has given this name. */
-static int open_port(const char *name)
+/* The virtio serial port that the host has given this name, if it is there yet. */
+static int find_port(const char *name)
 {
 	char found[64], path[300];
 	glob_t ports;
@@ -98,6 +98,19 @@ static int open_port(const char *name)
 		fd = open(path, O_WRONLY | O_CLOEXEC);
 	}
 	globfree(&ports);
+	return fd;
+}
+
+/* Ports announce themselves when they like, even after init has started. */
+static int open_port(const char *name)
+{
+	int fd = -1;
+
+	for (int tries = 0; fd < 0 && tries < 1000; tries++) {
+		fd = find_port(name);
+		if (fd < 0)
+			usleep(10000);
+	}
 	return fd;
 }
 
