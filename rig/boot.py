@@ -59,7 +59,7 @@ class Run:
         append = ["console=ttyS0", "panic=1", "rcupdate.rcu_cpu_stall_timeout=120",
                   "ap.apmask=0x0", "ap.aqmask=0x0", f"rig={self.verb}"]
         append += ["panic_on_warn=1"] if self.fatal_warnings else []
-        append += [f"ap_hwsim={setting('HWSIM')}"] if setting("HWSIM") else []
+        append += [f"ap_hwsim.{word}" for word in setting("HWSIM").split()]
         append += [*self.options, setting("APPEND")]
         cmd = ["qemu-system-s390x", "-machine", "s390-ccw-virtio", "-cpu", "max"]
         if setting("CPUS") == "1" and self.verb != "shell":
