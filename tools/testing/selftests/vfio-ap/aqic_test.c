@@ -64,6 +64,18 @@ TEST_F(guest, queue_that_is_not_there_is_01)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
+/* C-20: KVM itself answers, in the right half of the register. */
+TEST_F(guest, without_an_mdev_is_01)
+{
+	struct vm lonely;
+
+	ASSERT_EQ(0, vm_create(&lonely));
+	ASSERT_EQ(0, vm_start(&lonely));
+	EXPECT_EQ(1, vm_aqic(&lonely, 4, 4, true, 3, AGENT_NIB));
+	EXPECT_EQ(0, lonely.mailbox->gr[1] >> 32);
+	vm_destroy(&lonely);
+}
+
 /* C-7: assigned and bound is not enough. */
 TEST_F(guest, queue_of_a_filtered_adapter_is_01)
 {
