@@ -152,11 +152,10 @@ static u8 hwsim_pqap_queue(enum hwsim_function function, struct hwsim_queue *que
 {
 	u8 rc;
 
-	if (function == HWSIM_TAPQ) {
-		hwsim_queue_settle(queue);
-		if (gr[0] & GR0_T)
-			gr[2] = hwsim_tapq_info();
-	}
+	/* Time passes with every look at the queue: who only repeats ZAPQ gets there, too. */
+	hwsim_queue_settle(queue);
+	if (function == HWSIM_TAPQ && gr[0] & GR0_T)
+		gr[2] = hwsim_tapq_info();
 	if (hwsim_response_ordered(queue, function, &rc) && rc)
 		return rc;
 	rc = hwsim_queue_state(queue);

@@ -37,7 +37,7 @@ MODULE_PARM_DESC(mode, "accel, cca or ep11");
 module_param(apxa, bool, 0444);
 MODULE_PARM_DESC(apxa, "256 x 256 instead of 64 x 16");
 module_param(reset_polls, uint, 0444);
-MODULE_PARM_DESC(reset_polls, "TAPQs until a reset has completed");
+MODULE_PARM_DESC(reset_polls, "looks at a queue until its reset has completed");
 module_param(reset_ms, uint, 0444);
 MODULE_PARM_DESC(reset_ms, "milliseconds until a reset has completed; 0: reset_polls counts");
 
@@ -107,7 +107,7 @@ void hwsim_queue_complete_reset(struct hwsim_queue *queue)
 }
 
 /**
- * hwsim_queue_settle - let time pass for a queue: one TAPQ came
+ * hwsim_queue_settle - let time pass for a queue: somebody looked at it
  * @queue: the queue
  *
  * Context: hwsim_lock held.

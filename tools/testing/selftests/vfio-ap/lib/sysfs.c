@@ -10,7 +10,7 @@
 #include "lib.h"
 
 /* How long anything may take that must happen. TCG under load is slow. */
-#define PATIENCE_MS	20000
+#define PATIENCE_MS	60000
 #define NAP_MS		10
 
 int file_write(const char *path, const char *text)

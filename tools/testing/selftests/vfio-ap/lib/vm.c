@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,9 +181,12 @@ static bool vm_answered_now(void *data)
 int vm_ask(struct vm *vm, enum agent_command command, unsigned long gr0, unsigned long gr1,
 	   unsigned long gr2)
 {
-	int ret;
+	int ret, tries;
 
 	vm_post(vm, command, gr0, gr1, gr2);
+	/* Mostly it takes the guest less time than a nap. */
+	for (tries = 0; tries < 1000 && !vm_answered_now(vm); tries++)
+		sched_yield();
 	ret = until(vm_answered_now, vm);
 	if (ret)
 		return ret;
