@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Entry of guest/sie.c; a command is in register 2, its operands in 3 and 4, its result in 2. */
+#define __ASSEMBLY__
+#include "agent.h"
+#include "sie_work.h"
+
+	.section .text.start, "ax"
+	.globl	start
+start:
+	larl	%r1, stack
+	lg	%r15, 0(%r1)
+	brasl	%r14, guest
+	diag	%r0, %r0, SIE_DONE
+	.align	8
+stack:
+	.quad	AGENT_STACK - 160
+
+	/* Each interruption only leaves: the test looks at the lowcore itself. */
+	.org	SIE_HANDLERS
+	diag	%r0, %r0, SIE_PROGRAM
+	diag	%r0, %r0, SIE_EXTERNAL
+	diag	%r0, %r0, SIE_SUPERVISOR
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The simulated SIE without AP: what a guest computes, and each way by which it leaves for KVM and
+ * for the user of KVM. The test is that user; what a guest finds in its lowcore is read there.
+ */
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "guest/sie_work.h"
+#include "lib/lib.h"
+#include "lib/main.h"
+
+#define PSW_64BIT	0x0000000180000000UL
+#define PSW_EXTERNAL	0x0100000000000000UL
+#define PSW_WAIT	0x0002000000000000UL
+#define PSW_PROBLEM	0x0001000000000000UL
+#define PSW_OVERFLOW	0x0000080000000000UL
+#define CR0_EMERGENCY	0x4000UL
+
+#define ICPT_INST	0x04
+#define ICPT_WAIT	0x1c
+#define ICPT_STOP	0x28
+
+/* Machine code of a test, and where its operands are */
+#define CODE		0x20000
+#define DATA		0x21000
+#define FREE		0x80000
+
+/* Assigned storage */
+#define EXTERNAL_CODE	0x086
+#define SVC_LENGTH	0x088
+#define SVC_CODE	0x08a
+#define PROGRAM_LENGTH	0x08c
+#define PROGRAM_CODE	0x08e
+#define EXTERNAL_OLD	0x130
+#define SVC_OLD		0x140
+#define PROGRAM_OLD	0x150
+#define EXTERNAL_NEW	0x1b0
+#define SVC_NEW		0x1c0
+#define PROGRAM_NEW	0x1d0
+
+#define EMERGENCY_SIGNAL	0x1201
+
+#define IMAGE(level)								\
+	asm(".section .rodata\n.globl sie_" #level ", sie_" #level "_end\n"	\
+	    "sie_" #level ": .incbin \"sie_" #level ".bin\"\n"			\
+	    "sie_" #level "_end: .byte 0\n.previous")
+
+IMAGE(0);
+IMAGE(2);
+IMAGE(s);
+
+static const struct image {
+	const char *level, *begin, *end;
+} images[] = {
+	{ "-O0", sie_0, sie_0_end },
+	{ "-O2", sie_2, sie_2_end },
+	{ "-Os", sie_s, sie_s_end },
+};
+
+FIXTURE(sie) {
+	struct vm vm;
+	char *memory;
+	struct kvm_run *run;
+};
+
+static void set_psw(char *memory, unsigned long where, unsigned long addr)
+{
+	unsigned long psw[2] = { PSW_64BIT, addr };
+
+	memcpy(memory + where, psw, sizeof(psw));
+}
+
+FIXTURE_SETUP(sie)
+{
+	ASSERT_EQ(0, vm_create(&self->vm));
+	self->memory = self->vm.memory;
+	self->run = self->vm.run;
+	memcpy(self->memory + AGENT_CODE, sie_2, sie_2_end - sie_2);
+	set_psw(self->memory, PROGRAM_NEW, AGENT_CODE + SIE_HANDLERS);
+	set_psw(self->memory, EXTERNAL_NEW, AGENT_CODE + SIE_HANDLERS + 4);
+	set_psw(self->memory, SVC_NEW, AGENT_CODE + SIE_HANDLERS + 8);
+}
+
+FIXTURE_TEARDOWN(sie)
+{
+	vm_destroy(&self->vm);
+}
+
+static unsigned short half(struct vm *vm, unsigned long where)
+{
+	return *(unsigned short *)((char *)vm->memory + where);
+}
+
+static unsigned long doubleword(struct vm *vm, unsigned long where)
+{
+	return *(unsigned long *)((char *)vm->memory + where);
+}
+
+/* Until the guest leaves with a DIAGNOSE of its own: the address of that, or a negative errno. */
+static int run_to_diagnose(struct vm *vm)
+{
+	if (ioctl(vm->vcpu, KVM_RUN, 0))
+		return -errno;
+	if (vm->run->exit_reason != KVM_EXIT_S390_SIEIC)
+		return -EPROTO;
+	if (vm->run->s390_sieic.icptcode != ICPT_INST || vm->run->s390_sieic.ipa >> 8 != 0x83)
+		return -ENOEXEC;
+	return vm->run->s390_sieic.ipb >> 16;
+}
+
+static int run_code(struct vm *vm, unsigned long psw_mask, const void *code, size_t len)
+{
+	memcpy((char *)vm->memory + CODE, code, len);
+	vm->run->psw_mask = PSW_64BIT | psw_mask;
+	vm->run->psw_addr = CODE;
+	return run_to_diagnose(vm);
+}
+
+static int run_command(struct vm *vm, enum sie_command command, unsigned long a, unsigned long b)
+{
+	vm->run->psw_mask = PSW_64BIT;
+	vm->run->psw_addr = AGENT_CODE;
+	vm->run->s.regs.gprs[2] = command;
+	vm->run->s.regs.gprs[3] = a;
+	vm->run->s.regs.gprs[4] = b;
+	return run_to_diagnose(vm);
+}
+
+static void set_cr0(struct vm *vm, unsigned long cr0)
+{
+	vm->run->s.regs.crs[0] = cr0;
+	vm->run->kvm_dirty_regs |= KVM_SYNC_CRS;
+}
+
+static int inject(struct vm *vm, unsigned int type)
+{
+	struct kvm_s390_irq irq = { .type = type };
+
+	return ioctl(vm->vcpu, KVM_S390_IRQ, &irq) ? -errno : 0;
+}
+
+static void compute(struct __test_metadata *_metadata, struct vm *vm, const struct image *image)
+{
+	static const unsigned long seeds[] = { 0x9e3779b97f4a7c15UL, 1 };
+	unsigned int i, part;
+
+	memcpy((char *)vm->memory + AGENT_CODE, image->begin, image->end - image->begin);
+	for (part = 0; part < SIE_PARTS; part++) {
+		for (i = 0; i < ARRAY_SIZE(seeds); i++) {
+			ASSERT_EQ(SIE_DONE, run_command(vm, SIE_WORK, part, seeds[i]));
+			EXPECT_EQ(sie_work(part, seeds[i]), vm->run->s.regs.gprs[2])
+				TH_LOG("%s part %u seed %lx", image->level, part, seeds[i]);
+		}
+	}
+}
+
+/* The interpreter under all of a debugging kernel's checks takes its time. */
+TEST_F_TIMEOUT(sie, guest_in_c_computes_as_the_host_does_at_o0, 120)
+{
+	compute(_metadata, &self->vm, &images[0]);
+}
+
+TEST_F_TIMEOUT(sie, guest_in_c_computes_as_the_host_does_at_o2, 120)
+{
+	compute(_metadata, &self->vm, &images[1]);
+}
+
+TEST_F_TIMEOUT(sie, guest_in_c_computes_as_the_host_does_at_os, 120)
+{
+	compute(_metadata, &self->vm, &images[2]);
+}
+
+TEST_F(sie, diagnose_leaves_with_its_text_behind_it)
+{
+	static const unsigned char code[] = { 0x83, 0x12, 0x36, 0x54 };
+
+	self->run->s.regs.gprs[3] = 0x100;
+	self->run->s.regs.gprs[14] = 14;
+	self->run->s.regs.gprs[15] = 15;
+	EXPECT_EQ(0x3654, run_code(&self->vm, 0, code, sizeof(code)));
+	EXPECT_EQ(0x8312, self->run->s390_sieic.ipa);
+	EXPECT_EQ(0x36540000, self->run->s390_sieic.ipb);
+	EXPECT_EQ(CODE + 4, self->run->psw_addr);
+	EXPECT_EQ(14, self->run->s.regs.gprs[14]);
+	EXPECT_EQ(15, self->run->s.regs.gprs[15]);
+}
+
+TEST_F(sie, executed_diagnose_leaves_behind_the_execute)
+{
+	/* ex 1,DATA */
+	static const unsigned char code[] = { 0x44, 0x10, 0x20, 0x00 };
+	static const unsigned char target[] = { 0x83, 0x10, 0x06, 0x20 };
+
+	memcpy(self->memory + DATA, target, sizeof(target));
+	self->run->s.regs.gprs[1] = 5;
+	self->run->s.regs.gprs[2] = DATA;
+	EXPECT_EQ(0x620, run_code(&self->vm, 0, code, sizeof(code)));
+	EXPECT_EQ(0x8315, self->run->s390_sieic.ipa);
+	EXPECT_EQ(CODE + 4, self->run->psw_addr);
+}
+
+/* The guest's memory is there before the guest is, but not one of its pages. */
+TEST_F(sie, missing_pages_are_brought_in)
+{
+	unsigned long addr, end = AGENT_MEMORY, sum = 0;
+
+	ASSERT_EQ(0, madvise(self->memory + FREE, end - FREE, MADV_DONTNEED));
+	ASSERT_EQ(SIE_DONE, run_command(&self->vm, SIE_TOUCH, FREE, end));
+	for (addr = FREE; addr < end; addr += 4096) {
+		EXPECT_EQ(addr, doubleword(&self->vm, addr + 8));
+		sum += addr;
+	}
+	EXPECT_EQ(sum, self->run->s.regs.gprs[2]);
+
+	/* There, but only as the zero page: the guest's store has to be a fault of its own. */
+	ASSERT_EQ(0, madvise(self->memory + FREE, end - FREE, MADV_DONTNEED));
+	for (addr = FREE; addr < end; addr += 4096)
+		ASSERT_EQ(0, doubleword(&self->vm, addr));
+	ASSERT_EQ(SIE_DONE, run_command(&self->vm, SIE_TOUCH, FREE, end));
+	for (addr = FREE; addr < end; addr += 4096)
+		EXPECT_EQ(addr, doubleword(&self->vm, addr + 8));
+}
+
+TEST_F(sie, operand_across_missing_pages_is_whole)
+{
+	const unsigned long boundary = FREE + 0x5000, value = 0x0123456789abcdefUL;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(images); i++) {
+		memcpy(self->memory + AGENT_CODE, images[i].begin, images[i].end - images[i].begin);
+		ASSERT_EQ(0, madvise(self->memory + FREE, 0x10000, MADV_DONTNEED));
+		/* the second page is there, the first is not */
+		self->memory[boundary + 0x20] = 1;
+		ASSERT_EQ(SIE_DONE, run_command(&self->vm, SIE_STRADDLE, boundary, value));
+		EXPECT_EQ(2 * value, self->run->s.regs.gprs[2]) TH_LOG("%s", images[i].level);
+		EXPECT_EQ(0, memcmp(self->memory + boundary - 3, &value, sizeof(value)));
+		EXPECT_EQ(1, self->memory[boundary + 0x2020]);
+	}
+}
+
+TEST_F(sie, program_interruptions_are_architected)
+{
+	/* Register 1 holds DATA, register 2 an odd address, 3 the largest integer, 5 zero. */
+	static const struct {
+		const char *what;
+		unsigned long mask;
+		unsigned char code[6];
+		unsigned int len, interruption;
+	} cases[] = {
+		{ "no such operation", 0, { 0xb2, 0xff, 0, 0 }, 4, 1 },
+		{ "operation zero", 0, { 0, 0 }, 2, 1 },
+		{ "six bytes, unknown", 0, { 0xe3, 0, 0, 0, 0, 0xff }, 6, 1 },
+		{ "lpswe, problem state", PSW_PROBLEM, { 0xb2, 0xb2, 0x10, 0 }, 4, 2 },
+		{ "diag, problem state", PSW_PROBLEM, { 0x83, 0, 0x06, 0 }, 4, 2 },
+		{ "pqap, problem state", PSW_PROBLEM, { 0xb2, 0xaf, 0, 0 }, 4, 2 },
+		{ "stosm, problem state", PSW_PROBLEM, { 0xad, 0x01, 0x10, 0 }, 4, 2 },
+		{ "lctlg, problem state", PSW_PROBLEM, { 0xeb, 0x00, 0x10, 0, 0, 0x2f }, 6, 2 },
+		{ "execute of execute", 0, { 0x44, 0, 0x10, 0 }, 4, 3 },
+		{ "lg beyond memory", 0, { 0xe3, 0x00, 0x60, 0, 0, 0x04 }, 6, 5 },
+		{ "st beyond memory", 0, { 0x50, 0x00, 0x60, 0 }, 4, 5 },
+		{ "execute at an odd address", 0, { 0x44, 0, 0x20, 0 }, 4, 6 },
+		{ "dr of an odd register", 0, { 0x1d, 0x13 }, 2, 6 },
+		{ "cs not aligned", 0, { 0xba, 0, 0x10, 2 }, 4, 6 },
+		{ "mvcle of odd registers", 0, { 0xa8, 0x13, 0, 0 }, 4, 6 },
+		{ "pqap, no such function", 0, { 0xb2, 0xaf, 0, 0 }, 4, 6 },
+		{ "ahi overflows", PSW_OVERFLOW, { 0xa7, 0x3a, 0, 1 }, 4, 8 },
+		{ "dr by zero", 0, { 0x1d, 0x85 }, 2, 9 },
+		{ "dlgr by zero", 0, { 0xb9, 0x87, 0, 0x85 }, 4, 9 },
+	};
+	unsigned long *gr = (unsigned long *)self->run->s.regs.gprs;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		gr[0] = 42UL << 24;
+		gr[1] = DATA;
+		gr[2] = DATA + 1;
+		gr[3] = 0x7fffffff;
+		gr[5] = 0;
+		gr[6] = 0x40000000;
+		memcpy(self->memory + DATA, (unsigned char []){ 0x44, 0, 0x10, 0 }, 4);
+		EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, cases[i].mask, cases[i].code, 6))
+			TH_LOG("%s", cases[i].what);
+		EXPECT_EQ(cases[i].interruption, half(&self->vm, PROGRAM_CODE))
+			TH_LOG("%s", cases[i].what);
+		EXPECT_EQ(cases[i].len, half(&self->vm, PROGRAM_LENGTH))
+			TH_LOG("%s", cases[i].what);
+		EXPECT_EQ(CODE + cases[i].len, doubleword(&self->vm, PROGRAM_OLD + 8))
+			TH_LOG("%s", cases[i].what);
+	}
+}
+
+TEST_F(sie, bad_psw_is_a_specification_exception)
+{
+	/* br 2 */
+	static const unsigned char jump[] = { 0x07, 0xf2 };
+	/* lpswe DATA */
+	static const unsigned char load[] = { 0xb2, 0xb2, 0x10, 0x00 };
+	static const unsigned long psw[2] = { PSW_64BIT | 1, CODE };
+
+	self->run->s.regs.gprs[2] = CODE + 0x101;
+	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, 0, jump, sizeof(jump)));
+	EXPECT_EQ(6, half(&self->vm, PROGRAM_CODE));
+	EXPECT_EQ(CODE + 0x101, doubleword(&self->vm, PROGRAM_OLD + 8));
+
+	memcpy(self->memory + DATA, psw, sizeof(psw));
+	self->run->s.regs.gprs[1] = DATA;
+	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, 0, load, sizeof(load)));
+	EXPECT_EQ(6, half(&self->vm, PROGRAM_CODE));
+	EXPECT_EQ(psw[0], doubleword(&self->vm, PROGRAM_OLD));
+	EXPECT_EQ(psw[1], doubleword(&self->vm, PROGRAM_OLD + 8));
+}
+
+TEST_F(sie, supervisor_call_stays_in_the_guest)
+{
+	static const unsigned char code[] = { 0x0a, 0x2a };
+
+	EXPECT_EQ(SIE_SUPERVISOR, run_code(&self->vm, PSW_PROBLEM, code, sizeof(code)));
+	EXPECT_EQ(2, half(&self->vm, SVC_LENGTH));
+	EXPECT_EQ(0x2a, half(&self->vm, SVC_CODE));
+	EXPECT_EQ(PSW_64BIT | PSW_PROBLEM, doubleword(&self->vm, SVC_OLD));
+	EXPECT_EQ(CODE + 2, doubleword(&self->vm, SVC_OLD + 8));
+}
+
+TEST_F(sie, prefix_moves_the_lowcore)
+{
+	/* mvi 16(1),7; svc 1 */
+	static const unsigned char code[] = { 0x92, 0x07, 0x10, 0x10, 0x0a, 0x01 };
+
+	self->run->s.regs.prefix = FREE;
+	self->run->kvm_dirty_regs |= KVM_SYNC_PREFIX;
+	self->run->s.regs.gprs[1] = FREE;
+	set_psw(self->memory, FREE + SVC_NEW, AGENT_CODE + SIE_HANDLERS + 8);
+	EXPECT_EQ(SIE_SUPERVISOR, run_code(&self->vm, 0, code, sizeof(code)));
+	EXPECT_EQ(1, half(&self->vm, FREE + SVC_CODE));
+	EXPECT_EQ(0, half(&self->vm, SVC_CODE));
+	/* what is real FREE is absolute zero */
+	EXPECT_EQ(7, self->memory[16]);
+	EXPECT_EQ(0, self->memory[FREE + 16]);
+}
+
+TEST_F(sie, facilities_are_those_of_the_cpu_model)
+{
+	/* stfle DATA; diag */
+	static const unsigned char code[] = { 0xb2, 0xb0, 0x10, 0x00, 0x83, 0, 0x06, 0 };
+	unsigned long first;
+
+	self->run->s.regs.gprs[0] = 1;
+	self->run->s.regs.gprs[1] = DATA;
+	ASSERT_EQ(SIE_DONE, run_code(&self->vm, 0, code, sizeof(code)));
+	first = doubleword(&self->vm, DATA);
+	EXPECT_TRUE(first & 1UL << (63 - 12));
+	EXPECT_TRUE(first & 1UL << (63 - 15));
+	EXPECT_TRUE(doubleword(&self->vm, DATA + 8) & 1UL << (127 - 65));
+}
+
+TEST_F(sie, interrupt_comes_when_the_psw_allows_it)
+{
+	/* stosm 0(1),1; diag */
+	static const unsigned char code[] = { 0xad, 0x01, 0x10, 0x00, 0x83, 0, 0x06, 0 };
+
+	self->run->s.regs.gprs[1] = DATA;
+	set_cr0(&self->vm, CR0_EMERGENCY);
+	ASSERT_EQ(0, inject(&self->vm, KVM_S390_INT_EMERGENCY));
+	EXPECT_EQ(SIE_EXTERNAL, run_code(&self->vm, 0, code, sizeof(code)));
+	EXPECT_EQ(EMERGENCY_SIGNAL, half(&self->vm, EXTERNAL_CODE));
+	EXPECT_EQ(CODE + 4, doubleword(&self->vm, EXTERNAL_OLD + 8));
+	EXPECT_EQ(PSW_64BIT | PSW_EXTERNAL, doubleword(&self->vm, EXTERNAL_OLD));
+}
+
+TEST_F(sie, interrupt_comes_when_a_control_register_allows_it)
+{
+	/* lctlg 0,0,0(1); diag */
+	static const unsigned char code[] = { 0xeb, 0x00, 0x10, 0, 0, 0x2f, 0x83, 0, 0x06, 0 };
+	static const unsigned long cr0 = CR0_EMERGENCY;
+
+	memcpy(self->memory + DATA, &cr0, sizeof(cr0));
+	self->run->s.regs.gprs[1] = DATA;
+	set_cr0(&self->vm, 0);
+	ASSERT_EQ(0, inject(&self->vm, KVM_S390_INT_EMERGENCY));
+	EXPECT_EQ(SIE_EXTERNAL, run_code(&self->vm, PSW_EXTERNAL, code, sizeof(code)));
+	EXPECT_EQ(EMERGENCY_SIGNAL, half(&self->vm, EXTERNAL_CODE));
+	EXPECT_EQ(CODE + 6, doubleword(&self->vm, EXTERNAL_OLD + 8));
+}
+
+/* A guest that would never leave on its own, in a thread of its own */
+
+struct stay {
+	struct vm *vm;
+	int began;
+	int ret;
+};
+
+static void *stay(void *data)
+{
+	struct stay *stay = data;
+
+	__atomic_store_n(&stay->began, 1, __ATOMIC_RELEASE);
+	stay->ret = ioctl(stay->vm->vcpu, KVM_RUN, 0) ? -errno : 0;
+	return NULL;
+}
+
+static void kicked(int signal)
+{
+	(void)signal;
+}
+
+static void stay_begin(struct __test_metadata *_metadata, pthread_t *thread, struct stay *what,
+		       struct vm *vm)
+{
+	struct sigaction kick = { .sa_handler = kicked };
+
+	*what = (struct stay){ .vm = vm };
+	sigaction(SIGUSR1, &kick, NULL);
+	ASSERT_EQ(0, pthread_create(thread, NULL, stay, what));
+	while (!__atomic_load_n(&what->began, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	/* Long enough to be in the guest; if it is not, the test passes all the same. */
+	usleep(50000);
+}
+
+static void set_code(struct vm *vm, unsigned long mask, const void *code, size_t len)
+{
+	memcpy((char *)vm->memory + CODE, code, len);
+	vm->run->psw_mask = PSW_64BIT | mask;
+	vm->run->psw_addr = CODE;
+}
+
+static const unsigned char endless[] = { 0xa7, 0xf4, 0x00, 0x00 };
+
+TEST_F(sie, signal_ends_a_loop_and_a_wait)
+{
+	static const unsigned long masks[] = { 0, PSW_WAIT | PSW_EXTERNAL };
+	struct stay what;
+	pthread_t thread;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(masks); i++) {
+		set_code(&self->vm, masks[i], endless, sizeof(endless));
+		set_cr0(&self->vm, CR0_EMERGENCY);
+		stay_begin(_metadata, &thread, &what, &self->vm);
+		/* A signal between the start of the thread and KVM_RUN would be lost. */
+		self->run->immediate_exit = 1;
+		pthread_kill(thread, SIGUSR1);
+		pthread_join(thread, NULL);
+		self->run->immediate_exit = 0;
+		EXPECT_EQ(-EINTR, what.ret);
+		EXPECT_EQ(CODE, self->run->psw_addr);
+	}
+}
+
+TEST_F(sie, stop_request_ends_a_loop)
+{
+	struct stay what;
+	pthread_t thread;
+
+	set_code(&self->vm, 0, endless, sizeof(endless));
+	stay_begin(_metadata, &thread, &what, &self->vm);
+	ASSERT_EQ(0, inject(&self->vm, KVM_S390_SIGP_STOP));
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, what.ret);
+	EXPECT_EQ(KVM_EXIT_S390_SIEIC, self->run->exit_reason);
+	EXPECT_EQ(ICPT_STOP, self->run->s390_sieic.icptcode);
+	EXPECT_EQ(CODE, self->run->psw_addr);
+}
+
+TEST_F(sie, interrupt_ends_a_loop_and_a_wait)
+{
+	static const unsigned long masks[] = { PSW_EXTERNAL, PSW_EXTERNAL | PSW_WAIT };
+	struct stay what;
+	pthread_t thread;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(masks); i++) {
+		memset(self->memory + EXTERNAL_OLD, 0, 16);
+		set_code(&self->vm, masks[i], endless, sizeof(endless));
+		set_cr0(&self->vm, CR0_EMERGENCY);
+		stay_begin(_metadata, &thread, &what, &self->vm);
+		ASSERT_EQ(0, inject(&self->vm, KVM_S390_INT_EMERGENCY));
+		pthread_join(thread, NULL);
+		EXPECT_EQ(0, what.ret);
+		EXPECT_EQ(SIE_EXTERNAL, self->run->s390_sieic.ipb >> 16);
+		EXPECT_EQ(PSW_64BIT | masks[i], doubleword(&self->vm, EXTERNAL_OLD));
+		EXPECT_EQ(CODE, doubleword(&self->vm, EXTERNAL_OLD + 8));
+	}
+}
+
+TEST_F(sie, disabled_wait_leaves_for_the_user)
+{
+	/* lpswe DATA */
+	static const unsigned char code[] = { 0xb2, 0xb2, 0x10, 0x00 };
+	static const unsigned long psw[2] = { PSW_64BIT | PSW_WAIT, 0xfff0 };
+
+	memcpy(self->memory + DATA, psw, sizeof(psw));
+	self->run->s.regs.gprs[1] = DATA;
+	set_code(&self->vm, 0, code, sizeof(code));
+	ASSERT_EQ(0, ioctl(self->vm.vcpu, KVM_RUN, 0));
+	EXPECT_EQ(KVM_EXIT_S390_SIEIC, self->run->exit_reason);
+	EXPECT_EQ(ICPT_WAIT, self->run->s390_sieic.icptcode);
+	EXPECT_EQ(psw[0], self->run->psw_mask);
+	EXPECT_EQ(psw[1], self->run->psw_addr);
+}
