@@ -63,6 +63,7 @@ struct hwsim_apcb {
  * struct hwsim_guest - a guest that has, or had, an APCB
  */
 struct hwsim_guest {
+	/** @node: in the list of all guests */
 	struct list_head node;
 	/** @kvm: identity */
 	struct kvm *kvm;
@@ -107,13 +108,19 @@ struct hwsim_response {
  * struct hwsim_queue - one simulated queue; exists while its APQN is possible
  */
 struct hwsim_queue {
+	/** @apqn: its number */
 	u16 apqn;
+	/** @checkstop: it answers 04 */
 	bool checkstop;
 	/** @resetting: since when @reset_until or @polls_left count */
 	bool resetting;
+	/** @mode: how long a reset of it takes */
 	enum hwsim_reset_mode mode;
+	/** @mode_value: polls or milliseconds, by @mode */
 	unsigned int mode_value;
+	/** @polls_left: TAPQs until the reset is done */
 	unsigned int polls_left;
+	/** @reset_until: jiffies at which it is done */
 	unsigned long reset_until;
 	/** @reset_cleans: it began while no guest had the queue */
 	bool reset_cleans;
@@ -127,17 +134,27 @@ struct hwsim_queue {
 	bool irq;
 	/** @irq_shown: TAPQ shows it; follows @irq after @irq_delay TAPQs */
 	bool irq_shown;
+	/** @aqic_delay: TAPQs that an AQIC takes to show, as set */
 	unsigned int aqic_delay;
+	/** @irq_delay: how many of them are left */
 	unsigned int irq_delay;
+	/** @nib: notification indicator byte, absolute address */
 	phys_addr_t nib;
+	/** @gisa: origin of the guest's GISA, 0: the host's interrupt */
 	u64 gisa;
+	/** @isc: interruption subclass of the host */
 	u8 isc;
+	/** @gisc: that of the guest */
 	u8 gisc;
+	/** @responses: what is answered instead, by function code */
 	struct hwsim_response responses[HWSIM_NR_FUNCTIONS];
+	/** @counts: executed so far, by function code */
 	unsigned long counts[HWSIM_NR_FUNCTIONS];
 	/** @replies: message ids that wait to be dequeued */
 	u64 replies[8];
+	/** @nr_replies: how many of @replies are in use */
 	unsigned int nr_replies;
+	/** @forced_replies: replies without a request */
 	unsigned int forced_replies;
 };
 
@@ -145,16 +162,27 @@ struct hwsim_queue {
  * struct hwsim_machine - what an LPAR administrator and TAPQ see
  */
 struct hwsim_machine {
+	/** @apxa: it has the facility of that name: 256 x 256 instead of 64 x 16 */
 	bool apxa;
+	/** @type: of all its adapters */
 	u8 type;
+	/** @mode: accelerator, CCA or EP11 coprocessor */
 	u8 mode;
+	/** @apid_max: greatest adapter id */
 	unsigned int apid_max;
+	/** @domain_max: greatest domain */
 	unsigned int domain_max;
+	/** @apm: adapters */
 	DECLARE_BITMAP(apm, HWSIM_IDS);
+	/** @aqm: usage domains */
 	DECLARE_BITMAP(aqm, HWSIM_IDS);
+	/** @adm: control domains */
 	DECLARE_BITMAP(adm, HWSIM_IDS);
+	/** @deconfigured: adapters in standby */
 	DECLARE_BITMAP(deconfigured, HWSIM_IDS);
+	/** @reset_mode: how long a reset takes, as booted */
 	enum hwsim_reset_mode reset_mode;
+	/** @reset_value: polls or milliseconds, by @reset_mode */
 	unsigned int reset_value;
 	/** @queues: by APQN; never freed, so that what happened stays known */
 	struct hwsim_queue *queues[HWSIM_IDS * HWSIM_IDS];
