@@ -564,20 +564,39 @@ static void vfio_ap_slot_set_binding(struct vfio_ap_slot *slot, enum vfio_ap_bin
 
 /*
  * Take a queue, and with it its adapter, from the guest and have all of it
- * reset, within the time that an unbind may take.
+ * reset, within the time that an unbind may take. Return: the number of the
+ * resets that were waited for, 0 if none was.
  */
-static void vfio_ap_guest_evict(struct vfio_ap_mdev *mdev)
+static u64 vfio_ap_guest_evict(struct vfio_ap_mdev *mdev)
 {
 	struct vfio_ap_guest_tx tx;
 
 	if (!vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_BOUNDED, false)) {
 		if (tx.error == -EBUSY)
 			vfio_ap_mdev_commit_later(mdev);
-		return;
+		return 0;
 	}
 	vfio_ap_guest_commit(&tx, &mdev->assigned);
 	vfio_ap_guest_end(&tx);
 	vfio_ap_reset_wait_left(&tx.old, &tx.new, tx.leaver_reset, VFIO_AP_UNBIND_PATIENCE, false);
+	return tx.leaver_reset;
+}
+
+/* A reset from before, of a queue that no guest has, ends before its unbind, too. */
+static void vfio_ap_guest_await_reset(struct vfio_ap_slot *slot, u64 waited)
+{
+	struct vfio_ap_matrix one = {};
+	u64 wanted = 0;
+
+	spin_lock(&slot->lock);
+	if (!slot->guest && slot->wanted != waited)
+		wanted = slot->wanted;
+	spin_unlock(&slot->lock);
+
+	set_bit_inv(AP_QID_CARD(slot->apqn), one.apm);
+	set_bit_inv(AP_QID_QUEUE(slot->apqn), one.aqm);
+	vfio_ap_reset_wait_left(&one, &vfio_ap_matrix_nothing, wanted, VFIO_AP_UNBIND_PATIENCE,
+				false);
 }
 
 /**
@@ -596,6 +615,7 @@ void vfio_ap_guest_queue_remove(struct ap_queue *queue)
 {
 	struct vfio_ap_mdev *mdev = NULL;
 	struct vfio_ap_slot *slot;
+	u64 waited = 0;
 	bool present;
 
 	slot = vfio_ap_slot_get(queue->qid);
@@ -610,9 +630,11 @@ void vfio_ap_guest_queue_remove(struct ap_queue *queue)
 		mdev = vfio_ap_mdev_get_by_apqn(queue->qid);
 	}
 	if (mdev && present)
-		vfio_ap_guest_evict(mdev);
+		waited = vfio_ap_guest_evict(mdev);
 	else if (mdev)
 		vfio_ap_mdev_commit_later(mdev);
+	if (present)
+		vfio_ap_guest_await_reset(slot, waited);
 	if (mdev)
 		put_device(&mdev->vdev.device);
 

@@ -43,18 +43,17 @@ static void vfio_ap_mdev_close(struct vfio_device *vdev)
 
 static int vfio_ap_mdev_get_info(struct vfio_device_info __user *arg)
 {
-	const size_t minsz = offsetofend(struct vfio_device_info, num_irqs);
-	struct vfio_device_info info;
+	const size_t known = offsetofend(struct vfio_device_info, num_irqs);
+	/* No regions, and no interrupts that userspace could trigger. */
+	struct vfio_device_info info = {
+		.flags = VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_AP,
+	};
 
-	if (copy_from_user(&info, arg, minsz))
+	if (get_user(info.argsz, &arg->argsz))
 		return -EFAULT;
-	if (info.argsz < minsz)
+	if (info.argsz < known)
 		return -EINVAL;
-
-	info.flags = VFIO_DEVICE_FLAGS_AP | VFIO_DEVICE_FLAGS_RESET;
-	info.num_regions = 0;
-	info.num_irqs = 0;
-	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
+	return copy_to_user(arg, &info, known) ? -EFAULT : 0;
 }
 
 static long vfio_ap_mdev_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned long arg)
@@ -109,16 +108,16 @@ static void vfio_ap_mdev_remove(struct mdev_device *device)
 }
 
 static struct mdev_driver vfio_ap_mdev_driver = {
-	.device_api = VFIO_DEVICE_API_AP_STRING,
-	.max_instances = VFIO_AP_MAX_MDEVS,
-	.probe = vfio_ap_mdev_probe,
-	.remove = vfio_ap_mdev_remove,
 	.driver = {
+		.dev_groups = vfio_ap_mdev_groups,
+		.mod_name = KBUILD_MODNAME,
 		.name = "vfio_ap_mdev",
 		.owner = THIS_MODULE,
-		.mod_name = KBUILD_MODNAME,
-		.dev_groups = vfio_ap_mdev_groups,
 	},
+	.max_instances = VFIO_AP_MAX_MDEVS,
+	.device_api = VFIO_DEVICE_API_AP_STRING,
+	.remove = vfio_ap_mdev_remove,
+	.probe = vfio_ap_mdev_probe,
 };
 
 /**

@@ -167,16 +167,16 @@ static ssize_t guest_matrix_full_read(struct file *file, struct kobject *kobj,
 static BIN_ATTR_RO(guest_matrix_full, 0);
 
 static struct attribute *vfio_ap_mdev_attrs[] = {
-	&dev_attr_assign_adapter.attr,
-	&dev_attr_unassign_adapter.attr,
-	&dev_attr_assign_domain.attr,
-	&dev_attr_unassign_domain.attr,
+	&dev_attr_control_domains.attr,
+	&dev_attr_guest_matrix.attr,
+	&dev_attr_matrix.attr,
+	&dev_attr_reset_pending.attr,
 	&dev_attr_assign_control_domain.attr,
 	&dev_attr_unassign_control_domain.attr,
-	&dev_attr_control_domains.attr,
-	&dev_attr_matrix.attr,
-	&dev_attr_guest_matrix.attr,
-	&dev_attr_reset_pending.attr,
+	&dev_attr_assign_domain.attr,
+	&dev_attr_unassign_domain.attr,
+	&dev_attr_assign_adapter.attr,
+	&dev_attr_unassign_adapter.attr,
 	NULL
 };
 
