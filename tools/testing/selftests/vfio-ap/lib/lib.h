@@ -74,6 +74,8 @@ bool vm_comes_to_see(struct vm *vm, const char *matrix);
 /* vfio.c */
 struct vfio {
 	int container, group, device;
+	/* The VM's VFIO device that knows the group, 0: none does. */
+	int association;
 };
 
 int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid);

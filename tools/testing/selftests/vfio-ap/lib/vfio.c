@@ -42,7 +42,10 @@ static int vfio_associate(struct vfio *vfio, struct vm *vm)
 			return -errno;
 		vm->vfio_device = create.fd;
 	}
-	return ioctl(vm->vfio_device, KVM_SET_DEVICE_ATTR, &add) ? -errno : 0;
+	if (ioctl(vm->vfio_device, KVM_SET_DEVICE_ATTR, &add))
+		return -errno;
+	vfio->association = vm->vfio_device;
+	return 0;
 }
 
 int vfio_open_device(struct vfio *vfio, const char *uuid)
@@ -57,6 +60,7 @@ int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
 	int ret;
 
 	vfio->device = -1;
+	vfio->association = 0;
 	vfio->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	vfio->group = vfio_group_open(uuid);
 	if (vfio->group < 0)
@@ -75,8 +79,17 @@ int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
 
 void vfio_close(struct vfio *vfio)
 {
+	struct kvm_device_attr del = {
+		.group = KVM_DEV_VFIO_GROUP,
+		.attr = KVM_DEV_VFIO_GROUP_DEL,
+		.addr = (uintptr_t)&vfio->group,
+	};
+
 	if (vfio->device >= 0)
 		close(vfio->device);
+	/* KVM holds the group's file, too. */
+	if (vfio->association)
+		ioctl(vfio->association, KVM_SET_DEVICE_ATTR, &del);
 	close(vfio->group);
 	close(vfio->container);
 }
