@@ -21,7 +21,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build")
 LOGS = os.path.join(BUILD, "log")
-SILENCE = 240  # seconds; longer than any one test may take
+SILENCE = 400  # seconds; longer than any one test may take
 TIMEOUT = {"demo": 900, "exec": 900, "test": 3600, "shell": None}
 TROUBLE = re.compile(
     r"Kernel panic|WARNING:|BUG:|INFO: possible|INFO: task .* blocked|INFO: rcu.* (stall|detected)"
