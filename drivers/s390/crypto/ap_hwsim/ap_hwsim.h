@@ -108,6 +108,8 @@ struct hwsim_response {
  * struct hwsim_queue - one simulated queue; exists while its APQN is possible
  */
 struct hwsim_queue {
+	/** @node: in hwsim_queues */
+	struct list_head node;
 	/** @apqn: its number */
 	u16 apqn;
 	/** @checkstop: it answers 04 */
@@ -191,6 +193,7 @@ struct hwsim_machine {
 extern struct hwsim_machine hwsim;
 extern spinlock_t hwsim_lock;
 extern struct list_head hwsim_guests;
+extern struct list_head hwsim_queues;
 
 /* insn.c */
 int hwsim_ap_execute(enum hwsim_ap_opcode op, u64 gr[16], u8 r1, u8 r2,

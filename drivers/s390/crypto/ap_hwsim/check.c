@@ -154,18 +154,14 @@ static void hwsim_queue_joins(struct hwsim_queue *queue, struct hwsim_guest *gue
 
 static void hwsim_guest_update(struct hwsim_guest *guest, const struct hwsim_apcb *apcb)
 {
-	unsigned int nr;
+	struct hwsim_queue *queue;
 
 	lockdep_assert_held(&hwsim_lock);
 
-	for (nr = 0; nr < ARRAY_SIZE(hwsim.queues); nr++) {
-		struct hwsim_queue *queue = hwsim.queues[nr];
-		bool had, has;
+	list_for_each_entry(queue, &hwsim_queues, node) {
+		bool had = hwsim_apcb_has(&guest->apcb, queue->apqn);
+		bool has = hwsim_apcb_has(apcb, queue->apqn);
 
-		if (!queue)
-			continue;
-		had = hwsim_apcb_has(&guest->apcb, nr);
-		has = hwsim_apcb_has(apcb, nr);
 		if (has && !had)
 			hwsim_queue_joins(queue, guest);
 		if (had && !has) {

@@ -31,7 +31,8 @@ static int hwsim_id_parse(const char *text, unsigned int limit, unsigned int *id
 static int hwsim_queues_apply(char *text, int (*apply)(struct hwsim_queue *queue, void *data),
 			      void *data)
 {
-	unsigned int apid = 0, apqi = 0, nr;
+	unsigned int apid = 0, apqi = 0;
+	struct hwsim_queue *queue;
 	char *domain = text;
 	char *adapter = strsep(&domain, ".");
 	unsigned long flags;
@@ -45,11 +46,11 @@ static int hwsim_queues_apply(char *text, int (*apply)(struct hwsim_queue *queue
 		return -EINVAL;
 
 	spin_lock_irqsave(&hwsim_lock, flags);
-	for (nr = 0; nr < ARRAY_SIZE(hwsim.queues); nr++) {
-		if (!hwsim.queues[nr] || (*adapter != '*' && nr >> 8 != apid) ||
-		    (*domain != '*' && (nr & 0xff) != apqi))
+	list_for_each_entry(queue, &hwsim_queues, node) {
+		if ((*adapter != '*' && queue->apqn >> 8 != apid) ||
+		    (*domain != '*' && (queue->apqn & 0xff) != apqi))
 			continue;
-		ret = apply(hwsim.queues[nr], data);
+		ret = apply(queue, data);
 		if (ret)
 			break;
 	}
@@ -334,37 +335,43 @@ static const struct file_operations hwsim_knob_fops = {
 	.llseek = no_llseek,
 };
 
+static void hwsim_state_print(struct seq_file *seq, u16 apqn)
+{
+	struct hwsim_guest *guest;
+	struct hwsim_queue queue;
+	unsigned long flags;
+	unsigned int id = 0;
+
+	spin_lock_irqsave(&hwsim_lock, flags);
+	if (!hwsim_queue_find(apqn)) {
+		spin_unlock_irqrestore(&hwsim_lock, flags);
+		return;
+	}
+	queue = *hwsim.queues[apqn];
+	list_for_each_entry(guest, &hwsim_guests, node) {
+		if (test_bit_inv(apqn >> 8, guest->apcb.apm) &&
+		    test_bit_inv(apqn & 0xff, guest->apcb.aqm))
+			id = guest->id;
+	}
+	spin_unlock_irqrestore(&hwsim_lock, flags);
+
+	seq_printf(seq, "%02x.%04x irq=%d resetting=%d held=%d dirty=%d guest=%u driver=%s",
+		   apqn >> 8, apqn & 0xff, queue.irq, queue.resetting,
+		   queue.resetting && queue.mode == HWSIM_RESET_HOLD, queue.dirty, id,
+		   queue.driver ?: "-");
+	seq_printf(seq, " tapq=%lu rapq=%lu zapq=%lu aqic=%lu nqap=%lu dqap=%lu\n",
+		   queue.counts[HWSIM_TAPQ], queue.counts[HWSIM_RAPQ],
+		   queue.counts[HWSIM_ZAPQ], queue.counts[HWSIM_AQIC],
+		   queue.counts[HWSIM_FN_NQAP], queue.counts[HWSIM_FN_DQAP]);
+}
+
 static int state_show(struct seq_file *seq, void *unused)
 {
-	unsigned long flags;
-	unsigned int nr;
+	unsigned int apid, apqi;
 
-	for (nr = 0; nr < ARRAY_SIZE(hwsim.queues); nr++) {
-		struct hwsim_guest *guest;
-		struct hwsim_queue queue;
-		unsigned int id = 0;
-		bool exists;
-
-		spin_lock_irqsave(&hwsim_lock, flags);
-		exists = hwsim_queue_find(nr);
-		if (exists)
-			queue = *hwsim.queues[nr];
-		list_for_each_entry(guest, &hwsim_guests, node) {
-			if (test_bit_inv(nr >> 8, guest->apcb.apm) &&
-			    test_bit_inv(nr & 0xff, guest->apcb.aqm))
-				id = guest->id;
-		}
-		spin_unlock_irqrestore(&hwsim_lock, flags);
-		if (!exists)
-			continue;
-		seq_printf(seq, "%02x.%04x irq=%d resetting=%d held=%d dirty=%d guest=%u driver=%s",
-			   nr >> 8, nr & 0xff, queue.irq, queue.resetting,
-			   queue.resetting && queue.mode == HWSIM_RESET_HOLD, queue.dirty, id,
-			   queue.driver ?: "-");
-		seq_printf(seq, " tapq=%lu rapq=%lu zapq=%lu aqic=%lu nqap=%lu dqap=%lu\n",
-			   queue.counts[HWSIM_TAPQ], queue.counts[HWSIM_RAPQ],
-			   queue.counts[HWSIM_ZAPQ], queue.counts[HWSIM_AQIC],
-			   queue.counts[HWSIM_FN_NQAP], queue.counts[HWSIM_FN_DQAP]);
+	for_each_set_bit_inv(apid, hwsim.apm, HWSIM_IDS) {
+		for_each_set_bit_inv(apqi, hwsim.aqm, HWSIM_IDS)
+			hwsim_state_print(seq, apid << 8 | apqi);
 	}
 	return 0;
 }

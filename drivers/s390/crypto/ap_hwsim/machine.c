@@ -17,6 +17,8 @@
 
 struct hwsim_machine hwsim;
 DEFINE_SPINLOCK(hwsim_lock);
+/* All there ever were: few, while there could be 65536. */
+LIST_HEAD(hwsim_queues);
 
 static char boot_adapters[64] = "4-6";
 static char boot_domains[64] = "4-6";
@@ -83,6 +85,7 @@ int hwsim_queues_create(void)
 			queue->mode = hwsim.reset_mode;
 			queue->mode_value = hwsim.reset_value;
 			hwsim.queues[apqn] = queue;
+			list_add_tail(&queue->node, &hwsim_queues);
 			spin_unlock_irqrestore(&hwsim_lock, flags);
 		}
 	}
@@ -199,16 +202,12 @@ static void hwsim_machine_defaults(void)
  */
 void hwsim_machine_reset(void)
 {
+	struct hwsim_queue *queue;
 	unsigned long flags;
-	unsigned int nr;
 
 	spin_lock_irqsave(&hwsim_lock, flags);
 	hwsim_machine_defaults();
-	for (nr = 0; nr < ARRAY_SIZE(hwsim.queues); nr++) {
-		struct hwsim_queue *queue = hwsim.queues[nr];
-
-		if (!queue)
-			continue;
+	list_for_each_entry(queue, &hwsim_queues, node) {
 		if (queue->resetting && queue->mode == HWSIM_RESET_HOLD)
 			hwsim_queue_complete_reset(queue);
 		queue->checkstop = false;
