@@ -206,6 +206,9 @@ int hwsim_queues_create(void);
 void hwsim_queue_settle(struct hwsim_queue *queue);
 void hwsim_queue_reset(struct hwsim_queue *queue);
 void hwsim_queue_complete_reset(struct hwsim_queue *queue);
+void hwsim_queue_power_off(struct hwsim_queue *queue);
+bool hwsim_queue_is_off(const struct hwsim_queue *queue);
+void hwsim_adapter_deconfigure(u8 apid);
 void hwsim_machine_reset(void);
 
 /* irq.c */

@@ -164,7 +164,8 @@ static void hwsim_guest_update(struct hwsim_guest *guest, const struct hwsim_apc
 
 		if (has && !had)
 			hwsim_queue_joins(queue, guest);
-		if (had && !has) {
+		/* What is off lost its data when it was switched off. */
+		if (had && !has && !hwsim_queue_is_off(queue)) {
 			queue->dirty = true;
 			queue->guest_data = true;
 			/* Began while the guest could still use the queue. */

@@ -123,12 +123,27 @@ static int hwsim_configure_write(char *line)
 
 static int hwsim_deconfigure_write(char *line)
 {
-	return hwsim_config_change(line, hwsim.deconfigured, hwsim.apid_max, true);
+	unsigned long flags;
+	unsigned int apid;
+	int ret;
+
+	ret = hwsim_id_parse(line, hwsim.apid_max, &apid);
+	if (ret)
+		return ret;
+	spin_lock_irqsave(&hwsim_lock, flags);
+	if (test_bit_inv(apid, hwsim.deconfigured))
+		ret = -EEXIST;
+	else
+		hwsim_adapter_deconfigure(apid);
+	spin_unlock_irqrestore(&hwsim_lock, flags);
+	return ret;
 }
 
 static int hwsim_checkstop_apply(struct hwsim_queue *queue, void *data)
 {
 	queue->checkstop = *(bool *)data;
+	if (queue->checkstop)
+		hwsim_queue_power_off(queue);
 	return 0;
 }
 

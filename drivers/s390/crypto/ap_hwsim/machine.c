@@ -164,6 +164,57 @@ void hwsim_queue_reset(struct hwsim_queue *queue)
 	queue->forced_replies = 0;
 }
 
+/**
+ * hwsim_queue_power_off - a queue is deconfigured or checkstopped
+ * @queue: the queue; it holds nothing any more, and nobody can use it
+ *
+ * Context: hwsim_lock held.
+ */
+void hwsim_queue_power_off(struct hwsim_queue *queue)
+{
+	lockdep_assert_held(&hwsim_lock);
+
+	queue->resetting = false;
+	queue->dirty = false;
+	queue->guest_data = false;
+	queue->irq = false;
+	queue->irq_shown = false;
+	queue->nr_replies = 0;
+	queue->forced_replies = 0;
+}
+
+/**
+ * hwsim_queue_is_off - is a queue deconfigured or checkstopped?
+ * @queue: the queue
+ *
+ * Context: hwsim_lock held.
+ * Return: true if it is.
+ */
+bool hwsim_queue_is_off(const struct hwsim_queue *queue)
+{
+	lockdep_assert_held(&hwsim_lock);
+	return queue->checkstop || test_bit_inv(queue->apqn >> 8, hwsim.deconfigured);
+}
+
+/**
+ * hwsim_adapter_deconfigure - switch an adapter off
+ * @apid: the adapter
+ *
+ * Context: hwsim_lock held.
+ */
+void hwsim_adapter_deconfigure(u8 apid)
+{
+	struct hwsim_queue *queue;
+
+	lockdep_assert_held(&hwsim_lock);
+
+	set_bit_inv(apid, hwsim.deconfigured);
+	list_for_each_entry(queue, &hwsim_queues, node) {
+		if (queue->apqn >> 8 == apid)
+			hwsim_queue_power_off(queue);
+	}
+}
+
 static int __init hwsim_mask_parse(const char *text, unsigned long *mask)
 {
 	DECLARE_BITMAP(ids, HWSIM_IDS);

@@ -111,7 +111,7 @@ static void hwsim_configured_set(struct kretprobe_instance *instance, struct pt_
 	if (configured)
 		clear_bit_inv(apid & 0xff, hwsim.deconfigured);
 	else
-		set_bit_inv(apid & 0xff, hwsim.deconfigured);
+		hwsim_adapter_deconfigure(apid);
 	spin_unlock_irqrestore(&hwsim_lock, flags);
 	regs->gprs[2] = 0;
 }
