@@ -141,21 +141,28 @@ static void vfio_ap_irq_drain_work(struct work_struct *work)
 	struct llist_node *dead = llist_del_all(&attachment->dead_irqs);
 	struct vfio_ap_irq *irq, *next;
 
-	/* The last one may take the attachment with it. */
 	llist_for_each_entry_safe(irq, next, dead, dead)
 		vfio_ap_irq_free(irq);
+	vfio_ap_attachment_put(attachment);
 }
 
 static void vfio_ap_irq_bury(struct vfio_ap_irq **place)
 {
+	struct vfio_ap_attachment *attachment;
 	struct vfio_ap_irq *irq = *place;
 
 	if (!irq)
 		return;
 	*place = NULL;
-	/* The registration's reference keeps the attachment until it is drained. */
-	llist_add(&irq->dead, &irq->attachment->dead_irqs);
-	queue_work(vfio_ap_commit_wq, &irq->attachment->drain_work);
+	attachment = irq->attachment;
+	/*
+	 * Once in the list, the registration and its reference may be gone: the
+	 * work item can be running already, for another queue of the guest.
+	 */
+	vfio_ap_attachment_get(attachment);
+	llist_add(&irq->dead, &attachment->dead_irqs);
+	if (!queue_work(vfio_ap_commit_wq, &attachment->drain_work))
+		vfio_ap_attachment_put(attachment);
 }
 
 /**

@@ -149,7 +149,7 @@ struct vfio_ap_attachment {
 	crypto_hook pqap_hook;
 	/** @dead_irqs: registrations that hardware no longer knows */
 	struct llist_head dead_irqs;
-	/** @drain_work: gives back what @dead_irqs hold */
+	/** @drain_work: gives back what @dead_irqs hold; holds a reference while queued */
 	struct work_struct drain_work;
 	/** @nisc: the host's interruption subclass for alerts of this guest */
 	int nisc;
