@@ -231,6 +231,17 @@ err_free:
 	return NULL;
 }
 
+static bool vfio_ap_irq_is_owned(struct vfio_ap_slot *slot,
+				 const struct vfio_ap_attachment *attachment)
+{
+	bool owned;
+
+	spin_lock(&slot->lock);
+	owned = slot->guest == attachment;
+	spin_unlock(&slot->lock);
+	return owned;
+}
+
 /* May the instruction be given to hardware? Response code 00 if so. */
 static u8 vfio_ap_irq_admit(struct vfio_ap_slot *slot,
 			    const struct vfio_ap_attachment *attachment)
@@ -256,6 +267,11 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_slot *slot,
 	struct vfio_ap_irq *irq;
 	u8 nisc;
 
+	/* A queue of somebody else is not there, whatever the NIB. */
+	if (!vfio_ap_irq_is_owned(slot, attachment)) {
+		status.response_code = AP_RESPONSE_Q_NOT_AVAIL;
+		return status;
+	}
 	irq = vfio_ap_irq_create(attachment, nib, gisc, &nisc);
 	if (!irq) {
 		VFIO_AP_DBF_WARN("%s: apqn %#04x: cannot use NIB %#llx with GISC %d\n",
@@ -288,18 +304,20 @@ static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_slot *slot,
 {
 	struct ap_queue_status status = {};
 	struct ap_qirq_ctrl control = {};
-	bool drains;
+	bool drains = false;
 
 	spin_lock(&slot->lock);
 	status.response_code = vfio_ap_irq_admit(slot, attachment);
 	if (!status.response_code) {
 		status = ap_aqic(slot->apqn, control, 0);
-		if (!status.response_code)
+		if (!status.response_code) {
 			swap(slot->irq, slot->draining);
+			drains = slot->draining;
+		}
 	}
-	drains = slot->draining;
 	spin_unlock(&slot->lock);
 
+	/* Not for each refusal: that would let a guest put the look off for ever. */
 	if (drains)
 		vfio_ap_slot_poll(slot);
 	return status;
