@@ -464,15 +464,16 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 {
 	const struct vfio_ap_attachment *attachment;
 	struct vfio_ap_matrix assigned;
+	u64 number;
 
 	scoped_guard(mutex, &matrix_dev->lock) {
 		/* Stays while the device is open; compared only. */
 		attachment = mdev->attachment;
 		assigned = mdev->assigned;
-		vfio_ap_reset_ask(&assigned, attachment);
+		number = vfio_ap_reset_ask(&assigned, attachment);
 	}
 	vfio_ap_reset_start_matrix(&assigned);
-	return vfio_ap_reset_wait_asked(&assigned, attachment);
+	return vfio_ap_reset_wait_asked(&assigned, attachment, number);
 }
 
 /**

@@ -189,7 +189,7 @@ struct vfio_ap_slot {
 	u16 apqn;
 	/** @work: goes on with a reset, or asks for the end of an interrupt */
 	struct delayed_work work;
-	/** @lock: irq-safe leaf */
+	/** @lock: leaf; never taken by an interrupt handler */
 	spinlock_t lock;
 	/** @binding: see the enum; changed under matrix_dev->lock too */
 	enum vfio_ap_binding binding;
@@ -212,7 +212,9 @@ struct vfio_ap_slot {
 	u64 issued;
 	/** @done: number of the newest completed reset; @wanted <= @done is clean */
 	u64 done;
-	/** @wanted_since: jiffies when @wanted was raised */
+	/** @failed: number of the newest reset that met an unknown response code */
+	u64 failed;
+	/** @wanted_since: jiffies when @wanted or @asked was raised */
 	unsigned long wanted_since;
 	/** @retry_delay: jiffies until the next look */
 	unsigned long retry_delay;
@@ -337,10 +339,10 @@ int vfio_ap_reset_wait_left(const struct vfio_ap_matrix *old,
 			    const struct vfio_ap_matrix *new, u64 number,
 			    unsigned long timeout, bool killable);
 int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *add);
-void vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix,
-		       const struct vfio_ap_attachment *asker);
+u64 vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix,
+		      const struct vfio_ap_attachment *asker);
 int vfio_ap_reset_wait_asked(const struct vfio_ap_matrix *asked,
-			     const struct vfio_ap_attachment *asker);
+			     const struct vfio_ap_attachment *asker, u64 number);
 
 /* vfio_ap_irq.c */
 void vfio_ap_irq_end(struct vfio_ap_slot *slot, bool current_too);

@@ -9,6 +9,8 @@
  * ZAPQ from before the queue left its guest cannot be taken for the one that
  * cleans it.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/slab.h>
 #include <linux/wait.h>
 
@@ -199,8 +201,8 @@ static void vfio_ap_reset_complete(struct vfio_ap_slot *slot, u64 number)
 	vfio_ap_irq_end(slot, true);
 }
 
-static void vfio_ap_reset_fail(struct vfio_ap_slot *slot, enum vfio_ap_answer answer,
-			       u8 response_code)
+static void vfio_ap_reset_fail(struct vfio_ap_slot *slot, u64 number,
+			       enum vfio_ap_answer answer, u8 response_code)
 {
 	lockdep_assert_held(&slot->lock);
 
@@ -208,6 +210,7 @@ static void vfio_ap_reset_fail(struct vfio_ap_slot *slot, enum vfio_ap_answer an
 	if (answer == VFIO_AP_ANSWER_REPEAT || answer == VFIO_AP_ANSWER_IN_PROGRESS)
 		return;
 	slot->response = response_code;
+	slot->failed = number;
 	slot->retry_delay = VFIO_AP_POLL_SLOW;
 	if (answer == VFIO_AP_ANSWER_GONE)
 		vfio_ap_irq_end(slot, true);
@@ -231,7 +234,7 @@ static void vfio_ap_reset_issue(struct vfio_ap_slot *slot)
 	} else if (answer == VFIO_AP_ANSWER_CLEAN) {
 		vfio_ap_reset_complete(slot, number);
 	} else {
-		vfio_ap_reset_fail(slot, answer, status.response_code);
+		vfio_ap_reset_fail(slot, number, answer, status.response_code);
 	}
 }
 
@@ -248,7 +251,7 @@ static void vfio_ap_reset_verify(struct vfio_ap_slot *slot)
 	if (answer == VFIO_AP_ANSWER_OK || answer == VFIO_AP_ANSWER_CLEAN)
 		vfio_ap_reset_complete(slot, slot->issued);
 	else if (answer != VFIO_AP_ANSWER_IN_PROGRESS)
-		vfio_ap_reset_fail(slot, answer, status.response_code);
+		vfio_ap_reset_fail(slot, slot->issued, answer, status.response_code);
 }
 
 /**
@@ -638,8 +641,9 @@ int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *add)
  * @asker: the guest whose user asks; what is in another guest is not touched
  *
  * Context: matrix_dev->lock held.
+ * Return: The number of the resets.
  */
-void vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix, const struct vfio_ap_attachment *asker)
+u64 vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix, const struct vfio_ap_attachment *asker)
 {
 	u64 number = vfio_ap_reset_number();
 	struct vfio_ap_slot *slot;
@@ -655,6 +659,7 @@ void vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix, const struct vfio_ap
 		if (slot->guest == asker) {
 			slot->asked = number;
 			slot->asker = asker;
+			slot->wanted_since = jiffies;
 		} else if (!slot->guest && slot->binding == VFIO_AP_BOUND &&
 			   slot->wanted <= slot->done) {
 			slot->wanted = number;
@@ -662,10 +667,11 @@ void vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix, const struct vfio_ap
 		}
 		spin_unlock(&slot->lock);
 	}
+	return number;
 }
 
 static int vfio_ap_reset_asked_state(const struct vfio_ap_matrix *asked,
-				     const struct vfio_ap_attachment *asker)
+				     const struct vfio_ap_attachment *asker, u64 number)
 {
 	struct vfio_ap_slot *slot;
 	unsigned long apqn;
@@ -679,7 +685,8 @@ static int vfio_ap_reset_asked_state(const struct vfio_ap_matrix *asked,
 		spin_lock(&slot->lock);
 		mine = slot->binding != VFIO_AP_UNBOUND && slot->present &&
 		       (!slot->guest || slot->guest == asker);
-		if (mine && slot->response)
+		/* A failure counts even if the retry has begun by now. */
+		if (mine && (slot->response || slot->failed >= number))
 			state = -EIO;
 		else if (mine && !state && vfio_ap_slot_outstanding(slot))
 			state = -EBUSY;
@@ -692,20 +699,22 @@ static int vfio_ap_reset_asked_state(const struct vfio_ap_matrix *asked,
  * vfio_ap_reset_wait_asked - wait for the resets of VFIO_DEVICE_RESET
  * @asked: the queues
  * @asker: the guest
+ * @number: the number of the resets
  *
  * Context: Sleeps; no lock of this driver held.
  * Return: 0 when all are reset, -EIO if one answers with an unknown code,
  * -EBUSY if one is not reset after 10 s, -ERESTARTSYS if the task is to die.
  */
 int vfio_ap_reset_wait_asked(const struct vfio_ap_matrix *asked,
-			     const struct vfio_ap_attachment *asker)
+			     const struct vfio_ap_attachment *asker, u64 number)
 {
 	int state = -EBUSY;
 	long left;
 
 	might_sleep();
 	left = wait_event_killable_timeout(vfio_ap_reset_waiters,
-					   (state = vfio_ap_reset_asked_state(asked, asker)) !=
+					   (state = vfio_ap_reset_asked_state(asked, asker,
+									      number)) !=
 					   -EBUSY, VFIO_AP_RESET_PATIENCE);
 	return left < 0 ? left : state;
 }
