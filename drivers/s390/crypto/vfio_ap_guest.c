@@ -493,6 +493,7 @@ void vfio_ap_guest_host_change(const struct ap_config_info *new,
 	struct vfio_ap_slot *slot;
 	struct vfio_ap_mdev *mdev;
 	unsigned long apqn;
+	bool back;
 
 	vfio_ap_matrix_from_config(&host, new);
 
@@ -506,8 +507,13 @@ void vfio_ap_guest_host_change(const struct ap_config_info *new,
 	}
 	vfio_ap_slot_for_each(slot, apqn) {
 		spin_lock(&slot->lock);
+		back = !slot->present;
 		slot->present = vfio_ap_matrix_has(&host, AP_QID_CARD(apqn), AP_QID_QUEUE(apqn));
+		back &= slot->present;
 		spin_unlock(&slot->lock);
+		/* It may owe a reset that could not be made meanwhile. */
+		if (back)
+			vfio_ap_slot_poll(slot);
 	}
 	list_for_each_entry(mdev, &matrix_dev->mdevs, node)
 		vfio_ap_mdev_commit_later(mdev);
