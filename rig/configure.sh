@@ -16,7 +16,7 @@ logged configure "configure the kernel" configure "$@"
 
 lost=$(cat "$@" | grep '^CONFIG_' | while read -r line; do
 	case $line in
-	*=n) grep -q "^${line%=n}=" "$out/.config" && echo "$line" ;;
+	*=n) ! grep -q "^${line%=n}=" "$out/.config" || echo "$line" ;;
 	*) grep -qxF "$line" "$out/.config" || echo "$line" ;;
 	esac
 done)
