@@ -100,9 +100,9 @@ bool __vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mde
 		mutex_lock(&matrix_dev->guests_lock);
 		mutex_lock(&matrix_dev->lock);
 
-		if (!mdev->linked)
+		if (!mdev->linked) {
 			tx->error = -ENODEV;
-		else if (mdev->attachment == tx->attachment) {
+		} else if (mdev->attachment == tx->attachment) {
 			mdev->unbind_patience = 0;
 			return true;
 		}
@@ -615,8 +615,9 @@ static void vfio_ap_guest_await_reset(struct vfio_ap_slot *slot, u64 waited)
  * no other driver can bind an assigned queue, and if this one does, the queue
  * is bad until then.
  *
- * Context: Called by the AP bus with the device lock held. Waits 2 s for the
- * lock and 2 s for resets at most. Does not allocate.
+ * Context: Called by the AP bus with the device lock held. Waits at most 2 s
+ * for the lock, 2 s for the resets of what the guest loses and 2 s for an older
+ * reset of the queue. Does not allocate.
  */
 void vfio_ap_guest_queue_remove(struct ap_queue *queue)
 {

@@ -42,8 +42,8 @@ static void mask_from_bits(unsigned long *mask, unsigned int bits)
 }
 
 /* Calls check for each case; assigned and now take all 16 shapes. */
-static void for_each_case(struct kunit *test,
-			  void (*check)(struct kunit *test, struct derive_case *c))
+static void derive_cases_walk(struct kunit *test,
+			      void (*check)(struct kunit *test, struct derive_case *c))
 {
 	struct derive_case *c = kunit_kzalloc(test, sizeof(*c), GFP_KERNEL);
 	unsigned int state, assigned, now, queue, rest;
@@ -91,7 +91,7 @@ static void check_safety(struct kunit *test, struct derive_case *c)
 
 static void derive_lets_nothing_unfit_in(struct kunit *test)
 {
-	for_each_case(test, check_safety);
+	derive_cases_walk(test, check_safety);
 }
 
 /* What was derived stays: f(f(x)) = f(x). */
@@ -108,7 +108,7 @@ static void check_stable(struct kunit *test, struct derive_case *c)
 
 static void derive_is_stable(struct kunit *test)
 {
-	for_each_case(test, check_stable);
+	derive_cases_walk(test, check_stable);
 }
 
 /* With nothing pending, what the APCB holds does not matter. */
@@ -132,7 +132,7 @@ static void check_history(struct kunit *test, struct derive_case *c)
 
 static void derive_at_rest_has_no_memory(struct kunit *test)
 {
-	for_each_case(test, check_history);
+	derive_cases_walk(test, check_history);
 }
 
 /* A pending queue that the guest does not have takes nothing from it. */
@@ -162,7 +162,7 @@ static void check_pending_takes_nothing(struct kunit *test, struct derive_case *
 
 static void derive_takes_nothing_for_a_pending_queue(struct kunit *test)
 {
-	for_each_case(test, check_pending_takes_nothing);
+	derive_cases_walk(test, check_pending_takes_nothing);
 }
 
 static void id_parse_errors(struct kunit *test)
@@ -176,7 +176,8 @@ static void id_parse_errors(struct kunit *test)
 		{ "5x", -EINVAL }, { "5\n\n", -EINVAL }, { "-1", -EINVAL },
 		{ "99999999999999999999", -ERANGE }, { "18446744073709551616", -ERANGE },
 		{ "18446744073709551615", -ENODEV }, { "64", -ENODEV }, { "0x40", -ENODEV },
-		{ "63", 0, 63 }, { "0x3f", 0, 63 }, { "077", 0, 63 }, { "5\n", 0, 5 }, { "0", 0, 0 },
+		{ "63", 0, 63 }, { "0x3f", 0, 63 }, { "077", 0, 63 },
+		{ "5\n", 0, 5 }, { "0", 0, 0 },
 	};
 	unsigned int i, id;
 
@@ -259,6 +260,7 @@ static struct kunit_suite vfio_ap_matrix_suite = {
 	.name = "vfio_ap_matrix",
 	.test_cases = vfio_ap_matrix_cases,
 };
+
 kunit_test_suite(vfio_ap_matrix_suite);
 
 MODULE_DESCRIPTION("KUnit tests of vfio_ap's matrices");
