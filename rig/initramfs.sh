@@ -12,8 +12,8 @@ build_init() {
 
 build_tests() {
 	mkdir -p "$user"
-	[ -d "$out/usr/include/linux" ] || make -C "$linux" O="$out" headers
-	make -C "$tests" OUTPUT="$user" CC="${CROSS_COMPILE}gcc" KHDR_INCLUDES="-isystem $out/usr/include" -j"$jobs"
+	# Debian's cross headers are those of the same kernel; to install them from the source takes a minute.
+	make -C "$tests" OUTPUT="$user" CC="${CROSS_COMPILE}gcc" -j"$jobs"
 }
 
 spec() {
