@@ -134,7 +134,10 @@ struct hwsim_queue {
 	bool guest_data;
 	/** @irq: AQIC enabled it */
 	bool irq;
-	/** @irq_shown: TAPQ shows it; follows @irq after @irq_delay TAPQs */
+	/**
+	 * @irq_shown: TAPQ shows it; follows @irq after @irq_delay TAPQs. As long as one of
+	 * them is on, an interrupt may still be written.
+	 */
 	bool irq_shown;
 	/** @aqic_delay: TAPQs that an AQIC takes to show, as set */
 	unsigned int aqic_delay;
@@ -196,19 +199,24 @@ extern struct list_head hwsim_guests;
 extern struct list_head hwsim_queues;
 
 /* insn.c */
+int hwsim_machine_execute(struct hwsim_machine *machine, enum hwsim_ap_opcode op, u64 gr[16],
+			  u8 r1, u8 r2, const struct hwsim_view *view);
 int hwsim_ap_execute(enum hwsim_ap_opcode op, u64 gr[16], u8 r1, u8 r2,
 		     const struct hwsim_view *view);
 
 /* machine.c */
 int hwsim_machine_boot(void);
-struct hwsim_queue *hwsim_queue_find(u16 apqn);
+struct hwsim_queue *hwsim_queue_find(struct hwsim_machine *machine, u16 apqn);
+bool hwsim_queue_operational(const struct hwsim_machine *machine,
+			     const struct hwsim_queue *queue);
 int hwsim_queues_create(void);
 void hwsim_queue_settle(struct hwsim_queue *queue);
+void hwsim_queue_polled(struct hwsim_queue *queue);
 void hwsim_queue_reset(struct hwsim_queue *queue);
 void hwsim_queue_complete_reset(struct hwsim_queue *queue);
-void hwsim_queue_power_off(struct hwsim_queue *queue);
-bool hwsim_queue_is_off(const struct hwsim_queue *queue);
-void hwsim_adapter_deconfigure(u8 apid);
+void hwsim_queue_forget(struct hwsim_queue *queue);
+void hwsim_queue_power(struct hwsim_queue *queue);
+int hwsim_adapter_configure(unsigned int apid, bool on);
 void hwsim_machine_reset(void);
 
 /* irq.c */

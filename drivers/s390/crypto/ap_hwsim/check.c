@@ -56,6 +56,8 @@ void hwsim_violation(enum hwsim_violation_kind kind, const char *fmt, ...)
 	pr_err("violation: %s %s\n", hwsim_violation_names[kind], text);
 }
 
+NOKPROBE_SYMBOL(hwsim_violation);
+
 /**
  * hwsim_violations_print - one line for each violation
  * @buf: where to
@@ -117,6 +119,8 @@ bool hwsim_queue_in_guest(const struct hwsim_queue *queue, const struct hwsim_gu
 	return false;
 }
 
+NOKPROBE_SYMBOL(hwsim_queue_in_guest);
+
 /**
  * hwsim_apcb_read - the masks of a CRYCB, whatever its format
  * @apcb: set to them
@@ -164,8 +168,8 @@ static void hwsim_guest_update(struct hwsim_guest *guest, const struct hwsim_apc
 
 		if (has && !had)
 			hwsim_queue_joins(queue, guest);
-		/* What is off lost its data when it was switched off. */
-		if (had && !has && !hwsim_queue_is_off(queue)) {
+		/* What is off has lost what it held, and is reset when it comes on. */
+		if (had && !has && hwsim_queue_operational(&hwsim, queue)) {
 			queue->dirty = true;
 			queue->guest_data = true;
 			/* Began while the guest could still use the queue. */
@@ -280,7 +284,11 @@ void hwsim_check_host_use(struct hwsim_queue *queue)
 	if (queue->guest_data)
 		hwsim_violation(HWSIM_HOST_NO_RESET, "queue %02x.%04x", queue->apqn >> 8,
 				queue->apqn & 0xff);
+	/* Said once, not with each request. */
+	queue->guest_data = false;
 }
+
+NOKPROBE_SYMBOL(hwsim_check_host_use);
 
 /**
  * hwsim_check_at_rest - look for what may only be so while a driver is at work

@@ -66,6 +66,17 @@ static int hwsim_reset_write(char *line)
 	return 0;
 }
 
+/* What left the configuration raises no interrupt any more. What it holds, it keeps. */
+static void hwsim_queues_gone(void)
+{
+	struct hwsim_queue *queue;
+
+	list_for_each_entry(queue, &hwsim_queues, node) {
+		if (!hwsim_queue_find(&hwsim, queue->apqn))
+			hwsim_queue_forget(queue);
+	}
+}
+
 static int hwsim_config_change(char *line, unsigned long *mask, unsigned int limit, bool add)
 {
 	unsigned long flags;
@@ -82,6 +93,8 @@ static int hwsim_config_change(char *line, unsigned long *mask, unsigned int lim
 		set_bit_inv(id, mask);
 	else
 		clear_bit_inv(id, mask);
+	if (!ret)
+		hwsim_queues_gone();
 	spin_unlock_irqrestore(&hwsim_lock, flags);
 	return ret ?: hwsim_queues_create();
 }
@@ -116,34 +129,29 @@ static int hwsim_control_del_write(char *line)
 	return hwsim_config_change(line, hwsim.adm, hwsim.domain_max, false);
 }
 
+static int hwsim_power_change(char *line, bool on)
+{
+	unsigned int apid;
+	int ret = hwsim_id_parse(line, hwsim.apid_max, &apid);
+
+	return ret ?: hwsim_adapter_configure(apid, on);
+}
+
 static int hwsim_configure_write(char *line)
 {
-	return hwsim_config_change(line, hwsim.deconfigured, hwsim.apid_max, false);
+	return hwsim_power_change(line, true);
 }
 
 static int hwsim_deconfigure_write(char *line)
 {
-	unsigned long flags;
-	unsigned int apid;
-	int ret;
-
-	ret = hwsim_id_parse(line, hwsim.apid_max, &apid);
-	if (ret)
-		return ret;
-	spin_lock_irqsave(&hwsim_lock, flags);
-	if (test_bit_inv(apid, hwsim.deconfigured))
-		ret = -EEXIST;
-	else
-		hwsim_adapter_deconfigure(apid);
-	spin_unlock_irqrestore(&hwsim_lock, flags);
-	return ret;
+	return hwsim_power_change(line, false);
 }
 
 static int hwsim_checkstop_apply(struct hwsim_queue *queue, void *data)
 {
+	if (queue->checkstop != *(bool *)data)
+		hwsim_queue_power(queue);
 	queue->checkstop = *(bool *)data;
-	if (queue->checkstop)
-		hwsim_queue_power_off(queue);
 	return 0;
 }
 
@@ -358,10 +366,11 @@ static void hwsim_state_print(struct seq_file *seq, u16 apqn)
 	unsigned int id = 0;
 
 	spin_lock_irqsave(&hwsim_lock, flags);
-	if (!hwsim_queue_find(apqn)) {
+	if (!hwsim_queue_find(&hwsim, apqn)) {
 		spin_unlock_irqrestore(&hwsim_lock, flags);
 		return;
 	}
+	hwsim_queue_settle(hwsim.queues[apqn]);
 	queue = *hwsim.queues[apqn];
 	list_for_each_entry(guest, &hwsim_guests, node) {
 		if (test_bit_inv(apqn >> 8, guest->apcb.apm) &&

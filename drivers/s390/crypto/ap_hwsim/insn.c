@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What NQAP, DQAP and PQAP do. The host's instructions and those of a guest in
- * SIE come here alike; a guest sees the machine through its APCB.
+ * SIE come here alike; a guest sees the machine through its APCB. Nothing here
+ * knows of traps, of SIE, or of which machine it is.
  */
+#include <linux/kprobes.h>
+#include <linux/mm.h>
 #include <linux/string.h>
 #include <asm/facility.h>
 
@@ -18,8 +21,8 @@
 #define HWSIM_RC_CHECKSTOP	0x04
 #define HWSIM_RC_INVALID_NIB	0x06
 #define HWSIM_RC_NO_CHANGE	0x07
+#define HWSIM_RC_INVALID_GISA	0x08
 #define HWSIM_RC_FULL_OR_EMPTY	0x10
-#define HWSIM_RC_MSG_TOO_BIG	0x15
 
 #define HWSIM_MSG_MAX		(12 * 1024)
 #define HWSIM_QUEUE_DEPTH	8
@@ -42,12 +45,13 @@ static bool hwsim_view_has(const struct hwsim_view *view, u16 apqn)
 }
 
 /* The response code that every function gives for the state of a queue. */
-static u8 hwsim_queue_state(const struct hwsim_queue *queue)
+static u8 hwsim_queue_state(const struct hwsim_machine *machine, struct hwsim_queue *queue)
 {
-	if (test_bit_inv(queue->apqn >> 8, hwsim.deconfigured))
+	if (test_bit_inv(queue->apqn >> 8, machine->deconfigured))
 		return HWSIM_RC_DECONFIGURED;
 	if (queue->checkstop)
 		return HWSIM_RC_CHECKSTOP;
+	hwsim_queue_settle(queue);
 	if (queue->resetting)
 		return HWSIM_RC_RESETTING;
 	return HWSIM_RC_NORMAL;
@@ -82,47 +86,50 @@ static u32 hwsim_status_word(const struct hwsim_queue *queue, u8 rc)
 	return status.word;
 }
 
-static u64 hwsim_tapq_info(void)
+static u64 hwsim_tapq_info(const struct hwsim_machine *machine)
 {
 	u64 info = 0;
 
 	/* Facilities: APSC, 4K RSA, APXA as far as the mode goes. */
 	info |= 1ULL << 63 | 1ULL << 62 | 1ULL << 61;
-	info |= hwsim.mode == 'D' ? 1ULL << 60 : hwsim.mode == 'A' ? 1ULL << 59 : 1ULL << 58;
-	if (hwsim.apxa)
+	info |= machine->mode == 'D' ? 1ULL << 60 : machine->mode == 'A' ? 1ULL << 59 : 1ULL << 58;
+	if (machine->apxa)
 		info |= 1ULL << 57;
-	info |= (u64)hwsim.type << 24;
-	info |= (u64)hwsim.domain_max << 16;
+	info |= (u64)machine->type << 24;
+	info |= (u64)machine->domain_max << 16;
 	/* Messages of 12 KiB, the depth less one. */
 	info |= HWSIM_QUEUE_DEPTH - 1;
 	return info;
 }
 
-static int hwsim_qci(u64 gr[16], const struct hwsim_view *view)
+static int hwsim_qci(const struct hwsim_machine *machine, u64 gr[16],
+		     const struct hwsim_view *view)
 {
 	struct ap_config_info config = {};
 	struct hwsim_apcb masks;
 
 	if (gr[2] & 7)
 		return -PGM_SPECIFICATION;
-	bitmap_copy(masks.apm, hwsim.apm, HWSIM_IDS);
-	bitmap_copy(masks.aqm, hwsim.aqm, HWSIM_IDS);
-	bitmap_copy(masks.adm, hwsim.adm, HWSIM_IDS);
+	bitmap_copy(masks.apm, machine->apm, HWSIM_IDS);
+	bitmap_copy(masks.aqm, machine->aqm, HWSIM_IDS);
+	bitmap_copy(masks.adm, machine->adm, HWSIM_IDS);
 	if (view->apcb) {
 		bitmap_and(masks.apm, masks.apm, view->apcb->apm, HWSIM_IDS);
 		bitmap_and(masks.aqm, masks.aqm, view->apcb->aqm, HWSIM_IDS);
 		bitmap_and(masks.adm, masks.adm, view->apcb->adm, HWSIM_IDS);
 	}
 	config.apsc = 1;
-	config.apxa = hwsim.apxa;
+	config.apxa = machine->apxa;
 	config.qact = 1;
-	config.Na = hwsim.apxa ? hwsim.apid_max : 0;
-	config.Nd = hwsim.apxa ? hwsim.domain_max : 0;
+	config.Na = machine->apxa ? machine->apid_max : 0;
+	config.Nd = machine->apxa ? machine->domain_max : 0;
 	memcpy(config.apm, masks.apm, sizeof(config.apm));
 	memcpy(config.aqm, masks.aqm, sizeof(config.aqm));
 	memcpy(config.adm, masks.adm, sizeof(config.adm));
 	return view->write(view->ctx, gr[2], &config, sizeof(config));
 }
+
+NOKPROBE_SYMBOL(hwsim_qci);
 
 static u8 hwsim_aqic(struct hwsim_queue *queue, u64 gr[16])
 {
@@ -136,6 +143,8 @@ static u8 hwsim_aqic(struct hwsim_queue *queue, u64 gr[16])
 	if (gr1.control.ir) {
 		if (!gr[2] || !pfn_valid(gr[2] >> PAGE_SHIFT))
 			return HWSIM_RC_INVALID_NIB;
+		if (gr1.control.gisa && !pfn_valid((u64)gr1.control.gisa << 4 >> PAGE_SHIFT))
+			return HWSIM_RC_INVALID_GISA;
 		queue->nib = gr[2];
 		queue->isc = gr1.control.isc;
 		queue->gisc = gr1.control.gisc;
@@ -148,17 +157,18 @@ static u8 hwsim_aqic(struct hwsim_queue *queue, u64 gr[16])
 	return HWSIM_RC_NORMAL;
 }
 
-static u8 hwsim_pqap_queue(enum hwsim_function function, struct hwsim_queue *queue, u64 gr[16])
+static u8 hwsim_pqap_queue(struct hwsim_machine *machine, enum hwsim_function function,
+			   struct hwsim_queue *queue, u64 gr[16])
 {
 	u8 rc;
 
 	/* Time passes with every look at the queue: who only repeats ZAPQ gets there, too. */
-	hwsim_queue_settle(queue);
+	hwsim_queue_polled(queue);
 	if (function == HWSIM_TAPQ && gr[0] & GR0_T)
-		gr[2] = hwsim_tapq_info();
+		gr[2] = hwsim_tapq_info(machine);
 	if (hwsim_response_ordered(queue, function, &rc) && rc)
 		return rc;
-	rc = hwsim_queue_state(queue);
+	rc = hwsim_queue_state(machine, queue);
 	if (rc)
 		return rc;
 
@@ -170,7 +180,7 @@ static u8 hwsim_pqap_queue(enum hwsim_function function, struct hwsim_queue *que
 	case HWSIM_AQIC:
 		return hwsim_aqic(queue, gr);
 	case HWSIM_QACT:
-		gr[2] = (u64)hwsim.type << 24 | (gr[1] & (7ULL << 58));
+		gr[2] = (u64)machine->type << 24 | (gr[1] & (7ULL << 58));
 		break;
 	default:
 		break;
@@ -178,7 +188,9 @@ static u8 hwsim_pqap_queue(enum hwsim_function function, struct hwsim_queue *que
 	return HWSIM_RC_NORMAL;
 }
 
-static int hwsim_pqap(u64 gr[16], const struct hwsim_view *view)
+NOKPROBE_SYMBOL(hwsim_pqap_queue);
+
+static int hwsim_pqap(struct hwsim_machine *machine, u64 gr[16], const struct hwsim_view *view)
 {
 	unsigned int function = gr[0] >> 24 & 0xff;
 	struct hwsim_queue *queue;
@@ -188,44 +200,61 @@ static int hwsim_pqap(u64 gr[16], const struct hwsim_view *view)
 	if (function > HWSIM_QACT || gr[0] & GR0_RESERVED)
 		return -PGM_SPECIFICATION;
 	if (function == HWSIM_QCI)
-		return hwsim_qci(gr, view);
+		return hwsim_qci(machine, gr, view);
 	if (gr[0] & GR0_T && function != HWSIM_TAPQ)
 		return -PGM_SPECIFICATION;
 	if (gr[0] & GR0_F && function != HWSIM_RAPQ && function != HWSIM_ZAPQ &&
 	    function != HWSIM_QACT)
 		return -PGM_SPECIFICATION;
-	if (!hwsim.apxa && gr[0] & GR0_NO_APXA)
+	if (!machine->apxa && gr[0] & GR0_NO_APXA)
 		return -PGM_SPECIFICATION;
 
-	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(apqn) : NULL;
+	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(machine, apqn) : NULL;
 	if (queue) {
 		queue->counts[function]++;
-		rc = hwsim_pqap_queue(function, queue, gr);
+		rc = hwsim_pqap_queue(machine, function, queue, gr);
 	}
 	gr[1] = (gr[1] & ~0xffffffffULL) | hwsim_status_word(queue, rc);
 	return rc ? 3 : 0;
 }
 
-static int hwsim_nqap(u64 gr[16], u8 r1, u8 r2, const struct hwsim_view *view)
+NOKPROBE_SYMBOL(hwsim_pqap);
+
+static int hwsim_nqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
+		      const struct hwsim_view *view)
 {
 	struct hwsim_queue *queue;
 	u16 apqn = gr[0];
 	u8 rc = HWSIM_RC_NOT_AVAILABLE;
+	u8 message[64];
+	u64 pos, part;
+	int ret;
 
 	/* Bits 32, 34, 35 and 40 must be 0. */
 	if (r1 & 1 || r2 & 1 || !gr[r2 + 1] || gr[0] & 0xb0800000UL)
 		return -PGM_SPECIFICATION;
 	if (gr[r2 + 1] > HWSIM_MSG_MAX)
 		return -PGM_SPECIFICATION;
+	if (!machine->apxa && gr[0] & GR0_NO_APXA)
+		return -PGM_SPECIFICATION;
 
-	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(apqn) : NULL;
+	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(machine, apqn) : NULL;
 	if (queue) {
-		queue->counts[HWSIM_FN_NQAP]++;
 		if (!hwsim_response_ordered(queue, HWSIM_FN_NQAP, &rc) || !rc)
-			rc = hwsim_queue_state(queue);
+			rc = hwsim_queue_state(machine, queue);
 		if (!rc && queue->nr_replies >= HWSIM_QUEUE_DEPTH)
 			rc = HWSIM_RC_FULL_OR_EMPTY;
 	}
+	/* All of the message has to be there, as the adapter would fetch all of it. */
+	for (pos = 0; !rc && pos < gr[r2 + 1]; pos += part) {
+		part = min_t(u64, gr[r2 + 1] - pos, sizeof(message));
+		ret = view->read(view->ctx, gr[r2] + pos, message, part);
+		if (ret)
+			return ret;
+	}
+	/* An execution that only found a page missing is none. */
+	if (queue)
+		queue->counts[HWSIM_FN_NQAP]++;
 	if (!rc) {
 		if (!view->apcb)
 			hwsim_check_host_use(queue);
@@ -240,11 +269,14 @@ static int hwsim_nqap(u64 gr[16], u8 r1, u8 r2, const struct hwsim_view *view)
 	return rc ? 3 : 0;
 }
 
+NOKPROBE_SYMBOL(hwsim_nqap);
+
 /*
  * Every request is answered with an error reply of type 82: operand invalid.
  * That is architected, needs no key, and keeps the queue online.
  */
-static int hwsim_dqap(u64 gr[16], u8 r1, u8 r2, const struct hwsim_view *view)
+static int hwsim_dqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
+		      const struct hwsim_view *view)
 {
 	static const u8 reply[8] = { 0x00, 0x82, 0x00, 0x00, 0x82 };
 	struct hwsim_queue *queue;
@@ -257,12 +289,13 @@ static int hwsim_dqap(u64 gr[16], u8 r1, u8 r2, const struct hwsim_view *view)
 		return -PGM_SPECIFICATION;
 	if (gr[r2 + 1] < sizeof(reply))
 		return -PGM_SPECIFICATION;
+	if (!machine->apxa && gr[0] & GR0_NO_APXA)
+		return -PGM_SPECIFICATION;
 
-	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(apqn) : NULL;
+	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(machine, apqn) : NULL;
 	if (queue) {
-		queue->counts[HWSIM_FN_DQAP]++;
 		if (!hwsim_response_ordered(queue, HWSIM_FN_DQAP, &rc) || !rc)
-			rc = hwsim_queue_state(queue);
+			rc = hwsim_queue_state(machine, queue);
 		if (!rc && !queue->nr_replies)
 			rc = HWSIM_RC_FULL_OR_EMPTY;
 	}
@@ -278,9 +311,45 @@ static int hwsim_dqap(u64 gr[16], u8 r1, u8 r2, const struct hwsim_view *view)
 		gr[r2 + 1] -= sizeof(reply);
 		gr[2] = 0;
 	}
+	if (queue)
+		queue->counts[HWSIM_FN_DQAP]++;
 	gr[1] = (gr[1] & ~0xffffffffULL) | hwsim_status_word(queue, rc);
 	return rc ? 3 : 0;
 }
+
+NOKPROBE_SYMBOL(hwsim_dqap);
+
+/**
+ * hwsim_machine_execute - execute an AP instruction on a machine
+ * @machine: the machine
+ * @op: the instruction
+ * @gr: the general registers, changed in place
+ * @r1: first register field
+ * @r2: second register field
+ * @view: who executes it
+ *
+ * Context: hwsim_lock held; the storage callbacks run under it.
+ * Return: The condition code, 0 to 3; below 0 the program interruption code,
+ * negated, or what a storage callback returned.
+ */
+int hwsim_machine_execute(struct hwsim_machine *machine, enum hwsim_ap_opcode op, u64 gr[16],
+			  u8 r1, u8 r2, const struct hwsim_view *view)
+{
+	lockdep_assert_held(&hwsim_lock);
+
+	switch (op) {
+	case HWSIM_PQAP:
+		return hwsim_pqap(machine, gr, view);
+	case HWSIM_NQAP:
+		return hwsim_nqap(machine, gr, r1, r2, view);
+	case HWSIM_DQAP:
+		return hwsim_dqap(machine, gr, r1, r2, view);
+	default:
+		return -PGM_OPERATION;
+	}
+}
+
+NOKPROBE_SYMBOL(hwsim_machine_execute);
 
 /**
  * hwsim_ap_execute - execute an AP instruction
@@ -290,9 +359,8 @@ static int hwsim_dqap(u64 gr[16], u8 r1, u8 r2, const struct hwsim_view *view)
  * @r2: second register field
  * @view: who executes it
  *
- * Context: Any; takes hwsim_lock. The storage callbacks run under it.
- * Return: The condition code, 0 to 3; below 0 the program interruption code,
- * negated, or what a storage callback returned.
+ * Context: Any; takes hwsim_lock.
+ * Return: As hwsim_machine_execute().
  */
 int hwsim_ap_execute(enum hwsim_ap_opcode op, u64 gr[16], u8 r1, u8 r2,
 		     const struct hwsim_view *view)
@@ -301,19 +369,9 @@ int hwsim_ap_execute(enum hwsim_ap_opcode op, u64 gr[16], u8 r1, u8 r2,
 	int ret;
 
 	spin_lock_irqsave(&hwsim_lock, flags);
-	switch (op) {
-	case HWSIM_PQAP:
-		ret = hwsim_pqap(gr, view);
-		break;
-	case HWSIM_NQAP:
-		ret = hwsim_nqap(gr, r1, r2, view);
-		break;
-	case HWSIM_DQAP:
-		ret = hwsim_dqap(gr, r1, r2, view);
-		break;
-	default:
-		ret = -PGM_OPERATION;
-	}
+	ret = hwsim_machine_execute(&hwsim, op, gr, r1, r2, view);
 	spin_unlock_irqrestore(&hwsim_lock, flags);
 	return ret;
 }
+
+NOKPROBE_SYMBOL(hwsim_ap_execute);

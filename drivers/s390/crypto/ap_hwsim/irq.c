@@ -78,7 +78,7 @@ void hwsim_irq_raise(struct hwsim_queue *queue)
 
 	lockdep_assert_held(&hwsim_lock);
 
-	if (!queue->irq)
+	if (!queue->irq && !queue->irq_shown)
 		return;
 	page = phys_to_page(queue->nib);
 	if (queue->gisa && !page_maybe_dma_pinned(page)) {
@@ -92,6 +92,8 @@ void hwsim_irq_raise(struct hwsim_queue *queue)
 	else
 		irq_work_queue(&hwsim_airq_work);
 }
+
+NOKPROBE_SYMBOL(hwsim_irq_raise);
 
 static int hwsim_airq_registered(struct kprobe *probe, struct pt_regs *regs)
 {

@@ -7,6 +7,7 @@
 
 #include <linux/init.h>
 #include <linux/jiffies.h>
+#include <linux/kprobes.h>
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
 
@@ -45,19 +46,38 @@ MODULE_PARM_DESC(reset_ms, "milliseconds until a reset has completed; 0: reset_p
 
 /**
  * hwsim_queue_find - the queue of an APQN
+ * @machine: the machine
  * @apqn: the APQN
  *
  * Context: hwsim_lock held.
  * Return: The queue, or NULL if it is not in the machine's configuration.
  */
-struct hwsim_queue *hwsim_queue_find(u16 apqn)
+struct hwsim_queue *hwsim_queue_find(struct hwsim_machine *machine, u16 apqn)
 {
 	lockdep_assert_held(&hwsim_lock);
 
-	if (!test_bit_inv(apqn >> 8, hwsim.apm) || !test_bit_inv(apqn & 0xff, hwsim.aqm))
+	if (!test_bit_inv(apqn >> 8, machine->apm) || !test_bit_inv(apqn & 0xff, machine->aqm))
 		return NULL;
-	return hwsim.queues[apqn];
+	return machine->queues[apqn];
 }
+
+NOKPROBE_SYMBOL(hwsim_queue_find);
+
+/**
+ * hwsim_queue_operational - can a queue hold anything?
+ * @machine: the machine
+ * @queue: the queue
+ *
+ * Context: hwsim_lock held.
+ * Return: false if its adapter is deconfigured or it is checkstopped.
+ */
+bool hwsim_queue_operational(const struct hwsim_machine *machine,
+			     const struct hwsim_queue *queue)
+{
+	return !queue->checkstop && !test_bit_inv(queue->apqn >> 8, machine->deconfigured);
+}
+
+NOKPROBE_SYMBOL(hwsim_queue_operational);
 
 /**
  * hwsim_queues_create - have a queue for each APQN of the configuration
@@ -93,6 +113,26 @@ int hwsim_queues_create(void)
 }
 
 /**
+ * hwsim_queue_forget - lose what AQIC said, and the replies that wait
+ * @queue: the queue
+ *
+ * Context: hwsim_lock held.
+ */
+void hwsim_queue_forget(struct hwsim_queue *queue)
+{
+	lockdep_assert_held(&hwsim_lock);
+
+	queue->irq = false;
+	queue->irq_shown = false;
+	queue->nib = 0;
+	queue->gisa = 0;
+	queue->nr_replies = 0;
+	queue->forced_replies = 0;
+}
+
+NOKPROBE_SYMBOL(hwsim_queue_forget);
+
+/**
  * hwsim_queue_complete_reset - a reset has come to its end
  * @queue: the queue
  *
@@ -102,6 +142,7 @@ void hwsim_queue_complete_reset(struct hwsim_queue *queue)
 {
 	lockdep_assert_held(&hwsim_lock);
 
+	hwsim_queue_forget(queue);
 	queue->resetting = false;
 	if (queue->reset_cleans) {
 		queue->dirty = false;
@@ -109,8 +150,10 @@ void hwsim_queue_complete_reset(struct hwsim_queue *queue)
 	}
 }
 
+NOKPROBE_SYMBOL(hwsim_queue_complete_reset);
+
 /**
- * hwsim_queue_settle - let time pass for a queue: somebody looked at it
+ * hwsim_queue_settle - a reset that takes a time ends when that has passed
  * @queue: the queue
  *
  * Context: hwsim_lock held.
@@ -119,21 +162,28 @@ void hwsim_queue_settle(struct hwsim_queue *queue)
 {
 	lockdep_assert_held(&hwsim_lock);
 
-	if (queue->resetting) {
-		switch (queue->mode) {
-		case HWSIM_RESET_POLLS:
-			if (!queue->polls_left)
-				hwsim_queue_complete_reset(queue);
-			else
-				queue->polls_left--;
-			break;
-		case HWSIM_RESET_MS:
-			if (time_after_eq(jiffies, queue->reset_until))
-				hwsim_queue_complete_reset(queue);
-			break;
-		case HWSIM_RESET_HOLD:
-			break;
-		}
+	if (queue->resetting && queue->mode == HWSIM_RESET_MS &&
+	    time_after_eq(jiffies, queue->reset_until))
+		hwsim_queue_complete_reset(queue);
+}
+
+NOKPROBE_SYMBOL(hwsim_queue_settle);
+
+/**
+ * hwsim_queue_polled - time that is measured in looks passes: somebody looked
+ * @queue: the queue
+ *
+ * Context: hwsim_lock held.
+ */
+void hwsim_queue_polled(struct hwsim_queue *queue)
+{
+	lockdep_assert_held(&hwsim_lock);
+
+	if (queue->resetting && queue->mode == HWSIM_RESET_POLLS) {
+		if (!queue->polls_left)
+			hwsim_queue_complete_reset(queue);
+		else
+			queue->polls_left--;
 	}
 	if (queue->irq_shown != queue->irq) {
 		if (!queue->irq_delay)
@@ -143,9 +193,13 @@ void hwsim_queue_settle(struct hwsim_queue *queue)
 	}
 }
 
+NOKPROBE_SYMBOL(hwsim_queue_polled);
+
 /**
  * hwsim_queue_reset - begin a reset
  * @queue: the queue
+ *
+ * Until it completes an interrupt may still be written to where AQIC said.
  *
  * Context: hwsim_lock held.
  */
@@ -157,62 +211,56 @@ void hwsim_queue_reset(struct hwsim_queue *queue)
 	queue->reset_cleans = !hwsim_queue_in_guest(queue, NULL);
 	queue->polls_left = queue->mode == HWSIM_RESET_POLLS ? queue->mode_value : 0;
 	queue->reset_until = jiffies + msecs_to_jiffies(queue->mode_value);
-	queue->irq = false;
-	queue->irq_shown = false;
-	queue->nib = 0;
 	queue->nr_replies = 0;
 	queue->forced_replies = 0;
 }
 
-/**
- * hwsim_queue_power_off - a queue is deconfigured or checkstopped
- * @queue: the queue; it holds nothing any more, and nobody can use it
- *
- * Context: hwsim_lock held.
- */
-void hwsim_queue_power_off(struct hwsim_queue *queue)
-{
-	lockdep_assert_held(&hwsim_lock);
-
-	queue->resetting = false;
-	queue->dirty = false;
-	queue->guest_data = false;
-	queue->irq = false;
-	queue->irq_shown = false;
-	queue->nr_replies = 0;
-	queue->forced_replies = 0;
-}
+NOKPROBE_SYMBOL(hwsim_queue_reset);
 
 /**
- * hwsim_queue_is_off - is a queue deconfigured or checkstopped?
+ * hwsim_queue_power - a queue becomes operational, or ceases to be
  * @queue: the queue
  *
- * Context: hwsim_lock held.
- * Return: true if it is.
- */
-bool hwsim_queue_is_off(const struct hwsim_queue *queue)
-{
-	lockdep_assert_held(&hwsim_lock);
-	return queue->checkstop || test_bit_inv(queue->apqn >> 8, hwsim.deconfigured);
-}
-
-/**
- * hwsim_adapter_deconfigure - switch an adapter off
- * @apid: the adapter
+ * Both times the adapter loses what it was told and what it held, so that this
+ * is as good as a reset.
  *
  * Context: hwsim_lock held.
  */
-void hwsim_adapter_deconfigure(u8 apid)
+void hwsim_queue_power(struct hwsim_queue *queue)
 {
+	queue->reset_cleans = true;
+	hwsim_queue_complete_reset(queue);
+}
+
+/**
+ * hwsim_adapter_configure - configure or deconfigure an adapter
+ * @apid: the adapter
+ * @on: configure
+ *
+ * Context: Takes hwsim_lock.
+ * Return: 0; -ENOENT if it is not deconfigured, -EEXIST if it is already.
+ */
+int hwsim_adapter_configure(unsigned int apid, bool on)
+{
+	unsigned long flags;
 	struct hwsim_queue *queue;
+	int ret = 0;
 
-	lockdep_assert_held(&hwsim_lock);
-
-	set_bit_inv(apid, hwsim.deconfigured);
-	list_for_each_entry(queue, &hwsim_queues, node) {
-		if (queue->apqn >> 8 == apid)
-			hwsim_queue_power_off(queue);
+	spin_lock_irqsave(&hwsim_lock, flags);
+	if (test_bit_inv(apid, hwsim.deconfigured) != on) {
+		ret = on ? -ENOENT : -EEXIST;
+	} else {
+		if (on)
+			clear_bit_inv(apid, hwsim.deconfigured);
+		else
+			set_bit_inv(apid, hwsim.deconfigured);
+		list_for_each_entry(queue, &hwsim_queues, node) {
+			if (queue->apqn >> 8 == apid)
+				hwsim_queue_power(queue);
+		}
 	}
+	spin_unlock_irqrestore(&hwsim_lock, flags);
+	return ret;
 }
 
 static int __init hwsim_mask_parse(const char *text, unsigned long *mask)
@@ -253,14 +301,18 @@ static void hwsim_machine_defaults(void)
  */
 void hwsim_machine_reset(void)
 {
+	DECLARE_BITMAP(off, HWSIM_IDS);
 	struct hwsim_queue *queue;
 	unsigned long flags;
 
 	spin_lock_irqsave(&hwsim_lock, flags);
+	bitmap_copy(off, hwsim.deconfigured, HWSIM_IDS);
 	hwsim_machine_defaults();
 	list_for_each_entry(queue, &hwsim_queues, node) {
 		if (queue->resetting && queue->mode == HWSIM_RESET_HOLD)
 			hwsim_queue_complete_reset(queue);
+		if (queue->checkstop || test_bit_inv(queue->apqn >> 8, off))
+			hwsim_queue_power(queue);
 		queue->checkstop = false;
 		queue->mode = hwsim.reset_mode;
 		queue->mode_value = hwsim.reset_value;

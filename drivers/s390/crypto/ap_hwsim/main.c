@@ -30,10 +30,14 @@ static int hwsim_host_read(void *ctx, u64 addr, void *buf, size_t len)
 	return copy_from_kernel_nofault(buf, (void *)addr, len) ? -EFAULT : 0;
 }
 
+NOKPROBE_SYMBOL(hwsim_host_read);
+
 static int hwsim_host_write(void *ctx, u64 addr, const void *buf, size_t len)
 {
 	return copy_to_kernel_nofault((void *)addr, buf, len) ? -EFAULT : 0;
 }
+
+NOKPROBE_SYMBOL(hwsim_host_write);
 
 static const struct hwsim_view hwsim_host_view = {
 	.read = hwsim_host_read,
@@ -85,6 +89,8 @@ static int hwsim_trap(struct notifier_block *nb, unsigned long event, void *data
 	return NOTIFY_STOP;
 }
 
+NOKPROBE_SYMBOL(hwsim_trap);
+
 /* Below kprobes, which has the highest priority there is. */
 static struct notifier_block hwsim_trap_nb = {
 	.notifier_call = hwsim_trap,
@@ -105,14 +111,9 @@ static void hwsim_configured_set(struct kretprobe_instance *instance, struct pt_
 				 bool configured)
 {
 	u32 apid = ((struct hwsim_configure_call *)instance->data)->apid;
-	unsigned long flags;
 
-	spin_lock_irqsave(&hwsim_lock, flags);
-	if (configured)
-		clear_bit_inv(apid & 0xff, hwsim.deconfigured);
-	else
-		hwsim_adapter_deconfigure(apid);
-	spin_unlock_irqrestore(&hwsim_lock, flags);
+	/* It may be so already; the support element takes that for success too. */
+	hwsim_adapter_configure(apid & 0xff, configured);
 	regs->gprs[2] = 0;
 }
 
