@@ -11,6 +11,7 @@
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
 
+#include "../ap_bus.h"
 #include "ap_hwsim.h"
 
 #undef MODULE_PARAM_PREFIX
@@ -263,13 +264,14 @@ int hwsim_adapter_configure(unsigned int apid, bool on)
 	return ret;
 }
 
-static int __init hwsim_mask_parse(const char *text, unsigned long *mask)
+static int __init hwsim_mask_parse(const char *text, unsigned int limit, unsigned long *mask)
 {
 	DECLARE_BITMAP(ids, HWSIM_IDS);
 	unsigned int id;
 	int ret;
 
-	ret = bitmap_parselist(text, ids, HWSIM_IDS);
+	bitmap_zero(ids, HWSIM_IDS);
+	ret = bitmap_parselist(text, ids, limit + 1);
 	if (ret)
 		return ret;
 	bitmap_zero(mask, HWSIM_IDS);
@@ -327,22 +329,28 @@ void hwsim_machine_reset(void)
  * hwsim_machine_boot - set the machine up as the kernel command line says
  *
  * Context: Boot.
- * Return: 0, -EINVAL or -ERANGE for a bad list, -ENOMEM.
+ * Return: 0; -EINVAL for a list or mode that is none, -ERANGE for an id or a type
+ * that there cannot be, -ENOMEM.
  */
 int __init hwsim_machine_boot(void)
 {
 	int ret;
 
-	ret = hwsim_mask_parse(boot_adapters, hwsim_boot_apm);
-	if (!ret)
-		ret = hwsim_mask_parse(boot_domains, hwsim_boot_aqm);
-	if (ret)
-		return ret;
+	hwsim.mode = !strcmp(mode, "cca") ? 'D' : !strcmp(mode, "accel") ? 'A' :
+		     !strcmp(mode, "ep11") ? 'X' : 0;
+	if (!hwsim.mode)
+		return -EINVAL;
+	if (type < AP_DEVICE_TYPE_CEX4 || type > AP_DEVICE_TYPE_CEX8)
+		return -ERANGE;
+	hwsim.type = type;
 	hwsim.apxa = apxa;
 	hwsim.apid_max = apxa ? 255 : 63;
 	hwsim.domain_max = apxa ? 255 : 15;
-	hwsim.type = type;
-	hwsim.mode = !strcmp(mode, "accel") ? 'A' : !strcmp(mode, "ep11") ? 'X' : 'D';
+	ret = hwsim_mask_parse(boot_adapters, hwsim.apid_max, hwsim_boot_apm);
+	if (!ret)
+		ret = hwsim_mask_parse(boot_domains, hwsim.domain_max, hwsim_boot_aqm);
+	if (ret)
+		return ret;
 	hwsim_machine_defaults();
 	return hwsim_queues_create();
 }
