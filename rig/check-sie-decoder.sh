@@ -4,13 +4,15 @@
 # usage: check-sie-decoder.sh [OBJECT...]
 #
 # Without arguments the corpus is compiled at each level of optimization, disassembled and compared
-# with the table of the interpreter, then run interpreted and natively. With arguments only those
-# s390x objects are compared with the table.
+# with the table of the interpreter, then run interpreted and natively; and so are, but for the run,
+# the guests of the selftests, with the flags that their Makefile gives them. With arguments only
+# those s390x objects are compared with the table.
 set -eu
 
 rig=$(cd "$(dirname "$0")" && pwd)
 corpus=$rig/sie-corpus
 hwsim=$rig/../drivers/s390/crypto/ap_hwsim
+tests=$rig/../tools/testing/selftests/vfio-ap
 cross=${CROSS_COMPILE:-s390x-linux-gnu-}
 cflags="-march=z900 -m64 -msoft-float -ffreestanding -fno-pic -fno-pie -fno-stack-protector"
 cflags="$cflags -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -std=gnu11 -Wall"
@@ -58,6 +60,17 @@ fi
 cc -O1 -w -I"$corpus/shim" -I"$hwsim" -fwrapv -o "$work/run" "$corpus/run.c" "$corpus"/[!r]*.c \
 	"$hwsim/sie_insn.c"
 
+guest_flags=$(sed -n '/^GUEST_FLAGS :=/,/[^\\]$/p' "$tests/Makefile" | sed 's/^.*:=//; s/\\$//' | tr '\n' ' ')
+[ -n "$guest_flags" ] || { echo "no flags for the guests" >&2; exit 1; }
+
+# The guests' objects at a level of optimization; the last one of the flags counts.
+guests() {
+	for source in "$tests"/guest/*.c "$tests"/guest/*.S; do
+		# shellcheck disable=SC2086 # a list of options
+		"${cross}gcc" $guest_flags $1 -c -o "$work/guest-$(basename "$source" | tr . _).o" "$source"
+	done
+}
+
 failed=0
 for level in -O0 -O1 -O2 -Os; do
 	for source in "$corpus"/[!r]*.c; do
@@ -72,6 +85,9 @@ for level in -O0 -O1 -O2 -Os; do
 	"${cross}objcopy" -O binary "$work/image" "$work/flat"
 	"$work/run" "$work/flat" || { echo "interpreted code at $level differs"; failed=1; }
 	rm -f $objects
+	guests $level
+	compare "$work"/guest-*.o || failed=1
+	rm -f "$work"/guest-*.o
 done
-[ $failed = 0 ] && echo "sie: corpus known and computed alike"
+[ $failed = 0 ] && echo "sie: corpus and guests known, corpus computed alike"
 exit $failed
