@@ -335,10 +335,9 @@ static int before_instruction(struct sie *sie)
 		return before_instruction(sie);
 	if (sie->cpu.psw_mask & PSW_MASK_WAIT)
 		return intercept(sie, ICPT_WAIT);
-	if (sie->cpu.psw_mask & PSW_MASK_DAT) {
-		scb->ipb = 0;
-		return intercept(sie, ICPT_VALIDITY);
-	}
+	/* There is no translation here: no table can have a format that is understood. */
+	if (sie->cpu.psw_mask & PSW_MASK_DAT)
+		return program_interruption(sie, PGM_TRANSLATION_SPEC, 0);
 	return 0;
 }
 
@@ -354,10 +353,11 @@ static int ap_instruction(struct sie *sie, const struct hwsim_insn *insn)
 	};
 	int cc;
 
-	if (problem_state(sie))
-		return suppress(sie, insn, PGM_PRIVILEGED_OP);
+	/* What is not installed is that to a problem program, too. */
 	if (!(sie->scb->eca & ECA_APIE))
 		return intercept_with_text(sie, insn, ICPT_OPEREXC);
+	if (problem_state(sie))
+		return suppress(sie, insn, PGM_PRIVILEGED_OP);
 	if (insn->code == HWSIM_PQAP && (sie->cpu.gr[0] >> 24 & 0xff) == AQIC_FUNCTION)
 		return intercept_with_text(sie, insn, ICPT_INST);
 

@@ -19,6 +19,7 @@
 #define PSW_WAIT	0x0002000000000000UL
 #define PSW_PROBLEM	0x0001000000000000UL
 #define PSW_OVERFLOW	0x0000080000000000UL
+#define PSW_DAT		0x0400000000000000UL
 #define CR0_EMERGENCY	0x4000UL
 
 #define ICPT_INST	0x04
@@ -313,6 +314,42 @@ TEST_F(sie, bad_psw_is_a_specification_exception)
 	EXPECT_EQ(6, half(&self->vm, PROGRAM_CODE));
 	EXPECT_EQ(psw[0], doubleword(&self->vm, PROGRAM_OLD));
 	EXPECT_EQ(psw[1], doubleword(&self->vm, PROGRAM_OLD + 8));
+}
+
+TEST_F(sie, psw_with_dat_is_a_program_interruption)
+{
+	/* lpswe DATA */
+	static const unsigned char load[] = { 0xb2, 0xb2, 0x10, 0x00 };
+	static const unsigned long psw[2] = { PSW_64BIT | PSW_DAT, FREE };
+
+	memcpy(self->memory + DATA, psw, sizeof(psw));
+	self->run->s.regs.gprs[1] = DATA;
+	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, 0, load, sizeof(load)));
+	EXPECT_EQ(0x12, half(&self->vm, PROGRAM_CODE));
+	EXPECT_EQ(psw[0], doubleword(&self->vm, PROGRAM_OLD));
+	EXPECT_EQ(psw[1], doubleword(&self->vm, PROGRAM_OLD + 8));
+}
+
+/* An operation exception goes before a privileged-operation exception. */
+TEST_F(sie, ap_instructions_that_are_not_there_are_no_operations)
+{
+	static const unsigned char codes[][4] = {
+		{ 0xb2, 0xaf, 0, 0 }, { 0xb2, 0xad, 0, 0x46 }, { 0xb2, 0xae, 0, 0x46 },
+	};
+	static const unsigned long masks[] = { 0, PSW_PROBLEM };
+	struct kvm_device_attr off = {
+		.group = KVM_S390_VM_CRYPTO,
+		.attr = KVM_S390_VM_CRYPTO_DISABLE_APIE,
+	};
+	unsigned int i, j;
+
+	ASSERT_EQ(0, ioctl(self->vm.fd, KVM_SET_DEVICE_ATTR, &off));
+	for (i = 0; i < ARRAY_SIZE(codes); i++) {
+		for (j = 0; j < ARRAY_SIZE(masks); j++) {
+			EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, masks[j], codes[i], 4));
+			EXPECT_EQ(1, half(&self->vm, PROGRAM_CODE)) TH_LOG("%u %u", i, j);
+		}
+	}
 }
 
 TEST_F(sie, supervisor_call_stays_in_the_guest)
