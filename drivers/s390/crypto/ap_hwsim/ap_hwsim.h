@@ -5,7 +5,8 @@
  *
  * Layers, top down: traps (main.c) hand an instruction to insn.c, which works
  * on the machine (machine.c); irq.c raises interrupts, check.c watches for what
- * must never happen, debugfs.c is the administrator's and the test's side.
+ * must never happen, fault.c makes it happen, debugfs.c is the administrator's
+ * and the test's side.
  *
  * One lock, hwsim_lock, irq-safe, protects all of the machine. On the trap path
  * nothing sleeps.
@@ -60,7 +61,7 @@ struct hwsim_apcb {
 };
 
 /**
- * struct hwsim_guest - a guest that has, or had, an APCB
+ * struct hwsim_guest - a guest, whether it has queues or not
  */
 struct hwsim_guest {
 	/** @node: in the list of all guests */
@@ -69,7 +70,7 @@ struct hwsim_guest {
 	struct kvm *kvm;
 	/** @id: for the files of the test */
 	unsigned int id;
-	/** @pid: who set the first APCB */
+	/** @pid: who made it */
 	pid_t pid;
 	/** @updates: how often the APCB was written */
 	unsigned long updates;
@@ -206,6 +207,7 @@ int hwsim_ap_execute(enum hwsim_ap_opcode op, u64 gr[16], u8 r1, u8 r2,
 
 /* machine.c */
 int hwsim_machine_boot(void);
+int hwsim_mask_parse(const char *text, unsigned int limit, unsigned long *mask);
 struct hwsim_queue *hwsim_queue_find(struct hwsim_machine *machine, u16 apqn);
 bool hwsim_queue_operational(const struct hwsim_machine *machine,
 			     const struct hwsim_queue *queue);
@@ -228,11 +230,18 @@ extern const char *const hwsim_violation_names[HWSIM_NR_VIOLATIONS];
 void hwsim_violation(enum hwsim_violation_kind kind, const char *fmt, ...) __printf(2, 3);
 int hwsim_check_init(void);
 bool hwsim_queue_in_guest(const struct hwsim_queue *queue, const struct hwsim_guest *but);
+bool hwsim_apcb_has(const struct hwsim_apcb *apcb, u16 apqn);
 void hwsim_check_at_rest(void);
 void hwsim_check_host_use(struct hwsim_queue *queue);
 size_t hwsim_violations_print(char *buf, size_t size);
 void hwsim_violations_clear(void);
 void hwsim_apcb_read(struct hwsim_apcb *apcb, const struct kvm_s390_crypto_cb *crycb, u32 format);
+
+/* fault.c */
+void hwsim_fault_init(void);
+int hwsim_fault_apcb(unsigned int id, struct hwsim_apcb *apcb);
+int hwsim_fault_unpinned_nib(struct hwsim_queue *queue);
+int hwsim_fault_apcb_in_sie(u16 apqn);
 
 /* debugfs.c */
 void hwsim_debugfs_init(void);

@@ -93,7 +93,15 @@ void hwsim_violations_clear(void)
 	spin_unlock_irqrestore(&hwsim_violations_lock, flags);
 }
 
-static bool hwsim_apcb_has(const struct hwsim_apcb *apcb, u16 apqn)
+/**
+ * hwsim_apcb_has - is a queue in an APCB?
+ * @apcb: the APCB
+ * @apqn: the queue
+ *
+ * Context: Any.
+ * Return: true if it is.
+ */
+bool hwsim_apcb_has(const struct hwsim_apcb *apcb, u16 apqn)
 {
 	return test_bit_inv(apqn >> 8, apcb->apm) && test_bit_inv(apqn & 0xff, apcb->aqm);
 }
@@ -143,6 +151,13 @@ void hwsim_apcb_read(struct hwsim_apcb *apcb, const struct kvm_s390_crypto_cb *c
 	}
 }
 
+static void hwsim_queue_check_driver(const struct hwsim_queue *queue)
+{
+	if (queue->driver && strcmp(queue->driver, "vfio_ap"))
+		hwsim_violation(HWSIM_FOREIGN_DRIVER, "queue %02x.%04x driver %s",
+				queue->apqn >> 8, queue->apqn & 0xff, queue->driver);
+}
+
 static void hwsim_queue_joins(struct hwsim_queue *queue, struct hwsim_guest *guest)
 {
 	unsigned int apid = queue->apqn >> 8, apqi = queue->apqn & 0xff;
@@ -151,9 +166,7 @@ static void hwsim_queue_joins(struct hwsim_queue *queue, struct hwsim_guest *gue
 		hwsim_violation(HWSIM_TWO_GUESTS, "queue %02x.%04x", apid, apqi);
 	if (queue->dirty)
 		hwsim_violation(HWSIM_NO_RESET, "queue %02x.%04x", apid, apqi);
-	if (queue->driver && strcmp(queue->driver, "vfio_ap"))
-		hwsim_violation(HWSIM_FOREIGN_DRIVER, "queue %02x.%04x driver %s", apid, apqi,
-				queue->driver);
+	hwsim_queue_check_driver(queue);
 }
 
 static void hwsim_guest_update(struct hwsim_guest *guest, const struct hwsim_apcb *apcb)
@@ -181,7 +194,6 @@ static void hwsim_guest_update(struct hwsim_guest *guest, const struct hwsim_apc
 
 static struct hwsim_guest *hwsim_guest_find(struct kvm *kvm)
 {
-	static unsigned int last_id;
 	struct hwsim_guest *guest;
 
 	lockdep_assert_held(&hwsim_lock);
@@ -190,32 +202,45 @@ static struct hwsim_guest *hwsim_guest_find(struct kvm *kvm)
 		if (guest->kvm == kvm)
 			return guest;
 	}
-	guest = kzalloc(sizeof(*guest), GFP_ATOMIC);
-	if (!guest)
-		return NULL;
-	guest->kvm = kvm;
-	guest->id = ++last_id;
-	guest->pid = current->tgid;
-	list_add_tail(&guest->node, &hwsim_guests);
-	return guest;
+	return NULL;
 }
 
-struct hwsim_masks_call {
+struct hwsim_kvm_call {
 	struct kvm *kvm;
 };
 
-static int hwsim_masks_called(struct kretprobe_instance *instance, struct pt_regs *regs)
+static int hwsim_kvm_called(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
-	struct hwsim_masks_call *call = (void *)instance->data;
+	((struct hwsim_kvm_call *)instance->data)->kvm = (void *)regs->gprs[2];
+	return 0;
+}
 
-	call->kvm = (void *)regs->gprs[2];
+static int hwsim_guest_begins(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	static unsigned int last_id;
+	struct hwsim_guest *guest;
+	unsigned long flags;
+
+	if ((int)regs->gprs[2])
+		return 0;
+	guest = kzalloc(sizeof(*guest), GFP_ATOMIC);
+	if (!guest) {
+		pr_err("no memory to watch a guest\n");
+		return 0;
+	}
+	guest->kvm = ((struct hwsim_kvm_call *)instance->data)->kvm;
+	guest->pid = current->tgid;
+	spin_lock_irqsave(&hwsim_lock, flags);
+	guest->id = ++last_id;
+	list_add_tail(&guest->node, &hwsim_guests);
+	spin_unlock_irqrestore(&hwsim_lock, flags);
 	return 0;
 }
 
 /* KVM has written an APCB: it counts from now on. */
 static int hwsim_masks_written(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
-	struct kvm *kvm = ((struct hwsim_masks_call *)instance->data)->kvm;
+	struct kvm *kvm = ((struct hwsim_kvm_call *)instance->data)->kvm;
 	struct hwsim_guest *guest;
 	struct hwsim_apcb apcb;
 	unsigned long flags;
@@ -232,18 +257,24 @@ static int hwsim_masks_written(struct kretprobe_instance *instance, struct pt_re
 	return 0;
 }
 
-static struct kretprobe hwsim_masks_probes[] = {
+static struct kretprobe hwsim_kvm_probes[] = {
+	{
+		.kp.symbol_name = "kvm_arch_init_vm",
+		.entry_handler = hwsim_kvm_called,
+		.handler = hwsim_guest_begins,
+		.data_size = sizeof(struct hwsim_kvm_call),
+	},
 	{
 		.kp.symbol_name = "kvm_arch_crypto_set_masks",
-		.entry_handler = hwsim_masks_called,
+		.entry_handler = hwsim_kvm_called,
 		.handler = hwsim_masks_written,
-		.data_size = sizeof(struct hwsim_masks_call),
+		.data_size = sizeof(struct hwsim_kvm_call),
 	},
 	{
 		.kp.symbol_name = "kvm_arch_crypto_clear_masks",
-		.entry_handler = hwsim_masks_called,
+		.entry_handler = hwsim_kvm_called,
 		.handler = hwsim_masks_written,
-		.data_size = sizeof(struct hwsim_masks_call),
+		.data_size = sizeof(struct hwsim_kvm_call),
 	},
 };
 
@@ -323,13 +354,30 @@ static bool hwsim_is_queue(const struct device *dev)
 
 static void hwsim_driver_set(struct device *dev, const char *driver)
 {
+	struct hwsim_queue *queue;
 	unsigned long flags;
 
 	if (!hwsim_is_queue(dev))
 		return;
 	spin_lock_irqsave(&hwsim_lock, flags);
-	if (hwsim.queues[to_ap_queue(dev)->qid])
-		hwsim.queues[to_ap_queue(dev)->qid]->driver = driver;
+	queue = hwsim.queues[to_ap_queue(dev)->qid];
+	if (queue)
+		queue->driver = driver;
+	spin_unlock_irqrestore(&hwsim_lock, flags);
+}
+
+/* Not before: a driver that is offered a queue may decline. */
+static void hwsim_driver_bound(struct device *dev)
+{
+	struct hwsim_queue *queue;
+	unsigned long flags;
+
+	if (!hwsim_is_queue(dev))
+		return;
+	spin_lock_irqsave(&hwsim_lock, flags);
+	queue = hwsim.queues[to_ap_queue(dev)->qid];
+	if (queue && hwsim_queue_in_guest(queue, NULL))
+		hwsim_queue_check_driver(queue);
 	spin_unlock_irqrestore(&hwsim_lock, flags);
 }
 
@@ -340,6 +388,9 @@ static int hwsim_bus_event(struct notifier_block *nb, unsigned long event, void 
 	switch (event) {
 	case BUS_NOTIFY_BIND_DRIVER:
 		hwsim_driver_set(dev, dev->driver->name);
+		break;
+	case BUS_NOTIFY_BOUND_DRIVER:
+		hwsim_driver_bound(dev);
 		break;
 	case BUS_NOTIFY_DRIVER_NOT_BOUND:
 	case BUS_NOTIFY_UNBOUND_DRIVER:
@@ -402,8 +453,8 @@ int __init hwsim_check_init(void)
 	unsigned int i;
 	int ret;
 
-	for (i = 0; i < ARRAY_SIZE(hwsim_masks_probes); i++) {
-		ret = register_kretprobe(&hwsim_masks_probes[i]);
+	for (i = 0; i < ARRAY_SIZE(hwsim_kvm_probes); i++) {
+		ret = register_kretprobe(&hwsim_kvm_probes[i]);
 		if (ret)
 			return ret;
 	}

@@ -236,17 +236,16 @@ static int hwsim_reset_time_write(char *line)
 
 	if (!word)
 		return -EINVAL;
-	if (!strcmp(word, "release") && !line) {
+	if (!strcmp(word, "release") && !line)
 		time.release = true;
-	} else if (!strcmp(word, "hold") && !line) {
+	else if (!strcmp(word, "hold") && !line)
 		time.mode = HWSIM_RESET_HOLD;
-	} else if (line && !strcmp(word, "polls") && !kstrtouint(line, 10, &time.value)) {
+	else if (line && !strcmp(word, "polls") && !kstrtouint(line, 10, &time.value))
 		time.mode = HWSIM_RESET_POLLS;
-	} else if (line && !strcmp(word, "ms") && !kstrtouint(line, 10, &time.value)) {
+	else if (line && !strcmp(word, "ms") && !kstrtouint(line, 10, &time.value))
 		time.mode = HWSIM_RESET_MS;
-	} else {
+	else
 		return -EINVAL;
-	}
 	return hwsim_queues_apply(queue, hwsim_reset_time_apply, &time);
 }
 
@@ -278,31 +277,57 @@ static int hwsim_reply_write(char *line)
 	return hwsim_queues_apply(line, hwsim_reply_apply, NULL);
 }
 
-/* Put a queue into the state that the checker must find. */
-static int hwsim_provoke_apply(struct hwsim_queue *queue, void *data)
+static int hwsim_unpinned_nib_apply(struct hwsim_queue *queue, void *data)
 {
-	const char *kind = data;
+	return hwsim_fault_unpinned_nib(queue);
+}
 
-	if (!strcmp(kind, hwsim_violation_names[HWSIM_NO_RESET]))
-		queue->dirty = true;
-	else if (!strcmp(kind, hwsim_violation_names[HWSIM_HOST_NO_RESET]))
-		queue->guest_data = true;
-	else if (!strcmp(kind, hwsim_violation_names[HWSIM_FOREIGN_DRIVER]))
-		queue->driver = "nobody";
-	else if (!strcmp(kind, hwsim_violation_names[HWSIM_UNBOUND]))
-		queue->driver = NULL;
-	else
-		return -EINVAL;
+static int hwsim_apqn_apply(struct hwsim_queue *queue, void *data)
+{
+	*(u16 *)data = queue->apqn;
 	return 0;
 }
 
 static int hwsim_provoke_write(char *line)
 {
 	char *kind = strsep(&line, " ");
+	u16 apqn;
+	int ret;
 
 	if (!line)
 		return -EINVAL;
-	return hwsim_queues_apply(line, hwsim_provoke_apply, kind);
+	if (!strcmp(kind, hwsim_violation_names[HWSIM_UNPINNED_NIB]))
+		return hwsim_queues_apply(line, hwsim_unpinned_nib_apply, NULL);
+	if (strcmp(kind, hwsim_violation_names[HWSIM_APCB_IN_SIE]))
+		return -EINVAL;
+	ret = hwsim_queues_apply(line, hwsim_apqn_apply, &apqn);
+	return ret ?: hwsim_fault_apcb_in_sie(apqn);
+}
+
+static int hwsim_ids_parse(const char *text, unsigned int limit, unsigned long *mask)
+{
+	if (strcmp(text, "none"))
+		return hwsim_mask_parse(text, limit, mask);
+	bitmap_zero(mask, HWSIM_IDS);
+	return 0;
+}
+
+static int hwsim_apcb_write(char *line)
+{
+	char *guest = strsep(&line, " "), *adapters = strsep(&line, " ");
+	struct hwsim_apcb apcb;
+	unsigned int id;
+	int ret;
+
+	if (!adapters || !line || kstrtouint(guest, 10, &id))
+		return -EINVAL;
+	ret = hwsim_ids_parse(adapters, hwsim.apid_max, apcb.apm);
+	if (!ret)
+		ret = hwsim_ids_parse(line, hwsim.domain_max, apcb.aqm);
+	if (ret)
+		return ret;
+	bitmap_copy(apcb.adm, apcb.aqm, HWSIM_IDS);
+	return hwsim_fault_apcb(id, &apcb);
 }
 
 static int hwsim_check_write(char *line)
@@ -333,6 +358,7 @@ static const struct hwsim_knob {
 	{ "aqic_delay", hwsim_aqic_delay_write },
 	{ "reply", hwsim_reply_write },
 	{ "check", hwsim_check_write },
+	{ "apcb", hwsim_apcb_write },
 	{ "provoke", hwsim_provoke_write },
 };
 

@@ -264,7 +264,16 @@ int hwsim_adapter_configure(unsigned int apid, bool on)
 	return ret;
 }
 
-static int __init hwsim_mask_parse(const char *text, unsigned int limit, unsigned long *mask)
+/**
+ * hwsim_mask_parse - a list of ids as a mask
+ * @text: decimal, ranges: 4-6,9
+ * @limit: greatest id
+ * @mask: set to it, in AP bit order
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL for what is no list, -ERANGE for an id above the limit.
+ */
+int hwsim_mask_parse(const char *text, unsigned int limit, unsigned long *mask)
 {
 	DECLARE_BITMAP(ids, HWSIM_IDS);
 	unsigned int id;

@@ -23,8 +23,6 @@
 #define HWSIM_CC_SHIFT		44
 #define HWSIM_CC_NOT_INSTALLED	3
 
-extern char sie_exit;
-
 static int hwsim_host_read(void *ctx, u64 addr, void *buf, size_t len)
 {
 	return copy_from_kernel_nofault(buf, (void *)addr, len) ? -EFAULT : 0;
@@ -182,6 +180,7 @@ static int __init hwsim_arm_late(void)
 		pr_err("cannot watch the kernel: %d\n", ret);
 	else
 		hwsim_debugfs_init();
+	hwsim_fault_init();
 	return ret;
 }
 fs_initcall(hwsim_arm_late);

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a driver does that is wrong. The checks are tested with it: nothing here
+ * reports a violation, or tells a check what it is to find.
+ */
+#include <linux/hrtimer.h>
+#include <linux/kvm_host.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/pgtable.h>
+
+#include "ap_hwsim.h"
+
+/* How long a CPU of the guest is waited for, in milliseconds. */
+#define HWSIM_DISTURB_TRIES	2000
+
+/* The guest, with a reference: it may end at any time. */
+static struct kvm *hwsim_kvm_get(unsigned int id)
+{
+	struct hwsim_guest *guest;
+	struct kvm *kvm = NULL;
+	unsigned long flags;
+
+	spin_lock_irqsave(&hwsim_lock, flags);
+	list_for_each_entry(guest, &hwsim_guests, node) {
+		if (guest->id == id && kvm_get_kvm_safe(guest->kvm))
+			kvm = guest->kvm;
+	}
+	spin_unlock_irqrestore(&hwsim_lock, flags);
+	return kvm;
+}
+
+/**
+ * hwsim_fault_apcb - write the APCB of a guest, whatever its driver thinks
+ * @id: the guest
+ * @apcb: what it is to have
+ *
+ * Done as a driver does it, and seen by the checks as that.
+ *
+ * Context: Process. Takes kvm->lock of the guest.
+ * Return: 0, or -ENOENT if there is no such guest.
+ */
+int hwsim_fault_apcb(unsigned int id, struct hwsim_apcb *apcb)
+{
+	struct kvm *kvm = hwsim_kvm_get(id);
+
+	if (!kvm)
+		return -ENOENT;
+	mutex_lock(&kvm->lock);
+	kvm_arch_crypto_set_masks(kvm, apcb->apm, apcb->aqm, apcb->adm);
+	mutex_unlock(&kvm->lock);
+	kvm_put_kvm(kvm);
+	return 0;
+}
+
+/**
+ * hwsim_fault_unpinned_nib - an AQIC that names a page which nobody has pinned
+ * @queue: the queue; a guest has enabled its interrupt
+ *
+ * Context: hwsim_lock held.
+ * Return: 0, or -ENODATA if no guest has enabled it.
+ */
+int hwsim_fault_unpinned_nib(struct hwsim_queue *queue)
+{
+	lockdep_assert_held(&hwsim_lock);
+
+	if (!queue->irq || !queue->gisa)
+		return -ENODATA;
+	queue->nib = __pa(empty_zero_page);
+	return 0;
+}
+
+static struct hwsim_guest *hwsim_guest_with(u16 apqn)
+{
+	struct hwsim_guest *guest;
+
+	lockdep_assert_held(&hwsim_lock);
+
+	list_for_each_entry(guest, &hwsim_guests, node) {
+		if (hwsim_apcb_has(&guest->apcb, apqn))
+			return guest;
+	}
+	return NULL;
+}
+
+static bool hwsim_guest_in_sie(const struct hwsim_guest *guest)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	kvm_for_each_vcpu(i, vcpu, guest->kvm) {
+		if (READ_ONCE(vcpu->arch.sie_block->prog0c) & PROG_IN_SIE)
+			return true;
+	}
+	return false;
+}
+
+/* The control bit of the queue's domain, so that no queue comes or goes. */
+static void hwsim_guest_disturb(const struct hwsim_guest *guest, u16 apqn)
+{
+	struct kvm_s390_crypto *crypto = &guest->kvm->arch.crypto;
+	u8 *adm = (u8 *)crypto->crycb->apcb0.adm;
+	u8 domain = apqn;
+
+	if ((crypto->crycbd & CRYCB_FORMAT_MASK) == CRYCB_FORMAT2)
+		adm = (u8 *)crypto->crycb->apcb1.adm;
+	adm[domain / 8] ^= 0x80 >> domain % 8;
+}
+
+static u16 hwsim_disturb_apqn;
+static unsigned int hwsim_disturb_tries;
+
+static bool hwsim_disturb_try(void)
+{
+	struct hwsim_guest *guest;
+	unsigned long flags;
+	bool again;
+
+	spin_lock_irqsave(&hwsim_lock, flags);
+	guest = hwsim_guest_with(hwsim_disturb_apqn);
+	again = guest && !hwsim_guest_in_sie(guest) && --hwsim_disturb_tries;
+	if (guest && !again)
+		hwsim_guest_disturb(guest, hwsim_disturb_apqn);
+	spin_unlock_irqrestore(&hwsim_lock, flags);
+	return again;
+}
+
+static enum hrtimer_restart hwsim_disturb(struct hrtimer *timer)
+{
+	if (!hwsim_disturb_try())
+		return HRTIMER_NORESTART;
+	hrtimer_forward_now(timer, ms_to_ktime(1));
+	return HRTIMER_RESTART;
+}
+
+static struct hrtimer hwsim_disturb_timer;
+
+/**
+ * hwsim_fault_apcb_in_sie - write to an APCB while a CPU of the guest is in SIE
+ * @apqn: a queue that the guest has
+ *
+ * From a timer: where there is only one CPU, nothing but an interrupt comes in
+ * between. KVM does not know of it, so the guest's CPU stays in SIE.
+ *
+ * Context: Process. Takes hwsim_lock.
+ * Return: 0, or -ENODATA if no guest has the queue.
+ */
+int hwsim_fault_apcb_in_sie(u16 apqn)
+{
+	unsigned long flags;
+	bool found;
+
+	hrtimer_cancel(&hwsim_disturb_timer);
+	spin_lock_irqsave(&hwsim_lock, flags);
+	found = hwsim_guest_with(apqn);
+	hwsim_disturb_apqn = apqn;
+	hwsim_disturb_tries = HWSIM_DISTURB_TRIES;
+	spin_unlock_irqrestore(&hwsim_lock, flags);
+	if (!found)
+		return -ENODATA;
+	hrtimer_start(&hwsim_disturb_timer, ms_to_ktime(1), HRTIMER_MODE_REL);
+	return 0;
+}
+
+/**
+ * hwsim_fault_init - be ready
+ *
+ * Context: Boot.
+ */
+void __init hwsim_fault_init(void)
+{
+	hrtimer_init(&hwsim_disturb_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	hwsim_disturb_timer.function = hwsim_disturb;
+}
