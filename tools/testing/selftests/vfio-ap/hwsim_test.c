@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The simulator itself: its knobs and their errnos. Each violation that can be
- * made on purpose from outside is made, and found exactly once.
+ * The simulator itself: its knobs and their errnos, what it answers to the host
+ * and to guests. Each violation is made on purpose, and found exactly once.
  */
+#include <asm/zcrypt.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
+#include "lib/bare_fixture.h"
+#include "lib/hwsim.h"
 #include "lib/lib.h"
 #include "lib/main.h"
 
@@ -36,6 +44,16 @@ TEST(knobs_refuse_what_they_do_not_understand)
 		{ "aqic_delay", "04.0004", -EINVAL },
 		{ "reply", "4", -EINVAL },
 		{ "violations", "1", -EINVAL },
+		{ "apcb", "1 4", -EINVAL },
+		{ "apcb", "x 4 4", -EINVAL },
+		{ "apcb", "1 four 4", -EINVAL },
+		{ "apcb", "0 4 4", -ENOENT },
+		{ "apcb", "0 256 4", -ERANGE },
+		{ "provoke", "no-such-kind 04.0004", -EINVAL },
+		{ "provoke", "unpinned-nib", -EINVAL },
+		{ "provoke", "unpinned-nib 77.0004", -ENOENT },
+		{ "provoke", "unpinned-nib 04.0004", -ENODATA },
+		{ "provoke", "apcb-in-sie 04.0004", -ENODATA },
 	};
 	unsigned int i;
 
@@ -64,26 +82,475 @@ TEST(bus_finds_what_is_added)
 	EXPECT_NE(0, access("/sys/devices/ap/card09", F_OK));
 }
 
-/* The driver is not to blame for what an administrator of the LPAR cannot do either. */
-TEST(dirty_queue_that_joins_is_a_violation)
-{
+/*
+ * Each kind of violation, provoked: by a driver that is wrong, or by what such
+ * a driver leaves behind. Two guests with a driver that is right, both empty.
+ */
+FIXTURE(violation) {
 	char text[4096];
-	struct vfio vfio;
-	struct vm vm;
+	struct vfio vfio[2];
+	struct vm vm[2];
+};
+
+FIXTURE_SETUP(violation)
+{
+	static const char *const uuids[] = { UUID1, UUID2 };
+	int i;
 
 	machine_reset();
-	ASSERT_EQ(0, mdev_create(UUID1));
-	ASSERT_EQ(0, vm_create(&vm));
-	ASSERT_EQ(0, vfio_open(&vfio, &vm, UUID1));
-	ASSERT_EQ(0, hwsim("provoke", "no-reset 04.0004"));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, mdev_create(uuids[i]));
+		ASSERT_EQ(0, vm_create(&self->vm[i]));
+		ASSERT_EQ(0, vfio_open(&self->vfio[i], &self->vm[i], uuids[i]));
+	}
+}
+
+/* What was provoked is forgotten; nothing more may come while all is put in order. */
+FIXTURE_TEARDOWN(violation)
+{
+	int apid, i;
+
+	EXPECT_EQ(0, file_write(HWSIM "violations", "0"));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, hwsim_apcb(i, "none", "none"));
+	for (apid = 4; apid <= 6; apid++)
+		EXPECT_EQ(0, hwsim_power_cycle(apid));
+	for (i = 0; i < 2; i++) {
+		vfio_close(&self->vfio[i]);
+		vm_destroy(&self->vm[i]);
+	}
+	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
+	machine_reset();
+}
+
+static void plug(struct __test_metadata *_metadata)
+{
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
-	EXPECT_TRUE(queue_comes_to(4, 4, "in use"));
-	hwsim_violations(text, sizeof(text));
-	EXPECT_STREQ("no-reset queue 04.0004\n", text);
-	file_write(HWSIM "violations", "0");
-	vfio_close(&vfio);
-	vm_destroy(&vm);
-	EXPECT_EQ(0, mdev_remove(UUID1));
+	ASSERT_TRUE(queue_comes_to(4, 4, "in use"));
+}
+
+/* Give a queue to the host, and wait until its driver has it. */
+static void give_to_host(struct __test_metadata *_metadata, int apid, int apqi)
+{
+	char text[8];
+
+	snprintf(text, sizeof(text), "+%d", apid);
+	ASSERT_EQ(0, file_write(BUS "apmask", text));
+	snprintf(text, sizeof(text), "+%d", apqi);
+	ASSERT_EQ(0, file_write(BUS "aqmask", text));
+	ASSERT_TRUE(hwsim_driver_comes(apid, apqi, "cex4queue"));
+}
+
+#define EXPECT_VIOLATION(want) do {						\
+	hwsim_violations(self->text, sizeof(self->text));			\
+	EXPECT_STREQ(want, self->text);						\
+} while (0)
+
+static bool is_one_line(const char *text, const char *begin)
+{
+	return !strncmp(text, begin, strlen(begin)) && strchr(text, '\n') == strrchr(text, '\n');
+}
+
+TEST_F(violation, queue_in_two_guests)
+{
+	plug(_metadata);
+	EXPECT_VIOLATION("");
+	ASSERT_EQ(0, hwsim_apcb(1, "4", "4"));
+	EXPECT_VIOLATION("two-guests queue 04.0004\n");
+}
+
+TEST_F(violation, queue_that_comes_back_without_a_reset)
+{
+	plug(_metadata);
+	ASSERT_EQ(0, hwsim_apcb(0, "none", "none"));
+	EXPECT_VIOLATION("");
+	ASSERT_EQ(0, hwsim_apcb(0, "4", "4"));
+	EXPECT_VIOLATION("no-reset queue 04.0004\n");
+}
+
+/* A reset that began while a guest could still use the queue is not one for the next. */
+TEST_F(violation, queue_whose_reset_began_too_early)
+{
+	ASSERT_EQ(0, vm_start(&self->vm[0]));
+	plug(_metadata);
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	ASSERT_EQ(0, vm_zapq(&self->vm[0], 4, 4));
+	ASSERT_EQ(0, hwsim_apcb(0, "none", "none"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
+	EXPECT_VIOLATION("");
+	ASSERT_EQ(0, hwsim_apcb(1, "4", "4"));
+	EXPECT_VIOLATION("no-reset queue 04.0004\n");
+}
+
+TEST_F(violation, queue_of_another_driver)
+{
+	give_to_host(_metadata, 6, 6);
+	/* The host may have used it. */
+	ASSERT_EQ(0, hwsim_power_cycle(6));
+	EXPECT_VIOLATION("");
+	ASSERT_EQ(0, hwsim_apcb(0, "6", "6"));
+	EXPECT_VIOLATION("foreign-driver queue 06.0006 driver cex4queue\n");
+}
+
+TEST_F(violation, queue_that_another_driver_takes)
+{
+	ASSERT_EQ(0, hwsim_apcb(0, "6", "6"));
+	EXPECT_VIOLATION("");
+	give_to_host(_metadata, 6, 6);
+	EXPECT_VIOLATION("foreign-driver queue 06.0006 driver cex4queue\n");
+}
+
+TEST_F(violation, queue_without_a_driver_that_stays)
+{
+	char want[64];
+
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	ASSERT_EQ(0, hwsim_apcb(0, "4", "4"));
+	/* A driver may be about to take it out. */
+	file_read(HWSIM "violations", self->text, sizeof(self->text));
+	EXPECT_STREQ("", self->text);
+	snprintf(want, sizeof(want), "unbound queue 04.0004 guest %d\n", hwsim_guest_id(0));
+	EXPECT_VIOLATION(want);
+}
+
+TEST_F(violation, indicator_on_a_page_that_is_not_pinned)
+{
+	ASSERT_EQ(0, vm_start(&self->vm[0]));
+	plug(_metadata);
+	EXPECT_EQ(-ENODATA, hwsim("provoke", "unpinned-nib 04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm[0], 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("reply", "04.0004"));
+	EXPECT_VIOLATION("");
+	ASSERT_EQ(0, hwsim("provoke", "unpinned-nib 04.0004"));
+	EXPECT_VIOLATION("");
+	ASSERT_EQ(0, hwsim("reply", "04.0004"));
+	hwsim_violations(self->text, sizeof(self->text));
+	EXPECT_TRUE(is_one_line(self->text, "unpinned-nib queue 04.0004 nib "))
+		TH_LOG("%s", self->text);
+}
+
+TEST_F(violation, apcb_that_changes_under_a_cpu_in_sie)
+{
+	/* A jump to itself: the guest is in SIE for as long as it may. */
+	static const unsigned char endless[] = { 0xa7, 0xf4, 0x00, 0x00 };
+
+	EXPECT_EQ(-ENODATA, hwsim("provoke", "apcb-in-sie 04.0004"));
+	memcpy((char *)self->vm[0].memory + AGENT_CODE, endless, sizeof(endless));
+	ASSERT_EQ(0, vm_start(&self->vm[0]));
+	/* KVM gets the CPU out before it writes. */
+	plug(_metadata);
+	EXPECT_VIOLATION("");
+	ASSERT_EQ(0, hwsim("provoke", "apcb-in-sie 04.0004"));
+	EXPECT_TRUE(hwsim_violation_comes(self->text, sizeof(self->text)));
+	EXPECT_TRUE(is_one_line(self->text, "apcb-in-sie pid="))
+		TH_LOG("%s", self->text);
+}
+
+/* An operation that the host's driver sends on; what comes of it is its errno. */
+static int modexpo(void)
+{
+	unsigned char input[128] = { 1 }, exponent[128] = { 1 }, modulus[128], output[128];
+	struct ica_rsa_modexpo request = {
+		.inputdata = (void *)input,
+		.inputdatalength = sizeof(input),
+		.outputdata = (void *)output,
+		.outputdatalength = sizeof(output),
+		.b_key = (void *)exponent,
+		.n_modulus = (void *)modulus,
+	};
+	int fd = open("/dev/z90crypt", O_RDWR | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	memset(modulus, 0xff, sizeof(modulus));
+	ret = ioctl(fd, ICARSAMODEXPO, &request) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+TEST_F(violation, request_of_the_host_after_a_guest)
+{
+	give_to_host(_metadata, 6, 6);
+	ASSERT_EQ(0, hwsim_power_cycle(6));
+	ASSERT_EQ(0, hwsim_apcb(0, "6", "6"));
+	ASSERT_EQ(0, hwsim_apcb(0, "none", "none"));
+	/* That the guest got it is another violation. */
+	EXPECT_EQ(0, file_write(HWSIM "violations", "0"));
+	EXPECT_EQ(-EINVAL, modexpo());
+	EXPECT_EQ(-EINVAL, modexpo());
+	EXPECT_VIOLATION("host-no-reset queue 06.0006\n");
+}
+
+/* The host's own drivers, as they find the machine without any test. */
+FIXTURE(zcrypt) {
+	char text[256];
+};
+
+FIXTURE_SETUP(zcrypt)
+{
 	machine_reset();
+}
+
+FIXTURE_TEARDOWN(zcrypt)
+{
+	machine_reset();
+}
+
+static bool is_online(int apid, int apqi)
+{
+	char path[128], text[16];
+
+	snprintf(path, sizeof(path), "/sys/devices/ap/card%02x/%02x.%04x/online", apid, apid, apqi);
+	return file_read(path, text, sizeof(text)) > 0 && text[0] == '1';
+}
+
+static long queue_number(const char *attribute)
+{
+	char path[128], text[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/ap/card06/06.0006/%s", attribute);
+	return file_read(path, text, sizeof(text)) < 0 ? -1 : atol(text);
+}
+
+TEST_F(zcrypt, default_masks_give_it_all_queues)
+{
+	static const char all[] =
+		"0xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
+	int apid, apqi;
+
+	ASSERT_EQ(0, file_write(BUS "apmask", all));
+	ASSERT_EQ(0, file_write(BUS "aqmask", all));
+	for (apid = 4; apid <= 6; apid++) {
+		for (apqi = 4; apqi <= 6; apqi++) {
+			EXPECT_TRUE(hwsim_driver_comes(apid, apqi, "cex4queue"));
+			EXPECT_TRUE(hwsim_state_comes(apid, apqi, "irq", 1));
+			EXPECT_TRUE(is_online(apid, apqi));
+		}
+	}
+	EXPECT_EQ(-EINVAL, modexpo());
+	EXPECT_TRUE(is_online(4, 4));
+}
+
+static bool interrupts_are(const char *what)
+{
+	char text[64];
+
+	file_read("/sys/devices/ap/card06/06.0006/interrupt", text, sizeof(text));
+	return strstr(text, what);
+}
+
+static bool interrupts_are_enabled(void *data)
+{
+	return interrupts_are(data);
+}
+
+/* The reply says that an operand is not valid: an answer, and no reason to go offline. */
+static void request_is_answered(struct __test_metadata *_metadata)
+{
+	long requests = queue_number("request_count");
+	long sent = hwsim_state(6, 6, "nqap"), received = hwsim_state(6, 6, "dqap");
+
+	EXPECT_EQ(-EINVAL, modexpo());
+	EXPECT_LT(requests, queue_number("request_count"));
+	EXPECT_LT(sent, hwsim_state(6, 6, "nqap"));
+	EXPECT_LT(received, hwsim_state(6, 6, "dqap"));
+	EXPECT_EQ(0, queue_number("pendingq_count"));
+	EXPECT_TRUE(is_online(6, 6));
+}
+
+TEST_F(zcrypt, request_is_answered_with_an_interrupt)
+{
+	give_to_host(_metadata, 6, 6);
+	EXPECT_EQ(0, until(interrupts_are_enabled, "enabled"));
+	request_is_answered(_metadata);
+}
+
+TEST_F(zcrypt, request_is_answered_without_an_interrupt)
+{
+	ASSERT_EQ(0, hwsim("respond", "06.0006 aqic 06 forever"));
+	give_to_host(_metadata, 6, 6);
+	request_is_answered(_metadata);
+	EXPECT_TRUE(interrupts_are("disabled"));
+	EXPECT_EQ(0, hwsim_state(6, 6, "irq"));
+}
+
+#define QUEUE		0x0404UL
+#define PQAP(function)	((unsigned long)(function) << 24 | QUEUE)
+#define NQAP		(0x40000000UL | QUEUE)
+#define DQAP		(0x80000000UL | QUEUE)
+
+static const struct function {
+	const char *name;
+	enum agent_command command;
+	unsigned long gr0;
+	/* What it answers to an idle queue */
+	int rc;
+} functions[] = {
+	{ "tapq", AGENT_PQAP, PQAP(0) },
+	{ "rapq", AGENT_PQAP, PQAP(1) },
+	{ "zapq", AGENT_PQAP, PQAP(2) },
+	{ "qact", AGENT_PQAP, PQAP(5) },
+	{ "nqap", AGENT_NQAP, NQAP },
+	{ "dqap", AGENT_DQAP, DQAP, 0x10 },
+};
+
+/* Until the queue is as before: no reset is under way, no reply waits. */
+static void settle(struct vm *vm)
+{
+	while (vm_tapq(vm, 4, 4) == 2)
+		;
+	while (!answer(vm, AGENT_DQAP, DQAP))
+		;
+}
+
+TEST_F(bare, every_function_answers_each_code_as_often_as_ordered)
+{
+	static const int codes[] = { 1, 2, 3, 4, 5, 6, 7, 8, 0x0a, 0x10, 0x15, 0x42, 0xff };
+	const struct function *f;
+	unsigned int i;
+
+	for (f = functions; f < functions + ARRAY_SIZE(functions); f++) {
+		for (i = 0; i < ARRAY_SIZE(codes); i++) {
+			ASSERT_EQ(0, hwsim("respond", "04.0004 %s %x 2", f->name, codes[i]));
+			EXPECT_EQ(codes[i], answer(&self->vm, f->command, f->gr0));
+			EXPECT_EQ(codes[i], answer(&self->vm, f->command, f->gr0));
+			EXPECT_EQ(f->rc, answer(&self->vm, f->command, f->gr0))
+				TH_LOG("%s %x", f->name, codes[i]);
+			settle(&self->vm);
+		}
+	}
+}
+
+TEST_F(bare, code_is_answered_forever_until_told_otherwise)
+{
+	const struct function *f;
+	int i;
+
+	for (f = functions; f < functions + ARRAY_SIZE(functions); f++) {
+		ASSERT_EQ(0, hwsim("respond", "*.* %s 0a forever", f->name));
+		for (i = 0; i < 5; i++)
+			EXPECT_EQ(0x0a, answer(&self->vm, f->command, f->gr0));
+		ASSERT_EQ(0, hwsim("respond", "04.0004 %s 0a 0", f->name));
+		EXPECT_EQ(f->rc, answer(&self->vm, f->command, f->gr0)) TH_LOG("%s", f->name);
+		settle(&self->vm);
+	}
+}
+
+TEST_F(bare, state_of_the_queue_is_the_answer_to_every_function)
+{
+	static const struct {
+		const char *knob, *text, *undo;
+		int rc;
+	} states[] = {
+		{ "deconfigure", "4", "configure", 3 },
+		{ "checkstop", "04.0004", "checkstop_end", 4 },
+	};
+	const struct function *f;
+	unsigned int i;
+
+	for (f = functions; f < functions + ARRAY_SIZE(functions); f++) {
+		for (i = 0; i < ARRAY_SIZE(states); i++) {
+			ASSERT_EQ(0, hwsim(states[i].knob, "%s", states[i].text));
+			EXPECT_EQ(states[i].rc, answer(&self->vm, f->command, f->gr0));
+			ASSERT_EQ(0, hwsim(states[i].undo, "%s", states[i].text));
+		}
+		EXPECT_EQ(f->rc, answer(&self->vm, f->command, f->gr0)) TH_LOG("%s", f->name);
+		settle(&self->vm);
+
+		ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+		ASSERT_EQ(0, vm_zapq(&self->vm, 4, 4));
+		EXPECT_EQ(2, answer(&self->vm, f->command, f->gr0)) TH_LOG("%s", f->name);
+		EXPECT_EQ(1, hwsim_state(4, 4, "held"));
+		ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
+		EXPECT_EQ(f->rc, answer(&self->vm, f->command, f->gr0)) TH_LOG("%s", f->name);
+		settle(&self->vm);
+	}
+}
+
+TEST_F(bare, reset_takes_its_polls_or_its_time)
+{
+	int polls;
+
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 polls 7"));
+	ASSERT_EQ(0, vm_zapq(&self->vm, 4, 4));
+	for (polls = 0; vm_tapq(&self->vm, 4, 4) == 2; polls++)
+		;
+	EXPECT_EQ(7, polls);
+
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 ms 3600000"));
+	ASSERT_EQ(0, vm_zapq(&self->vm, 4, 4));
+	for (polls = 0; polls < 20; polls++)
+		EXPECT_EQ(2, vm_tapq(&self->vm, 4, 4));
+	ASSERT_EQ(0, hwsim_power_cycle(4));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 ms 100"));
+	ASSERT_EQ(0, vm_zapq(&self->vm, 4, 4));
+	/* Only time ends it, nobody looks. */
+	EXPECT_TRUE(hwsim_state_comes(4, 4, "resetting", 0));
+	EXPECT_EQ(0, vm_tapq(&self->vm, 4, 4));
+}
+
+TEST_F(bare, what_cannot_be_is_a_specification_exception)
+{
+	static const struct {
+		enum agent_command command;
+		unsigned long gr0;
+	} cases[] = {
+		/* No such function; reserved; T and F where they mean nothing */
+		{ AGENT_PQAP, PQAP(6) }, { AGENT_PQAP, PQAP(42) }, { AGENT_PQAP, PQAP(255) },
+		{ AGENT_PQAP, PQAP(0) | 1 << 16 }, { AGENT_PQAP, PQAP(0) | 1 << 17 },
+		{ AGENT_PQAP, PQAP(0) | 1 << 18 }, { AGENT_PQAP, PQAP(0) | 1 << 19 },
+		{ AGENT_PQAP, PQAP(0) | 1 << 20 }, { AGENT_PQAP, PQAP(0) | 1 << 21 },
+		{ AGENT_PQAP, PQAP(0) | 1 << 22 }, { AGENT_PQAP, PQAP(1) | 1 << 23 },
+		{ AGENT_PQAP, PQAP(2) | 1 << 23 }, { AGENT_PQAP, PQAP(5) | 1 << 23 },
+		{ AGENT_NQAP, NQAP | 1UL << 31 }, { AGENT_NQAP, NQAP | 1 << 29 },
+		{ AGENT_NQAP, NQAP | 1 << 28 }, { AGENT_NQAP, NQAP | 1 << 23 },
+		{ AGENT_DQAP, DQAP | 1 << 30 }, { AGENT_DQAP, DQAP | 1 << 29 },
+		{ AGENT_DQAP, DQAP | 1 << 28 }, { AGENT_DQAP, DQAP | 1 << 23 },
+		{ AGENT_DQAP, DQAP | 1 << 22 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		EXPECT_TRUE(specification(&self->vm, cases[i].command, cases[i].gr0))
+			TH_LOG("%u: %lx", i, cases[i].gr0);
+	EXPECT_EQ(0, answer(&self->vm, AGENT_PQAP, PQAP(0) | 1 << 23));
+	EXPECT_EQ(0, vm_ask(&self->vm, AGENT_PQAP, 4UL << 24, 0, AGENT_QCI));
+	EXPECT_EQ(0, self->vm.mailbox->specification);
+	EXPECT_LE(0, vm_ask(&self->vm, AGENT_PQAP, 4UL << 24, 0, AGENT_QCI + 4));
+	EXPECT_EQ(1, self->vm.mailbox->specification);
+	/* Nothing of all this was counted, or harmed the queue. */
+	EXPECT_EQ(1, hwsim_state(4, 4, "tapq"));
+	EXPECT_EQ(0, hwsim_state(4, 4, "zapq"));
+}
+
+TEST_F(bare, request_of_a_guest_is_answered)
+{
+	static const unsigned char reply[] = { 0x00, 0x82, 0x00, 0x00, 0x82 };
+	int i;
+
+	for (i = 0; i < 8; i++)
+		EXPECT_EQ(0, answer(&self->vm, AGENT_NQAP, NQAP));
+	EXPECT_EQ(0x10, answer(&self->vm, AGENT_NQAP, NQAP));
+	EXPECT_EQ(8 + 1, hwsim_state(4, 4, "nqap"));
+	for (i = 0; i < 8; i++) {
+		memset((char *)self->vm.memory + AGENT_MESSAGE, 0xee, sizeof(reply));
+		EXPECT_EQ(0, answer(&self->vm, AGENT_DQAP, DQAP));
+		EXPECT_EQ(0, memcmp((char *)self->vm.memory + AGENT_MESSAGE, reply, sizeof(reply)));
+	}
+	EXPECT_EQ(0x10, answer(&self->vm, AGENT_DQAP, DQAP));
+	EXPECT_EQ(1, hwsim_state(4, 4, "dirty"));
+}
+
+TEST_F(bare, guest_has_what_its_apcb_says)
+{
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim_apcb(0, "4-5", "5,6"));
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0005 04.0006 05.0005 05.0006"));
+	EXPECT_EQ(1, answer(&self->vm, AGENT_PQAP, PQAP(2)));
+	EXPECT_EQ(0, hwsim_state(4, 4, "zapq"));
+	ASSERT_EQ(0, hwsim_apcb(0, "none", "none"));
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	ASSERT_EQ(0, hwsim_power_cycle(5));
 }

@@ -35,9 +35,12 @@ struct agent_mailbox {
 	volatile unsigned long cc;
 	/* Kept by the interrupt handler; start.S knows the offset. */
 	volatile unsigned long interrupts;
+	/* Specification exception of the command; start.S knows this one, too. */
+	volatile unsigned long specification;
 };
 #endif
 
 #define AGENT_INTERRUPTS	(AGENT_MAILBOX + 56)
+#define AGENT_SPECIFICATION	(AGENT_MAILBOX + 64)
 
 #endif /* AGENT_H */

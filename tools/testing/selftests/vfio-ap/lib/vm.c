@@ -161,6 +161,7 @@ void vm_post(struct vm *vm, enum agent_command command, unsigned long gr0, unsig
 	vm->mailbox->gr[0] = gr0;
 	vm->mailbox->gr[1] = gr1;
 	vm->mailbox->gr[2] = gr2;
+	vm->mailbox->specification = 0;
 	__sync_synchronize();
 	vm->mailbox->request++;
 }
