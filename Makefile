@@ -28,7 +28,8 @@ BOOTABLE := $(K)/.built $(B)/initramfs.gz
 
 ## make run                  boot, plug an AP queue into a running guest and out of it again
 ## make test                 all tests, in one boot under lockdep
-##      T=PATTERN              only where program:fixture.test matches
+##      T=PATTERN              only where program:fixture.test matches; with its program's name also one
+##                             that has a boot of its own
 ##      N=TIMES                several times
 ##      LIST=1                 which row of the behaviour is tested where
 ##      DRIVER=base            the same tests against the base's own driver, a boot for each

@@ -252,11 +252,13 @@ static void run_test(char *path)
 static void run_tests(void)
 {
 	const char *program = option("rig_program", "*");
+	char pattern[300];
 	int times = atoi(option("rig_times", "1"));
 	glob_t found;
 
 	setenv("TEST_FILTER", option("rig_filter", "*"), 1);
-	if (glob(TESTS "*_test", 0, NULL, &found))
+	snprintf(pattern, sizeof(pattern), TESTS "%s", option("rig_tests", "*_test"));
+	if (glob(pattern, 0, NULL, &found))
 		return;
 	for (int n = 0; n < times; n++) {
 		for (size_t i = 0; i < found.gl_pathc; i++) {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Run the tests in the test kernel and count what they say.
 
-One boot runs KUnit and every kselftest program. A program that ends before all tests of its plan have answered, a
+One boot runs KUnit and every kselftest program, but those that boots.txt gives one of their own. A program that ends before all tests of its plan have answered, a
 violation, a warning or lockdep off is a failure of its own, and so is a run in which nothing was tested. The last
 line is `N passed, N failed, N skipped`. DRIVER=base runs each test in a boot of its own, against the base's driver.
 """
@@ -15,7 +15,9 @@ import time
 import boot
 from boot import say, setting
 
-ROWS = os.path.join(boot.TOP, "tools/testing/selftests/vfio-ap/rows.txt")
+TESTS = os.path.join(boot.TOP, "tools/testing/selftests/vfio-ap")
+ROWS = os.path.join(TESTS, "rows.txt")
+BOOTS = os.path.join(TESTS, "boots.txt")
 RESULT = re.compile(r"(?P<no>not )?ok (?P<number>\d+)(?: -)?(?: (?P<name>[^#]*?))?(?P<skip> *# *SKIP(?P<why>.*))?$")
 STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[ *\w+\])? ?")
 
@@ -159,24 +161,42 @@ def show_rows():
     return 0
 
 
-def ours():
-    count, pattern, times = Count(), setting("T", "*"), int(setting("N", "1"))
-    programs = Programs(count)
-    run = boot.Run("test", options(pattern, times), on_line=programs.take, timeout=boot.TIMEOUT["test"] * times).run()
-    kunit(run.console, count, pattern)
+def boots(pattern):
+    """[(which programs, further kernel parameters)]: a boot for each. Those of boots.txt are asked for by their name."""
+    program, colon, _ = pattern.rpartition(":")
+    with open(BOOTS) as lines:
+        own = dict(line.rstrip("\n").split("\t") for line in lines if not line.startswith("#"))
+    named = [name for name in own if (colon or pattern == "*") and fnmatch.fnmatch(name, program or "*")]
+    return [("*_test", "")] * (program not in own) + [(name, own[name]) for name in named]
+
+
+def one_boot(count, pattern, times, tests, parameters):
+    """Run the programs, and KUnit with those that need no boot of their own."""
+    programs, before = Programs(count), len(count.failed)
+    run = boot.Run("test", options(pattern, times) + [f"rig_tests={tests}", *parameters.split()],
+                   log=f"test-{time.strftime('%H%M%S')}-{tests.strip('*_')}.log",
+                   on_line=programs.take, timeout=boot.TIMEOUT["test"] * times).run()
+    if not parameters:
+        kunit(run.console, count, pattern)
     if programs.program:
         where = f"{programs.program}{':' + programs.running if programs.running else ''}"
         count.fail(f"{where}: {run.reason or 'did not end'}", programs.noise)
-    elif run.reason and not count.failed:
+    elif run.reason and len(count.failed) == before:
         count.fail(run.reason)
-    if not count.passed + len(count.failed) + count.skipped:
-        count.fail(f"no test matches {pattern}" if pattern != "*" else "nothing was tested")
     if run.reason:
         boot.failed(run)
-    elif count.failed:
-        boot.failed(run, f"{len(count.failed)} test(s)")
+    elif len(count.failed) > before:
+        boot.failed(run, f"{len(count.failed) - before} test(s)")
+    return run.reason
+
+
+def ours():
+    count, pattern, times = Count(), setting("T", "*"), int(setting("N", "1"))
+    reasons = [one_boot(count, pattern, times, *one) for one in boots(pattern)]
+    if not count.passed + len(count.failed) + count.skipped:
+        count.fail(f"no test matches {pattern}" if pattern != "*" else "nothing was tested")
     say(count.line())
-    return 1 if count.failed or run.reason else 0
+    return 1 if count.failed or any(reasons) else 0
 
 
 def against_base(test):

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A machine without APXA, 64 x 16, and a kernel without vfio_ap: see boots.txt. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/bare_fixture.h"
+#include "lib/main.h"
+
+#define TAPQ(apqn)	((unsigned long)(apqn))
+#define NQAP(apqn)	(0x40000000UL | (apqn))
+#define DQAP(apqn)	(0x80000000UL | (apqn))
+
+static bool exists(void *data)
+{
+	return !access(data, F_OK);
+}
+
+TEST(bus_finds_the_last_queue_and_no_driver)
+{
+	char text[64];
+
+	EXPECT_EQ(0, until(exists, "/sys/devices/ap/card3f/3f.000f"));
+	EXPECT_NE(0, access("/sys/bus/ap/drivers/vfio_ap", F_OK));
+	EXPECT_LT(0, file_read(BUS "ap_max_domain_id", text, sizeof(text)));
+	EXPECT_EQ(15, atoi(text));
+}
+
+TEST(knobs_know_the_limits)
+{
+	EXPECT_EQ(-ERANGE, hwsim("adapter_add", "40"));
+	EXPECT_EQ(-ERANGE, hwsim("domain_add", "10"));
+	EXPECT_EQ(-ERANGE, hwsim("apcb", "0 64 4"));
+	EXPECT_EQ(-ERANGE, hwsim("apcb", "0 4 16"));
+	EXPECT_EQ(0, hwsim("domain_add", "e"));
+	EXPECT_EQ(0, hwsim("domain_del", "e"));
+}
+
+TEST_F(bare, guest_has_the_first_and_the_last_queue)
+{
+	const unsigned char *qci = (unsigned char *)self->vm.memory + AGENT_QCI;
+
+	ASSERT_EQ(0, hwsim_apcb(0, "0,63", "0,15"));
+	EXPECT_EQ(0, answer(&self->vm, AGENT_PQAP, TAPQ(0x0000)));
+	EXPECT_EQ(0, answer(&self->vm, AGENT_PQAP, TAPQ(0x3f0f)));
+	EXPECT_EQ(1, answer(&self->vm, AGENT_PQAP, TAPQ(0x0404)));
+	EXPECT_EQ(0, vm_ask(&self->vm, AGENT_PQAP, 4UL << 24, 0, AGENT_QCI));
+	/* No APXA, so no greatest ids either. */
+	EXPECT_EQ(0, qci[0] & 0x40);
+	EXPECT_EQ(0, qci[4]);
+	EXPECT_EQ(0, qci[5]);
+	EXPECT_EQ(0x80, qci[16]);
+	EXPECT_EQ(0x01, qci[23]);
+	EXPECT_EQ(0x80, qci[48]);
+	EXPECT_EQ(0x01, qci[49]);
+}
+
+TEST_F(bare, large_ids_are_specification_exceptions)
+{
+	static const unsigned int large[] = { 0x4004, 0x8004, 0xff04, 0x0410, 0x0480, 0x04ff };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(large); i++) {
+		EXPECT_TRUE(specification(&self->vm, AGENT_PQAP, TAPQ(large[i])));
+		EXPECT_TRUE(specification(&self->vm, AGENT_NQAP, NQAP(large[i])));
+		EXPECT_TRUE(specification(&self->vm, AGENT_DQAP, DQAP(large[i])));
+	}
+	EXPECT_EQ(0, answer(&self->vm, AGENT_PQAP, TAPQ(0x0404)));
+}
