@@ -22,13 +22,30 @@
 
 #define HWSIM_IDS	256
 
+/**
+ * enum hwsim_ap_opcode - the AP instructions, by their operation codes
+ * @HWSIM_NQAP: enqueue a request
+ * @HWSIM_DQAP: dequeue a reply
+ * @HWSIM_PQAP: all else, by function code
+ */
 enum hwsim_ap_opcode {
 	HWSIM_NQAP = 0xb2ad,
 	HWSIM_DQAP = 0xb2ae,
 	HWSIM_PQAP = 0xb2af,
 };
 
-/* Function codes of PQAP, and the two other instructions as such. */
+/**
+ * enum hwsim_function - function codes of PQAP, and the two other instructions as such
+ * @HWSIM_TAPQ: test a queue
+ * @HWSIM_RAPQ: reset it
+ * @HWSIM_ZAPQ: reset it and clear what it holds
+ * @HWSIM_AQIC: control its interrupt
+ * @HWSIM_QCI: query the configuration
+ * @HWSIM_QACT: query what is compatible
+ * @HWSIM_FN_NQAP: not a function of PQAP
+ * @HWSIM_FN_DQAP: not a function of PQAP
+ * @HWSIM_NR_FUNCTIONS: how many there are
+ */
 enum hwsim_function {
 	HWSIM_TAPQ,
 	HWSIM_RAPQ,
@@ -41,7 +58,19 @@ enum hwsim_function {
 	HWSIM_NR_FUNCTIONS
 };
 
-/* What must never happen. The names are in check.c. */
+/**
+ * enum hwsim_violation_kind - what must never happen
+ * @HWSIM_TWO_GUESTS: a queue is in two APCBs
+ * @HWSIM_NO_RESET: a queue enters a guest as its last user left it
+ * @HWSIM_FOREIGN_DRIVER: a guest has a queue that another driver has
+ * @HWSIM_UNBOUND: at rest, a guest has a queue that no driver has
+ * @HWSIM_UNPINNED_NIB: an interrupt would write to a page that is not pinned
+ * @HWSIM_APCB_IN_SIE: an APCB changed while a CPU of the guest was in SIE
+ * @HWSIM_HOST_NO_RESET: the host uses a queue as a guest left it
+ * @HWSIM_NR_VIOLATIONS: how many kinds there are
+ *
+ * hwsim_violation_names has their names.
+ */
 enum hwsim_violation_kind {
 	HWSIM_TWO_GUESTS,
 	HWSIM_NO_RESET,
@@ -53,10 +82,15 @@ enum hwsim_violation_kind {
 	HWSIM_NR_VIOLATIONS
 };
 
-/* Masks in AP bit order: id 0 is the leftmost bit. */
+/**
+ * struct hwsim_apcb - masks in AP bit order: id 0 is the leftmost bit
+ */
 struct hwsim_apcb {
+	/** @apm: adapters */
 	DECLARE_BITMAP(apm, HWSIM_IDS);
+	/** @aqm: usage domains */
 	DECLARE_BITMAP(aqm, HWSIM_IDS);
+	/** @adm: control domains */
 	DECLARE_BITMAP(adm, HWSIM_IDS);
 };
 
@@ -92,16 +126,25 @@ struct hwsim_view {
 	void *ctx;
 };
 
-/* How long a reset takes. */
+/**
+ * enum hwsim_reset_mode - how long a reset takes
+ * @HWSIM_RESET_POLLS: a number of looks at the queue
+ * @HWSIM_RESET_MS: a time
+ * @HWSIM_RESET_HOLD: until a test lets go
+ */
 enum hwsim_reset_mode {
 	HWSIM_RESET_POLLS,
 	HWSIM_RESET_MS,
 	HWSIM_RESET_HOLD,
 };
 
+/**
+ * struct hwsim_response - what a function answers instead of the truth
+ */
 struct hwsim_response {
+	/** @code: the response code */
 	u8 code;
-	/* Times left; -1: until told otherwise. */
+	/** @count: times left; -1: until told otherwise */
 	int count;
 };
 
@@ -194,9 +237,12 @@ struct hwsim_machine {
 	struct hwsim_queue *queues[HWSIM_IDS * HWSIM_IDS];
 };
 
+/* The machine, with the lock of all that is declared here. */
 extern struct hwsim_machine hwsim;
 extern spinlock_t hwsim_lock;
+/* struct hwsim_guest: every guest there is. */
 extern struct list_head hwsim_guests;
+/* struct hwsim_queue: every queue there ever was. */
 extern struct list_head hwsim_queues;
 
 /* insn.c */

@@ -7,7 +7,10 @@
 #include <asm/ptrace.h>
 
 /* Outcomes besides 0 (executed), a program interruption code (> 0) and -EFAULT. */
+
+/* No such instruction here. */
 #define HWSIM_INSN_UNKNOWN	(-0x2000)
+/* Known, but the caller's: it needs more than a CPU and storage. */
 #define HWSIM_INSN_CONTROL	(-0x2001)
 
 /**
@@ -55,18 +58,35 @@ int hwsim_insn_fetch(struct hwsim_cpu *cpu, struct hwsim_insn *insn);
 int hwsim_insn_execute(struct hwsim_cpu *cpu, const struct hwsim_insn *insn);
 u64 hwsim_insn_operand_address(const struct hwsim_cpu *cpu, const struct hwsim_insn *insn);
 
-/* Registers and masks sit at the same place in all formats that the caller treats itself. */
+/**
+ * hwsim_insn_r1 - the first register field
+ * @insn: an instruction; it sits at the same place in all formats that a caller treats itself
+ *
+ * Return: The number of the register.
+ */
 static inline unsigned int hwsim_insn_r1(const struct hwsim_insn *insn)
 {
 	return insn->text[1] >> 4;
 }
 
+/**
+ * hwsim_insn_r3 - the third register field, or the mask
+ * @insn: an instruction, as in hwsim_insn_r1()
+ *
+ * Return: The number of the register.
+ */
 static inline unsigned int hwsim_insn_r3(const struct hwsim_insn *insn)
 {
 	return insn->text[1] & 15;
 }
 
-/* Addresses are as wide as the addressing mode says. */
+/**
+ * hwsim_cpu_wrap - an address as wide as the addressing mode says
+ * @cpu: the CPU
+ * @addr: the address
+ *
+ * Return: The rightmost 64, 31 or 24 bits of it.
+ */
 static inline u64 hwsim_cpu_wrap(const struct hwsim_cpu *cpu, u64 addr)
 {
 	if (cpu->psw_mask & PSW_MASK_EA)
@@ -74,11 +94,22 @@ static inline u64 hwsim_cpu_wrap(const struct hwsim_cpu *cpu, u64 addr)
 	return addr & (cpu->psw_mask & PSW_MASK_BA ? 0x7fffffff : 0xffffff);
 }
 
+/**
+ * hwsim_cpu_set_cc - set the condition code
+ * @cpu: the CPU
+ * @cc: 0 to 3
+ */
 static inline void hwsim_cpu_set_cc(struct hwsim_cpu *cpu, unsigned int cc)
 {
 	cpu->psw_mask = (cpu->psw_mask & ~(3UL << 44)) | (u64)cc << 44;
 }
 
+/**
+ * hwsim_cpu_cc - the condition code
+ * @cpu: the CPU
+ *
+ * Return: 0 to 3.
+ */
 static inline unsigned int hwsim_cpu_cc(const struct hwsim_cpu *cpu)
 {
 	return (cpu->psw_mask >> 44) & 3;
