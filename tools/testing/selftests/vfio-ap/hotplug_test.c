@@ -109,6 +109,8 @@ TEST_F(guest, adapter_that_comes_later_is_plugged_in_one_update)
 /* E.6, B-40: the last one must go, too. */
 TEST_F(guest, loses_the_last_adapter_and_domain_that_the_host_removes)
 {
+	char nothing[256];
+
 	assign(_metadata, UUID1, 5, 6);
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_control_domain", "5"));
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "05.0006"));
@@ -122,10 +124,8 @@ TEST_F(guest, loses_the_last_adapter_and_domain_that_the_host_removes)
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", ""));
 	file_read(HWSIM "guests", self->text, sizeof(self->text));
-	EXPECT_NE(NULL, strstr(self->text, "apm=0x0000000000000000000000000000000000000000000000"
-			       "000000000000000000 aqm=0x0000000000000000000000000000000000000000"
-			       "000000000000000000000000 adm=0x000000000000000000000000000000000"
-			       "0000000000000000000000000000000")) TH_LOG("%s", self->text);
+	snprintf(nothing, sizeof(nothing), "apm=0x%064x aqm=0x%064x adm=0x%064x", 0, 0, 0);
+	EXPECT_NE(NULL, strstr(self->text, nothing)) TH_LOG("%s", self->text);
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "05.0006"));
 }
 

@@ -109,7 +109,7 @@ static void mdevs_remove_all(void)
 	static const char *const uuids[] = { UUID1, UUID2, UUID3 };
 	unsigned int i;
 
-	for (i = 0; i < sizeof(uuids) / sizeof(uuids[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(uuids); i++)
 		mdev_remove(uuids[i]);
 }
 
