@@ -7,37 +7,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 
 #include "lib/guest_fixture.h"
-
-/* A process that writes to an attribute; it has ended or it still waits. */
-struct writer {
-	pid_t pid;
-};
-
-static void writer_start(struct writer *writer, const char *uuid, const char *attribute,
-			 const char *text)
-{
-	writer->pid = fork();
-	if (!writer->pid)
-		_exit(-mdev_write(uuid, attribute, "%s", text));
-}
-
-static bool writer_waits(struct writer *writer)
-{
-	return waitpid(writer->pid, NULL, WNOHANG) == 0;
-}
-
-/* The errno of the write, or -signal. */
-static int writer_end(struct writer *writer)
-{
-	int status;
-
-	if (waitpid(writer->pid, &status, 0) < 0)
-		return errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
 
 static bool reset_is_held(void *data)
 {

@@ -6,12 +6,18 @@
 #ifndef VFIO_AP_TEST_LIB_H
 #define VFIO_AP_TEST_LIB_H
 
+#include <linux/kvm.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "../guest/agent.h"
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+#endif
 
 #define HWSIM	"/sys/kernel/debug/s390/ap_hwsim/"
 #define BUS	"/sys/bus/ap/"
@@ -52,11 +58,14 @@ struct vm {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool running;
+	/* Of a thread that does something to this VM, for task_state(). */
+	pid_t thread_id;
 	/* Why the vCPU's thread ended: negative errno, or the exit reason. */
 	int end;
 	struct agent_mailbox *mailbox;
 };
 
+int vm_create_bare(struct vm *vm);
 int vm_create(struct vm *vm);
 int vm_start(struct vm *vm);
 void vm_destroy(struct vm *vm);
@@ -70,6 +79,32 @@ int vm_zapq(struct vm *vm, int apid, int apqi);
 int vm_aqic(struct vm *vm, int apid, int apqi, bool enable, int isc, unsigned long nib);
 bool vm_sees(struct vm *vm, const char *matrix);
 bool vm_comes_to_see(struct vm *vm, const char *matrix);
+
+/* task.c */
+/* A process that writes to an attribute; it has ended or it still waits. */
+struct writer {
+	pid_t pid;
+};
+
+void writer_start(struct writer *writer, const char *uuid, const char *attribute,
+		  const char *text);
+bool writer_waits(struct writer *writer);
+int writer_end(struct writer *writer);
+pid_t task_id(void);
+char task_state(pid_t task);
+
+/* hold.c */
+struct hold {
+	int uffd, fd, ret;
+	unsigned long request;
+	void *arg, *page;
+	struct kvm_device_attr attr;
+	pthread_t thread;
+};
+
+int hold_kvm_lock(struct hold *hold, struct vm *vm);
+int hold_argument(struct hold *hold, int fd, unsigned long request);
+int hold_release(struct hold *hold);
 
 /* vfio.c */
 struct vfio {

@@ -49,7 +49,7 @@ static int vm_facilities_set(struct vm *vm)
 	if (ioctl(vm->fd, KVM_GET_DEVICE_ATTR, &get)) {
 		ret = -errno;
 	} else {
-		for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		for (i = 0; i < ARRAY_SIZE(wanted); i++)
 			processor->fac_list[wanted[i] / 64] |= 1UL << (63 - wanted[i] % 64);
 		ret = vm_attr_set(vm, KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR, processor);
 	}
@@ -57,13 +57,15 @@ static int vm_facilities_set(struct vm *vm)
 	return ret;
 }
 
-int vm_create(struct vm *vm)
+/* Without a vCPU. */
+int vm_create_bare(struct vm *vm)
 {
 	struct kvm_userspace_memory_region region = { .memory_size = AGENT_MEMORY };
 	char *memory;
 	int ret;
 
 	memset(vm, 0, sizeof(*vm));
+	vm->vcpu = -1;
 	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm < 0)
 		return -errno;
@@ -86,10 +88,15 @@ int vm_create(struct vm *vm)
 	ret = vm_facilities_set(vm);
 	if (ret)
 		return ret;
-	ret = vm_attr_set(vm, KVM_S390_VM_CRYPTO, KVM_S390_VM_CRYPTO_ENABLE_APIE, NULL);
+	return vm_attr_set(vm, KVM_S390_VM_CRYPTO, KVM_S390_VM_CRYPTO_ENABLE_APIE, NULL);
+}
+
+int vm_create(struct vm *vm)
+{
+	int ret = vm_create_bare(vm);
+
 	if (ret)
 		return ret;
-
 	vm->vcpu = ioctl(vm->fd, KVM_CREATE_VCPU, 0);
 	if (vm->vcpu < 0)
 		return -errno;
@@ -118,10 +125,10 @@ static void *vm_run(void *data)
 		}
 		if (vm->run->exit_reason != KVM_EXIT_INTR) {
 			vm->end = vm->run->exit_reason;
-			fprintf(stderr, "# guest left: reason %d psw %lx %lx icpt %x ipa %x ipb %x\n",
-				vm->end, (long)vm->run->psw_mask, (long)vm->run->psw_addr,
-				vm->run->s390_sieic.icptcode, vm->run->s390_sieic.ipa,
-				vm->run->s390_sieic.ipb);
+			fprintf(stderr, "# guest left: reason %d psw %lx %lx ", vm->end,
+				(long)vm->run->psw_mask, (long)vm->run->psw_addr);
+			fprintf(stderr, "icpt %x ipa %x ipb %x\n", vm->run->s390_sieic.icptcode,
+				vm->run->s390_sieic.ipa, vm->run->s390_sieic.ipb);
 			break;
 		}
 	}
@@ -146,8 +153,10 @@ void vm_destroy(struct vm *vm)
 		pthread_kill(vm->thread, SIGUSR1);
 		pthread_join(vm->thread, NULL);
 	}
-	close(vm->vcpu);
-	munmap(vm->run, ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
+	if (vm->vcpu >= 0) {
+		close(vm->vcpu);
+		munmap(vm->run, ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
+	}
 	close(vm->fd);
 	close(vm->kvm);
 	munmap(vm->memory, AGENT_MEMORY);
@@ -250,12 +259,14 @@ bool vm_sees(struct vm *vm, const char *matrix)
 		for (apqi = 0; apqi < 256; apqi++) {
 			bool in_qci = mask_has(apm, apid) && mask_has(aqm, apqi);
 			bool near = apid >= 3 && apid <= 7 && apqi >= 3 && apqi <= 7;
+			bool there;
 			int rc;
 
 			if (!in_qci && !near)
 				continue;
 			rc = vm_tapq(vm, apid, apqi);
-			if (in_qci != (rc != 1) || rc < 0)
+			there = rc != 1;
+			if (rc < 0 || in_qci != there)
 				return false;
 			if (in_qci)
 				snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen),

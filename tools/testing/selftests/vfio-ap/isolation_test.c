@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The lock of one guest, kept by its own user for as long as he likes, delays
+ * nobody but that guest: behaviour rows C-13, C-14, E.20; and who waited for it
+ * finds the guest gone, not what he had read before: the second look-up of the
+ * guest transaction.
+ *
+ * Guest B runs (the fixture, mdev 1). Guest A has mdev 2 and no vCPU.
+ */
+#include <errno.h>
+#include <linux/vfio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "lib/guest_fixture.h"
+
+struct owner {
+	struct vm vm;
+	struct vfio vfio;
+};
+
+static int owner_create(struct owner *owner)
+{
+	int ret = mdev_create(UUID2);
+
+	ret = ret ?: mdev_write(UUID2, "assign_adapter", "5");
+	ret = ret ?: mdev_write(UUID2, "assign_domain", "5");
+	ret = ret ?: vm_create_bare(&owner->vm);
+	return ret ?: vfio_open(&owner->vfio, &owner->vm, UUID2);
+}
+
+static void owner_destroy(struct owner *owner)
+{
+	vfio_close(&owner->vfio);
+	vm_destroy(&owner->vm);
+	mdev_remove(UUID2);
+}
+
+static bool task_sleeps(void *data)
+{
+	return task_state(*(pid_t *)data) == 'D';
+}
+
+/* C-14: each line below returns while guest A's lock is held. */
+TEST_F(guest, held_kvm_lock_stops_nobody_else)
+{
+	struct writer writer, doomed;
+	struct owner owner = {};
+	struct vfio third_vfio;
+	struct hold hold;
+	struct vm third;
+
+	ASSERT_EQ(0, owner_create(&owner));
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
+	writer_start(&writer, UUID2, "assign_domain", "6");
+	writer_start(&doomed, UUID2, "unassign_domain", "5");
+	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
+	ASSERT_EQ(0, until(task_sleeps, &doomed.pid));
+
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 1, AGENT_NIB));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 1, 0));
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004"));
+	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0005"));
+	EXPECT_TRUE(mdev_shows(UUID2, "guest_matrix", "05.0005"));
+	EXPECT_TRUE(queue_status(5, 5, "in use"));
+	EXPECT_EQ(0, mdev_write(UUID1, "assign_domain", "6"));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0006"));
+	EXPECT_EQ(0, mdev_write(UUID1, "unassign_domain", "6"));
+	EXPECT_EQ(0, file_write(BUS "apmask", "+100"));
+	EXPECT_EQ(0, file_write(BUS "apmask", "-100"));
+	/* The host takes an adapter from both. B loses it now. */
+	EXPECT_EQ(0, hwsim("domain_del", "4"));
+	EXPECT_EQ(0, bus_scan());
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_EQ(0, hwsim("domain_add", "4"));
+	EXPECT_EQ(0, bus_scan());
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(0, mdev_create(UUID3));
+	ASSERT_EQ(0, vm_create(&third));
+	EXPECT_EQ(0, vfio_open(&third_vfio, &third, UUID3));
+	vfio_close(&third_vfio);
+	vm_destroy(&third);
+	EXPECT_EQ(0, mdev_remove(UUID3));
+	/* Even a queue of A itself: the unbind does not wait for ever. */
+	EXPECT_EQ(0, queue_unbind(5, 5));
+	/* And who waits can be killed. */
+	kill(doomed.pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, writer_end(&doomed));
+	EXPECT_TRUE(writer_waits(&writer));
+
+	EXPECT_EQ(0, hold_release(&hold));
+	EXPECT_EQ(0, writer_end(&writer));
+	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0005 05.0006"));
+	/* What was unbound meanwhile has left by now, or leaves soon. */
+	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", ".0005 .0006"));
+	owner_destroy(&owner);
+}
+
+static void *owner_closes(void *data)
+{
+	struct owner *owner = data;
+
+	owner->vm.thread_id = task_id();
+	vfio_close(&owner->vfio);
+	return NULL;
+}
+
+/* The closer gets the lock first; the writer then has the lock of a guest that is not attached. */
+TEST_F(guest, writer_that_waited_does_not_plug_into_a_guest_that_let_go)
+{
+	struct owner owner = {};
+	struct writer writer;
+	pthread_t closer;
+	struct hold hold;
+
+	ASSERT_EQ(0, owner_create(&owner));
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
+	ASSERT_EQ(0, pthread_create(&closer, NULL, owner_closes, &owner));
+	ASSERT_EQ(0, until(task_sleeps, &owner.vm.thread_id));
+	writer_start(&writer, UUID2, "assign_domain", "6");
+	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
+	EXPECT_EQ(0, hold_release(&hold));
+	pthread_join(closer, NULL);
+	EXPECT_EQ(0, writer_end(&writer));
+	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0005 05.0006"));
+	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "05.0005 05.0006"));
+	/* No guest has a bit of adapter 5. */
+	file_read(HWSIM "guests", self->text, sizeof(self->text));
+	EXPECT_EQ(NULL, strstr(self->text, "apm=0x04")) TH_LOG("%s", self->text);
+	EXPECT_TRUE(queue_status(5, 5, "assigned"));
+	vm_destroy(&owner.vm);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+/* C-13: an argument that takes its time is nobody else's business. */
+TEST_F(guest, ioctl_with_a_missing_argument_stops_nobody_else)
+{
+	struct owner owner = {};
+	struct hold hold;
+
+	ASSERT_EQ(0, owner_create(&owner));
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hold_argument(&hold, owner.vfio.device, VFIO_DEVICE_GET_INFO));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 1, AGENT_NIB));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 1, 0));
+	EXPECT_TRUE(mdev_shows(UUID2, "guest_matrix", "05.0005"));
+	EXPECT_EQ(0, mdev_write(UUID2, "assign_domain", "6"));
+	EXPECT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
+	/* argsz 0 is what it reads at last. */
+	EXPECT_EQ(-EINVAL, hold_release(&hold));
+	owner_destroy(&owner);
+}
+
+#include "lib/main.h"

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Keep a system call where it reads user memory, for as long as a test wants:
+ * the page it reads is missing, and userfaultfd lets the test bring it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib.h"
+
+#define PAGE	4096UL
+
+static void *hold_call(void *data)
+{
+	struct hold *hold = data;
+
+	hold->ret = ioctl(hold->fd, hold->request, hold->arg) ? -errno : 0;
+	return NULL;
+}
+
+/* Returns when the ioctl is at the missing page. */
+static int hold_ioctl(struct hold *hold, int fd, unsigned long request, void *arg)
+{
+	struct pollfd arrival = { .fd = hold->uffd, .events = POLLIN };
+	struct uffd_msg message;
+
+	hold->fd = fd;
+	hold->request = request;
+	hold->arg = arg;
+	if (pthread_create(&hold->thread, NULL, hold_call, hold))
+		return -EAGAIN;
+	if (poll(&arrival, 1, 60000) != 1)
+		return -ETIMEDOUT;
+	return read(hold->uffd, &message, sizeof(message)) == sizeof(message) ? 0 : -EIO;
+}
+
+static int hold_prepare(struct hold *hold)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register missing = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	hold->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	if (hold->uffd < 0)
+		return -errno;
+	hold->page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	missing.range.start = (uintptr_t)hold->page;
+	missing.range.len = PAGE;
+	if (ioctl(hold->uffd, UFFDIO_API, &api) || ioctl(hold->uffd, UFFDIO_REGISTER, &missing))
+		return -errno;
+	return 0;
+}
+
+/* The VM must have no vCPU: KVM then reads a CPU model under kvm->lock. */
+int hold_kvm_lock(struct hold *hold, struct vm *vm)
+{
+	int ret = hold_prepare(hold);
+
+	hold->attr.group = KVM_S390_VM_CPU_MODEL;
+	hold->attr.attr = KVM_S390_VM_CPU_PROCESSOR;
+	hold->attr.addr = (uintptr_t)hold->page;
+	return ret ?: hold_ioctl(hold, vm->fd, KVM_SET_DEVICE_ATTR, &hold->attr);
+}
+
+/* An ioctl whose argument itself is in the missing page. */
+int hold_argument(struct hold *hold, int fd, unsigned long request)
+{
+	int ret = hold_prepare(hold);
+
+	return ret ?: hold_ioctl(hold, fd, request, hold->page);
+}
+
+/* Bring the page, full of zeroes; what the ioctl returned. */
+int hold_release(struct hold *hold)
+{
+	struct uffdio_zeropage zero = {
+		.range = { .start = (uintptr_t)hold->page, .len = PAGE },
+	};
+
+	if (ioctl(hold->uffd, UFFDIO_ZEROPAGE, &zero))
+		return -errno;
+	pthread_join(hold->thread, NULL);
+	close(hold->uffd);
+	munmap(hold->page, PAGE);
+	return hold->ret;
+}

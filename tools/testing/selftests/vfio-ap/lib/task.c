@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib.h"
+
+void writer_start(struct writer *writer, const char *uuid, const char *attribute,
+		  const char *text)
+{
+	writer->pid = fork();
+	if (!writer->pid)
+		_exit(-mdev_write(uuid, attribute, "%s", text));
+}
+
+bool writer_waits(struct writer *writer)
+{
+	return waitpid(writer->pid, NULL, WNOHANG) == 0;
+}
+
+/* The errno of the write, or -signal. */
+int writer_end(struct writer *writer)
+{
+	int status;
+
+	if (waitpid(writer->pid, &status, 0) < 0)
+		return errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+pid_t task_id(void)
+{
+	return syscall(SYS_gettid);
+}
+
+/* One letter as in /proc: D sleeps and is not to be woken by signals; 0: no such task. */
+char task_state(pid_t task)
+{
+	char path[64], text[512], *end;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", task);
+	if (file_read(path, text, sizeof(text)) < 0)
+		return 0;
+	end = strrchr(text, ')');
+	return end ? end[2] : 0;
+}
