@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: help run test check exec shell log clean kernel
+.PHONY: help run test mutate check exec shell log clean kernel
 
 # The simulated machine, and the machine that simulates it.
 HWSIM ?=
@@ -18,6 +18,9 @@ N ?= 1
 LIST ?=
 DRIVER ?= ours
 export T N LIST DRIVER
+# Which faults to try.
+M ?= *
+export M
 
 B := build
 K := $(B)/kernel$(if $(GDB),-gdb)
@@ -33,6 +36,8 @@ BOOTABLE := $(K)/.built $(B)/initramfs.gz
 ##      N=TIMES                several times
 ##      LIST=1                 which row of the behaviour is tested where
 ##      DRIVER=base            the same tests against the base's own driver, a boot for each
+## make mutate               break the driver on purpose, one fault at a time: does a test notice?
+##      M=PATTERN              only these of rig/mutants/
 ## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
 ## make shell                a shell in the test kernel, driver loaded
 ##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    for run, exec and shell
@@ -56,6 +61,9 @@ shell: $(BOOTABLE)
 test: $(if $(LIST),,$(BOOTABLE))
 	@rig/test.py
 
+mutate: $(BOOTABLE)
+	@rig/mutate.py
+
 check: $(B)/.overlay $(K)/.config
 	@rig/check.sh
 
@@ -63,7 +71,7 @@ log:
 	@cat $(B)/log/last
 
 clean:
-	rm -rf $(B)/linux $(B)/kernel* $(B)/check $(B)/base-driver $(B)/selftests $(B)/patches $(B)/log
+	rm -rf $(B)/linux $(B)/kernel* $(B)/check $(B)/base-driver $(B)/mutant* $(B)/selftests $(B)/patches $(B)/log
 	rm -f $(B)/init* $(B)/overlay.list $(B)/.source $(B)/.overlay
 
 kernel: $(K)/.built

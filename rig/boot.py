@@ -40,11 +40,15 @@ def shown(path):
     return os.path.relpath(path, os.getcwd())
 
 
+class Enough(Exception):
+    """Raised by on_line when nothing that follows is of interest: the machine is stopped there and then."""
+
+
 class Run:
     """One boot. After run(): reason (None if all was well), status (of the program), trouble (first console line)."""
 
-    def __init__(self, verb, options=(), log=None, file=None, timeout=None, on_line=None, fatal_warnings=True):
-        self.verb, self.options, self.file = verb, list(options), file
+    def __init__(self, verb, options=(), log=None, files=None, timeout=None, on_line=None, fatal_warnings=True):
+        self.verb, self.options, self.files = verb, list(options), files or {}
         self.log_path = os.path.join(LOGS, log or f"{verb}-{time.strftime('%H%M%S')}.log")
         self.on_line = on_line or (lambda line: None)
         self.fatal_warnings = fatal_warnings
@@ -83,12 +87,13 @@ class Run:
         return cmd
 
     def initramfs(self, scratch):
-        """The built one; with it, for exec, the program to run."""
+        """The built one; with it, or instead of what is in it, the files of this run: {path there: path here}."""
         built = os.path.join(BUILD, "initramfs.gz")
-        if not self.file:
+        if not self.files:
             return built
         with open(os.path.join(scratch, "list"), "w") as spec:
-            spec.write(f"file /exec {os.path.abspath(self.file)} 0755 0 0\n")
+            for there, here in self.files.items():
+                spec.write(f"file {there} {os.path.abspath(here)} 0755 0 0\n")
         extra = subprocess.run([os.path.join(self.kernel, "usr/gen_init_cpio"), spec.name], check=True,
                                stdout=subprocess.PIPE).stdout
         path = os.path.join(scratch, "initrd")
@@ -162,6 +167,9 @@ class Run:
                     self.reason = f"silent for {SILENCE} s"
                 if self.reason:
                     break
+        except Enough:
+            self.reason = "stopped"
+            qemu.kill()
         finally:
             if qemu.poll() is None:
                 try:
@@ -219,7 +227,7 @@ def execute(path):
     if not os.access(path, os.R_OK):
         say(f"FAILED: {path} cannot be read")
         return 125
-    run = Run("exec", file=path, on_line=say).run()
+    run = Run("exec", files={"/exec": path}, on_line=say).run()
     if run.reason:
         failed(run)
         return 125

@@ -319,7 +319,7 @@ int main(void)
 			finish("bad vfio_ap cannot be loaded: %s", strerror(err));
 	}
 	/* They link to the driver. */
-	if (!strcmp(verb, "test") && !strcmp(driver, "ours"))
+	if (!strcmp(verb, "test") && !strcmp(driver, "ours") && strcmp(option("rig_kunit", "1"), "0"))
 		load_kunit();
 	printf("@up\n");
 

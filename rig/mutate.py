@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Break the driver on purpose, one fault at a time, and see that a test notices.
+
+Each rig/mutants/*.patch says what it breaks, names in "Caught-by:" the test that must fail (program:fixture.test, or
+a pattern), and is a patch against this repository, or against a file of the base. What touches only the driver is
+built as a module beside the other; anything else is built into the kernel and taken back afterwards.
+
+A fault is caught when the named test fails, or when that boot ends in a panic, a warning, a lockdep report or a
+violation. The last line is `N caught, N survived`; the status is 0 only when nothing survived.
+"""
+import fnmatch
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import boot
+import test
+from boot import say, setting
+
+DRIVER = "drivers/s390/crypto"
+MUTANTS = os.path.join(boot.TOP, "rig/mutants")
+WORK = os.path.join(boot.BUILD, "mutant")
+LINUX = os.path.join(boot.BUILD, "linux")
+KERNEL = os.path.join(boot.BUILD, "kernel")
+APPLIED = os.path.join(boot.BUILD, "mutant.applied")
+
+
+class Mutant:
+    def __init__(self, path):
+        self.path, self.name = path, os.path.splitext(os.path.basename(path))[0]
+        with open(path) as lines:
+            text = lines.read()
+        self.files = re.findall(r"^\+\+\+ [^/\n]*/(\S+)", text, re.M)
+        found = re.search(r"^Caught-by: (\S+)$", text, re.M)
+        if not found or not self.files:
+            sys.exit(f"{path}: needs a patch and a line `Caught-by: program:fixture.test`")
+        self.test = found[1]
+        self.in_module = all(re.match(DRIVER + r"/vfio_ap_[a-z]+\.[ch]$", file) for file in self.files)
+
+
+def logged(name, command, **more):
+    with open(os.path.join(boot.LOGS, f"mutant-{name}.log"), "a") as log:
+        return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False, **more).returncode == 0
+
+
+def make(name, *words):
+    return logged(name, ["make", "-C", LINUX, f"O={KERNEL}", f"-j{os.cpu_count()}", "ARCH=s390",
+                         "CROSS_COMPILE=s390x-linux-gnu-", "KBUILD_BUILD_TIMESTAMP=2026-01-01",
+                         "KBUILD_BUILD_USER=rig", "KBUILD_BUILD_HOST=rig", *words])
+
+
+def patch(name, path, directory, *options):
+    return logged(name, ["patch", "-p1", "--batch", "--forward", "-d", directory, "-i", path, *options])
+
+
+def build_module(mutant):
+    """The faulty driver as a module of its own; {path there: path here}, or None."""
+    place = os.path.join(WORK, DRIVER)
+    shutil.rmtree(WORK, ignore_errors=True)
+    os.makedirs(place)
+    for path in glob.glob(os.path.join(LINUX, DRIVER, "vfio_ap_*.[ch]")):
+        shutil.copy(path, place)
+    if not patch(mutant.name, mutant.path, WORK):
+        return None
+    objects = sorted(os.path.basename(path)[:-2] + ".o" for path in glob.glob(os.path.join(place, "vfio_ap_*.c"))
+                     if not path.endswith("_test.c"))
+    with open(os.path.join(place, "Kbuild"), "w") as kbuild:
+        kbuild.write("obj-m := vfio_ap.o\n"
+                     f"vfio_ap-y := {' '.join(objects)}\n"
+                     f"ccflags-y := -I$(src) -I{os.path.join(LINUX, DRIVER)}\n")
+    if not make(mutant.name, f"M={place}", "modules"):
+        return None
+    return {"/lib/vfio_ap.ko": os.path.join(place, "vfio_ap.ko")}
+
+
+def build_kernel(mutant):
+    with open(APPLIED, "w") as note:
+        note.write(mutant.path)
+    if not patch(mutant.name, mutant.path, LINUX) or not make(mutant.name, "bzImage", "modules"):
+        return None
+    return {"/lib/vfio_ap.ko": os.path.join(KERNEL, DRIVER, "vfio_ap.ko")}
+
+
+def take_back():
+    """Undo what a mutant did to the kernel's tree, also of a run that was interrupted. True if there was anything."""
+    if not os.path.exists(APPLIED):
+        return False
+    with open(APPLIED) as note:
+        if not logged("take-back", ["patch", "-p1", "--batch", "-R", "-d", LINUX, "-i", note.read()]):
+            sys.exit(f"{LINUX}: a mutant cannot be taken back; `make clean` helps")
+    os.unlink(APPLIED)
+    return True
+
+
+def outcome(mutant, files):
+    """(caught, how)"""
+    count = test.Count(say=lambda *words: None)
+    programs = test.Programs(count)
+    told = []
+
+    def on_line(line):
+        programs.take(line)
+        # The harness says first where a test has failed; what the fault makes of its end would only take time.
+        found = re.match(r"# (\S+\.c:\d+:\S+:.*)", line)
+        if found:
+            told.append(f"{programs.program}: {found[1]}")
+            raise boot.Enough
+
+    kind, _, case = mutant.test.partition(":")
+    wanted = ["rig_program=none"] if kind == "kunit" else test.options(mutant.test) + ["rig_kunit=0"]
+    run = boot.Run("test", wanted, log=f"mutant-{mutant.name}.run.log", files=files, on_line=on_line,
+                   timeout=600).run()
+    if told:
+        return True, told[0]
+    if run.trouble:
+        return True, run.trouble
+    if kind == "kunit":
+        test.kunit(run.console, count, case)
+    if count.failed:
+        return True, count.failed[0][0]
+    if run.reason:
+        return True, run.reason
+    return False, f"{mutant.test} {'passes' if count.passed else 'did not run'}"
+
+
+def main():
+    os.makedirs(boot.LOGS, exist_ok=True)
+    for path in glob.glob(os.path.join(boot.LOGS, "mutant-*")):
+        os.unlink(path)
+    take_back()
+    wanted = setting("M", "*")
+    mutants = [Mutant(path) for path in sorted(glob.glob(os.path.join(MUTANTS, "*.patch")))]
+    mutants = [mutant for mutant in mutants if fnmatch.fnmatch(mutant.name, wanted)]
+    # Those in the kernel last: then it is built back only once.
+    mutants.sort(key=lambda mutant: not mutant.in_module)
+    caught = survived = 0
+    dirty = False
+    try:
+        for mutant in mutants:
+            if mutant.in_module:
+                files = build_module(mutant)
+            else:
+                dirty = take_back() or True
+                files = build_kernel(mutant)
+            seen, how = outcome(mutant, files) if files else (False, "cannot be built")
+            caught, survived = caught + seen, survived + (not seen)
+            say(f"{'caught  ' if seen else 'SURVIVED'}  {mutant.name}: {how}")
+    finally:
+        take_back()
+    if dirty and not make("take-back", "bzImage", "modules"):
+        sys.exit("the kernel cannot be built back; `make clean` helps")
+    say(f"{caught} caught, {survived} survived")
+    return 1 if survived or not caught else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
