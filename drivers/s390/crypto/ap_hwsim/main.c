@@ -17,6 +17,7 @@
 #include <asm/sclp.h>
 #include <asm/stacktrace.h>
 
+#include "../../cio/chsc.h"
 #include "ap_hwsim.h"
 
 #define HWSIM_PLO		0xee
@@ -143,6 +144,48 @@ static struct kretprobe hwsim_sclp_probes[] = {
 	},
 };
 
+static int hwsim_facility_asked(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	*(u32 *)instance->data = regs->gprs[2];
+	return 0;
+}
+
+static int hwsim_facility_answered(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	if (*(u32 *)instance->data == CHSC_SDA_OC_MSS)
+		regs->gprs[2] = -EOPNOTSUPP;
+	return 0;
+}
+
+/*
+ * Of four subchannel sets the kernel would search three in vain: 200,000
+ * subchannels, for which lockdep takes 7 s of a slow machine.
+ */
+static struct kretprobe hwsim_subchannel_sets_probe = {
+	.kp.symbol_name = "chsc_enable_facility",
+	.entry_handler = hwsim_facility_asked,
+	.handler = hwsim_facility_answered,
+	.data_size = sizeof(u32),
+};
+
+/* Early, with one CPU up: nobody has to be stopped to plant a probe. */
+static int __init hwsim_watch(void)
+{
+	unsigned int i;
+	int ret;
+
+	ret = hwsim_irq_init();
+	if (!ret)
+		ret = hwsim_check_init();
+	if (!ret)
+		ret = register_kretprobe(&hwsim_subchannel_sets_probe);
+	for (i = 0; !ret && i < ARRAY_SIZE(hwsim_sclp_probes); i++)
+		ret = register_kretprobe(&hwsim_sclp_probes[i]);
+	if (ret)
+		pr_err("cannot watch the kernel: %d\n", ret);
+	return ret;
+}
+
 static int __init hwsim_arm(void)
 {
 	static const unsigned int facilities[] = { 12, 15, 65 };
@@ -154,6 +197,9 @@ static int __init hwsim_arm(void)
 		pr_err("the machine on the command line cannot be: %d\n", ret);
 		return ret;
 	}
+	ret = hwsim_watch();
+	if (ret)
+		return ret;
 	for (i = 0; i < ARRAY_SIZE(facilities); i++)
 		__set_facility(facilities[i], stfle_fac_list);
 	sclp.has_sief2 = 1;
@@ -167,20 +213,9 @@ early_initcall(hwsim_arm);
 /* After the channel subsystem has told what it can do, before KVM asks. */
 static int __init hwsim_arm_late(void)
 {
-	unsigned int i;
-	int ret;
-
 	css_general_characteristics.aiv = 1;
-	ret = hwsim_irq_init();
-	if (!ret)
-		ret = hwsim_check_init();
-	for (i = 0; !ret && i < ARRAY_SIZE(hwsim_sclp_probes); i++)
-		ret = register_kretprobe(&hwsim_sclp_probes[i]);
-	if (ret)
-		pr_err("cannot watch the kernel: %d\n", ret);
-	else
-		hwsim_debugfs_init();
+	hwsim_debugfs_init();
 	hwsim_fault_init();
-	return ret;
+	return 0;
 }
 fs_initcall(hwsim_arm_late);
