@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A machine with all queues there can be, 256 x 256: see boots.txt. */
+/*
+ * A machine with the highest ids there can be: see boots.txt. Not with all of
+ * 256 x 256 queues: the AP bus walks a list for each, and needs hours.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,19 +15,18 @@ static bool exists(void *data)
 	return !access(data, F_OK);
 }
 
-/* The bus needs hours for all of them. */
 TEST(bus_finds_queues)
 {
 	char text[64];
 
-	EXPECT_EQ(0, until(exists, "/sys/devices/ap/card00/00.0000"));
+	EXPECT_EQ(0, until(exists, "/sys/devices/ap/cardff/ff.00ff"));
 	EXPECT_LT(0, file_read(BUS "ap_max_domain_id", text, sizeof(text)));
 	EXPECT_EQ(255, atoi(text));
 }
 
-TEST_F(bare, guest_may_have_them_all)
+TEST_F(bare, guest_may_have_the_highest_ids)
 {
-	static const unsigned int apqns[] = { 0x0000, 0x00ff, 0x0404, 0x7f80, 0xff00, 0xffff };
+	static const unsigned int apqns[] = { 0x0000, 0x00ff, 0x0080, 0xff7f, 0xff00, 0xffff };
 	const unsigned char *qci = (unsigned char *)self->vm.memory + AGENT_QCI;
 	unsigned int i;
 
@@ -35,6 +37,10 @@ TEST_F(bare, guest_may_have_them_all)
 	EXPECT_EQ(0x40, qci[0] & 0x40);
 	EXPECT_EQ(255, qci[4]);
 	EXPECT_EQ(255, qci[5]);
-	for (i = 16; i < 112; i++)
+	EXPECT_EQ(0x80, qci[16]);
+	for (i = 17; i < 47; i++)
+		EXPECT_EQ(0, qci[i]);
+	EXPECT_EQ(0x01, qci[47]);
+	for (i = 48; i < 112; i++)
 		EXPECT_EQ(0xff, qci[i]);
 }
