@@ -162,6 +162,40 @@ TEST_F(guest, own_reset_and_new_enable_replace_the_registration)
 }
 
 /* Unbind, as reset, gives page and GISC back. */
+#define KVM_TRACE	"/sys/kernel/debug/s390dbf/kvm-trace/"
+
+static bool kvm_has_destroyed_a_vm(void *data)
+{
+	return file_read(KVM_TRACE "sprintf", data, 1 << 20) > 0 && strstr(data, " destroyed");
+}
+
+/* B-46: KVM itself notes at the end of a VM when an interruption subclass is still registered. */
+TEST_F(guest, vm_ends_with_no_gisc_left)
+{
+	static char trace[1 << 20];
+	struct vfio vfio;
+	struct vm vm;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, 5, 5);
+	ASSERT_EQ(0, file_write(KVM_TRACE "flush", "-"));
+	ASSERT_EQ(0, vm_create(&vm));
+	ASSERT_EQ(0, vfio_open(&vfio, &vm, UUID2));
+	ASSERT_EQ(0, vm_start(&vm));
+	ASSERT_TRUE(vm_comes_to_see(&vm, "05.0005"));
+	ASSERT_EQ(0, vm_aqic(&vm, 5, 5, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, vm_aqic(&vm, 5, 5, false, 0, 0));
+	ASSERT_EQ(0, hwsim("respond", "05.0005 aqic 5 1"));
+	EXPECT_EQ(5, vm_aqic(&vm, 5, 5, true, 4, AGENT_NIB));
+	/* One is on when the device is closed. */
+	ASSERT_EQ(0, vm_aqic(&vm, 5, 5, true, 6, AGENT_NIB));
+	vfio_close(&vfio);
+	vm_destroy(&vm);
+	EXPECT_EQ(0, until(kvm_has_destroyed_a_vm, trace));
+	EXPECT_EQ(NULL, strstr(trace, "unexpected iam")) TH_LOG("%s", trace);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
 TEST_F(guest, unbind_ends_the_interrupt)
 {
 	assign(_metadata, UUID1, 4, 4);

@@ -109,8 +109,8 @@ int hold_release(struct hold *hold);
 /* vfio.c */
 struct vfio {
 	int container, group, device;
-	/* The VM's VFIO device that knows the group, 0: none does. */
-	int association;
+	/* The VM whose VFIO device knows the group, if any does. */
+	struct vm *vm;
 };
 
 int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid);

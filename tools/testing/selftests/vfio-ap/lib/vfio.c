@@ -36,7 +36,7 @@ static int vfio_associate(struct vfio *vfio, struct vm *vm)
 		.addr = (uintptr_t)&vfio->group,
 	};
 
-	/* One for each VM: it goes with the VM's last file. */
+	/* One for each VM. */
 	if (!vm->vfio_device) {
 		if (ioctl(vm->fd, KVM_CREATE_DEVICE, &create))
 			return -errno;
@@ -44,7 +44,7 @@ static int vfio_associate(struct vfio *vfio, struct vm *vm)
 	}
 	if (ioctl(vm->vfio_device, KVM_SET_DEVICE_ATTR, &add))
 		return -errno;
-	vfio->association = vm->vfio_device;
+	vfio->vm = vm;
 	return 0;
 }
 
@@ -60,7 +60,7 @@ int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
 	int ret;
 
 	vfio->device = -1;
-	vfio->association = 0;
+	vfio->vm = NULL;
 	vfio->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	vfio->group = vfio_group_open(uuid);
 	if (vfio->group < 0)
@@ -87,9 +87,9 @@ void vfio_close(struct vfio *vfio)
 
 	if (vfio->device >= 0)
 		close(vfio->device);
-	/* KVM holds the group's file, too. */
-	if (vfio->association)
-		ioctl(vfio->association, KVM_SET_DEVICE_ATTR, &del);
+	/* KVM holds the group's file, too, unless the VM has gone first. */
+	if (vfio->vm && vfio->vm->vfio_device)
+		ioctl(vfio->vm->vfio_device, KVM_SET_DEVICE_ATTR, &del);
 	close(vfio->group);
 	close(vfio->container);
 }

@@ -157,6 +157,9 @@ void vm_destroy(struct vm *vm)
 		close(vm->vcpu);
 		munmap(vm->run, ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
 	}
+	if (vm->vfio_device)
+		close(vm->vfio_device);
+	vm->vfio_device = 0;
 	close(vm->fd);
 	close(vm->kvm);
 	munmap(vm->memory, AGENT_MEMORY);
