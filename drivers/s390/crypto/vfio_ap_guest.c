@@ -152,6 +152,8 @@ static void vfio_ap_guest_mark_queues(const struct vfio_ap_guest_tx *tx)
 	struct vfio_ap_slot *slot;
 	unsigned long apqn;
 
+	lockdep_assert_held(&matrix_dev->lock);
+
 	vfio_ap_slot_for_each(slot, apqn) {
 		bool joins = vfio_ap_matrix_has(&tx->new, AP_QID_CARD(apqn), AP_QID_QUEUE(apqn));
 
@@ -172,6 +174,8 @@ static unsigned int vfio_ap_guest_want_resets(struct vfio_ap_guest_tx *tx)
 	struct vfio_ap_slot *slot;
 	unsigned int leavers = 0;
 	unsigned long apqn;
+
+	lockdep_assert_held(&matrix_dev->guests_lock);
 
 	vfio_ap_slot_for_each(slot, apqn) {
 		unsigned int apid = AP_QID_CARD(apqn), apqi = AP_QID_QUEUE(apqn);
