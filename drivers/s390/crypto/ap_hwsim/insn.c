@@ -210,10 +210,11 @@ static int hwsim_pqap(struct hwsim_machine *machine, u64 gr[16], const struct hw
 		return -PGM_SPECIFICATION;
 
 	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(machine, apqn) : NULL;
-	if (queue) {
-		queue->counts[function]++;
+	/* What the host does to a queue that has gone is counted for the day that it comes back. */
+	if (machine->queues[apqn] && (queue || !view->apcb))
+		machine->queues[apqn]->counts[function]++;
+	if (queue)
 		rc = hwsim_pqap_queue(machine, function, queue, gr);
-	}
 	gr[1] = (gr[1] & ~0xffffffffULL) | hwsim_status_word(queue, rc);
 	return rc ? 3 : 0;
 }
