@@ -38,11 +38,6 @@ static void owner_destroy(struct owner *owner)
 	mdev_remove(UUID2);
 }
 
-static bool task_sleeps(void *data)
-{
-	return task_state(*(pid_t *)data) == 'D';
-}
-
 /* C-14: each line below returns while guest A's lock is held. */
 TEST_F(guest, held_kvm_lock_stops_nobody_else)
 {
@@ -121,16 +116,17 @@ TEST_F(guest, writer_that_waited_does_not_plug_into_a_guest_that_let_go)
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	ASSERT_EQ(0, pthread_create(&closer, NULL, owner_closes, &owner));
 	ASSERT_EQ(0, until(task_sleeps, &owner.vm.thread_id));
-	writer_start(&writer, UUID2, "assign_domain", "6");
+	/* A control domain: no reset could keep it away. */
+	writer_start(&writer, UUID2, "assign_control_domain", "6");
 	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
 	EXPECT_EQ(0, hold_release(&hold));
 	pthread_join(closer, NULL);
 	EXPECT_EQ(0, writer_end(&writer));
-	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0005 05.0006"));
-	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "05.0005 05.0006"));
-	/* No guest has a bit of adapter 5. */
+	EXPECT_TRUE(mdev_shows(UUID2, "control_domains", "0006"));
 	file_read(HWSIM "guests", self->text, sizeof(self->text));
+	EXPECT_EQ(NULL, strstr(self->text, "adm=0x02")) TH_LOG("%s", self->text);
 	EXPECT_EQ(NULL, strstr(self->text, "apm=0x04")) TH_LOG("%s", self->text);
+	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "05.0005"));
 	EXPECT_TRUE(queue_status(5, 5, "assigned"));
 	vm_destroy(&owner.vm);
 	EXPECT_EQ(0, mdev_remove(UUID2));

@@ -25,8 +25,9 @@ TEST_F(guest, unplug_waits_for_the_reset_and_for_nothing_else)
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
 	ASSERT_EQ(0, until(reset_is_held, NULL));
-	EXPECT_TRUE(writer_waits(&writer));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	EXPECT_EQ(0, until(task_sleeps, &writer.pid));
+	EXPECT_TRUE(writer_waits(&writer));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
@@ -107,9 +108,9 @@ TEST_F(guest, pending_queue_is_plugged_when_its_reset_has_completed)
 	ASSERT_EQ(0, queue_bind(5, 4));
 	EXPECT_EQ(1, hwsim_state(5, 4, "held"));
 	writer_start(&writer, UUID1, "assign_adapter", "5");
-	usleep(500000);
-	EXPECT_TRUE(writer_waits(&writer));
+	EXPECT_EQ(0, until(task_sleeps, &writer.pid));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
+	EXPECT_TRUE(writer_waits(&writer));
 	ASSERT_EQ(0, hwsim("reset_time", "05.0004 release"));
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));

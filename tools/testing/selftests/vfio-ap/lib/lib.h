@@ -58,7 +58,7 @@ struct vm {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool running;
-	/* Of a thread that does something to this VM, for task_state(). */
+	/* Of a thread that does something to this VM, for task_sleeps(). */
 	pid_t thread_id;
 	/* Why the vCPU's thread ended: negative errno, or the exit reason. */
 	int end;
@@ -91,7 +91,7 @@ void writer_start(struct writer *writer, const char *uuid, const char *attribute
 bool writer_waits(struct writer *writer);
 int writer_end(struct writer *writer);
 pid_t task_id(void);
-char task_state(pid_t task);
+bool task_sleeps(void *task);
 
 /* hold.c */
 struct hold {

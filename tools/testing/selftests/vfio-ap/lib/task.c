@@ -36,14 +36,14 @@ pid_t task_id(void)
 	return syscall(SYS_gettid);
 }
 
-/* One letter as in /proc: D sleeps and is not to be woken by signals; 0: no such task. */
-char task_state(pid_t task)
+/* For until(): does the task, a pid_t, wait in the kernel, where only SIGKILL could wake it? */
+bool task_sleeps(void *task)
 {
 	char path[64], text[512], *end;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", task);
+	snprintf(path, sizeof(path), "/proc/%d/stat", *(pid_t *)task);
 	if (file_read(path, text, sizeof(text)) < 0)
-		return 0;
+		return false;
 	end = strrchr(text, ')');
-	return end ? end[2] : 0;
+	return end && end[2] == 'D';
 }
