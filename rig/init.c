@@ -314,7 +314,8 @@ int main(void)
 	verb = option("rig", "shell");
 	driver = option("rig_driver", "ours");
 	if (strcmp(driver, "none")) {
-		err = load(strcmp(driver, "base") ? "/lib/vfio_ap.ko" : "/lib/base/vfio_ap.ko");
+		setenv("VFIO_AP_MODULE", strcmp(driver, "base") ? "/lib/vfio_ap.ko" : "/lib/base/vfio_ap.ko", 1);
+		err = load(getenv("VFIO_AP_MODULE"));
 		if (err)
 			finish("bad vfio_ap cannot be loaded: %s", strerror(err));
 	}

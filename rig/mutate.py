@@ -96,37 +96,6 @@ def take_back():
     return True
 
 
-def outcome(mutant, files):
-    """(caught, how)"""
-    count = test.Count(say=lambda *words: None)
-    programs = test.Programs(count)
-    told = []
-
-    def on_line(line):
-        programs.take(line)
-        # The harness says first where a test has failed; what the fault makes of its end would only take time.
-        found = re.match(r"# (\S+\.c:\d+:\S+:.*)", line)
-        if found:
-            told.append(f"{programs.program}: {found[1]}")
-            raise boot.Enough
-
-    kind, _, case = mutant.test.partition(":")
-    wanted = ["rig_program=none"] if kind == "kunit" else test.options(mutant.test) + ["rig_kunit=0"]
-    run = boot.Run("test", wanted, log=f"mutant-{mutant.name}.run.log", files=files, on_line=on_line,
-                   timeout=600).run()
-    if told:
-        return True, told[0]
-    if run.trouble:
-        return True, run.trouble
-    if kind == "kunit":
-        test.kunit(run.console, count, case)
-    if count.failed:
-        return True, count.failed[0][0]
-    if run.reason:
-        return True, run.reason
-    return False, f"{mutant.test} {'passes' if count.passed else 'did not run'}"
-
-
 def main():
     os.makedirs(boot.LOGS, exist_ok=True)
     for path in glob.glob(os.path.join(boot.LOGS, "mutant-*")):
@@ -146,9 +115,14 @@ def main():
             else:
                 dirty = take_back() or True
                 files = build_kernel(mutant)
-            seen, how = outcome(mutant, files) if files else (False, "cannot be built")
-            caught, survived = caught + seen, survived + (not seen)
-            say(f"{'caught  ' if seen else 'SURVIVED'}  {mutant.name}: {how}")
+            log = f"mutant-{mutant.name}.run.log"
+            word, tells = test.trial(mutant.test, files=files, log=log) if files else ("cannot be built", "")
+            if word == "fails":
+                caught += 1
+                say(f"caught    {mutant.name}: {mutant.test}: {tells}")
+            else:
+                survived += 1
+                say(f"SURVIVED  {mutant.name}: {mutant.test} {word}")
     finally:
         take_back()
     if dirty and not make("take-back", "bzImage", "modules"):
