@@ -124,6 +124,7 @@ bool __vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mde
  * Context: Drops what vfio_ap_guest_begin() took.
  */
 void vfio_ap_guest_end(struct vfio_ap_guest_tx *tx)
+	__releases(&vfio_ap_tx_context)
 {
 	__release(&vfio_ap_tx_context);
 	vfio_ap_guest_unlock(tx);
@@ -568,9 +569,10 @@ static void vfio_ap_slot_set_binding(struct vfio_ap_slot *slot, enum vfio_ap_bin
 {
 	lockdep_assert_held(&matrix_dev->lock);
 
-	guard(spinlock)(&slot->lock);
+	spin_lock(&slot->lock);
 	slot->binding = binding;
 	slot->away |= !!slot->guest;
+	spin_unlock(&slot->lock);
 }
 
 /*

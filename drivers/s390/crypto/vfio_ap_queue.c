@@ -167,15 +167,17 @@ bool vfio_ap_slot_outstanding(const struct vfio_ap_slot *slot)
 enum vfio_ap_fitness vfio_ap_slot_fitness(struct vfio_ap_slot *slot,
 					  const struct vfio_ap_attachment *guest)
 {
-	guard(spinlock)(&slot->lock);
+	enum vfio_ap_fitness fitness = VFIO_AP_QUEUE_FIT;
 
+	spin_lock(&slot->lock);
 	if (slot->binding != VFIO_AP_BOUND || slot->response)
-		return VFIO_AP_QUEUE_BAD;
-	if (slot->guest && slot->guest == guest)
-		return slot->away ? VFIO_AP_QUEUE_BAD : VFIO_AP_QUEUE_FIT;
-	if (slot->guest || vfio_ap_slot_outstanding(slot))
-		return VFIO_AP_QUEUE_PENDING;
-	return VFIO_AP_QUEUE_FIT;
+		fitness = VFIO_AP_QUEUE_BAD;
+	else if (slot->guest && slot->guest == guest)
+		fitness = slot->away ? VFIO_AP_QUEUE_BAD : VFIO_AP_QUEUE_FIT;
+	else if (slot->guest || vfio_ap_slot_outstanding(slot))
+		fitness = VFIO_AP_QUEUE_PENDING;
+	spin_unlock(&slot->lock);
+	return fitness;
 }
 
 static bool vfio_ap_reset_is_due(const struct vfio_ap_slot *slot)
@@ -436,7 +438,7 @@ int vfio_ap_slot_bind(u16 apqn)
 		}
 	}
 
-	guard(spinlock)(&slot->lock);
+	spin_lock(&slot->lock);
 	slot->binding = VFIO_AP_BOUND;
 	slot->present = true;
 	slot->response = 0;
@@ -444,6 +446,7 @@ int vfio_ap_slot_bind(u16 apqn)
 	slot->wanted = vfio_ap_reset_number();
 	slot->wanted_since = jiffies;
 	slot->retry_delay = 1;
+	spin_unlock(&slot->lock);
 	return 0;
 }
 

@@ -200,13 +200,17 @@ const struct attribute_group *vfio_ap_mdev_groups[] = {
 static bool vfio_ap_apqn_is_assigned(u16 apqn)
 {
 	struct vfio_ap_mdev *mdev;
+	bool assigned = false;
 
-	guard(rcu)();
+	rcu_read_lock();
 	list_for_each_entry_rcu(mdev, &matrix_dev->mdevs, node) {
-		if (vfio_ap_matrix_has(&mdev->assigned, AP_QID_CARD(apqn), AP_QID_QUEUE(apqn)))
-			return true;
+		assigned = vfio_ap_matrix_has(&mdev->assigned, AP_QID_CARD(apqn),
+					      AP_QID_QUEUE(apqn));
+		if (assigned)
+			break;
 	}
-	return false;
+	rcu_read_unlock();
+	return assigned;
 }
 
 static ssize_t status_show(struct device *dev, struct device_attribute *attr, char *buf)
