@@ -14,7 +14,7 @@ static long pinned(void)
 	return line ? atol(line + 6) : -1;
 }
 
-static long vmstat(const char *name)
+static long vmstat_read(const char *name)
 {
 	static char text[65536];
 	char *line;
@@ -31,7 +31,8 @@ static bool nothing_is_pinned(void *data)
 
 	(void)data;
 	file_read("/proc/sys/vm/stat_refresh", text, sizeof(text));
-	return !pinned() && vmstat("nr_foll_pin_acquired ") == vmstat("nr_foll_pin_released ");
+	return !pinned() &&
+	       vmstat_read("nr_foll_pin_acquired ") == vmstat_read("nr_foll_pin_released ");
 }
 
 TEST_F(guest, interrupt_is_enabled_delivered_and_disabled)
