@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib.h"
 
 /* How long anything may take that must happen. TCG under load is slow. */
-#define PATIENCE_MS	60000
+#define PATIENCE_S	90
 #define NAP_MS		10
 
 int file_write(const char *path, const char *text)
@@ -46,13 +47,15 @@ int file_read(const char *path, char *buf, size_t size)
 
 int until(bool (*condition)(void *data), void *data)
 {
-	int ms;
+	struct timespec start, now;
 
-	for (ms = 0; ms < PATIENCE_MS; ms += NAP_MS) {
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do {
 		if (condition(data))
 			return 0;
 		usleep(NAP_MS * 1000);
-	}
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec - start.tv_sec < PATIENCE_S);
 	return -ETIMEDOUT;
 }
 
