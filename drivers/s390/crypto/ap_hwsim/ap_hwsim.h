@@ -213,6 +213,10 @@ struct hwsim_queue {
 struct hwsim_machine {
 	/** @apxa: it has the facility of that name: 256 x 256 instead of 64 x 16 */
 	bool apxa;
+	/** @no_ap: it has no AP instructions at all */
+	bool no_ap;
+	/** @no_qci: it has no PQAP(QCI) */
+	bool no_qci;
 	/** @type: of all its adapters */
 	u8 type;
 	/** @mode: accelerator, CCA or EP11 coprocessor */
@@ -284,10 +288,11 @@ void hwsim_violations_clear(void);
 void hwsim_apcb_read(struct hwsim_apcb *apcb, const struct kvm_s390_crypto_cb *crycb, u32 format);
 
 /* fault.c */
-void hwsim_fault_init(void);
+int hwsim_fault_init(void);
 int hwsim_fault_apcb(unsigned int id, struct hwsim_apcb *apcb);
 int hwsim_fault_unpinned_nib(struct hwsim_queue *queue);
 int hwsim_fault_apcb_in_sie(u16 apqn);
+void hwsim_fault_gisc(unsigned int count);
 
 /* debugfs.c */
 void hwsim_debugfs_init(void);

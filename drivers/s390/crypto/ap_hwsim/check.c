@@ -435,6 +435,8 @@ static int hwsim_driver_note(struct device *dev, void *data)
 
 static int __init hwsim_bus_watch(void)
 {
+	if (hwsim.no_ap)
+		return 0;
 	if (!hwsim_ap_bus)
 		return -ENODEV;
 	bus_register_notifier(hwsim_ap_bus, &hwsim_bus_nb);

@@ -63,6 +63,7 @@ static int hwsim_reset_write(char *line)
 	if (strcmp(line, "1"))
 		return -EINVAL;
 	hwsim_machine_reset();
+	hwsim_fault_gisc(0);
 	return 0;
 }
 
@@ -330,6 +331,26 @@ static int hwsim_apcb_write(char *line)
 	return hwsim_fault_apcb(id, &apcb);
 }
 
+static int hwsim_qci_write(char *line)
+{
+	bool there;
+
+	if (kstrtobool(line, &there))
+		return -EINVAL;
+	hwsim.no_qci = !there;
+	return 0;
+}
+
+static int hwsim_gisc_fail_write(char *line)
+{
+	unsigned int count;
+
+	if (kstrtouint(line, 10, &count) || count > INT_MAX)
+		return -EINVAL;
+	hwsim_fault_gisc(count);
+	return 0;
+}
+
 static int hwsim_check_write(char *line)
 {
 	if (strcmp(line, "1"))
@@ -357,6 +378,8 @@ static const struct hwsim_knob {
 	{ "reset_time", hwsim_reset_time_write },
 	{ "aqic_delay", hwsim_aqic_delay_write },
 	{ "reply", hwsim_reply_write },
+	{ "qci", hwsim_qci_write },
+	{ "gisc_fail", hwsim_gisc_fail_write },
 	{ "check", hwsim_check_write },
 	{ "apcb", hwsim_apcb_write },
 	{ "provoke", hwsim_provoke_write },

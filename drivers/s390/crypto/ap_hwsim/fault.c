@@ -4,6 +4,7 @@
  * reports a violation, or tells a check what it is to find.
  */
 #include <linux/hrtimer.h>
+#include <linux/kprobes.h>
 #include <linux/kvm_host.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -162,13 +163,45 @@ int hwsim_fault_apcb_in_sie(u16 apqn)
 	return 0;
 }
 
+static atomic_t hwsim_gisc_failures;
+
+/* The function returns to its caller before it has begun. */
+static int hwsim_gisc_register(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (atomic_dec_if_positive(&hwsim_gisc_failures) < 0)
+		return 0;
+	regs->gprs[2] = -ENODEV;
+	regs->psw.addr = regs->gprs[14];
+	return 1;
+}
+
+NOKPROBE_SYMBOL(hwsim_gisc_register);
+
+static struct kprobe hwsim_gisc_probe = {
+	.symbol_name = "kvm_s390_gisc_register",
+	.pre_handler = hwsim_gisc_register,
+};
+
+/**
+ * hwsim_fault_gisc - let KVM refuse interruption subclasses
+ * @count: so many times; 0: no more
+ *
+ * Context: Any.
+ */
+void hwsim_fault_gisc(unsigned int count)
+{
+	atomic_set(&hwsim_gisc_failures, count);
+}
+
 /**
  * hwsim_fault_init - be ready
  *
  * Context: Boot.
+ * Return: 0 or the errno of what could not be watched.
  */
-void __init hwsim_fault_init(void)
+int __init hwsim_fault_init(void)
 {
 	hrtimer_init(&hwsim_disturb_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	hwsim_disturb_timer.function = hwsim_disturb;
+	return register_kprobe(&hwsim_gisc_probe);
 }

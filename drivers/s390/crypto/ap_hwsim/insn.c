@@ -200,7 +200,7 @@ static int hwsim_pqap(struct hwsim_machine *machine, u64 gr[16], const struct hw
 	if (function > HWSIM_QACT || gr[0] & GR0_RESERVED)
 		return -PGM_SPECIFICATION;
 	if (function == HWSIM_QCI)
-		return hwsim_qci(machine, gr, view);
+		return machine->no_qci ? -PGM_SPECIFICATION : hwsim_qci(machine, gr, view);
 	if (gr[0] & GR0_T && function != HWSIM_TAPQ)
 		return -PGM_SPECIFICATION;
 	if (gr[0] & GR0_F && function != HWSIM_RAPQ && function != HWSIM_ZAPQ &&

@@ -27,6 +27,8 @@ static char boot_domains[64] = "4-6";
 static unsigned int type = 13;
 static char mode[8] = "cca";
 static bool apxa = true;
+static bool ap = true;
+static bool qci = true;
 static unsigned int reset_polls = 2;
 static unsigned int reset_ms;
 
@@ -40,6 +42,10 @@ module_param_string(mode, mode, sizeof(mode), 0444);
 MODULE_PARM_DESC(mode, "accel, cca or ep11");
 module_param(apxa, bool, 0444);
 MODULE_PARM_DESC(apxa, "256 x 256 instead of 64 x 16");
+module_param(ap, bool, 0444);
+MODULE_PARM_DESC(ap, "AP instructions are installed");
+module_param(qci, bool, 0444);
+MODULE_PARM_DESC(qci, "PQAP(QCI) is installed");
 module_param(reset_polls, uint, 0444);
 MODULE_PARM_DESC(reset_polls, "looks at a queue until its reset has completed");
 module_param(reset_ms, uint, 0444);
@@ -298,6 +304,7 @@ static void hwsim_machine_defaults(void)
 	bitmap_copy(hwsim.aqm, hwsim_boot_aqm, HWSIM_IDS);
 	bitmap_copy(hwsim.adm, hwsim_boot_aqm, HWSIM_IDS);
 	bitmap_zero(hwsim.deconfigured, HWSIM_IDS);
+	hwsim.no_qci = !qci;
 	hwsim.reset_mode = reset_ms ? HWSIM_RESET_MS : HWSIM_RESET_POLLS;
 	hwsim.reset_value = reset_ms ?: reset_polls;
 }
@@ -353,6 +360,7 @@ int __init hwsim_machine_boot(void)
 		return -ERANGE;
 	hwsim.type = type;
 	hwsim.apxa = apxa;
+	hwsim.no_ap = !ap;
 	hwsim.apid_max = apxa ? 255 : 63;
 	hwsim.domain_max = apxa ? 255 : 15;
 	ret = hwsim_mask_parse(boot_adapters, hwsim.apid_max, hwsim_boot_apm);

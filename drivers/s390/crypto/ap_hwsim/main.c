@@ -21,6 +21,9 @@
 #include "ap_hwsim.h"
 
 #define HWSIM_PLO		0xee
+#define HWSIM_FACILITY_QCI	12
+#define HWSIM_FACILITY_APFT	15
+#define HWSIM_FACILITY_AQIC	65
 #define HWSIM_CC_SHIFT		44
 #define HWSIM_CC_NOT_INSTALLED	3
 
@@ -73,6 +76,8 @@ static int hwsim_trap(struct notifier_block *nb, unsigned long event, void *data
 	case HWSIM_NQAP:
 	case HWSIM_DQAP:
 	case HWSIM_PQAP:
+		if (hwsim.no_ap)
+			return NOTIFY_DONE;
 		cc = hwsim_ap_execute(insn[0], (u64 *)regs->gprs, insn[1] >> 4 & 15, insn[1] & 15,
 				      &hwsim_host_view);
 		if (cc < 0)
@@ -178,6 +183,8 @@ static int __init hwsim_watch(void)
 	if (!ret)
 		ret = hwsim_check_init();
 	if (!ret)
+		ret = hwsim_fault_init();
+	if (!ret)
 		ret = register_kretprobe(&hwsim_subchannel_sets_probe);
 	for (i = 0; !ret && i < ARRAY_SIZE(hwsim_sclp_probes); i++)
 		ret = register_kretprobe(&hwsim_sclp_probes[i]);
@@ -188,8 +195,6 @@ static int __init hwsim_watch(void)
 
 static int __init hwsim_arm(void)
 {
-	static const unsigned int facilities[] = { 12, 15, 65 };
-	unsigned int i;
 	int ret;
 
 	ret = hwsim_machine_boot();
@@ -200,8 +205,12 @@ static int __init hwsim_arm(void)
 	ret = hwsim_watch();
 	if (ret)
 		return ret;
-	for (i = 0; i < ARRAY_SIZE(facilities); i++)
-		__set_facility(facilities[i], stfle_fac_list);
+	if (!hwsim.no_ap) {
+		if (!hwsim.no_qci)
+			__set_facility(HWSIM_FACILITY_QCI, stfle_fac_list);
+		__set_facility(HWSIM_FACILITY_APFT, stfle_fac_list);
+		__set_facility(HWSIM_FACILITY_AQIC, stfle_fac_list);
+	}
 	sclp.has_sief2 = 1;
 	ret = register_die_notifier(&hwsim_trap_nb);
 	if (!ret)
@@ -215,7 +224,6 @@ static int __init hwsim_arm_late(void)
 {
 	css_general_characteristics.aiv = 1;
 	hwsim_debugfs_init();
-	hwsim_fault_init();
 	return 0;
 }
 fs_initcall(hwsim_arm_late);
