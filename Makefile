@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: help run test mutate check exec shell log clean kernel
+.PHONY: help run test mutate check exec shell log clean kernel bootable
 
 # The simulated machine, and the machine that simulates it.
 HWSIM ?=
@@ -17,17 +17,22 @@ T ?= *
 N ?= 1
 LIST ?=
 DRIVER ?= ours
-export T N LIST DRIVER
+SEED ?=
+export T N LIST DRIVER SEED
 # Which faults to try.
 M ?= *
 export M
 
 B := build
-K := $(B)/kernel$(if $(GDB),-gdb)
+# Another kernel than the ordinary one: rig/config/variant/.
+VARIANT ?= $(if $(GDB),gdb)
+export VARIANT
+K := $(B)/kernel$(addprefix -,$(VARIANT))
+INITRAMFS := $(B)/initramfs$(addprefix -,$(VARIANT)).gz
 OURS := $(wildcard $(shell git ls-files -co --exclude-standard -- arch drivers include Documentation tools))
 IN_KERNEL := $(filter arch/% drivers/% include/%,$(OURS))
-FRAGMENTS := $(filter-out $(if $(GDB),,%/gdb.config),$(sort $(wildcard rig/config/*.config)))
-BOOTABLE := $(K)/.built $(B)/initramfs.gz
+FRAGMENTS := $(sort $(wildcard rig/config/*.config)) $(patsubst %,rig/config/variant/%.config,$(VARIANT))
+BOOTABLE := $(K)/.built $(INITRAMFS)
 
 ## make run                  boot, plug an AP queue into a running guest and out of it again
 ## make test                 all tests, in one boot under lockdep
@@ -35,6 +40,7 @@ BOOTABLE := $(K)/.built $(B)/initramfs.gz
 ##                             that has a boot of its own
 ##      N=TIMES                several times
 ##      LIST=1                 which row of the behaviour is tested where
+##      SEED=NUMBER            repeat what stress_test did with that seed
 ##      DRIVER=base            the same tests against the base's own driver, a boot for each
 ## make mutate               break the driver on purpose, one fault at a time: does a test notice?
 ##      M=PATTERN              only these of rig/mutants/
@@ -60,6 +66,8 @@ shell: $(BOOTABLE)
 
 test: $(if $(LIST),,$(BOOTABLE))
 	@rig/test.py
+
+bootable: $(BOOTABLE)
 
 mutate: $(BOOTABLE)
 	@rig/mutate.py
@@ -96,5 +104,5 @@ $(K)/.built: $(B)/.source $(K)/.config rig/kernel.sh $(IN_KERNEL) | $(B)/.overla
 	@rig/kernel.sh $(abspath $(K))
 	@touch $@
 
-$(B)/initramfs.gz: $(K)/.built rig/initramfs.sh rig/init.c rig/initramfs.list $(filter tools/%,$(OURS)) | $(B)/.overlay
-	@rig/initramfs.sh $(abspath $(K))
+$(INITRAMFS): $(K)/.built rig/initramfs.sh rig/init.c rig/initramfs.list $(filter tools/%,$(OURS)) | $(B)/.overlay
+	@rig/initramfs.sh $(abspath $(K)) $(abspath $@)

@@ -28,8 +28,17 @@ TROUBLE = re.compile(
     r"|Unable to handle|Oops|bad unlock balance|possible recursive locking|held lock freed")
 
 
-# Who is told to end takes his QEMU along: the exception reaches the clause that stops it.
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+machines = set()
+
+
+def told_to_end(*_):
+    """Whoever is told to end takes his machines along."""
+    for machine in list(machines):
+        machine.kill()
+    sys.exit(143)
+
+
+signal.signal(signal.SIGTERM, told_to_end)
 
 
 def setting(name, otherwise=""):
@@ -60,7 +69,10 @@ class Run:
         self.console, self.verdict, self.trouble, self.reason, self.status = [], "", None, None, None
         self.up = False
         self.gdb = bool(setting("GDB"))
-        self.kernel = os.path.join(BUILD, "kernel-gdb" if self.gdb else "kernel")
+        suffix = "-" + setting("VARIANT") if setting("VARIANT") else ""
+        self.kernel = os.path.join(BUILD, "kernel" + suffix)
+        self.initrd = os.path.join(BUILD, f"initramfs{suffix}.gz")
+        self.cpus = setting("CPUS", "2")
 
     def command(self, fds, initrd):
         # On a busy machine an emulated CPU can be away for long; that is no fault of the kernel in it.
@@ -70,12 +82,12 @@ class Run:
         append += [f"ap_hwsim.{word}" for word in setting("HWSIM").split()]
         append += [*self.options, setting("APPEND")]
         cmd = ["qemu-system-s390x", "-machine", "s390-ccw-virtio", "-cpu", "max"]
-        if setting("CPUS") == "1" and self.verb != "shell":
+        if self.cpus == "1" and self.verb != "shell":
             # One CPU can take its time from the instructions it executes: how busy the host is does not show inside.
             cmd += ["-accel", "tcg,thread=single", "-icount", "shift=3,sleep=off"]
         else:
             cmd += ["-accel", "tcg,thread=multi"]
-        cmd += ["-smp", setting("CPUS", "2"), "-m", setting("MEM", "1024"), "-no-reboot", "-nodefaults",
+        cmd += ["-smp", self.cpus, "-m", setting("MEM", "1024"), "-no-reboot", "-nodefaults",
                 "-display", "none", "-monitor", "none",
                 "-kernel", os.path.join(self.kernel, "arch/s390/boot/bzImage"), "-initrd", initrd,
                 "-append", " ".join(append), "-device", "virtio-serial-ccw"]
@@ -92,16 +104,15 @@ class Run:
 
     def initramfs(self, scratch):
         """The built one; with it, or instead of what is in it, the files of this run: {path there: path here}."""
-        built = os.path.join(BUILD, "initramfs.gz")
         if not self.files:
-            return built
+            return self.initrd
         with open(os.path.join(scratch, "list"), "w") as spec:
             for there, here in self.files.items():
                 spec.write(f"file {there} {os.path.abspath(here)} 0755 0 0\n")
         extra = subprocess.run([os.path.join(self.kernel, "usr/gen_init_cpio"), spec.name], check=True,
                                stdout=subprocess.PIPE).stdout
         path = os.path.join(scratch, "initrd")
-        shutil.copy(built, path)
+        shutil.copy(self.initrd, path)
         with open(path, "ab") as out:
             out.write(b"\0" * (-out.tell() % 4) + extra)
         return path
@@ -126,9 +137,8 @@ class Run:
     def run(self):
         os.makedirs(LOGS, exist_ok=True)
         last = os.path.join(LOGS, "last")
-        if os.path.lexists(last):
-            os.unlink(last)
-        os.symlink(os.path.basename(self.log_path), last)
+        os.symlink(os.path.basename(self.log_path), self.log_path + ".last")
+        os.replace(self.log_path + ".last", last)
         self.start = time.time()
         with tempfile.TemporaryDirectory(dir=BUILD) as scratch, open(self.log_path, "w", errors="replace") as log:
             self.watch(scratch, log)
@@ -143,6 +153,7 @@ class Run:
         qemu = subprocess.Popen(command, pass_fds=[pipe[1] for pipe in pipes.values()],
                                 stdin=None if self.verb == "shell" else subprocess.DEVNULL,
                                 stdout=None if self.verb == "shell" else log, stderr=log)
+        machines.add(qemu)
         ready = selectors.DefaultSelector()
         rest = dict.fromkeys(pipes, b"")
         for name, (reader, writer) in pipes.items():
@@ -181,6 +192,7 @@ class Run:
                 except subprocess.TimeoutExpired:
                     qemu.send_signal(signal.SIGKILL)
                     qemu.wait()
+            machines.discard(qemu)
         if qemu.returncode and not self.reason:
             self.reason = f"qemu ended with status {qemu.returncode}"
 

@@ -257,6 +257,7 @@ static void run_tests(void)
 	glob_t found;
 
 	setenv("TEST_FILTER", option("rig_filter", "*"), 1);
+	setenv("STRESS_SEED", option("rig_seed", ""), 1);
 	snprintf(pattern, sizeof(pattern), TESTS "%s", option("rig_tests", "*_test"));
 	if (glob(pattern, 0, NULL, &found))
 		return;
@@ -291,7 +292,7 @@ int main(void)
 	char *demo[] = { TESTS "hotplug_demo", NULL, NULL };
 	char *script[] = { "/exec", NULL };
 	char *shell[] = { "/bin/sh", "-l", NULL };
-	const char *verb, *driver;
+	const char *verb, *driver, *module;
 	int out, err, status = 0;
 
 	mount_all();
@@ -313,9 +314,10 @@ int main(void)
 
 	verb = option("rig", "shell");
 	driver = option("rig_driver", "ours");
+	module = strcmp(option("rig_module", driver), "base") ? "/lib/vfio_ap.ko" : "/lib/base/vfio_ap.ko";
+	setenv("VFIO_AP_MODULE", module, 1);
 	if (strcmp(driver, "none")) {
-		setenv("VFIO_AP_MODULE", strcmp(driver, "base") ? "/lib/vfio_ap.ko" : "/lib/base/vfio_ap.ko", 1);
-		err = load(getenv("VFIO_AP_MODULE"));
+		err = load(module);
 		if (err)
 			finish("bad vfio_ap cannot be loaded: %s", strerror(err));
 	}

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Build what runs in the test kernel beside the kernel, and pack it. usage: initramfs.sh KERNEL-DIRECTORY
+# Build what runs in the test kernel beside the kernel, and pack it.
+# usage: initramfs.sh KERNEL-DIRECTORY RESULT
 . "$(dirname "$0")/lib.sh"
-out=$1
+out=$1 result=$2
 tests=$linux/tools/testing/selftests/vfio-ap
 user=$build/selftests
 
@@ -21,7 +22,7 @@ spec() {
 	echo "file /init $build/init 0755 0 0"
 	echo "file /bin/busybox $build/s390x/bin/busybox 0755 0 0"
 	echo "file /lib/vfio_ap.ko $out/drivers/s390/crypto/vfio_ap.ko 0644 0 0"
-	if [ -f "$build/base-driver/vfio_ap.ko" ]; then
+	if [ "$out" = "$kernel" ]; then
 		echo "file /lib/base/vfio_ap.ko $build/base-driver/vfio_ap.ko 0644 0 0"
 	fi
 	for module in "$out"/drivers/s390/crypto/*kunit*.ko "$out"/drivers/s390/crypto/*_test.ko; do
@@ -35,9 +36,9 @@ spec() {
 pack() {
 	spec >"$build/initramfs.spec"
 	"$out/usr/gen_init_cpio" "$build/initramfs.spec" >"$build/initramfs.cpio"
-	gzip -1 -c "$build/initramfs.cpio" >"$build/initramfs.gz.new"
+	gzip -1 -c "$build/initramfs.cpio" >"$result.new"
 	rm "$build/initramfs.cpio"
-	mv "$build/initramfs.gz.new" "$build/initramfs.gz"
+	mv "$result.new" "$result"
 }
 
 logged init "build init" build_init

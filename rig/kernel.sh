@@ -20,4 +20,4 @@ build_base_driver() {
 }
 
 logged kernel "build the kernel" build_kernel
-logged base-driver "build the base's driver" build_base_driver
+[ "$out" != "$kernel" ] || logged base-driver "build the base's driver" build_base_driver

@@ -4,9 +4,10 @@
 
 One boot runs KUnit and every kselftest program, but those that boots.txt gives one of their own. A program that ends
 before all tests of its plan have answered, a violation, a warning or lockdep off is a failure of its own, and so is a
-run in which nothing was tested. The last line is `N passed, N failed, N skipped`. DRIVER=base runs each test in a boot
-of its own, against the base's driver.
+run in which nothing was tested. The last line is `N passed, N failed, N skipped`.
+DRIVER=base runs each test in a boot of its own, against the base's driver.
 """
+import concurrent.futures
 import fnmatch
 import os
 import re
@@ -142,18 +143,23 @@ def kunit(console, count, pattern):
 def options(pattern, times=1):
     """T=PATTERN matches fixture.test, or program:fixture.test."""
     program, colon, test = pattern.rpartition(":")
-    return [f"rig_program={program if colon else '*'}", f"rig_filter={test}", f"rig_times={times}"]
+    return [f"rig_program={program if colon else '*'}", f"rig_filter={test}", f"rig_times={times}",
+            f"rig_seed={setting('SEED')}"]
+
+
+def table(path):
+    with open(path) as lines:
+        return [line.rstrip("\n").split("\t") for line in lines if not line.startswith("#")]
 
 
 def rows():
     """[(row, test or None, note)] of the table that says which row of the behaviour is tested where."""
-    table = []
-    with open(ROWS) as lines:
-        for line in lines:
-            if line.strip() and not line.startswith("#"):
-                row, test, note = (line.rstrip("\n").split("\t") + ["", ""])[:3]
-                table.append((row, None if test == "-" else test, note))
-    return table
+    found = []
+    for line in table(ROWS):
+        if line[0]:
+            row, test, note = (line + ["", ""])[:3]
+            found.append((row, None if test == "-" else test, note))
+    return found
 
 
 def show_rows():
@@ -165,8 +171,7 @@ def show_rows():
 def boots(pattern):
     """[(which programs, further kernel parameters)]: a boot for each. Those of boots.txt are asked for by their name."""
     program, colon, _ = pattern.rpartition(":")
-    with open(BOOTS) as lines:
-        own = dict(line.rstrip("\n").split("\t") for line in lines if not line.startswith("#"))
+    own = dict(table(BOOTS))
     named = [name for name in own if (colon or pattern == "*") and fnmatch.fnmatch(name, program or "*")]
     return [("*_test", "")] * (program not in own) + [(name, own[name]) for name in named]
 
@@ -177,7 +182,7 @@ def one_boot(count, pattern, times, tests, parameters):
     run = boot.Run("test", options(pattern, times) + [f"rig_tests={tests}", *parameters.split()],
                    log=f"test-{time.strftime('%H%M%S')}-{tests.strip('*_')}.log",
                    on_line=programs.take, timeout=boot.TIMEOUT["test"] * times).run()
-    if not parameters:
+    if tests == "*_test":
         kunit(run.console, count, pattern)
     if programs.program:
         where = f"{programs.program}{':' + programs.running if programs.running else ''}"
@@ -214,7 +219,10 @@ def trial(pattern, *parameters, **how):
             raise boot.Enough
 
     kind, _, case = pattern.partition(":")
-    wanted = ["rig_program=none"] if kind == "kunit" else options(pattern) + ["rig_kunit=0"]
+    if kind == "kunit":
+        wanted = ["rig_program=none"]
+    else:
+        wanted = [*options(pattern), "rig_kunit=0", f"rig_tests={kind}", *dict(table(BOOTS)).get(kind, "").split()]
     run = boot.Run("test", wanted + list(parameters), on_line=on_line, timeout=600, **how).run()
     if kind == "kunit":
         kunit(run.console, count, case)
@@ -228,15 +236,19 @@ def trial(pattern, *parameters, **how):
 
 def base():
     pattern, seen = setting("T", "*"), {}
-    for row, test, _ in rows():
-        if not test or not (fnmatch.fnmatch(test, pattern) or fnmatch.fnmatch(test.rpartition(":")[2], pattern)):
-            continue
-        if test not in seen:
+    wanted = [(row, test) for row, test, _ in rows()
+              if test and (fnmatch.fnmatch(test, pattern) or fnmatch.fnmatch(test.rpartition(":")[2], pattern))]
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    try:
+        for test in dict.fromkeys(test for _, test in wanted):
             log = f"base-{re.sub(r'[^0-9A-Za-z]+', '-', test)}.log"
-            seen[test] = trial(test, "rig_driver=base", log=log, fatal_warnings=False)
-        word, tells = seen[test]
-        say(f"{row:6} {test:76} {word}{tells and ': ' + tells}")
-    words = [word for word, _ in seen.values()]
+            seen[test] = pool.submit(trial, test, "rig_driver=base", "rig_module=base", log=log, fatal_warnings=False)
+        for row, test in wanted:
+            word, tells = seen[test].result()
+            say(f"{row:6} {test:76} {word}{tells and ': ' + tells}")
+    finally:
+        pool.shutdown(cancel_futures=True)
+    words = [result.result()[0] for result in seen.values()]
     passed, skipped = words.count("passes"), words.count("skips")
     say(f"{passed} passed, {len(seen) - passed - skipped} failed, {skipped} skipped")
     return 0 if seen else 1
