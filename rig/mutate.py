@@ -9,6 +9,7 @@ built as a module beside the other; anything else is built into the kernel and t
 A fault is caught when the named test fails, or when that boot ends in a panic, a warning, a lockdep report or a
 violation. The last line is `N caught, N survived`; the status is 0 only when nothing survived.
 """
+import concurrent.futures
 import fnmatch
 import glob
 import os
@@ -59,12 +60,12 @@ def patch(name, path, directory, *options):
 
 def build_module(mutant):
     """The faulty driver as a module of its own; {path there: path here}, or None."""
-    place = os.path.join(WORK, DRIVER)
-    shutil.rmtree(WORK, ignore_errors=True)
+    work = os.path.join(WORK, mutant.name)
+    place = os.path.join(work, DRIVER)
     os.makedirs(place)
     for path in glob.glob(os.path.join(LINUX, DRIVER, "vfio_ap_*.[ch]")):
         shutil.copy(path, place)
-    if not patch(mutant.name, mutant.path, WORK):
+    if not patch(mutant.name, mutant.path, work):
         return None
     objects = sorted(os.path.basename(path)[:-2] + ".o" for path in glob.glob(os.path.join(place, "vfio_ap_*.c"))
                      if not path.endswith("_test.c"))
@@ -96,39 +97,56 @@ def take_back():
     return True
 
 
+def verdict(mutant, files):
+    log = f"mutant-{mutant.name}.run.log"
+    word, tells = test.trial(mutant.test, files=files, log=log) if files else ("cannot be built", "")
+    if word == "fails":
+        return True, f"caught    {mutant.name}: {mutant.test}: {tells}"
+    return False, f"SURVIVED  {mutant.name}: {mutant.test} {word}"
+
+
+def try_modules(mutants):
+    """[caught] of those that only change the driver: while one is tried, the next is built."""
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    try:
+        trials = []
+        for mutant in mutants:
+            trials.append(pool.submit(verdict, mutant, build_module(mutant)))
+            trials[-1].add_done_callback(lambda trial: say(trial.result()[1]))
+        return [trial.result()[0] for trial in trials]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def try_kernels(mutants):
+    """[caught] of those that change the kernel: it is built for each, and built back at the end."""
+    caught = []
+    try:
+        for mutant in mutants:
+            take_back()
+            found, text = verdict(mutant, build_kernel(mutant))
+            caught.append(found)
+            say(text)
+    finally:
+        take_back()
+    if mutants and not make("take-back", "bzImage", "modules"):
+        sys.exit("the kernel cannot be built back; `make clean` helps")
+    return caught
+
+
 def main():
     os.makedirs(boot.LOGS, exist_ok=True)
     for path in glob.glob(os.path.join(boot.LOGS, "mutant-*")):
         os.unlink(path)
+    shutil.rmtree(WORK, ignore_errors=True)
     take_back()
     wanted = setting("M", "*")
     mutants = [Mutant(path) for path in sorted(glob.glob(os.path.join(MUTANTS, "*.patch")))]
     mutants = [mutant for mutant in mutants if fnmatch.fnmatch(mutant.name, wanted)]
-    # Those in the kernel last: then it is built back only once.
-    mutants.sort(key=lambda mutant: not mutant.in_module)
-    caught = survived = 0
-    dirty = False
-    try:
-        for mutant in mutants:
-            if mutant.in_module:
-                files = build_module(mutant)
-            else:
-                dirty = take_back() or True
-                files = build_kernel(mutant)
-            log = f"mutant-{mutant.name}.run.log"
-            word, tells = test.trial(mutant.test, files=files, log=log) if files else ("cannot be built", "")
-            if word == "fails":
-                caught += 1
-                say(f"caught    {mutant.name}: {mutant.test}: {tells}")
-            else:
-                survived += 1
-                say(f"SURVIVED  {mutant.name}: {mutant.test} {word}")
-    finally:
-        take_back()
-    if dirty and not make("take-back", "bzImage", "modules"):
-        sys.exit("the kernel cannot be built back; `make clean` helps")
-    say(f"{caught} caught, {survived} survived")
-    return 1 if survived or not caught else 0
+    caught = try_modules([mutant for mutant in mutants if mutant.in_module])
+    caught += try_kernels([mutant for mutant in mutants if not mutant.in_module])
+    say(f"{sum(caught)} caught, {len(caught) - sum(caught)} survived")
+    return 0 if caught and all(caught) else 1
 
 
 if __name__ == "__main__":
