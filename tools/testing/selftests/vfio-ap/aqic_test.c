@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* PQAP(AQIC) of a guest: behaviour rows A.6, E.11, E.12, C-5, C-6, C-7. */
+#include <errno.h>
+#include <linux/vfio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #include "lib/guest_fixture.h"
 
@@ -130,18 +133,136 @@ TEST_F(guest, failed_enable_keeps_the_old_registration)
 /* E.12, C-6: no log flood, no leak, whatever the guest does. */
 TEST_F(guest, many_failed_enables_leave_no_trace)
 {
-	int i;
+	int i, kmsg = kmsg_open();
 
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("deconfigure", "4"));
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < 500; i++) {
 		ASSERT_EQ(3, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 		ASSERT_EQ(3, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	}
 	EXPECT_EQ(0, pinned());
+	EXPECT_EQ(0, kmsg_lines(kmsg, "vfio_ap", self->text, sizeof(self->text)));
+	close(kmsg);
 	ASSERT_EQ(0, hwsim("configure", "4"));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+}
+
+/* B-18, B-19: 06, and the page is given back. */
+TEST_F(guest, enable_without_an_interruption_subclass_is_06_and_pins_nothing)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("gisc_fail", "1"));
+	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	EXPECT_EQ(0, pinned());
+	EXPECT_EQ(0, hwsim_state(4, 4, "aqic"));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+}
+
+/* C-11: nobody waits for an interrupt to be off, not even who disabled it. */
+TEST_F(guest, disable_that_takes_long_delays_nobody)
+{
+	struct vfio vfio;
+	struct vm other;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID2, 5, 5);
+	ASSERT_EQ(0, vm_create(&other));
+	ASSERT_EQ(0, vfio_open(&vfio, &other, UUID2));
+	ASSERT_EQ(0, vm_start(&other));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_comes_to_see(&other, "05.0005"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 1000000"));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_EQ(0, vm_aqic(&other, 5, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(0, vm_aqic(&other, 5, 5, false, 3, 0));
+	/* It is still not off. */
+	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	vfio_close(&vfio);
+	vm_destroy(&other);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+static int dma_map(struct vfio *vfio, struct vm *vm)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (uintptr_t)vm->memory,
+		.size = AGENT_MEMORY,
+	};
+
+	return ioctl(vfio->container, VFIO_IOMMU_MAP_DMA, &map) ? -errno : 0;
+}
+
+static int dma_unmap(struct vfio *vfio)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap),
+		.size = AGENT_MEMORY,
+	};
+
+	if (ioctl(vfio->container, VFIO_IOMMU_UNMAP_DMA, &unmap))
+		return -errno;
+	return unmap.size == AGENT_MEMORY ? 0 : -EPROTO;
+}
+
+/* B-2, E.13: the page is the guest's until its own disable. */
+TEST_F(guest, unmap_of_the_indicator_page_succeeds_and_its_pin_ends_with_the_interrupt)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, dma_map(&self->vfio, &self->vm));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	EXPECT_EQ(0, dma_unmap(&self->vfio));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+}
+
+struct mapper {
+	struct vfio *vfio;
+	struct vm *vm;
+	bool stop;
+	int ret;
+	unsigned long rounds;
+};
+
+static void *mapper_runs(void *data)
+{
+	struct mapper *mapper = data;
+
+	while (!mapper->stop && !mapper->ret) {
+		mapper->ret = dma_map(mapper->vfio, mapper->vm);
+		if (!mapper->ret)
+			mapper->ret = dma_unmap(mapper->vfio);
+		mapper->rounds++;
+	}
+	return NULL;
+}
+
+/* C-12: lockdep sees all locks of both sides. */
+TEST_F(guest, maps_and_unmaps_while_interrupts_come_and_go)
+{
+	struct mapper mapper = { &self->vfio, &self->vm };
+	pthread_t thread;
+	int i;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, mapper_runs, &mapper));
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	}
+	mapper.stop = true;
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, mapper.ret);
+	EXPECT_NE(0, mapper.rounds);
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
 /* A disable whose effect hardware does not show yet keeps the page. */

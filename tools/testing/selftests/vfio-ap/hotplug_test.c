@@ -106,6 +106,23 @@ TEST_F(guest, adapter_that_comes_later_is_plugged_in_one_update)
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
 }
 
+/* While the bus looks for its queues, the domain is not there yet: nothing is taken for it. */
+TEST_F(guest, domain_that_comes_later_disturbs_nothing_that_is_there)
+{
+	long updates, resets;
+
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, -1, 7);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	updates = hwsim_guest_updates(getpid());
+	resets = hwsim_state(4, 4, "zapq");
+	ASSERT_EQ(0, hwsim("domain_add", "7"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0007"));
+	EXPECT_EQ(resets, hwsim_state(4, 4, "zapq"));
+	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
+}
+
 /* E.6, B-40: the last one must go, too. */
 TEST_F(guest, loses_the_last_adapter_and_domain_that_the_host_removes)
 {
@@ -127,6 +144,59 @@ TEST_F(guest, loses_the_last_adapter_and_domain_that_the_host_removes)
 	snprintf(nothing, sizeof(nothing), "apm=0x%064x aqm=0x%064x adm=0x%064x", 0, 0, 0);
 	EXPECT_NE(NULL, strstr(self->text, nothing)) TH_LOG("%s", self->text);
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "05.0006"));
+}
+
+/* B-38: the second in the list is not taken for the first. */
+TEST_F(guest, that_keeps_its_adapters_notices_nothing_when_another_loses_some)
+{
+	struct vfio vfio;
+	struct vm other;
+	long resets;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID2, 5, 5);
+	ASSERT_EQ(0, vm_create(&other));
+	ASSERT_EQ(0, vfio_open(&vfio, &other, UUID2));
+	ASSERT_EQ(0, vm_start(&other));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_comes_to_see(&other, "05.0005"));
+	resets = hwsim_state(5, 5, "zapq");
+	ASSERT_EQ(0, hwsim("adapter_del", "4"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_TRUE(vm_sees(&other, "05.0005"));
+	EXPECT_TRUE(queue_status(5, 5, "in use"));
+	EXPECT_EQ(resets, hwsim_state(5, 5, "zapq"));
+	vfio_close(&vfio);
+	vm_destroy(&other);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+/* C-3: 0000 and 0090 of an adapter shared a bucket of a hash table once. */
+TEST_F(guest, queues_0000_and_0090_leave_together)
+{
+	ASSERT_EQ(0, hwsim("domain_add", "0"));
+	ASSERT_EQ(0, hwsim("domain_add", "90"));
+	ASSERT_EQ(0, bus_scan());
+	ASSERT_TRUE(queue_comes_to(4, 0, "unassigned"));
+	ASSERT_TRUE(queue_comes_to(4, 0x90, "unassigned"));
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID1, 4, 0);
+	assign(_metadata, UUID1, -1, 0x90);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0000 04.0090"));
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	EXPECT_TRUE(queue_status(4, 0, "unassigned"));
+	EXPECT_TRUE(queue_status(4, 0x90, "unassigned"));
+	EXPECT_EQ(0, hwsim_state(4, 0, "dirty"));
+	EXPECT_EQ(0, hwsim_state(4, 0x90, "dirty"));
+	assign(_metadata, UUID2, 4, 0);
+	assign(_metadata, UUID2, -1, 0x90);
+	EXPECT_TRUE(queue_status(4, 0, "assigned"));
+	EXPECT_EQ(0, mdev_remove(UUID2));
+	EXPECT_EQ(0, queue_unbind(4, 0));
+	EXPECT_EQ(0, queue_unbind(4, 0x90));
 }
 
 /* E.7, B-41 */

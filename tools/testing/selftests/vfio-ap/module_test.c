@@ -4,34 +4,9 @@
  * without a trace otherwise, and comes back.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
 
 #include "lib/guest_fixture.h"
-
-#define DBF	"/sys/kernel/debug/s390dbf/vfio_ap"
-
-static int module_unload(void)
-{
-	/* Its KUnit tests link to it. */
-	syscall(SYS_delete_module, "vfio_ap_matrix_test", O_NONBLOCK);
-	return syscall(SYS_delete_module, "vfio_ap", O_NONBLOCK) ? -errno : 0;
-}
-
-static int module_load(void)
-{
-	const char *path = getenv("VFIO_AP_MODULE");
-	int fd = open(path ?: "/lib/vfio_ap.ko", O_RDONLY | O_CLOEXEC);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
-	close(fd);
-	return ret;
-}
 
 TEST_F(guest, module_stays_while_a_device_is_open)
 {
@@ -74,17 +49,33 @@ TEST_F(guest, module_goes_and_comes_back)
 		assign(_metadata, UUID1, 4, 4);
 		EXPECT_TRUE(queue_comes_to(4, 4, "assigned"));
 		ASSERT_EQ(0, module_unload());
-		EXPECT_EQ(-1, access(DBF, F_OK));
-		EXPECT_EQ(-1, access("/sys/devices/vfio_ap", F_OK));
-		EXPECT_EQ(-1, access("/sys/bus/matrix", F_OK));
+		EXPECT_FALSE(module_shows());
 		ASSERT_EQ(0, module_load());
-		EXPECT_EQ(0, access(DBF, F_OK));
+		EXPECT_TRUE(module_shows());
 		ASSERT_EQ(0, mdev_create(UUID1));
 		EXPECT_TRUE(queue_comes_to(4, 4, "unassigned"));
 	}
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+}
+
+/* C-19: a load that fails leaves nothing, and nothing stands in the way of the next. */
+TEST_F(guest, module_is_refused_while_the_configuration_cannot_be_read)
+{
+	int i;
+
+	vfio_close(&self->vfio);
+	ASSERT_EQ(0, module_unload());
+	ASSERT_EQ(0, hwsim("qci", "0"));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(-EOPNOTSUPP, module_load());
+		EXPECT_FALSE(module_shows());
+	}
+	ASSERT_EQ(0, hwsim("qci", "1"));
+	EXPECT_EQ(0, module_load());
+	ASSERT_EQ(0, mdev_create(UUID1));
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
 #include "lib/main.h"

@@ -5,8 +5,10 @@
  * finished, so it is order that is tested, never time.
  */
 #include <errno.h>
+#include <linux/vfio.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #include "lib/guest_fixture.h"
 
@@ -114,6 +116,145 @@ TEST_F(guest, pending_queue_is_plugged_when_its_reset_has_completed)
 	ASSERT_EQ(0, hwsim("reset_time", "05.0004 release"));
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+}
+
+static void *device_resets(void *data)
+{
+	struct vfio *vfio = data;
+
+	vfio->vm->thread_id = task_id();
+	return (void *)(long)(ioctl(vfio->device, VFIO_DEVICE_RESET) ? -errno : 0);
+}
+
+/* The guest could still use the queue when that reset began. */
+TEST_F(guest, reset_that_began_in_the_guest_does_not_count_when_it_has_left)
+{
+	struct writer writer;
+	pthread_t resetter;
+	void *ret;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("reset", "1"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	ASSERT_EQ(0, pthread_create(&resetter, NULL, device_resets, &self->vfio));
+	ASSERT_EQ(0, until(reset_is_held, NULL));
+	writer_start(&writer, UUID1, "unassign_adapter", "4");
+	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
+	EXPECT_EQ(0, writer_end(&writer));
+	pthread_join(resetter, &ret);
+	EXPECT_EQ(NULL, ret);
+	EXPECT_EQ(2, hwsim_state(4, 4, "zapq"));
+	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
+}
+
+/* Hardware has finished, the driver has not seen it: until then the answer is 02. */
+TEST_F(guest, interrupt_is_refused_with_02_until_the_reset_is_verified)
+{
+	pthread_t resetter;
+	void *ret;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 2 forever"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 polls 0"));
+	ASSERT_EQ(0, pthread_create(&resetter, NULL, device_resets, &self->vfio));
+	ASSERT_EQ(0, until(task_sleeps, &self->vm.thread_id));
+	EXPECT_EQ(2, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	EXPECT_EQ(2, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_EQ(0, hwsim_state(4, 4, "aqic"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 2 0"));
+	pthread_join(resetter, &ret);
+	EXPECT_EQ(NULL, ret);
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+}
+
+/* It may be another driver's by then. */
+TEST_F(guest, queue_that_was_unbound_is_not_reset_any_more)
+{
+	long resets;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 5 forever"));
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	resets = hwsim_state(4, 4, "zapq");
+	EXPECT_LT(1, resets);
+	/* Three times as long as the driver lets pass between two tries. */
+	usleep(1500000);
+	EXPECT_EQ(resets, hwsim_state(4, 4, "zapq"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 5 0"));
+	ASSERT_EQ(0, queue_bind(4, 4));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+}
+
+struct opener {
+	struct vfio *vfio;
+	struct vm *vm;
+	pid_t thread_id;
+};
+
+static void *device_opens(void *data)
+{
+	struct opener *opener = data;
+
+	opener->thread_id = task_id();
+	return (void *)(long)vfio_open(opener->vfio, opener->vm, UUID1);
+}
+
+/* A guest that is started right after another has its queues from the beginning. */
+TEST_F(guest, that_starts_waits_for_the_queues_of_the_last_one)
+{
+	struct opener opener = { &self->vfio, &self->vm };
+	pthread_t thread;
+	void *ret;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	vfio_close(&self->vfio);
+	ASSERT_EQ(0, until(reset_is_held, NULL));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, device_opens, &opener));
+	ASSERT_EQ(0, until(task_sleeps, &opener.thread_id));
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
+	pthread_join(thread, &ret);
+	ASSERT_EQ(NULL, ret);
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
+}
+
+static bool four_resets_are_held(void *data)
+{
+	(void)data;
+	return hwsim_state(4, 4, "held") == 1 && hwsim_state(4, 5, "held") == 1 &&
+	       hwsim_state(5, 4, "held") == 1 && hwsim_state(5, 5, "held") == 1;
+}
+
+/* B-15: no reset waits for the end of another. */
+TEST_F(guest, queues_that_leave_together_are_reset_together)
+{
+	struct writer domain;
+
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, 5, 5);
+	assign(_metadata, UUID1, -1, 6);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm,
+				    "04.0004 04.0005 04.0006 05.0004 05.0005 05.0006"));
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "6"));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
+	/* A queue that is unbound takes all of its adapter along. */
+	writer_start(&domain, UUID1, "unassign_adapter", "5");
+	ASSERT_EQ(0, until(task_sleeps, &domain.pid));
+	EXPECT_EQ(1, hwsim_state(5, 4, "held"));
+	EXPECT_EQ(1, hwsim_state(5, 5, "held"));
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	EXPECT_EQ(0, until(four_resets_are_held, NULL));
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
+	EXPECT_EQ(0, writer_end(&domain));
+	EXPECT_EQ(0, hwsim_state(5, 5, "dirty"));
 }
 
 static bool reset_pending_shows(void *data)

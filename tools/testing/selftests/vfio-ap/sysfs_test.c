@@ -4,10 +4,11 @@
  * A.2, A.3, A.4, C-1, E.1, E.2, E.3. No guest runs.
  */
 #include <errno.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/lib.h"
@@ -130,28 +131,104 @@ TEST_F(mdev, control_domains_are_listed_and_may_be_shared)
 /* E.1 */
 TEST_F(mdev, queue_of_another_mdev_is_refused_and_nothing_changes)
 {
-	char name[] = "05.0004";
 	int kmsg;
 
 	ASSERT_EQ(0, mdev_create(UUID2));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "5"));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
 	ASSERT_EQ(0, mdev_write(UUID2, "assign_domain", "4"));
-	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
-	lseek(kmsg, 0, SEEK_END);
+	kmsg = kmsg_open();
 	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID2, "assign_adapter", "5"));
 	EXPECT_TRUE(mdev_shows(UUID2, "matrix", ".0004"));
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "05.0004"));
-
-	/* One line that names the queue and both mdevs. */
-	memset(self->text, 0, sizeof(self->text));
-	EXPECT_LT(0, read(kmsg, self->text, sizeof(self->text) - 1));
-	EXPECT_NE(NULL, strstr(self->text, name)) TH_LOG("%s", self->text);
-	EXPECT_NE(NULL, strstr(self->text, UUID1));
-	EXPECT_NE(NULL, strstr(self->text, UUID2));
-	EXPECT_EQ(-1, read(kmsg, self->text, sizeof(self->text) - 1));
+	EXPECT_EQ(1, kmsg_lines(kmsg, "05.0004", self->text, sizeof(self->text)));
 	close(kmsg);
 	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+/* B-33, C-23: the owner is named, and once is enough. */
+TEST_F(mdev, refused_sharing_of_many_queues_is_one_line_that_names_the_owner)
+{
+	int apqi, kmsg;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	ASSERT_EQ(0, mdev_create(UUID3));
+	for (apqi = 0; apqi < 64; apqi++) {
+		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "%d", apqi));
+		ASSERT_EQ(0, mdev_write(UUID2, "assign_domain", "%d", apqi));
+	}
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "5"));
+	ASSERT_EQ(0, mdev_write(UUID3, "assign_adapter", "5"));
+	kmsg = kmsg_open();
+	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID2, "assign_adapter", "5"));
+	EXPECT_EQ(1, kmsg_lines(kmsg, "vfio_ap", self->text, sizeof(self->text)));
+	EXPECT_NE(NULL, strstr(self->text, UUID1)) TH_LOG("%s", self->text);
+	EXPECT_NE(NULL, strstr(self->text, UUID2)) TH_LOG("%s", self->text);
+	EXPECT_EQ(NULL, strstr(self->text, UUID3)) TH_LOG("%s", self->text);
+	close(kmsg);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+	EXPECT_EQ(0, mdev_remove(UUID3));
+}
+
+/* C-2: adapter 4 is held back by a queue that is not bound. */
+TEST_F(mdev, queue_that_was_held_back_outlives_its_mdev)
+{
+	ASSERT_EQ(0, queue_unbind(4, 6));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "5"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "6"));
+	EXPECT_TRUE(mdev_shows(UUID1, "guest_matrix", ".0005 .0006"));
+	EXPECT_TRUE(queue_status(4, 5, "assigned"));
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
+	EXPECT_TRUE(queue_status(4, 5, "unassigned"));
+	ASSERT_EQ(0, mdev_remove(UUID1));
+	EXPECT_EQ(0, queue_unbind(4, 5));
+	EXPECT_EQ(0, queue_bind(4, 5));
+	EXPECT_EQ(0, queue_bind(4, 6));
+	EXPECT_TRUE(queue_status(4, 5, "unassigned"));
+}
+
+/* B-30 */
+TEST_F(mdev, what_was_assigned_twice_goes_at_once)
+{
+	int i;
+
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	ASSERT_EQ(0, queue_bind(4, 4));
+	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", "04.0004"));
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
+	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
+	ASSERT_EQ(0, mdev_remove(UUID1));
+	ASSERT_EQ(0, mdev_create(UUID1));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04."));
+}
+
+/* B-42, B-44: the reader comes in between wherever it can. */
+TEST_F(mdev, status_is_read_while_queues_and_mdevs_come_and_go)
+{
+	pid_t reader;
+	int i;
+
+	reader = fork();
+	if (!reader) {
+		for (;;)
+			queue_status(4, 4, "");
+	}
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, queue_unbind(4, 4));
+		ASSERT_EQ(0, mdev_create(UUID2));
+		ASSERT_EQ(0, queue_bind(4, 4));
+		EXPECT_TRUE(queue_status(4, 4, "assigned"));
+		ASSERT_EQ(0, mdev_remove(UUID2));
+	}
+	kill(reader, SIGKILL);
+	EXPECT_EQ(reader, waitpid(reader, NULL, 0));
 }
 
 /* E.2, A.4 */

@@ -93,6 +93,15 @@ int writer_end(struct writer *writer);
 pid_t task_id(void);
 bool task_sleeps(void *task);
 
+/* module.c */
+int module_load(void);
+int module_unload(void);
+bool module_shows(void);
+
+/* kmsg.c */
+int kmsg_open(void);
+int kmsg_lines(int fd, const char *text, char *buf, size_t size);
+
 /* hold.c */
 struct hold {
 	int uffd, fd, ret;

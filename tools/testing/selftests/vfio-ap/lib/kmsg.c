@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib.h"
+
+/* The kernel log from now on; a file descriptor. */
+int kmsg_open(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+/* How many new lines have a text in them; the last of these is put into buf. */
+int kmsg_lines(int fd, const char *text, char *buf, size_t size)
+{
+	char line[8192];
+	ssize_t len;
+	int lines = 0;
+
+	buf[0] = 0;
+	while ((len = read(fd, line, sizeof(line) - 1)) > 0) {
+		line[len] = 0;
+		if (!strstr(line, text))
+			continue;
+		lines++;
+		strncat(strcpy(buf, ""), line, size - 1);
+	}
+	return lines;
+}

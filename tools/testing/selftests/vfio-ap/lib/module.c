@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib.h"
+
+int module_unload(void)
+{
+	/* Its KUnit tests link to it. */
+	syscall(SYS_delete_module, "vfio_ap_matrix_test", O_NONBLOCK);
+	return syscall(SYS_delete_module, "vfio_ap", O_NONBLOCK) ? -errno : 0;
+}
+
+int module_load(void)
+{
+	const char *path = getenv("VFIO_AP_MODULE");
+	int fd = open(path ?: "/lib/vfio_ap.ko", O_RDONLY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+/* Is there anything that only the module makes? */
+bool module_shows(void)
+{
+	return !access("/sys/kernel/debug/s390dbf/vfio_ap", F_OK) ||
+	       !access("/sys/devices/vfio_ap", F_OK) || !access("/sys/bus/matrix", F_OK) ||
+	       !access(DRIVER, F_OK);
+}

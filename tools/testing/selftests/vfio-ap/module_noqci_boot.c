@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A machine that cannot tell its configuration: see boots.txt. */
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/lib.h"
+#include "lib/main.h"
+
+static bool exists(void *data)
+{
+	return !access(data, F_OK);
+}
+
+/* C-22: what can be assigned is not passed through, and that can be seen. */
+TEST(nothing_is_passed_through)
+{
+	ASSERT_EQ(0, until(exists, "/sys/devices/ap/card04/04.0004"));
+	ASSERT_EQ(0, module_load());
+	ASSERT_EQ(0, mdev_create(UUID1));
+	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
+	EXPECT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
+	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "assign_adapter", "64"));
+	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "assign_domain", "16"));
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004"));
+	EXPECT_TRUE(mdev_shows(UUID1, "guest_matrix", ""));
+	EXPECT_TRUE(queue_status(4, 4, "assigned"));
+	EXPECT_EQ(0, mdev_remove(UUID1));
+	EXPECT_EQ(0, module_unload());
+}

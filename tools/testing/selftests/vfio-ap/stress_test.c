@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Everything at once, by a seed: administrators, guests that come, go and are
+ * killed, interrupts, device resets, binds and unbinds, a host whose
+ * configuration changes and whose queues misbehave: behaviour row E.19.
+ *
+ * At the end, when all is quiet, four views of each guest must agree: what
+ * sysfs shows, what the guest itself sees, what the simulator has in the APCB,
+ * and what a second derivation says, written here from the ABI text alone.
+ *
+ * STRESS_SEED is taken from the environment: make test T='stress.*' SEED=NUMBER.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/lib.h"
+#include "../kselftest_harness.h"
+
+#define STRESS_S	10
+
+/* The machine: adapters and domains 4 to 7, of which the test adds 7 itself. */
+#define FIRST	4
+#define COUNT	4
+
+static const char *const uuids[] = { UUID1, UUID2, UUID3 };
+static volatile bool stop;
+
+struct actor {
+	const char *name;
+	void (*act)(struct actor *actor);
+	unsigned int number;
+	unsigned int random;
+	unsigned long acts;
+	/* What may not be: an errno that the ABI does not know. */
+	char complaint[128];
+	pthread_t thread;
+	struct vm vm;
+	struct vfio vfio;
+	pid_t child;
+};
+
+static unsigned int dice(struct actor *actor, unsigned int sides)
+{
+	return rand_r(&actor->random) % sides;
+}
+
+static unsigned int some_id(struct actor *actor)
+{
+	return FIRST + dice(actor, COUNT);
+}
+
+static void expect(struct actor *actor, int ret, const char *what, const int *allowed)
+{
+	int i;
+
+	for (i = 0; allowed[i] <= 0; i++) {
+		if (ret == allowed[i])
+			return;
+	}
+	if (!*actor->complaint)
+		snprintf(actor->complaint, sizeof(actor->complaint), "%s: %s", what, strerror(-ret));
+}
+
+static void administrator_acts(struct actor *actor)
+{
+	static const char *const attributes[] = {
+		"assign_adapter", "assign_domain", "assign_control_domain",
+		"unassign_adapter", "unassign_domain", "unassign_control_domain",
+	};
+	const char *attribute = attributes[dice(actor, 6)];
+	const char *uuid = uuids[dice(actor, 3)];
+
+	expect(actor, mdev_write(uuid, attribute, "%u", some_id(actor)), attribute,
+	       (int[]){ 0, -EADDRINUSE, 1 });
+}
+
+static void reader_acts(struct actor *actor)
+{
+	static const char *const attributes[] = {
+		"matrix", "guest_matrix", "control_domains", "reset_pending",
+	};
+	char text[8192], path[128];
+	unsigned int apid = some_id(actor);
+
+	if (dice(actor, 2)) {
+		int ret = mdev_read(uuids[dice(actor, 3)], attributes[dice(actor, 4)], text,
+				    sizeof(text));
+
+		expect(actor, ret > 0 ? 0 : ret, "read", (int[]){ 0, 1 });
+	} else {
+		snprintf(path, sizeof(path), "/sys/devices/ap/card%02x/%02x.%04x/status", apid,
+			 apid, some_id(actor));
+		/* The queue may not be there. */
+		file_read(path, text, sizeof(text));
+	}
+}
+
+static void binder_acts(struct actor *actor)
+{
+	unsigned int apid = some_id(actor), apqi = some_id(actor);
+
+	/* Each is refused by the bus when there is nothing to do. */
+	if (dice(actor, 3))
+		queue_bind(apid, apqi);
+	else
+		queue_unbind(apid, apqi);
+	usleep(dice(actor, 20000));
+}
+
+static void host_acts(struct actor *actor)
+{
+	static const char *const knobs[] = {
+		"adapter_add", "adapter_add", "adapter_del", "domain_add", "domain_add", "domain_del",
+		"control_add", "control_del", "configure", "configure", "deconfigure",
+	};
+
+	/* Each is refused by the simulator when there is nothing to do. */
+	hwsim(knobs[dice(actor, 11)], "%u", some_id(actor));
+	if (!dice(actor, 3))
+		bus_scan();
+	usleep(dice(actor, 20000));
+}
+
+static void hardware_acts(struct actor *actor)
+{
+	static const char *const functions[] = { "tapq", "zapq", "aqic" };
+	static const int codes[] = { 0x02, 0x05, 0x0a, 0x35, 0x36, 0x44, 0x07 };
+	unsigned int apid = some_id(actor), apqi = some_id(actor);
+
+	if (dice(actor, 2))
+		hwsim("respond", "%02x.%04x %s %x %u", apid, apqi, functions[dice(actor, 3)],
+		      codes[dice(actor, 7)], 1 + dice(actor, 3));
+	else
+		hwsim("reset_time", "%02x.%04x polls %u", apid, apqi, dice(actor, 6));
+	usleep(dice(actor, 20000));
+}
+
+/* A guest that lives for a while and uses whatever it has. */
+static void guest_acts(struct actor *actor)
+{
+	const char *uuid = uuids[actor->number];
+	int ret, i, turns = 5 + dice(actor, 40);
+
+	ret = vm_create(&actor->vm);
+	if (!ret)
+		ret = vfio_open(&actor->vfio, &actor->vm, uuid);
+	if (!ret)
+		ret = vm_start(&actor->vm);
+	/* A child of the killer may have its files still. */
+	expect(actor, ret, "guest", (int[]){ 0, -EBUSY, 1 });
+	for (i = 0; !ret && i < turns && !stop; i++) {
+		unsigned int apid = some_id(actor), apqi = some_id(actor);
+
+		switch (dice(actor, 5)) {
+		case 0:
+			vm_zapq(&actor->vm, apid, apqi);
+			break;
+		case 1:
+			vm_tapq(&actor->vm, apid, apqi);
+			break;
+		case 2:
+			if (ioctl(actor->vfio.device, VFIO_DEVICE_RESET))
+				expect(actor, -errno, "VFIO_DEVICE_RESET",
+				       (int[]){ -EIO, -EBUSY, 1 });
+			break;
+		default:
+			vm_aqic(&actor->vm, apid, apqi, dice(actor, 2), dice(actor, 8),
+				dice(actor, 8) ? AGENT_NIB : 0);
+		}
+	}
+	if (actor->vm.end)
+		expect(actor, -EPROTO, "the guest died", (int[]){ 0, 1 });
+	/* Either may go first. */
+	if (dice(actor, 2)) {
+		vfio_close(&actor->vfio);
+		vm_destroy(&actor->vm);
+	} else {
+		vm_destroy(&actor->vm);
+		vfio_close(&actor->vfio);
+	}
+	memset(&actor->vm, 0, sizeof(actor->vm));
+}
+
+static void child_lives(const char *uuid, unsigned int random)
+{
+	struct vm vm;
+	struct vfio vfio;
+
+	/* The files of the other guests are not its own. */
+	syscall(SYS_close_range, 3, ~0U, 0);
+	if (vm_create(&vm) || vfio_open(&vfio, &vm, uuid) || vm_start(&vm))
+		_exit(1);
+	for (;;)
+		vm_aqic(&vm, FIRST + rand_r(&random) % COUNT, FIRST + rand_r(&random) % COUNT,
+			true, rand_r(&random) % 8, AGENT_NIB);
+}
+
+/* A guest that is killed, wherever it is by then. */
+static void killer_acts(struct actor *actor)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		child_lives(uuids[actor->number], actor->random);
+	usleep(dice(actor, 400000));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	dice(actor, 2);
+}
+
+static void *actor_run(void *data)
+{
+	struct actor *actor = data;
+
+	while (!stop) {
+		actor->act(actor);
+		actor->acts++;
+	}
+	return NULL;
+}
+
+static struct actor actors[] = {
+	{ "administrator", administrator_acts },
+	{ "administrator", administrator_acts },
+	{ "reader", reader_acts },
+	{ "binder", binder_acts },
+	{ "host", host_acts },
+	{ "hardware", hardware_acts },
+	{ "guest", guest_acts, 0 },
+	{ "guest", guest_acts, 1 },
+	{ "killer", killer_acts, 2 },
+};
+
+#define ACTORS ARRAY_SIZE(actors)
+
+/* The queues that are there and bound to vfio_ap, from the simulator. */
+static char machine[1 << 18];
+
+static bool queue_is(unsigned int apid, unsigned int apqi, const char *what)
+{
+	char name[32], line[512], *p;
+
+	snprintf(name, sizeof(name), "%02x.%04x ", apid, apqi);
+	p = strstr(machine, name);
+	if (!p)
+		return false;
+	snprintf(line, sizeof(line), "%.*s ", (int)strcspn(p, "\n"), p);
+	return strstr(line, what);
+}
+
+/* Adapters and domains named in a matrix attribute of any shape. */
+static void ids_parse(char *text, bool adapters[256], bool domains[256])
+{
+	char *line, *dot, *rest;
+
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		dot = strchr(line, '.');
+		if (dot != line)
+			adapters[strtoul(line, NULL, 16)] = true;
+		if (dot[1])
+			domains[strtoul(dot + 1, NULL, 16)] = true;
+	}
+}
+
+/* A mask of the host's configuration: bit 0 is the leftmost. */
+static void host_mask_read(const char *name, bool ids[256])
+{
+	char path[128], text[128];
+	unsigned int id;
+
+	snprintf(path, sizeof(path), BUS "%s", name);
+	file_read(path, text, sizeof(text));
+	for (id = 0; id < 256; id++) {
+		char digit[2] = { text[2 + id / 4] };
+
+		ids[id] = strtoul(digit, NULL, 16) & 8 >> id % 4;
+	}
+}
+
+static void line_add(char *text, size_t size, const char *format, unsigned int a, unsigned int d)
+{
+	size_t len = strlen(text);
+
+	if (len)
+		text[len++] = ' ';
+	snprintf(text + len, size - len, format, a, d);
+}
+
+/*
+ * From the ABI text: a guest gets the assigned domains that the host has, and of
+ * the assigned adapters that the host has those all of whose queues with these
+ * domains are bound to vfio_ap. Shown are the queues; without any the adapters,
+ * or the domains.
+ */
+static void guest_matrix_expected(const char *uuid, char *shown, char *seen, size_t size)
+{
+	bool adapters[256] = {}, domains[256] = {}, host_domains[256], host_adapters[256];
+	unsigned int a, d, nr_adapters = 0, nr_domains = 0;
+	char matrix[8192];
+
+	mdev_read(uuid, "matrix", matrix, sizeof(matrix));
+	ids_parse(matrix, adapters, domains);
+	host_mask_read("ap_adapter_mask", host_adapters);
+	host_mask_read("ap_usage_domain_mask", host_domains);
+	for (d = 0; d < 256; d++)
+		nr_domains += domains[d] &= host_domains[d];
+	for (a = 0; a < 256; a++) {
+		adapters[a] &= host_adapters[a];
+		for (d = 0; d < 256; d++) {
+			if (domains[d] && !queue_is(a, d, " driver=vfio_ap "))
+				adapters[a] = false;
+		}
+		nr_adapters += adapters[a];
+	}
+	*shown = 0;
+	*seen = 0;
+	for (a = 0; a < 256; a++) {
+		for (d = 0; d < 256; d++) {
+			if (adapters[a] && domains[d])
+				line_add(seen, size, "%02x.%04x", a, d);
+		}
+		if (adapters[a] && !nr_domains)
+			line_add(shown, size, "%02x.", a, 0);
+		if (domains[a] && !nr_adapters)
+			line_add(shown, size, ".%04x", a, 0);
+	}
+	if (*seen)
+		strcpy(shown, seen);
+}
+
+static bool nothing_is_pending(void *data)
+{
+	unsigned int i;
+
+	(void)data;
+	for (i = 0; i < 3; i++) {
+		if (!mdev_shows(uuids[i], "reset_pending", ""))
+			return false;
+	}
+	return true;
+}
+
+FIXTURE(stress) {
+	char text[8192], shown[4096], seen[4096];
+};
+
+FIXTURE_SETUP(stress)
+{
+	unsigned int i;
+
+	machine_reset();
+	ASSERT_EQ(0, hwsim("adapter_add", "7"));
+	ASSERT_EQ(0, hwsim("domain_add", "7"));
+	ASSERT_EQ(0, hwsim("control_add", "7"));
+	ASSERT_EQ(0, bus_scan());
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, mdev_create(uuids[i]));
+}
+
+FIXTURE_TEARDOWN(stress)
+{
+	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
+	machine_reset();
+}
+
+TEST_F(stress, all_views_agree_when_everybody_has_stopped)
+{
+	const char *given = getenv("STRESS_SEED");
+	unsigned long seed;
+	unsigned int i, turn;
+	struct vm vm;
+	struct vfio vfio;
+
+	seed = given && *given ? strtoul(given, NULL, 0) : (unsigned long)time(NULL);
+	TH_LOG("STRESS_SEED=%lu", seed);
+	for (i = 0; i < ACTORS; i++) {
+		actors[i].random = seed * 31 + i;
+		ASSERT_EQ(0, pthread_create(&actors[i].thread, NULL, actor_run, &actors[i]));
+	}
+	sleep(STRESS_S);
+	stop = true;
+	for (i = 0; i < ACTORS; i++) {
+		pthread_join(actors[i].thread, NULL);
+		TH_LOG("%s: %lu acts", actors[i].name, actors[i].acts);
+		EXPECT_STREQ("", actors[i].complaint);
+		EXPECT_NE(0, actors[i].acts);
+	}
+
+	/* Quiet: hardware answers again; what the host lost or unbound stays so. */
+	EXPECT_EQ(0, hwsim("respond", "*.* tapq 1 0"));
+	EXPECT_EQ(0, hwsim("respond", "*.* zapq 1 0"));
+	EXPECT_EQ(0, hwsim("respond", "*.* aqic 1 0"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_EQ(0, until(nothing_is_pending, NULL));
+	file_read(HWSIM "state", machine, sizeof(machine));
+	/* No guest is left: no queue is in one, none is enabled or dirty. */
+	EXPECT_EQ(NULL, strstr(machine, " irq=1")) TH_LOG("%s", machine);
+	for (turn = 0; turn < 3; turn++) {
+		guest_matrix_expected(uuids[turn], self->shown, self->seen, sizeof(self->seen));
+		EXPECT_TRUE(mdev_comes_to_show(uuids[turn], "guest_matrix", self->shown))
+			TH_LOG("%s is to have %s", uuids[turn], self->shown);
+		ASSERT_EQ(0, vm_create(&vm));
+		ASSERT_EQ(0, vfio_open(&vfio, &vm, uuids[turn]));
+		ASSERT_EQ(0, vm_start(&vm));
+		EXPECT_TRUE(vm_sees(&vm, self->seen)) TH_LOG("%s", self->seen);
+		vfio_close(&vfio);
+		vm_destroy(&vm);
+	}
+}
+
+#include "lib/main.h"
