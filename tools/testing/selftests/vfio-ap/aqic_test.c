@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* PQAP(AQIC) of a guest: behaviour rows A.6, E.11, E.12, C-5, C-6, C-7. */
-#include <errno.h>
-#include <linux/vfio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 
 #include "lib/guest_fixture.h"
 
@@ -187,38 +184,13 @@ TEST_F(guest, disable_that_takes_long_delays_nobody)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-static int dma_map(struct vfio *vfio, struct vm *vm)
-{
-	struct vfio_iommu_type1_dma_map map = {
-		.argsz = sizeof(map),
-		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.vaddr = (uintptr_t)vm->memory,
-		.size = AGENT_MEMORY,
-	};
-
-	return ioctl(vfio->container, VFIO_IOMMU_MAP_DMA, &map) ? -errno : 0;
-}
-
-static int dma_unmap(struct vfio *vfio)
-{
-	struct vfio_iommu_type1_dma_unmap unmap = {
-		.argsz = sizeof(unmap),
-		.size = AGENT_MEMORY,
-	};
-
-	if (ioctl(vfio->container, VFIO_IOMMU_UNMAP_DMA, &unmap))
-		return -errno;
-	return unmap.size == AGENT_MEMORY ? 0 : -EPROTO;
-}
-
 /* B-2, E.13: the page is the guest's until its own disable. */
 TEST_F(guest, unmap_of_the_indicator_page_succeeds_and_its_pin_ends_with_the_interrupt)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	ASSERT_EQ(0, dma_map(&self->vfio, &self->vm));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
-	EXPECT_EQ(0, dma_unmap(&self->vfio));
+	EXPECT_EQ(0, vfio_dma_unmap(&self->vfio));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
@@ -236,9 +208,9 @@ static void *mapper_runs(void *data)
 	struct mapper *mapper = data;
 
 	while (!mapper->stop && !mapper->ret) {
-		mapper->ret = dma_map(mapper->vfio, mapper->vm);
+		mapper->ret = vfio_dma_unmap(mapper->vfio);
 		if (!mapper->ret)
-			mapper->ret = dma_unmap(mapper->vfio);
+			mapper->ret = vfio_dma_map(mapper->vfio, mapper->vm);
 		mapper->rounds++;
 	}
 	return NULL;

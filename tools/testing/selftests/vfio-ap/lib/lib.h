@@ -123,6 +123,8 @@ struct vfio {
 };
 
 int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid);
+int vfio_dma_map(struct vfio *vfio, struct vm *vm);
+int vfio_dma_unmap(struct vfio *vfio);
 int vfio_open_device(struct vfio *vfio, const char *uuid);
 void vfio_close(struct vfio *vfio);
 

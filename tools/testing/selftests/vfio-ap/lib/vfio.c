@@ -48,6 +48,31 @@ static int vfio_associate(struct vfio *vfio, struct vm *vm)
 	return 0;
 }
 
+/* All of the guest's memory, at the addresses that the guest knows. */
+int vfio_dma_map(struct vfio *vfio, struct vm *vm)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (uintptr_t)vm->memory,
+		.size = AGENT_MEMORY,
+	};
+
+	return ioctl(vfio->container, VFIO_IOMMU_MAP_DMA, &map) ? -errno : 0;
+}
+
+int vfio_dma_unmap(struct vfio *vfio)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap),
+		.size = AGENT_MEMORY,
+	};
+
+	if (ioctl(vfio->container, VFIO_IOMMU_UNMAP_DMA, &unmap))
+		return -errno;
+	return unmap.size == AGENT_MEMORY ? 0 : -EPROTO;
+}
+
 int vfio_open_device(struct vfio *vfio, const char *uuid)
 {
 	vfio->device = ioctl(vfio->group, VFIO_GROUP_GET_DEVICE_FD, uuid);
@@ -70,7 +95,8 @@ int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
 	if (ioctl(vfio->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
 		return -errno;
 	if (vm) {
-		ret = vfio_associate(vfio, vm);
+		ret = vfio_dma_map(vfio, vm);
+		ret = ret ?: vfio_associate(vfio, vm);
 		if (ret)
 			return ret;
 	}
