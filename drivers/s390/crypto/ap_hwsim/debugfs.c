@@ -333,11 +333,14 @@ static int hwsim_apcb_write(char *line)
 
 static int hwsim_qci_write(char *line)
 {
-	bool there;
+	unsigned long flags;
+	bool installed;
 
-	if (kstrtobool(line, &there))
+	if (kstrtobool(line, &installed))
 		return -EINVAL;
-	hwsim.no_qci = !there;
+	spin_lock_irqsave(&hwsim_lock, flags);
+	hwsim.no_qci = !installed;
+	spin_unlock_irqrestore(&hwsim_lock, flags);
 	return 0;
 }
 

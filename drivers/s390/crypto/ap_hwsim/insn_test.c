@@ -350,6 +350,9 @@ static void qci_shows_the_configuration(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, info->adm[0], BIT(31 - 9));
 	for (it->gr[2]++; it->gr[2] & 7; it->gr[2]++)
 		KUNIT_EXPECT_EQ(test, pqap(it, QCI), SPECIFICATION);
+	/* Where it is not installed, even a good address does not help. */
+	it->machine->no_qci = true;
+	KUNIT_EXPECT_EQ(test, pqap(it, QCI), SPECIFICATION);
 }
 
 static void guest_sees_what_its_apcb_has(struct kunit *test)
