@@ -161,27 +161,20 @@ TEST_F(guest, enable_without_an_interruption_subclass_is_06_and_pins_nothing)
 /* C-11: nobody waits for an interrupt to be off, not even who disabled it. */
 TEST_F(guest, disable_that_takes_long_delays_nobody)
 {
-	struct vfio vfio;
-	struct vm other;
+	struct other other;
 
-	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID1, 4, 4);
-	assign(_metadata, UUID2, 5, 5);
-	ASSERT_EQ(0, vm_create(&other));
-	ASSERT_EQ(0, vfio_open(&vfio, &other, UUID2));
-	ASSERT_EQ(0, vm_start(&other));
+	other_start(_metadata, &other, 5, 5);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	ASSERT_TRUE(vm_comes_to_see(&other, "05.0005"));
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 1000000"));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
-	EXPECT_EQ(0, vm_aqic(&other, 5, 5, true, 3, AGENT_NIB));
-	EXPECT_EQ(0, vm_aqic(&other, 5, 5, false, 3, 0));
+	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 3, 0));
 	/* It is still not off. */
 	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
-	vfio_close(&vfio);
-	vm_destroy(&other);
-	EXPECT_EQ(0, mdev_remove(UUID2));
+	other_end(_metadata, &other);
 }
 
 /* B-2, E.13: the page is the guest's until its own disable. */
@@ -191,6 +184,7 @@ TEST_F(guest, unmap_of_the_indicator_page_succeeds_and_its_pin_ends_with_the_int
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, vfio_dma_unmap(&self->vfio));
+	EXPECT_EQ(4, pinned());
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
@@ -198,7 +192,7 @@ TEST_F(guest, unmap_of_the_indicator_page_succeeds_and_its_pin_ends_with_the_int
 struct mapper {
 	struct vfio *vfio;
 	struct vm *vm;
-	bool stop;
+	volatile bool stop;
 	int ret;
 	unsigned long rounds;
 };

@@ -149,28 +149,21 @@ TEST_F(guest, loses_the_last_adapter_and_domain_that_the_host_removes)
 /* B-38: the second in the list is not taken for the first. */
 TEST_F(guest, that_keeps_its_adapters_notices_nothing_when_another_loses_some)
 {
-	struct vfio vfio;
-	struct vm other;
+	struct other other;
 	long resets;
 
-	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID1, 4, 4);
-	assign(_metadata, UUID2, 5, 5);
-	ASSERT_EQ(0, vm_create(&other));
-	ASSERT_EQ(0, vfio_open(&vfio, &other, UUID2));
-	ASSERT_EQ(0, vm_start(&other));
+	other_start(_metadata, &other, 5, 5);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	ASSERT_TRUE(vm_comes_to_see(&other, "05.0005"));
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
 	resets = hwsim_state(5, 5, "zapq");
 	ASSERT_EQ(0, hwsim("adapter_del", "4"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
-	EXPECT_TRUE(vm_sees(&other, "05.0005"));
+	EXPECT_TRUE(vm_sees(&other.vm, "05.0005"));
 	EXPECT_TRUE(queue_status(5, 5, "in use"));
 	EXPECT_EQ(resets, hwsim_state(5, 5, "zapq"));
-	vfio_close(&vfio);
-	vm_destroy(&other);
-	EXPECT_EQ(0, mdev_remove(UUID2));
+	other_end(_metadata, &other);
 }
 
 /* C-3: 0000 and 0090 of an adapter shared a bucket of a hash table once. */

@@ -193,14 +193,13 @@ TEST_F(guest, queue_that_was_unbound_is_not_reset_any_more)
 struct opener {
 	struct vfio *vfio;
 	struct vm *vm;
-	pid_t thread_id;
 };
 
 static void *device_opens(void *data)
 {
 	struct opener *opener = data;
 
-	opener->thread_id = task_id();
+	opener->vm->thread_id = task_id();
 	return (void *)(long)vfio_open(opener->vfio, opener->vm, UUID1);
 }
 
@@ -217,7 +216,7 @@ TEST_F(guest, that_starts_waits_for_the_queues_of_the_last_one)
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, until(reset_is_held, NULL));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, device_opens, &opener));
-	ASSERT_EQ(0, until(task_sleeps, &opener.thread_id));
+	ASSERT_EQ(0, until(task_sleeps, &self->vm.thread_id));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
 	pthread_join(thread, &ret);
@@ -235,7 +234,7 @@ static bool four_resets_are_held(void *data)
 /* B-15: no reset waits for the end of another. */
 TEST_F(guest, queues_that_leave_together_are_reset_together)
 {
-	struct writer domain;
+	struct writer writer;
 
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, 5);
@@ -244,16 +243,16 @@ TEST_F(guest, queues_that_leave_together_are_reset_together)
 				    "04.0004 04.0005 04.0006 05.0004 05.0005 05.0006"));
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "6"));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
-	/* A queue that is unbound takes all of its adapter along. */
-	writer_start(&domain, UUID1, "unassign_adapter", "5");
-	ASSERT_EQ(0, until(task_sleeps, &domain.pid));
+	writer_start(&writer, UUID1, "unassign_adapter", "5");
+	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
 	EXPECT_EQ(1, hwsim_state(5, 4, "held"));
 	EXPECT_EQ(1, hwsim_state(5, 5, "held"));
+	/* A queue that is unbound takes all of its adapter along. */
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	EXPECT_EQ(0, until(four_resets_are_held, NULL));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
-	EXPECT_EQ(0, writer_end(&domain));
+	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_EQ(0, hwsim_state(5, 5, "dirty"));
 }
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -142,6 +144,8 @@ TEST_F(mdev, queue_of_another_mdev_is_refused_and_nothing_changes)
 	EXPECT_TRUE(mdev_shows(UUID2, "matrix", ".0004"));
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "05.0004"));
 	EXPECT_EQ(1, kmsg_lines(kmsg, "05.0004", self->text, sizeof(self->text)));
+	EXPECT_NE(NULL, strstr(self->text, UUID1)) TH_LOG("%s", self->text);
+	EXPECT_NE(NULL, strstr(self->text, UUID2)) TH_LOG("%s", self->text);
 	close(kmsg);
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
@@ -210,16 +214,22 @@ TEST_F(mdev, what_was_assigned_twice_goes_at_once)
 /* B-42, B-44: the reader comes in between wherever it can. */
 TEST_F(mdev, status_is_read_while_queues_and_mdevs_come_and_go)
 {
+	volatile unsigned long *reads;
+	unsigned long before;
 	pid_t reader;
 	int i;
 
+	reads = mmap(NULL, sizeof(*reads), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, reads);
 	reader = fork();
 	if (!reader) {
-		for (;;)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;; ++*reads)
 			queue_status(4, 4, "");
 	}
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
+	before = *reads;
 	for (i = 0; i < 20; i++) {
 		ASSERT_EQ(0, queue_unbind(4, 4));
 		ASSERT_EQ(0, mdev_create(UUID2));
@@ -227,6 +237,7 @@ TEST_F(mdev, status_is_read_while_queues_and_mdevs_come_and_go)
 		EXPECT_TRUE(queue_status(4, 4, "assigned"));
 		ASSERT_EQ(0, mdev_remove(UUID2));
 	}
+	EXPECT_LT(before, *reads);
 	kill(reader, SIGKILL);
 	EXPECT_EQ(reader, waitpid(reader, NULL, 0));
 }

@@ -37,12 +37,35 @@ FIXTURE_TEARDOWN(guest)
 	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
 }
 
+/* A second guest, with mdev 2. */
+struct other {
+	struct vm vm;
+	struct vfio vfio;
+};
+
 static inline void assign(struct __test_metadata *_metadata, const char *uuid, int apid, int apqi)
 {
 	if (apid >= 0)
 		ASSERT_EQ(0, mdev_write(uuid, "assign_adapter", "%d", apid));
 	if (apqi >= 0)
 		ASSERT_EQ(0, mdev_write(uuid, "assign_domain", "%d", apqi));
+}
+
+static inline void other_start(struct __test_metadata *_metadata, struct other *other, int apid,
+			       int apqi)
+{
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, apid, apqi);
+	ASSERT_EQ(0, vm_create(&other->vm));
+	ASSERT_EQ(0, vfio_open(&other->vfio, &other->vm, UUID2));
+	ASSERT_EQ(0, vm_start(&other->vm));
+}
+
+static inline void other_end(struct __test_metadata *_metadata, struct other *other)
+{
+	vfio_close(&other->vfio);
+	vm_destroy(&other->vm);
+	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
 #endif /* VFIO_AP_GUEST_FIXTURE_H */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ int kmsg_lines(int fd, const char *text, char *buf, size_t size)
 		if (!strstr(line, text))
 			continue;
 		lines++;
-		strncat(strcpy(buf, ""), line, size - 1);
+		snprintf(buf, size, "%s", line);
 	}
 	return lines;
 }
