@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: help run test mutate check exec shell log clean kernel bootable
+.PHONY: help run test mutate check exec shell log clean kernel
 
 # The simulated machine, and the machine that simulates it.
 HWSIM ?=
@@ -24,7 +24,7 @@ M ?= *
 export M
 
 B := build
-# Another kernel than the ordinary one: rig/config/variant/.
+# A kernel beside the ordinary one: its further fragment is in rig/config/variant/.
 VARIANT ?= $(if $(GDB),gdb)
 export VARIANT
 K := $(B)/kernel$(addprefix -,$(VARIANT))
@@ -66,8 +66,6 @@ shell: $(BOOTABLE)
 
 test: $(if $(LIST),,$(BOOTABLE))
 	@rig/test.py
-
-bootable: $(BOOTABLE)
 
 mutate: $(BOOTABLE)
 	@rig/mutate.py

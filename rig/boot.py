@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -29,10 +30,12 @@ TROUBLE = re.compile(
 
 
 machines = set()
+ending = threading.Event()
 
 
 def told_to_end(*_):
-    """Whoever is told to end takes his machines along."""
+    """Whoever is told to end takes his machines along; what their runs then say is no result."""
+    ending.set()
     for machine in list(machines):
         machine.kill()
     sys.exit(143)
@@ -142,6 +145,8 @@ class Run:
         self.start = time.time()
         with tempfile.TemporaryDirectory(dir=BUILD) as scratch, open(self.log_path, "w", errors="replace") as log:
             self.watch(scratch, log)
+        if ending.is_set():
+            sys.exit(143)
         self.judge()
         return self
 

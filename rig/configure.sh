@@ -14,8 +14,7 @@ configure() {
 }
 logged configure "configure the kernel" configure "$@"
 
-# The last fragment that names a symbol is the one that counts.
-lost=$(cat "$@" | grep '^CONFIG_' | tac | awk -F= '!seen[$1]++' | while read -r line; do
+lost=$(cat "$@" | grep '^CONFIG_' | while read -r line; do
 	case $line in
 	*=n) ! grep -q "^${line%=n}=" "$out/.config" || echo "$line" ;;
 	*) grep -qxF "$line" "$out/.config" || echo "$line" ;;

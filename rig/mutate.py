@@ -105,6 +105,11 @@ def verdict(mutant, files):
     return False, f"SURVIVED  {mutant.name}: {mutant.test} {word}"
 
 
+def tell(trial):
+    if not trial.cancelled() and not trial.exception():
+        say(trial.result()[1])
+
+
 def try_modules(mutants):
     """[caught] of those that only change the driver: while one is tried, the next is built."""
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
@@ -112,7 +117,7 @@ def try_modules(mutants):
         trials = []
         for mutant in mutants:
             trials.append(pool.submit(verdict, mutant, build_module(mutant)))
-            trials[-1].add_done_callback(lambda trial: say(trial.result()[1]))
+            trials[-1].add_done_callback(tell)
         return [trial.result()[0] for trial in trials]
     finally:
         pool.shutdown(cancel_futures=True)

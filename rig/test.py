@@ -149,16 +149,15 @@ def options(pattern, times=1):
 
 def table(path):
     with open(path) as lines:
-        return [line.rstrip("\n").split("\t") for line in lines if not line.startswith("#")]
+        return [line.rstrip("\n").split("\t") for line in lines if line.strip() and not line.startswith("#")]
 
 
 def rows():
     """[(row, test or None, note)] of the table that says which row of the behaviour is tested where."""
     found = []
     for line in table(ROWS):
-        if line[0]:
-            row, test, note = (line + ["", ""])[:3]
-            found.append((row, None if test == "-" else test, note))
+        row, test, note = (line + ["", ""])[:3]
+        found.append((row, None if test == "-" else test, note))
     return found
 
 
