@@ -192,7 +192,7 @@ TEST_F(guest, unmap_of_the_indicator_page_succeeds_and_its_pin_ends_with_the_int
 struct mapper {
 	struct vfio *vfio;
 	struct vm *vm;
-	volatile bool stop;
+	bool stop;
 	int ret;
 	unsigned long rounds;
 };
@@ -201,7 +201,7 @@ static void *mapper_runs(void *data)
 {
 	struct mapper *mapper = data;
 
-	while (!mapper->stop && !mapper->ret) {
+	while (!__atomic_load_n(&mapper->stop, __ATOMIC_RELAXED) && !mapper->ret) {
 		mapper->ret = vfio_dma_unmap(mapper->vfio);
 		if (!mapper->ret)
 			mapper->ret = vfio_dma_map(mapper->vfio, mapper->vm);
@@ -224,7 +224,7 @@ TEST_F(guest, maps_and_unmaps_while_interrupts_come_and_go)
 		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	}
-	mapper.stop = true;
+	__atomic_store_n(&mapper.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	EXPECT_EQ(0, mapper.ret);
 	EXPECT_NE(0, mapper.rounds);

@@ -33,7 +33,7 @@
 #define COUNT	4
 
 static const char *const uuids[] = { UUID1, UUID2, UUID3 };
-static volatile bool stop;
+static bool stop;
 
 struct actor {
 	const char *name;
@@ -48,6 +48,11 @@ struct actor {
 	struct vfio vfio;
 	pid_t child;
 };
+
+static bool stopped(void)
+{
+	return __atomic_load_n(&stop, __ATOMIC_RELAXED);
+}
 
 static unsigned int dice(struct actor *actor, unsigned int sides)
 {
@@ -68,7 +73,8 @@ static void expect(struct actor *actor, int ret, const char *what, const int *al
 			return;
 	}
 	if (!*actor->complaint)
-		snprintf(actor->complaint, sizeof(actor->complaint), "%s: %s", what, strerror(-ret));
+		snprintf(actor->complaint, sizeof(actor->complaint), "%s: %s", what,
+			 strerror(-ret));
 }
 
 static void administrator_acts(struct actor *actor)
@@ -120,7 +126,8 @@ static void binder_acts(struct actor *actor)
 static void host_acts(struct actor *actor)
 {
 	static const char *const knobs[] = {
-		"adapter_add", "adapter_add", "adapter_del", "domain_add", "domain_add", "domain_del",
+		"adapter_add", "adapter_add", "adapter_del",
+		"domain_add", "domain_add", "domain_del",
 		"control_add", "control_del", "configure", "configure", "deconfigure",
 	};
 
@@ -158,7 +165,7 @@ static void guest_acts(struct actor *actor)
 		ret = vm_start(&actor->vm);
 	/* A child of the killer may have its files still. */
 	expect(actor, ret, "guest", (int[]){ 0, -EBUSY, 1 });
-	for (i = 0; !ret && i < turns && !stop; i++) {
+	for (i = 0; !ret && i < turns && !stopped(); i++) {
 		unsigned int apid = some_id(actor), apqi = some_id(actor);
 
 		switch (dice(actor, 5)) {
@@ -222,7 +229,7 @@ static void *actor_run(void *data)
 {
 	struct actor *actor = data;
 
-	while (!stop) {
+	while (!stopped()) {
 		actor->act(actor);
 		actor->acts++;
 	}
@@ -388,7 +395,7 @@ TEST_F(stress, all_views_agree_when_everybody_has_stopped)
 		ASSERT_EQ(0, pthread_create(&actors[i].thread, NULL, actor_run, &actors[i]));
 	}
 	sleep(STRESS_S);
-	stop = true;
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < ACTORS; i++) {
 		pthread_join(actors[i].thread, NULL);
 		TH_LOG("%s: %lu acts", actors[i].name, actors[i].acts);

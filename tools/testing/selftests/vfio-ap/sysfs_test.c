@@ -214,22 +214,22 @@ TEST_F(mdev, what_was_assigned_twice_goes_at_once)
 /* B-42, B-44: the reader comes in between wherever it can. */
 TEST_F(mdev, status_is_read_while_queues_and_mdevs_come_and_go)
 {
-	volatile unsigned long *reads;
-	unsigned long before;
+	unsigned long *reads, before;
 	pid_t reader;
 	int i;
 
-	reads = mmap(NULL, sizeof(*reads), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	reads = mmap(NULL, sizeof(*reads), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		     -1, 0);
 	ASSERT_NE(MAP_FAILED, reads);
 	reader = fork();
 	if (!reader) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;; ++*reads)
+		for (;; __atomic_add_fetch(reads, 1, __ATOMIC_RELAXED))
 			queue_status(4, 4, "");
 	}
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
-	before = *reads;
+	before = __atomic_load_n(reads, __ATOMIC_RELAXED);
 	for (i = 0; i < 20; i++) {
 		ASSERT_EQ(0, queue_unbind(4, 4));
 		ASSERT_EQ(0, mdev_create(UUID2));
@@ -237,7 +237,7 @@ TEST_F(mdev, status_is_read_while_queues_and_mdevs_come_and_go)
 		EXPECT_TRUE(queue_status(4, 4, "assigned"));
 		ASSERT_EQ(0, mdev_remove(UUID2));
 	}
-	EXPECT_LT(before, *reads);
+	EXPECT_LT(before, __atomic_load_n(reads, __ATOMIC_RELAXED));
 	kill(reader, SIGKILL);
 	EXPECT_EQ(reader, waitpid(reader, NULL, 0));
 }
