@@ -304,7 +304,6 @@ static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_slot *slot,
 {
 	struct ap_queue_status status = {};
 	struct ap_qirq_ctrl control = {};
-	bool drains = false;
 
 	spin_lock(&slot->lock);
 	status.response_code = vfio_ap_irq_admit(slot, attachment);
@@ -312,14 +311,12 @@ static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_slot *slot,
 		status = ap_aqic(slot->apqn, control, 0);
 		if (!status.response_code) {
 			swap(slot->irq, slot->draining);
-			drains = slot->draining;
+			/* Not for each refusal: that would let a guest put the look off for ever. */
+			if (slot->draining)
+				vfio_ap_slot_poll(slot);
 		}
 	}
 	spin_unlock(&slot->lock);
-
-	/* Not for each refusal: that would let a guest put the look off for ever. */
-	if (drains)
-		vfio_ap_slot_poll(slot);
 	return status;
 }
 

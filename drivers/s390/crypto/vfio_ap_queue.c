@@ -343,6 +343,7 @@ static unsigned long vfio_ap_slot_step(struct vfio_ap_slot *slot)
 static void vfio_ap_slot_poll_after(struct vfio_ap_slot *slot, unsigned long delay)
 {
 	kref_get(&slot->kref);
+	/* It was queued before, and has its reference: this is not the last one. */
 	if (mod_delayed_work(vfio_ap_reset_wq, &slot->work, delay))
 		vfio_ap_slot_put(slot);
 }
@@ -351,7 +352,8 @@ static void vfio_ap_slot_poll_after(struct vfio_ap_slot *slot, unsigned long del
  * vfio_ap_slot_poll - have hardware asked soon whether an interrupt is off
  * @slot: the slot
  *
- * Context: Any.
+ * Context: slot->lock or matrix_dev->lock held, so that the slot is not reaped
+ * meanwhile.
  */
 void vfio_ap_slot_poll(struct vfio_ap_slot *slot)
 {
@@ -383,10 +385,11 @@ static void vfio_ap_slot_advance(struct vfio_ap_slot *slot)
 	news = response != slot->response ||
 	       (outstanding && !vfio_ap_slot_outstanding(slot));
 	unbound = slot->binding == VFIO_AP_UNBOUND;
-	spin_unlock(&slot->lock);
-
+	/* Under the lock: a slot that was reaped since must not be polled again. */
 	if (delay)
 		vfio_ap_slot_poll_after(slot, delay);
+	spin_unlock(&slot->lock);
+
 	if (news) {
 		wake_up_all(&vfio_ap_reset_waiters);
 		vfio_ap_slot_notify_owner(slot);
@@ -467,8 +470,12 @@ void vfio_ap_slot_reap(struct vfio_ap_slot *slot)
 	       !slot->irq && !slot->draining;
 	spin_unlock(&slot->lock);
 	/* A second reaper finds the place empty or taken by a successor. */
-	if (idle && xa_cmpxchg(&matrix_dev->slots, slot->apqn, slot, NULL, 0) == slot)
+	if (!idle || xa_cmpxchg(&matrix_dev->slots, slot->apqn, slot, NULL, 0) != slot)
+		return;
+	/* A look that was put off would come when module exit cannot find the slot any more. */
+	if (cancel_delayed_work(&slot->work))
 		vfio_ap_slot_put(slot);
+	vfio_ap_slot_put(slot);
 }
 
 /**

@@ -60,6 +60,32 @@ TEST_F(guest, module_goes_and_comes_back)
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 }
 
+/*
+ * What still waits for its time must not come when the module has gone. Queue
+ * 04.0004 is bound first, so it is the last to be unbound.
+ */
+TEST_F(guest, module_goes_while_a_reset_is_tried_again)
+{
+	int i;
+
+	vfio_close(&self->vfio);
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 44 forever"));
+	ASSERT_EQ(0, module_unload());
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, module_load());
+		ASSERT_TRUE(queue_comes_to(6, 6, "unassigned"));
+		ASSERT_EQ(0, module_unload());
+		/* Twice as long as the driver lets pass between two tries. */
+		usleep(1000000);
+	}
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 44 0"));
+	ASSERT_EQ(0, module_load());
+	ASSERT_EQ(0, mdev_create(UUID1));
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+}
+
 /* C-19: a load that fails leaves nothing, and nothing stands in the way of the next. */
 TEST_F(guest, module_is_refused_while_the_configuration_cannot_be_read)
 {
