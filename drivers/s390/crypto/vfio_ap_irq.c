@@ -311,7 +311,7 @@ static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_slot *slot,
 		status = ap_aqic(slot->apqn, control, 0);
 		if (!status.response_code) {
 			swap(slot->irq, slot->draining);
-			/* Not for each refusal: that would let a guest put the look off for ever. */
+			/* Not for each refusal: a guest could put the look off for ever. */
 			if (slot->draining)
 				vfio_ap_slot_poll(slot);
 		}
