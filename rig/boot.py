@@ -81,7 +81,8 @@ class Run:
         # On a busy machine an emulated CPU can be away for long; that is no fault of the kernel in it.
         append = ["console=ttyS0", "panic=1", "rcupdate.rcu_cpu_stall_timeout=120",
                   "ap.apmask=0x0", "ap.aqmask=0x0", f"rig={self.verb}"]
-        append += ["panic_on_warn=1"] if self.fatal_warnings else []
+        # Freed memory is poisoned: who still uses it is seen at once, not when somebody else has got it.
+        append += ["panic_on_warn=1", "slub_debug=P"] if self.fatal_warnings else []
         append += [f"ap_hwsim.{word}" for word in setting("HWSIM").split()]
         append += [*self.options, setting("APPEND")]
         cmd = ["qemu-system-s390x", "-machine", "s390-ccw-virtio", "-cpu", "max"]
