@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: help run test mutate check exec shell log clean kernel
+.PHONY: help run test mutate check exec shell log clean kernel bootable
 
 # The simulated machine, and the machine that simulates it.
 HWSIM ?=
@@ -16,22 +16,27 @@ export HWSIM CPUS MEM APPEND GDB HWSIM_FAULT
 T ?= *
 N ?= 1
 LIST ?=
+LONG ?=
 DRIVER ?= ours
+KERNEL ?= ours
 SEED ?=
-export T N LIST DRIVER SEED
+export T N LIST LONG DRIVER KERNEL SEED
 # Which faults to try.
 M ?= *
 export M
 
 B := build
 # A kernel beside the ordinary one: its further fragment is in rig/config/variant/.
-VARIANT ?= $(if $(GDB),gdb)
+VARIANT ?= $(or $(filter base,$(KERNEL)),$(if $(GDB),gdb))
 export VARIANT
+# The base's kernel has sources of its own.
+S := $(addprefix -,$(filter base,$(VARIANT)))
 K := $(B)/kernel$(addprefix -,$(VARIANT))
 INITRAMFS := $(B)/initramfs$(addprefix -,$(VARIANT)).gz
 OURS := $(wildcard $(shell git ls-files -co --exclude-standard -- arch drivers include Documentation tools))
 IN_KERNEL := $(filter arch/% drivers/% include/%,$(OURS))
-FRAGMENTS := $(sort $(wildcard rig/config/*.config)) $(patsubst %,rig/config/variant/%.config,$(VARIANT))
+FRAGMENTS := $(filter-out $(if $S,%/driver.config),$(sort $(wildcard rig/config/*.config))) \
+	$(patsubst %,rig/config/variant/%.config,$(VARIANT))
 BOOTABLE := $(K)/.built $(INITRAMFS)
 
 ## make run                  boot, plug an AP queue into a running guest and out of it again
@@ -40,8 +45,11 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##                             that has a boot of its own
 ##      N=TIMES                several times
 ##      LIST=1                 which row of the behaviour is tested where
+##      LONG=1                 then also what takes long: other kernels, more CPUs, faults, 10 minutes of
+##                             stress, which lines of the driver never ran; LONG=NAME: one row of rig/long.txt
 ##      SEED=NUMBER            repeat what stress_test did with that seed
 ##      DRIVER=base            the same tests against the base's own driver, a boot for each
+##      KERNEL=base            likewise, on the pristine base with the simulator
 ## make mutate               break the driver on purpose, one fault at a time: does a test notice?
 ##      M=PATTERN              only these of rig/mutants/
 ## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
@@ -65,7 +73,10 @@ shell: $(BOOTABLE)
 	@rig/boot.py shell
 
 test: $(if $(LIST),,$(BOOTABLE))
+	@$(if $(LONG),for kernel in $$(rig/test.py kernels); do $(MAKE) VARIANT=$$kernel bootable || exit 1; done)
 	@rig/test.py
+
+bootable: $(BOOTABLE)
 
 mutate: $(BOOTABLE)
 	@rig/mutate.py
@@ -77,8 +88,8 @@ log:
 	@cat $(B)/log/last
 
 clean:
-	rm -rf $(B)/linux $(B)/kernel* $(B)/check $(B)/base-driver $(B)/mutant* $(B)/selftests $(B)/patches $(B)/log
-	rm -f $(B)/init* $(B)/overlay.list $(B)/.source $(B)/.overlay
+	rm -rf $(B)/linux* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/selftests $(B)/coverage $(B)/log
+	rm -f $(B)/init* $(B)/.source* $(B)/.overlay*
 
 kernel: $(K)/.built
 
@@ -86,19 +97,24 @@ $(B)/.packages: rig/packages.txt rig/install.sh
 	@rig/install.sh
 	@touch $@
 
-$(B)/.source: $(B)/.packages rig/source.sh rig/not-unpacked.txt $(wildcard patches/*)
-	@rig/source.sh
-	@touch $@
+# What the kernel of a variant is built from: $1 is nothing, or -base.
+define tree
+$(B)/.source$1: $(B)/.packages rig/source.sh rig/not-unpacked.txt $(wildcard patches/*)
+	@VARIANT=$(1:-%=%) rig/source.sh
+	@touch $$@
 
-$(B)/.overlay: $(B)/.source rig/overlay.sh $(OURS)
-	@rig/overlay.sh
-	@touch $@
+$(B)/.overlay$1: $(B)/.source$1 rig/overlay.sh $(OURS)
+	@VARIANT=$(1:-%=%) rig/overlay.sh
+	@touch $$@
+endef
+$(eval $(call tree,))
+$(eval $(call tree,-base))
 
-$(K)/.config: $(B)/.source rig/configure.sh $(FRAGMENTS) | $(B)/.overlay
+$(K)/.config: $(B)/.source$S rig/configure.sh $(FRAGMENTS) | $(B)/.overlay$S
 	@rig/configure.sh $(abspath $(K)) $(abspath $(FRAGMENTS))
 	@touch $@
 
-$(K)/.built: $(B)/.source $(K)/.config rig/kernel.sh $(IN_KERNEL) | $(B)/.overlay
+$(K)/.built: $(B)/.source$S $(K)/.config rig/kernel.sh $(IN_KERNEL) | $(B)/.overlay$S
 	@rig/kernel.sh $(abspath $(K))
 	@touch $@
 

@@ -14,7 +14,8 @@ configure() {
 }
 logged configure "configure the kernel" configure "$@"
 
-lost=$(cat "$@" | grep '^CONFIG_' | while read -r line; do
+# A later fragment may want otherwise than an earlier one.
+lost=$(cat "$@" | grep '^CONFIG_' | awk -F= '{ last[$1] = $0 } END { for (s in last) print last[s] }' | while read -r line; do
 	case $line in
 	*=n) ! grep -q "^${line%=n}=" "$out/.config" || echo "$line" ;;
 	*) grep -qxF "$line" "$out/.config" || echo "$line" ;;

@@ -4,7 +4,8 @@
 # usage: initramfs.sh KERNEL-DIRECTORY RESULT
 . "$(dirname "$0")/lib.sh"
 out=$1 result=$2
-tests=$linux/tools/testing/selftests/vfio-ap
+# Programs are the same whatever the kernel.
+tests=$build/linux/tools/testing/selftests/vfio-ap
 user=$build/selftests
 
 build_init() {
@@ -15,18 +16,30 @@ build_tests() {
 	mkdir -p "$user"
 	# Debian's cross headers are those of the same kernel; to install them from the source takes a minute.
 	make -C "$tests" OUTPUT="$user" CC="${CROSS_COMPILE}gcc" -j"$jobs"
+	# What is not built any more must not run any more.
+	make -C "$tests" OUTPUT="$user" -s --no-print-directory names | sort >"$user/names"
+	find "$user" -maxdepth 1 -type f -perm /100 -printf '%f\n' | sort | comm -23 - "$user/names" |
+		while read -r gone; do rm "$user/$gone"; done
+}
+
+# modules OURS [BASE'S]
+modules() {
+	echo "file /lib/vfio_ap.ko $1 0644 0 0"
+	[ $# = 1 ] || echo "file /lib/base/vfio_ap.ko $2 0644 0 0"
 }
 
 spec() {
 	cat "$top/rig/initramfs.list"
 	echo "file /init $build/init 0755 0 0"
 	echo "file /bin/busybox $build/s390x/bin/busybox 0755 0 0"
-	echo "file /lib/vfio_ap.ko $out/drivers/s390/crypto/vfio_ap.ko 0644 0 0"
-	if [ "$out" = "$kernel" ]; then
-		echo "file /lib/base/vfio_ap.ko $build/base-driver/vfio_ap.ko 0644 0 0"
-	fi
-	for module in "$out"/drivers/s390/crypto/*kunit*.ko "$out"/drivers/s390/crypto/*_test.ko; do
-		[ -f "$module" ] && echo "file /lib/kunit/${module##*/} $module 0644 0 0"
+	intree=$out/drivers/s390/crypto/vfio_ap.ko
+	case ${VARIANT:-} in
+	'') modules "$intree" "$build/base-driver/vfio_ap.ko" ;;
+	base) modules "$build/our-driver/vfio_ap.ko" "$intree" ;;
+	*) modules "$intree" ;;
+	esac
+	for module in "$out"/drivers/s390/crypto/*_test.ko; do
+		[ ! -f "$module" ] || echo "file /lib/kunit/${module##*/} $module 0644 0 0"
 	done
 	find "$user" -maxdepth 1 -type f -perm /100 2>/dev/null | sort | while read -r program; do
 		echo "file /selftests/vfio-ap/${program##*/} $program 0755 0 0"

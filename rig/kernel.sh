@@ -5,19 +5,43 @@
 . "$(dirname "$0")/lib.sh"
 out=$1
 
-build_kernel() {
-	make -C "$linux" O="$out" -j"$jobs" KBUILD_BUILD_TIMESTAMP=2026-01-01 \
-		KBUILD_BUILD_USER=rig KBUILD_BUILD_HOST=rig bzImage modules
+# WORD_vfio_ap_guest.o=y and so on: kbuild's own switches for a file.
+each_driver_file() {
+	for file in "$linux"/drivers/s390/crypto/vfio_ap_*.c; do
+		file=${file##*/}
+		echo "$1_${file%.c}.o=y"
+	done
 }
 
-build_base_driver() {
-	cat >"$build/base-driver/Kbuild" <<-KBUILD
-	obj-m := vfio_ap.o
-	vfio_ap-y := vfio_ap_drv.o vfio_ap_ops.o
-	ccflags-y := -I$linux/drivers/s390/crypto
-	KBUILD
-	make -C "$linux" O="$out" M="$build/base-driver" modules
+# What a variant has only for the driver: to count, or to watch, all of the kernel takes too long.
+instruments() {
+	case ${VARIANT:-} in
+	memory) each_driver_file GCOV_PROFILE ;;
+	races) echo KCSAN_SANITIZE=n; each_driver_file KCSAN_SANITIZE ;;
+	esac
+}
+
+build_kernel() {
+	make -C "$linux" O="$out" -j"$jobs" KBUILD_BUILD_TIMESTAMP=2026-01-01 \
+		KBUILD_BUILD_USER=rig KBUILD_BUILD_HOST=rig $(instruments) bzImage modules
+}
+
+# other_driver DIRECTORY: the vfio_ap whose files are there, as a module outside the kernel's tree
+other_driver() {
+	objects=$(cd "$1" && ls vfio_ap_*.c | grep -v _test | sed 's/\.c$/.o/')
+	printf 'obj-m := vfio_ap.o\nvfio_ap-y := %s\nccflags-y := -I$(src) -I%s\n' \
+		"$(echo $objects)" "$linux/drivers/s390/crypto" >"$1/Kbuild"
+	make -C "$linux" O="$out" M="$1" modules
+}
+
+our_driver_copied() {
+	mkdir -p "$build/our-driver"
+	cp -pu "$top"/drivers/s390/crypto/vfio_ap_*.[ch] "$build/our-driver"
+	other_driver "$build/our-driver"
 }
 
 logged kernel "build the kernel" build_kernel
-[ "$out" != "$kernel" ] || logged base-driver "build the base's driver" build_base_driver
+case ${VARIANT:-} in
+'') logged base-driver "build the base's driver" other_driver "$build/base-driver" ;;
+base) logged our-driver "build our driver for the base" our_driver_copied ;;
+esac

@@ -3,7 +3,9 @@
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build
+# VARIANT=base: the pristine base, with the simulator and without all else that is ours.
 linux=$build/linux
+[ "${VARIANT:-}" != base ] || linux=$build/linux-base
 kernel=$build/kernel
 logs=$build/log
 jobs=$(nproc)
@@ -19,7 +21,12 @@ logged() {
 	shift 2
 	printf '  %-34s' "$text"
 	start=$(date +%s)
-	if "$@" >"$logs/$name.log" 2>&1; then
+	# Not as a condition: in a function that is one, no failure would end it but the last.
+	set +e
+	(set -e; "$@") >"$logs/$name.log" 2>&1
+	failed=$?
+	set -e
+	if [ $failed = 0 ]; then
 		printf '%4d s\n' $(($(date +%s) - start))
 	else
 		printf 'failed\n'

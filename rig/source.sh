@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Unpack the base kernel once, and bring the patches of patches/series onto it.
+# Unpack the base kernel once, and bring the patches of patches/series onto it. With VARIANT=base only what builds
+# the simulator, in a tree of its own.
 . "$(dirname "$0")/lib.sh"
 
 tarball=$(ls /usr/src/linux-source-6.1.tar.xz) || die "linux-source-6.1 has no tarball in /usr/src"
@@ -11,24 +12,29 @@ unpack() {
 	# Most of the time goes without what no s390 kernel is built from.
 	tar -C "$linux.new" --strip-components=1 -X "$top/rig/not-unpacked.txt" --wildcards -xf "$tarball"
 	# DRIVER=base builds the base's own driver from these; the new one consists of complete files.
-	mkdir -p "$build/base-driver"
-	mv "$linux.new"/drivers/s390/crypto/vfio_ap_* "$build/base-driver/"
+	if [ "${VARIANT:-}" != base ]; then
+		mkdir -p "$build/base-driver"
+		mv "$linux.new"/drivers/s390/crypto/vfio_ap_* "$build/base-driver/"
+	fi
 	mv "$linux.new" "$linux"
 }
 
 # Take the old patches off and put the new ones on. A file that is the same afterwards keeps
 # its time stamp, so that nothing is built again because of it.
 apply() {
-	kept=$build/patched
+	kept=$linux.patched
 	rm -rf "$kept"
 	mkdir -p "$kept"
 	if [ -s .pc/applied-patches ]; then
-		sed -n 's,^+++ [^/]*/,,p' "$build"/patches/*.patch | sed 's/\t.*//' | sort -u |
+		sed -n 's,^+++ [^/]*/,,p' "$linux.patches"/*.patch | sed 's/\t.*//' | sort -u |
 			tar -cf - -T - | tar -C "$kept" -xf -
 		quilt pop -a -f
 	fi
-	rm -rf "$build/patches"
-	cp -r "$top/patches" "$build/patches"
+	# It remembers where the patches were.
+	rm -rf .pc
+	rm -rf "$linux.patches"
+	cp -r "$top/patches" "$linux.patches"
+	[ "${VARIANT:-}" != base ] || echo 0001-s390-ap_hwsim-build.patch >"$linux.patches/series"
 	quilt push -a
 	(cd "$kept" && find . -type f) | while read -r file; do
 		if cmp -s "$kept/$file" "$file"; then touch -r "$kept/$file" "$file"; fi
@@ -38,5 +44,5 @@ apply() {
 
 [ -d "$linux" ] || logged unpack "unpack the base kernel" unpack
 cd "$linux"
-export QUILT_PATCHES="$build/patches" QUILT_PC=.pc QUILT_NO_DIFF_INDEX=1
+export QUILT_PATCHES="$linux.patches" QUILT_PC=.pc QUILT_NO_DIFF_INDEX=1
 logged patch "apply patches/series" apply
