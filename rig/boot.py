@@ -5,9 +5,10 @@
 usage: boot.py demo | exec FILE | shell
 
 Three channels come out of the machine: the kernel's console, what programs print ("out"), and the verdict. All go
-to one log. A run is good only if the verdict says so; a panic, a warning, silence or time running out is a failure,
+to one log; only counts of lines that were run, a `@gcov` line for each file, are kept apart. A run is good only if the verdict says so; a panic, a warning, silence or time running out is a failure,
 whatever else was printed. `exec` exits with the program's status, 125 if the run itself failed.
 """
+import base64
 import os
 import re
 import selectors
@@ -22,11 +23,12 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build")
 LOGS = os.path.join(BUILD, "log")
-SILENCE = 400  # seconds; longer than any one test may take
+SILENCE = 400  # seconds; longer than any one test may take, but a stress test that is told to
 TIMEOUT = {"demo": 900, "exec": 900, "test": 3600, "shell": None}
 TROUBLE = re.compile(
     r"Kernel panic|WARNING:|BUG:|INFO: possible|INFO: task .* blocked|INFO: rcu.* (stall|detected)"
-    r"|Unable to handle|Oops|bad unlock balance|possible recursive locking|held lock freed")
+    r"|Unable to handle|Oops|kernel BUG at|ilc:\d+ \[#|bad unlock balance|possible recursive locking|held lock freed"
+    r"|UBSAN:|BUG \S+ \(")
 
 
 machines = set()
@@ -52,6 +54,19 @@ def say(*words):
     print(*words, flush=True)
 
 
+def hwsim_words():
+    """HWSIM, as it is: the kernel would not complain of a parameter that it does not know."""
+    with open(os.path.join(TOP, "drivers/s390/crypto/ap_hwsim/machine.c")) as source:
+        known = re.findall(r"^module_param(?:_string)?\((\w+)", source.read(), re.M)
+    words = setting("HWSIM").split()
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in known or not value or len(value) > 63:
+            say(f"FAILED: HWSIM: {word}: wanted is name=value, less than 64 characters, of {' '.join(known)}")
+            sys.exit(2)
+    return words
+
+
 def shown(path):
     return os.path.relpath(path, os.getcwd())
 
@@ -63,27 +78,33 @@ class Enough(Exception):
 class Run:
     """One boot. After run(): reason (None if all was well), status (of the program), trouble (first console line)."""
 
-    def __init__(self, verb, options=(), log=None, files=None, timeout=None, on_line=None, fatal_warnings=True):
+    def __init__(self, verb, options=(), log=None, files=None, timeout=None, on_line=None, fatal_warnings=True,
+                 variant=None, cpus=None):
         self.verb, self.options, self.files = verb, list(options), files or {}
         self.log_path = os.path.join(LOGS, log or f"{verb}-{time.strftime('%H%M%S')}.log")
         self.on_line = on_line or (lambda line: None)
         self.fatal_warnings = fatal_warnings
+        self.silence = SILENCE + sum(int(word.partition("=")[2]) for word in self.options if word.startswith("rig_stress="))
         self.timeout = timeout or TIMEOUT[verb]
         self.console, self.verdict, self.trouble, self.reason, self.status = [], "", None, None, None
-        self.up = False
+        self.up, self.coverage = False, {}
         self.gdb = bool(setting("GDB"))
-        suffix = "-" + setting("VARIANT") if setting("VARIANT") else ""
+        self.variant = variant or setting("VARIANT")
+        suffix = "-" + self.variant if self.variant else ""
         self.kernel = os.path.join(BUILD, "kernel" + suffix)
         self.initrd = os.path.join(BUILD, f"initramfs{suffix}.gz")
-        self.cpus = setting("CPUS", "2")
+        self.cpus = cpus or setting("CPUS", "2")
+        # KASAN's shadow is an eighth of the memory, and what was freed stays for a while.
+        self.memory = str(max(int(setting("MEM", "1024")), 3072 if self.variant == "memory" else 0))
 
     def command(self, fds, initrd):
         # On a busy machine an emulated CPU can be away for long; that is no fault of the kernel in it.
-        append = ["console=ttyS0", "panic=1", "rcupdate.rcu_cpu_stall_timeout=120",
+        append = ["console=ttyS0", "panic=1", "oops=panic", "rcupdate.rcu_cpu_stall_timeout=120",
                   "ap.apmask=0x0", "ap.aqmask=0x0", f"rig={self.verb}"]
         # Freed memory is poisoned: who still uses it is seen at once, not when somebody else has got it.
         append += ["panic_on_warn=1", "slub_debug=P"] if self.fatal_warnings else []
-        append += [f"ap_hwsim.{word}" for word in setting("HWSIM").split()]
+        append += ["kmemleak=on"] if self.variant == "memory" else []
+        append += [f"ap_hwsim.{word}" for word in hwsim_words()]
         append += [*self.options, setting("APPEND")]
         cmd = ["qemu-system-s390x", "-machine", "s390-ccw-virtio", "-cpu", "max"]
         if self.cpus == "1" and self.verb != "shell":
@@ -91,7 +112,7 @@ class Run:
             cmd += ["-accel", "tcg,thread=single", "-icount", "shift=3,sleep=off"]
         else:
             cmd += ["-accel", "tcg,thread=multi"]
-        cmd += ["-smp", self.cpus, "-m", setting("MEM", "1024"), "-no-reboot", "-nodefaults",
+        cmd += ["-smp", self.cpus, "-m", self.memory, "-no-reboot", "-nodefaults",
                 "-display", "none", "-monitor", "none",
                 "-kernel", os.path.join(self.kernel, "arch/s390/boot/bzImage"), "-initrd", initrd,
                 "-append", " ".join(append), "-device", "virtio-serial-ccw"]
@@ -103,7 +124,7 @@ class Run:
             cmd += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty"]
         if self.gdb:
             cmd += ["-s", "-S"]
-            say(f"  waiting for: gdb-multiarch {shown(self.kernel)}/vmlinux -ex 'target remote :1234'")
+            say(f"  waiting for (apt-get install gdb-multiarch): gdb-multiarch {shown(self.kernel)}/vmlinux -ex 'target remote :1234'")
         return cmd
 
     def initramfs(self, scratch):
@@ -122,6 +143,10 @@ class Run:
         return path
 
     def take(self, channel, line, log):
+        if channel == "out" and line.startswith("@gcov "):
+            _, name, text = line.split(" ", 2)
+            self.coverage[name] = base64.b64decode(text)
+            return
         log.write(line + "\n" if channel == "console" else f"{channel}: {line}\n")
         log.flush()
         if channel == "console":
@@ -184,8 +209,8 @@ class Run:
                     continue
                 if time.time() - self.start > self.timeout:
                     self.reason = f"no end within {self.timeout} s"
-                elif time.time() - heard > SILENCE:
-                    self.reason = f"silent for {SILENCE} s"
+                elif time.time() - heard > self.silence:
+                    self.reason = f"silent for {self.silence} s"
                 if self.reason:
                     break
         except Enough:

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <ftw.h>
 #include <glob.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -29,6 +30,7 @@
 
 #define HWSIM "/sys/kernel/debug/s390/ap_hwsim/"
 #define TESTS "/selftests/vfio-ap/"
+#define KMEMLEAK "/sys/kernel/debug/kmemleak"
 
 static char cmdline[4096];
 static int verdict_port = -1;
@@ -221,9 +223,8 @@ static int new_violations(void)
 	static char text[65536];
 	int count = 0;
 
-	if (access(HWSIM "violations", F_OK))
-		return 0;
-	spill(HWSIM "check", "1");
+	if (!spill(HWSIM "check", "1"))
+		finish("bad the simulator does not check: %s", strerror(errno));
 	if (!slurp(HWSIM "violations", text, sizeof(text)))
 		finish("bad the simulator's violations cannot be read: %s", strerror(errno));
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
@@ -234,6 +235,64 @@ static int new_violations(void)
 		spill(HWSIM "violations", "0");
 	violations += count;
 	return count;
+}
+
+/* What nobody points to any more. The first scan only marks what may be between two hands. */
+static int leaks(void)
+{
+	static char text[65536];
+	int count = 0;
+
+	if (access(KMEMLEAK, W_OK))
+		return 0;
+	for (int scan = 0; scan < 2; scan++) {
+		/* kmemleak spares what is younger than 5 s. */
+		sleep(6);
+		if (!spill(KMEMLEAK, "scan"))
+			finish("bad kmemleak has given up: %s", strerror(errno));
+	}
+	if (!slurp(KMEMLEAK, text, sizeof(text)))
+		finish("bad %s cannot be read: %s", KMEMLEAK, strerror(errno));
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		printf("@leak %s\n", line);
+		count += !strncmp(line, "unreferenced", strlen("unreferenced"));
+	}
+	return count;
+}
+
+static void print_base64(const unsigned char *data, size_t size)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	for (size_t i = 0; i < size; i += 3) {
+		size_t left = size - i;
+		unsigned int bits = data[i] << 16 | (left > 1 ? data[i + 1] << 8 : 0) | (left > 2 ? data[i + 2] : 0);
+
+		putchar(digits[bits >> 18]);
+		putchar(digits[bits >> 12 & 63]);
+		putchar(left > 1 ? digits[bits >> 6 & 63] : '=');
+		putchar(left > 2 ? digits[bits & 63] : '=');
+	}
+}
+
+/* How often each line of the driver was run, if the kernel counts that. */
+static int give_counts(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	static unsigned char data[1 << 18];
+	ssize_t len = 0, got;
+	int fd;
+
+	if (type != FTW_F || fnmatch("vfio_ap_*.gcda", path + where->base, 0))
+		return 0;
+	(void)st;
+	fd = open(path, O_RDONLY);
+	while ((got = read(fd, data + len, sizeof(data) - len)) > 0)
+		len += got;
+	close(fd);
+	printf("@gcov %s ", path + where->base);
+	print_base64(data, len);
+	putchar('\n');
+	return 0;
 }
 
 static void run_test(char *path)
@@ -258,9 +317,11 @@ static void run_tests(void)
 
 	setenv("TEST_FILTER", option("rig_filter", "*"), 1);
 	setenv("STRESS_SEED", option("rig_seed", ""), 1);
+	setenv("TEST_PATIENCE", option("rig_patience", "90"), 1);
+	setenv("STRESS_SECONDS", option("rig_stress", "10"), 1);
 	snprintf(pattern, sizeof(pattern), TESTS "%s", option("rig_tests", "*_test"));
 	if (glob(pattern, 0, NULL, &found))
-		return;
+		finish("bad there is no %s", pattern);
 	for (int n = 0; n < times; n++) {
 		for (size_t i = 0; i < found.gl_pathc; i++) {
 			if (!fnmatch(program, strrchr(found.gl_pathv[i], '/') + 1, 0))
@@ -277,7 +338,7 @@ static void load_kunit(void)
 	int err;
 
 	if (glob("/lib/kunit/*.ko", 0, NULL, &found))
-		return;
+		finish("bad the KUnit tests of the driver are not there");
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		err = load(found.gl_pathv[i]);
 		if (err)
@@ -293,9 +354,11 @@ int main(void)
 	char *script[] = { "/exec", NULL };
 	char *shell[] = { "/bin/sh", "-l", NULL };
 	const char *verb, *driver, *module;
-	int out, err, status = 0;
+	int out, err, leaked, status = 0;
 
 	mount_all();
+	/* What was lost before anybody did anything is not looked for. */
+	spill(KMEMLEAK, "clear");
 	slurp("/proc/cmdline", cmdline, sizeof(cmdline));
 	verdict_port = open_port("verdict");
 	out = open_port("out");
@@ -343,6 +406,10 @@ int main(void)
 	}
 
 	new_violations();
+	leaked = leaks();
+	nftw("/sys/kernel/debug/gcov", give_counts, 16, FTW_PHYS);
+	if (leaked)
+		finish("bad %d object%s leaked", leaked, leaked == 1 ? "" : "s");
 	if (violations)
 		finish("bad %d violation%s seen by the simulator", violations, violations == 1 ? "" : "s");
 	if (!lockdep_on())

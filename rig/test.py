@@ -5,7 +5,9 @@
 One boot runs KUnit and every kselftest program, but those that boots.txt gives one of their own. A program that ends
 before all tests of its plan have answered, a violation, a warning or lockdep off is a failure of its own, and so is a
 run in which nothing was tested. The last line is `N passed, N failed, N skipped`.
-DRIVER=base runs each test in a boot of its own, against the base's driver.
+LONG=1 goes on with the boots of long.txt, LONG=NAME runs one of them alone.
+DRIVER=base runs each test in a boot of its own, against the base's driver; KERNEL=base, on the base's kernel.
+What each test of the table of rows did last is kept for `LIST=1`.
 """
 import concurrent.futures
 import fnmatch
@@ -15,11 +17,16 @@ import sys
 import time
 
 import boot
+import coverage
 from boot import say, setting
 
 TESTS = os.path.join(boot.TOP, "tools/testing/selftests/vfio-ap")
 ROWS = os.path.join(TESTS, "rows.txt")
 BOOTS = os.path.join(TESTS, "boots.txt")
+LONG = os.path.join(boot.TOP, "rig/long.txt")
+RESULTS = os.path.join(boot.BUILD, "results")
+# (file in RESULTS, what is shown above it)
+COLUMNS = (("ours", "ours"), ("base-driver", "base driver"), ("base-kernel", "base kernel"), ("base-both", "base both"))
 RESULT = re.compile(r"(?P<no>not )?ok (?P<number>\d+)(?: -)?(?: (?P<name>[^#]*?))?(?P<skip> *# *SKIP(?P<why>.*))?$")
 STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[ *\w+\])? ?")
 
@@ -28,7 +35,7 @@ class Count:
     """Results so far. failed holds, for each failure, its name and then what was printed before it."""
 
     def __init__(self, say=boot.say):
-        self.passed, self.failed, self.skipped, self.say = 0, [], 0, say
+        self.passed, self.failed, self.skipped, self.say, self.words = 0, [], 0, say, {}
 
     def fail(self, name, why=()):
         self.failed.append([name, *why])
@@ -37,6 +44,9 @@ class Count:
             self.say(f"     {line}")
 
     def add(self, result, name, why=()):
+        word = "fails" if result["no"] else "skips" if result["skip"] is not None else "passes"
+        if self.words.get(name) != "fails":
+            self.words[name] = word
         if result["no"]:
             self.fail(name, why)
         elif result["skip"] is not None:
@@ -44,6 +54,9 @@ class Count:
             self.say(f"SKIP {name}: {(result['why'] or '').strip() or 'no reason given'}")
         else:
             self.passed += 1
+
+    def total(self):
+        return self.passed + len(self.failed) + self.skipped
 
     def line(self):
         return f"{self.passed} passed, {len(self.failed)} failed, {self.skipped} skipped"
@@ -161,9 +174,27 @@ def rows():
     return found
 
 
+def keep_results(column, words):
+    """{test: word} of what ran now, beside what is known of others."""
+    known = {**results(column), **words}
+    os.makedirs(RESULTS, exist_ok=True)
+    with open(os.path.join(RESULTS, column), "w") as out:
+        out.writelines(f"{test}\t{word}\n" for test, word in sorted(known.items()))
+
+
+def results(column):
+    path = os.path.join(RESULTS, column)
+    return dict(table(path)) if os.path.exists(path) else {}
+
+
 def show_rows():
+    """Which row is tested by what, where it runs, and what came of it when it last ran."""
+    known = [(title, results(name)) for name, title in COLUMNS if results(name)]
+    say(f"{'row':6} {'runs in':7} " + "".join(f"{title:12}" for title, _ in known) + "test")
     for row, test, note in rows():
-        say(f"{row:8} {test or 'not tested: ' + note}")
+        where = "LONG=1" if test and "_long:" in test else "test" if test else ""
+        words = "".join(f"{words.get(test, '-') if test else '':12}" for _, words in known)
+        say(f"{row:6} {where:7} {words}{test or 'not tested: ' + note}")
     return 0
 
 
@@ -175,14 +206,17 @@ def boots(pattern):
     return [("*_test", "")] * (program not in own) + [(name, own[name]) for name in named]
 
 
-def one_boot(count, pattern, times, tests, parameters):
+def one_boot(count, pattern, times, tests, parameters="", name=None, **machine):
     """Run the programs, and KUnit with those that need no boot of their own."""
-    programs, before = Programs(count), len(count.failed)
+    programs, before, known = Programs(count), len(count.failed), count.total()
     run = boot.Run("test", options(pattern, times) + [f"rig_tests={tests}", *parameters.split()],
-                   log=f"test-{time.strftime('%H%M%S')}-{tests.strip('*_')}.log",
-                   on_line=programs.take, timeout=boot.TIMEOUT["test"] * times).run()
+                   log=f"test-{time.strftime('%H%M%S')}-{name or tests.strip('*_')}.log",
+                   on_line=programs.take, timeout=boot.TIMEOUT["test"] * times, **machine).run()
+    coverage.keep(name or tests.strip("*_"), run.coverage)
     if tests == "*_test":
         kunit(run.console, count, pattern)
+    if pattern == "*" and count.total() == known:
+        count.fail(f"{name or tests}: nothing was tested")
     if programs.program:
         where = f"{programs.program}{':' + programs.running if programs.running else ''}"
         count.fail(f"{where}: {run.reason or 'did not end'}", programs.noise)
@@ -195,10 +229,43 @@ def one_boot(count, pattern, times, tests, parameters):
     return run.reason
 
 
+def long_boots(wanted):
+    """The rows of long.txt that LONG asks for."""
+    return [(row + [""])[:5] for row in table(LONG) if wanted == "1" or fnmatch.fnmatch(row[0], wanted)]
+
+
+def long_kernels(wanted):
+    """The kernels that they need beside the ordinary one."""
+    return dict.fromkeys(kernel for _, kernel, *_ in long_boots(wanted) if kernel != "-")
+
+
+def one_long(count, pattern, times, row):
+    name, kernel, cpus, tests, parameters = row
+    parameters = parameters or dict(table(BOOTS)).get(tests, "")
+    say(f"{name}: {tests} with {cpus} CPUs, kernel {kernel} {parameters}")
+    seen = len(count.failed)
+    reason = one_boot(count, pattern, times, tests, parameters, name, cpus=cpus, variant=kernel.strip("-"))
+    for failure in count.failed[seen:]:
+        failure[0] = f"{name}: {failure[0]}"
+    return reason
+
+
 def ours():
     count, pattern, times = Count(), setting("T", "*"), int(setting("N", "1"))
-    reasons = [one_boot(count, pattern, times, *one) for one in boots(pattern)]
-    if not count.passed + len(count.failed) + count.skipped:
+    wanted = setting("LONG")
+    reasons = [one_boot(count, pattern, times, *one) for one in boots(pattern) if wanted in ("", "1")]
+    if wanted:
+        if wanted == "1":
+            coverage.forget()
+        reasons += [one_long(count, pattern, times, row) for row in long_boots(wanted)]
+        if wanted == "1" and pattern == "*":
+            coverage.report(count)
+    keep_results("ours", count.words)
+    if pattern == "*" and wanted in ("", "1"):
+        for test in dict.fromkeys(test for _, test, _ in rows() if test and ("_long:" not in test or wanted)):
+            if test not in count.words:
+                count.fail(f"rows.txt: {test} did not run")
+    if not count.total():
         count.fail(f"no test matches {pattern}" if pattern != "*" else "nothing was tested")
     say(count.line())
     return 1 if count.failed or any(reasons) else 0
@@ -212,7 +279,7 @@ def trial(pattern, *parameters, **how):
     def on_line(line):
         programs.take(line)
         # The harness says first where a test has failed; what the fault makes of the end only takes time.
-        found = re.match(r"# (\S+\.c:\d+:.*)", line)
+        found = re.match(r"# (\S+\.c:\d+:\w+:Expected .*)", line)
         if found:
             told.append(found[1])
             raise boot.Enough
@@ -225,38 +292,48 @@ def trial(pattern, *parameters, **how):
     run = boot.Run("test", wanted + list(parameters), on_line=on_line, timeout=600, **how).run()
     if kind == "kunit":
         kunit(run.console, count, case)
-    told += [run.trouble] if run.trouble else []
+    begun = programs.program or count.words or kind == "kunit"
+    told += [run.trouble] if run.trouble and begun else []
     told += [count.failed[0][0]] if count.failed else []
-    told += [run.reason] if run.reason else []
     if told:
         return "fails", told[0]
+    if run.reason:
+        return ("hangs", run.reason) if begun and run.status is None else ("is broken", run.reason)
     return ("passes" if count.passed else "skips" if count.skipped else "did not run"), ""
 
 
 def base():
+    """The base's driver, or kernel, or both: whatever a test does to it, the next one has a boot of its own."""
+    driver, kernel = setting("DRIVER") == "base", setting("KERNEL") == "base"
+    column = "base-both" if driver and kernel else "base-driver" if driver else "base-kernel"
     pattern, seen = setting("T", "*"), {}
-    wanted = [(row, test) for row, test, _ in rows()
-              if test and (fnmatch.fnmatch(test, pattern) or fnmatch.fnmatch(test.rpartition(":")[2], pattern))]
+    wanted = [(row, test) for row, test, _ in rows() if test and not test.partition(":")[0].endswith("_long")
+              and not test.startswith("kunit:")
+              and (fnmatch.fnmatch(test, pattern) or fnmatch.fnmatch(test.rpartition(":")[2], pattern))]
+    module = ["rig_driver=base", "rig_module=base"] if driver else []
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
     try:
         for test in dict.fromkeys(test for _, test in wanted):
-            log = f"base-{re.sub(r'[^0-9A-Za-z]+', '-', test)}.log"
-            seen[test] = pool.submit(trial, test, "rig_driver=base", "rig_module=base", log=log, fatal_warnings=False)
+            log = f"{column}-{re.sub(r'[^0-9A-Za-z]+', '-', test)}.log"
+            seen[test] = pool.submit(trial, test, *module, log=log, fatal_warnings=False)
         for row, test in wanted:
             word, tells = seen[test].result()
             say(f"{row:6} {test:76} {word}{tells and ': ' + tells}")
     finally:
         pool.shutdown(cancel_futures=True)
-    words = [result.result()[0] for result in seen.values()]
-    passed, skipped = words.count("passes"), words.count("skips")
+    words = {test: result.result()[0] for test, result in seen.items()}
+    keep_results(column, words)
+    passed, skipped = list(words.values()).count("passes"), list(words.values()).count("skips")
     say(f"{passed} passed, {len(seen) - passed - skipped} failed, {skipped} skipped")
     return 0 if seen else 1
 
 
 def main():
+    if sys.argv[1:] == ["kernels"]:
+        return say(*long_kernels(setting("LONG")))
     if setting("LIST"):
         return show_rows()
-    return base() if setting("DRIVER") == "base" else ours()
+    return base() if "base" in (setting("DRIVER"), setting("KERNEL")) else ours()
 
 
 if __name__ == "__main__":
