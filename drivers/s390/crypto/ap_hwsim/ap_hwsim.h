@@ -67,6 +67,8 @@ enum hwsim_function {
  * @HWSIM_UNPINNED_NIB: an interrupt would write to a page that is not pinned
  * @HWSIM_APCB_IN_SIE: an APCB changed while a CPU of the guest was in SIE
  * @HWSIM_HOST_NO_RESET: the host uses a queue as a guest left it
+ * @HWSIM_FOREIGN_GISA: an interrupt is for a GISA that no guest has (any more)
+ * @HWSIM_UNWATCHED: a guest, or what KVM did with it, escaped the simulator
  * @HWSIM_NR_VIOLATIONS: how many kinds there are
  *
  * hwsim_violation_names has their names.
@@ -79,6 +81,8 @@ enum hwsim_violation_kind {
 	HWSIM_UNPINNED_NIB,
 	HWSIM_APCB_IN_SIE,
 	HWSIM_HOST_NO_RESET,
+	HWSIM_FOREIGN_GISA,
+	HWSIM_UNWATCHED,
 	HWSIM_NR_VIOLATIONS
 };
 
@@ -168,7 +172,7 @@ struct hwsim_queue {
 	unsigned int polls_left;
 	/** @reset_until: jiffies at which it is done */
 	unsigned long reset_until;
-	/** @reset_cleans: it began while no guest had the queue */
+	/** @reset_cleans: a ZAPQ that began while no guest had the queue */
 	bool reset_cleans;
 	/** @driver: name of the driver that has the queue, NULL: none */
 	const char *driver;
@@ -264,16 +268,18 @@ bool hwsim_queue_operational(const struct hwsim_machine *machine,
 int hwsim_queues_create(void);
 void hwsim_queue_settle(struct hwsim_queue *queue);
 void hwsim_queue_polled(struct hwsim_queue *queue);
-void hwsim_queue_reset(struct hwsim_queue *queue);
+void hwsim_queue_reset(struct hwsim_queue *queue, bool zeroize);
 void hwsim_queue_complete_reset(struct hwsim_queue *queue);
 void hwsim_queue_forget(struct hwsim_queue *queue);
 void hwsim_queue_power(struct hwsim_queue *queue);
+void hwsim_queues_gone(void);
 int hwsim_adapter_configure(unsigned int apid, bool on);
 void hwsim_machine_reset(void);
 
 /* irq.c */
 int hwsim_irq_init(void);
 void hwsim_irq_raise(struct hwsim_queue *queue);
+bool hwsim_irq_check(const struct hwsim_queue *queue);
 
 /* check.c */
 extern const char *const hwsim_violation_names[HWSIM_NR_VIOLATIONS];
@@ -281,6 +287,8 @@ void hwsim_violation(enum hwsim_violation_kind kind, const char *fmt, ...) __pri
 int hwsim_check_init(void);
 bool hwsim_queue_in_guest(const struct hwsim_queue *queue, const struct hwsim_guest *but);
 bool hwsim_apcb_has(const struct hwsim_apcb *apcb, u16 apqn);
+bool hwsim_gisa_is_of_a_guest(u64 gisa);
+void hwsim_check_new_queue(struct hwsim_queue *queue);
 void hwsim_check_at_rest(void);
 void hwsim_check_host_use(struct hwsim_queue *queue);
 size_t hwsim_violations_print(char *buf, size_t size);
@@ -291,6 +299,7 @@ void hwsim_apcb_read(struct hwsim_apcb *apcb, const struct kvm_s390_crypto_cb *c
 int hwsim_fault_init(void);
 int hwsim_fault_apcb(unsigned int id, struct hwsim_apcb *apcb);
 int hwsim_fault_unpinned_nib(struct hwsim_queue *queue);
+int hwsim_fault_foreign_gisa(struct hwsim_queue *queue);
 int hwsim_fault_apcb_in_sie(u16 apqn);
 void hwsim_fault_gisc(unsigned int count);
 

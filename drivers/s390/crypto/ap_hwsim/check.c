@@ -23,6 +23,8 @@ const char *const hwsim_violation_names[HWSIM_NR_VIOLATIONS] = {
 	[HWSIM_UNPINNED_NIB] = "unpinned-nib",
 	[HWSIM_APCB_IN_SIE] = "apcb-in-sie",
 	[HWSIM_HOST_NO_RESET] = "host-no-reset",
+	[HWSIM_FOREIGN_GISA] = "foreign-gisa",
+	[HWSIM_UNWATCHED] = "unwatched",
 };
 
 LIST_HEAD(hwsim_guests);
@@ -164,10 +166,50 @@ static void hwsim_queue_joins(struct hwsim_queue *queue, struct hwsim_guest *gue
 
 	if (hwsim_queue_in_guest(queue, guest))
 		hwsim_violation(HWSIM_TWO_GUESTS, "queue %02x.%04x", apid, apqi);
-	if (queue->dirty)
+	if (queue->dirty || queue->resetting)
 		hwsim_violation(HWSIM_NO_RESET, "queue %02x.%04x", apid, apqi);
 	hwsim_queue_check_driver(queue);
 }
+
+/**
+ * hwsim_check_new_queue - a queue comes to exist, maybe where guests wait for it
+ * @queue: the queue
+ *
+ * Context: hwsim_lock held.
+ */
+void hwsim_check_new_queue(struct hwsim_queue *queue)
+{
+	struct hwsim_guest *guest;
+
+	lockdep_assert_held(&hwsim_lock);
+
+	list_for_each_entry(guest, &hwsim_guests, node) {
+		if (hwsim_apcb_has(&guest->apcb, queue->apqn))
+			hwsim_queue_joins(queue, guest);
+	}
+}
+
+/**
+ * hwsim_gisa_is_of_a_guest - does a GISA belong to a guest that there is?
+ * @gisa: its origin, absolute address
+ *
+ * Context: hwsim_lock held.
+ * Return: true if it does.
+ */
+bool hwsim_gisa_is_of_a_guest(u64 gisa)
+{
+	struct hwsim_guest *guest;
+
+	lockdep_assert_held(&hwsim_lock);
+
+	list_for_each_entry(guest, &hwsim_guests, node) {
+		if (gisa == virt_to_phys(&guest->kvm->arch.sie_page2->gisa))
+			return true;
+	}
+	return false;
+}
+
+NOKPROBE_SYMBOL(hwsim_gisa_is_of_a_guest);
 
 static void hwsim_guest_update(struct hwsim_guest *guest, const struct hwsim_apcb *apcb)
 {
@@ -225,7 +267,7 @@ static int hwsim_guest_begins(struct kretprobe_instance *instance, struct pt_reg
 		return 0;
 	guest = kzalloc(sizeof(*guest), GFP_ATOMIC);
 	if (!guest) {
-		pr_err("no memory to watch a guest\n");
+		hwsim_violation(HWSIM_UNWATCHED, "guest of pid %d: no memory", current->tgid);
 		return 0;
 	}
 	guest->kvm = ((struct hwsim_kvm_call *)instance->data)->kvm;
@@ -329,15 +371,24 @@ NOKPROBE_SYMBOL(hwsim_check_host_use);
 void hwsim_check_at_rest(void)
 {
 	struct hwsim_guest *guest;
-	unsigned int apid, apqi;
+	struct hwsim_queue *queue;
+	unsigned int apid, apqi, i;
 	unsigned long flags;
 
+	for (i = 0; i < ARRAY_SIZE(hwsim_kvm_probes); i++) {
+		if (hwsim_kvm_probes[i].nmissed)
+			hwsim_violation(HWSIM_UNWATCHED, "%d calls of %s",
+					hwsim_kvm_probes[i].nmissed,
+					hwsim_kvm_probes[i].kp.symbol_name);
+		hwsim_kvm_probes[i].nmissed = 0;
+	}
 	spin_lock_irqsave(&hwsim_lock, flags);
+	list_for_each_entry(queue, &hwsim_queues, node)
+		hwsim_irq_check(queue);
 	list_for_each_entry(guest, &hwsim_guests, node) {
 		for_each_set_bit_inv(apid, guest->apcb.apm, HWSIM_IDS) {
 			for_each_set_bit_inv(apqi, guest->apcb.aqm, HWSIM_IDS) {
-				struct hwsim_queue *queue = hwsim.queues[apid << 8 | apqi];
-
+				queue = hwsim.queues[apid << 8 | apqi];
 				if (!queue || !queue->driver)
 					hwsim_violation(HWSIM_UNBOUND, "queue %02x.%04x guest %u",
 							apid, apqi, guest->id);

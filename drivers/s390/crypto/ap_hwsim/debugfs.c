@@ -67,17 +67,6 @@ static int hwsim_reset_write(char *line)
 	return 0;
 }
 
-/* What left the configuration raises no interrupt any more. What it holds, it keeps. */
-static void hwsim_queues_gone(void)
-{
-	struct hwsim_queue *queue;
-
-	list_for_each_entry(queue, &hwsim_queues, node) {
-		if (!hwsim_queue_find(&hwsim, queue->apqn))
-			hwsim_queue_forget(queue);
-	}
-}
-
 static int hwsim_config_change(char *line, unsigned long *mask, unsigned int limit, bool add)
 {
 	unsigned long flags;
@@ -283,6 +272,11 @@ static int hwsim_unpinned_nib_apply(struct hwsim_queue *queue, void *data)
 	return hwsim_fault_unpinned_nib(queue);
 }
 
+static int hwsim_foreign_gisa_apply(struct hwsim_queue *queue, void *data)
+{
+	return hwsim_fault_foreign_gisa(queue);
+}
+
 static int hwsim_apqn_apply(struct hwsim_queue *queue, void *data)
 {
 	*(u16 *)data = queue->apqn;
@@ -299,6 +293,8 @@ static int hwsim_provoke_write(char *line)
 		return -EINVAL;
 	if (!strcmp(kind, hwsim_violation_names[HWSIM_UNPINNED_NIB]))
 		return hwsim_queues_apply(line, hwsim_unpinned_nib_apply, NULL);
+	if (!strcmp(kind, hwsim_violation_names[HWSIM_FOREIGN_GISA]))
+		return hwsim_queues_apply(line, hwsim_foreign_gisa_apply, NULL);
 	if (strcmp(kind, hwsim_violation_names[HWSIM_APCB_IN_SIE]))
 		return -EINVAL;
 	ret = hwsim_queues_apply(line, hwsim_apqn_apply, &apqn);

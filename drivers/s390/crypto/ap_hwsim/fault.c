@@ -71,6 +71,23 @@ int hwsim_fault_unpinned_nib(struct hwsim_queue *queue)
 	return 0;
 }
 
+/**
+ * hwsim_fault_foreign_gisa - an AQIC that names a GISA which is nobody's
+ * @queue: the queue; a guest has enabled its interrupt
+ *
+ * Context: hwsim_lock held.
+ * Return: 0, or -ENODATA if no guest has enabled it.
+ */
+int hwsim_fault_foreign_gisa(struct hwsim_queue *queue)
+{
+	lockdep_assert_held(&hwsim_lock);
+
+	if (!queue->irq || !queue->gisa)
+		return -ENODATA;
+	queue->gisa = __pa(empty_zero_page);
+	return 0;
+}
+
 static struct hwsim_guest *hwsim_guest_with(u16 apqn)
 {
 	struct hwsim_guest *guest;
@@ -115,15 +132,15 @@ static bool hwsim_disturb_try(void)
 {
 	struct hwsim_guest *guest;
 	unsigned long flags;
-	bool again;
+	bool in_sie;
 
 	spin_lock_irqsave(&hwsim_lock, flags);
 	guest = hwsim_guest_with(hwsim_disturb_apqn);
-	again = guest && !hwsim_guest_in_sie(guest) && --hwsim_disturb_tries;
-	if (guest && !again)
+	in_sie = guest && hwsim_guest_in_sie(guest);
+	if (in_sie)
 		hwsim_guest_disturb(guest, hwsim_disturb_apqn);
 	spin_unlock_irqrestore(&hwsim_lock, flags);
-	return again;
+	return guest && !in_sie && --hwsim_disturb_tries;
 }
 
 static enum hrtimer_restart hwsim_disturb(struct hrtimer *timer)

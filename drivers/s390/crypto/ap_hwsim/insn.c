@@ -70,6 +70,20 @@ static bool hwsim_response_ordered(struct hwsim_queue *queue, enum hwsim_functio
 	return true;
 }
 
+/* Who tests or resets a queue may rely on what these codes say of it, so they must not lie. */
+static void hwsim_response_mean(struct hwsim_queue *queue, u8 rc)
+{
+	switch (rc) {
+	case HWSIM_RC_NOT_AVAILABLE:
+		hwsim_queue_forget(queue);
+		break;
+	case HWSIM_RC_DECONFIGURED:
+	case HWSIM_RC_CHECKSTOP:
+		hwsim_queue_power(queue);
+		break;
+	}
+}
+
 static u32 hwsim_status_word(const struct hwsim_queue *queue, u8 rc)
 {
 	union hwsim_status status = {};
@@ -150,6 +164,8 @@ static u8 hwsim_aqic(struct hwsim_queue *queue, u64 gr[16])
 		queue->gisc = gr1.control.gisc;
 		queue->gisa = (u64)gr1.control.gisa << 4;
 	}
+	/* Who enables it means to use the queue, and the adapter keeps his addresses. */
+	queue->dirty |= gr1.control.ir;
 	queue->irq = gr1.control.ir;
 	queue->irq_delay = queue->aqic_delay;
 	if (!queue->irq_delay)
@@ -166,8 +182,11 @@ static u8 hwsim_pqap_queue(struct hwsim_machine *machine, enum hwsim_function fu
 	hwsim_queue_polled(queue);
 	if (function == HWSIM_TAPQ && gr[0] & GR0_T)
 		gr[2] = hwsim_tapq_info(machine);
-	if (hwsim_response_ordered(queue, function, &rc) && rc)
+	if (hwsim_response_ordered(queue, function, &rc) && rc) {
+		if (function != HWSIM_AQIC)
+			hwsim_response_mean(queue, rc);
 		return rc;
+	}
 	rc = hwsim_queue_state(machine, queue);
 	if (rc)
 		return rc;
@@ -175,7 +194,7 @@ static u8 hwsim_pqap_queue(struct hwsim_machine *machine, enum hwsim_function fu
 	switch (function) {
 	case HWSIM_RAPQ:
 	case HWSIM_ZAPQ:
-		hwsim_queue_reset(queue);
+		hwsim_queue_reset(queue, function == HWSIM_ZAPQ);
 		break;
 	case HWSIM_AQIC:
 		return hwsim_aqic(queue, gr);
@@ -301,6 +320,9 @@ static int hwsim_dqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 			rc = HWSIM_RC_FULL_OR_EMPTY;
 	}
 	if (!rc) {
+		/* Whoever fetches a reply has it. */
+		if (!view->apcb)
+			hwsim_check_host_use(queue);
 		ret = view->write(view->ctx, gr[r2], reply, sizeof(reply));
 		if (ret)
 			return ret;

@@ -225,8 +225,8 @@ static void reset_is_over_after_its_polls(struct kunit *test)
 	/* Each of the four looks that follow counts. */
 	queue->mode_value = 4;
 	queue->dirty = true;
-	EXPECT_PQAP(it, RAPQ | 0x0406, EMPTY);
-	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY | RC(0x02));
+	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
+	EXPECT_PQAP(it, RAPQ | 0x0406, EMPTY | RC(0x02));
 	EXPECT_PQAP(it, AQIC | 0x0406, EMPTY | RC(0x02));
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY | RC(0x02));
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY | RC(0x02));
@@ -238,6 +238,22 @@ static void reset_is_over_after_its_polls(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, queue->counts[HWSIM_ZAPQ], 1UL);
 	/* The one beside it has not noticed. */
 	EXPECT_PQAP(it, TAPQ | 0x0407, EMPTY);
+}
+
+/* What a queue holds for its user, only ZAPQ clears. */
+static void rapq_does_not_clean(struct kunit *test)
+{
+	struct insn_test *it = test->priv;
+	struct hwsim_queue *queue = it->machine->queues[0x0406];
+
+	queue->mode_value = 0;
+	queue->dirty = true;
+	EXPECT_PQAP(it, RAPQ | 0x0406, EMPTY);
+	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY);
+	KUNIT_EXPECT_TRUE(test, queue->dirty);
+	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
+	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY);
+	KUNIT_EXPECT_FALSE(test, queue->dirty);
 }
 
 static void held_reset_waits(struct kunit *test)
@@ -502,6 +518,7 @@ static struct kunit_case insn_test_cases[] = {
 	KUNIT_CASE(small_machine_has_small_ids),
 	KUNIT_CASE(large_machine_has_large_ids),
 	KUNIT_CASE(reset_is_over_after_its_polls),
+	KUNIT_CASE(rapq_does_not_clean),
 	KUNIT_CASE(held_reset_waits),
 	KUNIT_CASE(timed_reset_takes_its_time),
 	KUNIT_CASE(ordered_response_comes_as_often_as_ordered),

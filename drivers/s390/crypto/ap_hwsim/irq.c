@@ -35,12 +35,15 @@ static void hwsim_airq_deliver(struct irq_work *work)
 
 static DEFINE_IRQ_WORK(hwsim_airq_work, hwsim_airq_deliver);
 
-/* Put the GISA on the alert list. Return: must the host be interrupted? */
-static bool hwsim_gib_alert(struct kvm_s390_gisa *gisa)
+/*
+ * Put the GISA on the alert list. Return: must the host be interrupted? It only
+ * listens on the subclass that the GIB names.
+ */
+static bool hwsim_gib_alert(struct kvm_s390_gisa *gisa, u8 isc)
 {
 	u32 origin;
 
-	if (!hwsim_gib)
+	if (!hwsim_gib || hwsim_gib->nisc != isc)
 		return false;
 	do {
 		origin = READ_ONCE(hwsim_gib->alert_list_origin);
@@ -50,7 +53,7 @@ static bool hwsim_gib_alert(struct kvm_s390_gisa *gisa)
 	return !origin;
 }
 
-static void hwsim_gisa_post(struct kvm_s390_gisa *gisa, u8 gisc)
+static void hwsim_gisa_post(struct kvm_s390_gisa *gisa, u8 gisc, u8 isc)
 {
 	u64 old, new, ipm = 0x80ULL >> gisc << 24, iam = 0x80ULL >> gisc;
 
@@ -62,9 +65,38 @@ static void hwsim_gisa_post(struct kvm_s390_gisa *gisa, u8 gisc)
 			new &= ~0xffULL;
 	} while (cmpxchg(&gisa->u64.word[0], old, new) != old);
 
-	if (old & iam && hwsim_gib_alert(gisa))
+	if (old & iam && hwsim_gib_alert(gisa, isc))
 		irq_work_queue(&hwsim_airq_work);
 }
+
+/**
+ * hwsim_irq_check - could the interrupt of a queue do harm?
+ * @queue: the queue
+ *
+ * Context: hwsim_lock held.
+ * Return: true if it is off, or would go where it may.
+ */
+bool hwsim_irq_check(const struct hwsim_queue *queue)
+{
+	unsigned int apid = queue->apqn >> 8, apqi = queue->apqn & 0xff;
+
+	lockdep_assert_held(&hwsim_lock);
+
+	if ((!queue->irq && !queue->irq_shown) || !queue->gisa)
+		return true;
+	if (!hwsim_gisa_is_of_a_guest(queue->gisa)) {
+		hwsim_violation(HWSIM_FOREIGN_GISA, "queue %02x.%04x", apid, apqi);
+		return false;
+	}
+	if (!page_maybe_dma_pinned(phys_to_page(queue->nib))) {
+		hwsim_violation(HWSIM_UNPINNED_NIB, "queue %02x.%04x nib %llx", apid, apqi,
+				(u64)queue->nib);
+		return false;
+	}
+	return true;
+}
+
+NOKPROBE_SYMBOL(hwsim_irq_check);
 
 /**
  * hwsim_irq_raise - a reply has arrived at a queue
@@ -74,21 +106,15 @@ static void hwsim_gisa_post(struct kvm_s390_gisa *gisa, u8 gisc)
  */
 void hwsim_irq_raise(struct hwsim_queue *queue)
 {
-	struct page *page;
-
 	lockdep_assert_held(&hwsim_lock);
 
 	if (!queue->irq && !queue->irq_shown)
 		return;
-	page = phys_to_page(queue->nib);
-	if (queue->gisa && !page_maybe_dma_pinned(page)) {
-		hwsim_violation(HWSIM_UNPINNED_NIB, "queue %02x.%04x nib %llx",
-				queue->apqn >> 8, queue->apqn & 0xff, (u64)queue->nib);
+	if (!hwsim_irq_check(queue))
 		return;
-	}
 	*(u8 *)phys_to_virt(queue->nib) = 1;
 	if (queue->gisa)
-		hwsim_gisa_post(phys_to_virt(queue->gisa), queue->gisc);
+		hwsim_gisa_post(phys_to_virt(queue->gisa), queue->gisc, queue->isc);
 	else
 		irq_work_queue(&hwsim_airq_work);
 }

@@ -109,11 +109,17 @@ int hwsim_queues_create(void)
 				return -ENOMEM;
 			queue->apqn = apqn;
 			spin_lock_irqsave(&hwsim_lock, flags);
-			queue->mode = hwsim.reset_mode;
-			queue->mode_value = hwsim.reset_value;
-			hwsim.queues[apqn] = queue;
-			list_add_tail(&queue->node, &hwsim_queues);
+			/* Somebody else may have been faster. */
+			if (!hwsim.queues[apqn]) {
+				queue->mode = hwsim.reset_mode;
+				queue->mode_value = hwsim.reset_value;
+				hwsim.queues[apqn] = queue;
+				list_add_tail(&queue->node, &hwsim_queues);
+				hwsim_check_new_queue(queue);
+				queue = NULL;
+			}
 			spin_unlock_irqrestore(&hwsim_lock, flags);
+			kfree(queue);
 		}
 	}
 	return 0;
@@ -205,17 +211,18 @@ NOKPROBE_SYMBOL(hwsim_queue_polled);
 /**
  * hwsim_queue_reset - begin a reset
  * @queue: the queue
+ * @zeroize: ZAPQ, which clears what the queue holds for its user
  *
  * Until it completes an interrupt may still be written to where AQIC said.
  *
  * Context: hwsim_lock held.
  */
-void hwsim_queue_reset(struct hwsim_queue *queue)
+void hwsim_queue_reset(struct hwsim_queue *queue, bool zeroize)
 {
 	lockdep_assert_held(&hwsim_lock);
 
 	queue->resetting = true;
-	queue->reset_cleans = !hwsim_queue_in_guest(queue, NULL);
+	queue->reset_cleans = zeroize && !hwsim_queue_in_guest(queue, NULL);
 	queue->polls_left = queue->mode == HWSIM_RESET_POLLS ? queue->mode_value : 0;
 	queue->reset_until = jiffies + msecs_to_jiffies(queue->mode_value);
 	queue->nr_replies = 0;
@@ -235,8 +242,29 @@ NOKPROBE_SYMBOL(hwsim_queue_reset);
  */
 void hwsim_queue_power(struct hwsim_queue *queue)
 {
+	lockdep_assert_held(&hwsim_lock);
+
 	queue->reset_cleans = true;
 	hwsim_queue_complete_reset(queue);
+}
+
+/**
+ * hwsim_queues_gone - what left the configuration raises no interrupt any more
+ *
+ * What it holds, it keeps.
+ *
+ * Context: hwsim_lock held.
+ */
+void hwsim_queues_gone(void)
+{
+	struct hwsim_queue *queue;
+
+	lockdep_assert_held(&hwsim_lock);
+
+	list_for_each_entry(queue, &hwsim_queues, node) {
+		if (!hwsim_queue_find(&hwsim, queue->apqn))
+			hwsim_queue_forget(queue);
+	}
 }
 
 /**
@@ -338,6 +366,7 @@ void hwsim_machine_reset(void)
 		memset(queue->responses, 0, sizeof(queue->responses));
 		memset(queue->counts, 0, sizeof(queue->counts));
 	}
+	hwsim_queues_gone();
 	spin_unlock_irqrestore(&hwsim_lock, flags);
 }
 

@@ -198,10 +198,9 @@ static int __init hwsim_arm(void)
 	int ret;
 
 	ret = hwsim_machine_boot();
-	if (ret) {
-		pr_err("the machine on the command line cannot be: %d\n", ret);
-		return ret;
-	}
+	/* Who asked for a machine must not be shown another one. */
+	if (ret)
+		panic("ap_hwsim: the machine on the command line cannot be: %d\n", ret);
 	ret = hwsim_watch();
 	if (ret)
 		return ret;

@@ -1,39 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* PQAP(AQIC) of a guest: behaviour rows A.6, E.11, E.12, C-5, C-6, C-7. */
+#include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "lib/guest_fixture.h"
-
-/* Pages that the process has pinned, in KiB. */
-static long pinned(void)
-{
-	char text[4096], *line;
-
-	file_read("/proc/self/status", text, sizeof(text));
-	line = strstr(text, "VmLck:");
-	return line ? atol(line + 6) : -1;
-}
-
-static long vmstat_read(const char *name)
-{
-	static char text[65536];
-	char *line;
-
-	file_read("/proc/vmstat", text, sizeof(text));
-	line = strstr(text, name);
-	return line ? atol(line + strlen(name)) : -1;
-}
-
-/* Neither for this process by the books, nor for anybody in fact. */
-static bool nothing_is_pinned(void *data)
-{
-	char text[64];
-
-	(void)data;
-	file_read("/proc/sys/vm/stat_refresh", text, sizeof(text));
-	return !pinned() &&
-	       vmstat_read("nr_foll_pin_acquired ") == vmstat_read("nr_foll_pin_released ");
-}
 
 TEST_F(guest, interrupt_is_enabled_delivered_and_disabled)
 {
@@ -41,10 +15,11 @@ TEST_F(guest, interrupt_is_enabled_delivered_and_disabled)
 
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	ASSERT_EQ(0, pinned());
-	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
-	EXPECT_EQ(4, pinned());
-	ASSERT_EQ(0, vm_ask(&self->vm, AGENT_IO_OPEN, 0xff000000UL, 0, 0) < 0);
+	ASSERT_EQ(0, pinned_kib());
+	/* Open for subclass 6 only: another one is not heard. The host's is 5. */
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 6, AGENT_NIB));
+	EXPECT_EQ(4, pinned_kib());
+	ASSERT_EQ(0, vm_ask(&self->vm, AGENT_IO_OPEN, 0x80000000UL >> 6, 0, 0) < 0);
 	vm_post(&self->vm, AGENT_IO_WAIT, 0, 0, 0);
 	usleep(200000);
 	EXPECT_FALSE(vm_answered(&self->vm));
@@ -52,10 +27,11 @@ TEST_F(guest, interrupt_is_enabled_delivered_and_disabled)
 	EXPECT_EQ(0, vm_tapq(&self->vm, 4, 4));
 	EXPECT_EQ(1, self->vm.mailbox->interrupts);
 	EXPECT_EQ(1, *nib);
-	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 6, 0));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 	/* What comes now is for nobody. */
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
+	EXPECT_EQ(0, vm_tapq(&self->vm, 4, 4));
 	EXPECT_EQ(1, self->vm.mailbox->interrupts);
 }
 
@@ -66,7 +42,7 @@ TEST_F(guest, bad_indicator_address_is_06_and_pins_nothing)
 	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, 0));
 	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, 0x40000000));
 	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, -1UL));
-	EXPECT_EQ(0, pinned());
+	EXPECT_EQ(0, pinned_kib());
 	EXPECT_EQ(0, hwsim_state(4, 4, "aqic"));
 }
 
@@ -76,7 +52,89 @@ TEST_F(guest, queue_that_is_not_there_is_01)
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	EXPECT_EQ(1, vm_aqic(&self->vm, 4, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(1, vm_aqic(&self->vm, 0x77, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 4, 5, false, 3, 0));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 0x77, 5, false, 3, 0));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+}
+
+/* Nobody turns on or off what is another guest's, whatever the address he gives. */
+TEST_F(guest, queue_of_another_guest_is_01)
+{
+	struct other other;
+
+	assign(_metadata, UUID1, 4, 4);
+	other_start(_metadata, &other, 5, 5);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, false, 3, 0));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, 0));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, -1UL));
+	EXPECT_EQ(1, hwsim_state(5, 5, "irq"));
+	EXPECT_EQ(1, hwsim_state(5, 5, "aqic"));
+	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 3, 0));
+	other_end(_metadata, &other);
+}
+
+/* In a memory slot, but the process itself may not write there. */
+TEST_F(guest, page_that_cannot_be_pinned_is_06)
+{
+	char *page = (char *)self->vm.memory + (AGENT_NIB & ~4095UL);
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, mprotect(page, 4096, PROT_READ));
+	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	EXPECT_EQ(0, pinned_kib());
+	EXPECT_EQ(0, hwsim_state(4, 4, "aqic"));
+	ASSERT_EQ(0, mprotect(page, 4096, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+}
+
+static int capability_drop(int capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		return -errno;
+	data[capability / 32].effective &= ~(1U << capability % 32);
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
+}
+
+/* Pinned memory is locked memory, and a user may have just so much. */
+TEST_F(guest, page_beyond_the_memory_limit_is_06)
+{
+	struct rlimit limit = { .rlim_cur = 4096, .rlim_max = 4096 };
+	struct other other;
+
+	/* Its vCPU's thread inherits what is left of this one's capabilities. */
+	ASSERT_EQ(0, capability_drop(CAP_IPC_LOCK));
+	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
+	other_start(_metadata, &other, 5, 5);
+	assign(_metadata, UUID2, -1, 6);
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005 05.0006"));
+	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(6, vm_aqic(&other.vm, 5, 6, true, 3, AGENT_NIB));
+	EXPECT_EQ(4, pinned_kib());
+	EXPECT_EQ(0, hwsim_state(5, 6, "aqic"));
+	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 3, 0));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 6, true, 3, AGENT_NIB));
+	other_end(_metadata, &other);
+}
+
+/* B-46: what the host has lost can write nowhere any more, so nothing is kept for it. */
+TEST_F(guest, queue_that_leaves_the_host_gives_its_page_back)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("adapter_del", "4"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
 }
 
 /* C-20: KVM itself answers, in the right half of the register. */
@@ -114,12 +172,12 @@ TEST_F(guest, failed_enable_keeps_the_old_registration)
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(7, vm_aqic(&self->vm, 4, 4, true, 5, AGENT_NIB + 0x1000));
-	EXPECT_EQ(4, pinned());
+	EXPECT_EQ(4, pinned_kib());
 	for (i = 0; i < ARRAY_SIZE(codes); i++) {
 		ASSERT_EQ(0, hwsim("respond", "04.0004 aqic %s 1", codes[i]));
 		EXPECT_EQ(strtol(codes[i], NULL, 16),
 			  vm_aqic(&self->vm, 4, 4, true, 5, AGENT_NIB + 0x1000));
-		EXPECT_EQ(4, pinned());
+		EXPECT_EQ(4, pinned_kib());
 	}
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
 	EXPECT_EQ(1, *nib);
@@ -139,7 +197,7 @@ TEST_F(guest, many_failed_enables_leave_no_trace)
 		ASSERT_EQ(3, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 		ASSERT_EQ(3, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	}
-	EXPECT_EQ(0, pinned());
+	EXPECT_EQ(0, pinned_kib());
 	EXPECT_EQ(0, kmsg_lines(kmsg, "vfio_ap", self->text, sizeof(self->text)));
 	close(kmsg);
 	ASSERT_EQ(0, hwsim("configure", "4"));
@@ -153,7 +211,7 @@ TEST_F(guest, enable_without_an_interruption_subclass_is_06_and_pins_nothing)
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("gisc_fail", "1"));
 	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
-	EXPECT_EQ(0, pinned());
+	EXPECT_EQ(0, pinned_kib());
 	EXPECT_EQ(0, hwsim_state(4, 4, "aqic"));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
@@ -184,7 +242,7 @@ TEST_F(guest, unmap_of_the_indicator_page_succeeds_and_its_pin_ends_with_the_int
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, vfio_dma_unmap(&self->vfio));
-	EXPECT_EQ(4, pinned());
+	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
@@ -240,9 +298,9 @@ TEST_F(guest, page_stays_until_the_interrupt_is_seen_off)
 	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 1000000"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	usleep(300000);
-	EXPECT_EQ(4, pinned());
+	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
-	/* A reset ends it whatever the bit says. */
+	/* A reset ends it. */
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
@@ -250,25 +308,24 @@ TEST_F(guest, page_stays_until_the_interrupt_is_seen_off)
 /* The guest resets its queue itself; what it enables then replaces the old. */
 TEST_F(guest, own_reset_and_new_enable_replace_the_registration)
 {
+	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
 	int i;
 
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	for (i = 0; i < 20; i++) {
-		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, i % 8, AGENT_NIB));
-		EXPECT_EQ(4, pinned());
+		/* Two pages in turn: the one that counts is written to, the other not. */
+		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, i % 8, AGENT_NIB + i % 2 * 0x2000));
+		EXPECT_EQ(4, pinned_kib());
+		nib[0] = 0;
+		nib[0x2000] = 0;
+		ASSERT_EQ(0, hwsim("reply", "04.0004"));
+		EXPECT_EQ(1, nib[i % 2 * 0x2000]);
+		EXPECT_EQ(0, nib[!(i % 2) * 0x2000]);
 		ASSERT_EQ(0, vm_zapq(&self->vm, 4, 4));
 		while (vm_tapq(&self->vm, 4, 4) == 2)
 			;
 	}
-}
-
-/* Unbind, as reset, gives page and GISC back. */
-#define KVM_TRACE	"/sys/kernel/debug/s390dbf/kvm-trace/"
-
-static bool kvm_has_destroyed_a_vm(void *data)
-{
-	return file_read(KVM_TRACE "sprintf", data, 1 << 20) > 0 && strstr(data, " destroyed");
 }
 
 /* B-46: KVM itself notes at the end of a VM when an interruption subclass is still registered. */
@@ -280,7 +337,7 @@ TEST_F(guest, vm_ends_with_no_gisc_left)
 
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 5, 5);
-	ASSERT_EQ(0, file_write(KVM_TRACE "flush", "-"));
+	ASSERT_EQ(0, file_write("/sys/kernel/debug/s390dbf/kvm-trace/flush", "-"));
 	ASSERT_EQ(0, vm_create(&vm));
 	ASSERT_EQ(0, vfio_open(&vfio, &vm, UUID2));
 	ASSERT_EQ(0, vm_start(&vm));
@@ -293,11 +350,13 @@ TEST_F(guest, vm_ends_with_no_gisc_left)
 	ASSERT_EQ(0, vm_aqic(&vm, 5, 5, true, 6, AGENT_NIB));
 	vfio_close(&vfio);
 	vm_destroy(&vm);
-	EXPECT_EQ(0, until(kvm_has_destroyed_a_vm, trace));
+	EXPECT_EQ(0, until(last_vm_is_destroyed, NULL));
+	ASSERT_LT(0, file_read(KVM_TRACE, trace, sizeof(trace)));
 	EXPECT_EQ(NULL, strstr(trace, "unexpected iam")) TH_LOG("%s", trace);
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
+/* Unbind, as reset, gives page and GISC back. */
 TEST_F(guest, unbind_ends_the_interrupt)
 {
 	assign(_metadata, UUID1, 4, 4);

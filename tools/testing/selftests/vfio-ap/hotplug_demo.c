@@ -115,13 +115,14 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	ret = show();
-	vfio_close(&vfio);
-	vm_destroy(&vm);
-	mdev_remove(UUID1);
+	/* While the guest is still there to have what it must not have. */
 	if (!ret && hwsim_violations(text, sizeof(text))) {
 		printf("hot plug: the simulated hardware objects:\n%s", text);
 		ret = -1;
 	}
+	vfio_close(&vfio);
+	vm_destroy(&vm);
+	mdev_remove(UUID1);
 	if (ret)
 		return 1;
 	printf("\nhot plug: ok\n");

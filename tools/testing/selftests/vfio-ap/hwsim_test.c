@@ -209,6 +209,8 @@ TEST_F(violation, queue_without_a_driver_that_stays)
 	char want[64];
 
 	ASSERT_EQ(0, queue_unbind(4, 4));
+	/* The bus has begun a reset. */
+	ASSERT_EQ(0, hwsim_power_cycle(4));
 	ASSERT_EQ(0, hwsim_apcb(0, "4", "4"));
 	/* A driver may be about to take it out. */
 	file_read(HWSIM "violations", self->text, sizeof(self->text));
@@ -226,11 +228,30 @@ TEST_F(violation, indicator_on_a_page_that_is_not_pinned)
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
 	EXPECT_VIOLATION("");
 	ASSERT_EQ(0, hwsim("provoke", "unpinned-nib 04.0004"));
-	EXPECT_VIOLATION("");
+	file_read(HWSIM "violations", self->text, sizeof(self->text));
+	EXPECT_STREQ("", self->text);
+	/* An interrupt finds it, */
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
+	file_read(HWSIM "violations", self->text, sizeof(self->text));
+	EXPECT_TRUE(is_one_line(self->text, "unpinned-nib queue 04.0004 nib "))
+		TH_LOG("%s", self->text);
+	EXPECT_EQ(0, file_write(HWSIM "violations", "0"));
+	/* and without one, who looks. */
 	hwsim_violations(self->text, sizeof(self->text));
 	EXPECT_TRUE(is_one_line(self->text, "unpinned-nib queue 04.0004 nib "))
 		TH_LOG("%s", self->text);
+}
+
+/* A guest that has gone takes its GISA along. */
+TEST_F(violation, interrupt_for_a_guest_that_is_not_there)
+{
+	ASSERT_EQ(0, vm_start(&self->vm[0]));
+	plug(_metadata);
+	EXPECT_EQ(-ENODATA, hwsim("provoke", "foreign-gisa 04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm[0], 4, 4, true, 3, AGENT_NIB));
+	EXPECT_VIOLATION("");
+	ASSERT_EQ(0, hwsim("provoke", "foreign-gisa 04.0004"));
+	EXPECT_VIOLATION("foreign-gisa queue 04.0004\n");
 }
 
 TEST_F(violation, apcb_that_changes_under_a_cpu_in_sie)
@@ -299,6 +320,7 @@ FIXTURE_SETUP(zcrypt)
 FIXTURE_TEARDOWN(zcrypt)
 {
 	machine_reset();
+	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
 }
 
 static bool is_online(int apid, int apqi)

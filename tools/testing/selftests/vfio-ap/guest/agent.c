@@ -59,10 +59,13 @@ static void io_wait(void)
 void agent(void)
 {
 	struct agent_mailbox *mailbox = (void *)AGENT_MAILBOX;
+	unsigned long request;
 
 	for (;;) {
 		while (mailbox->request == mailbox->done)
 			asm volatile("diag 0,0,0x44" : : : "memory");
+		/* One that comes meanwhile is not done with this one. */
+		request = mailbox->request;
 		switch (mailbox->command) {
 		case AGENT_PQAP:
 		case AGENT_NQAP:
@@ -76,6 +79,6 @@ void agent(void)
 			io_wait();
 			break;
 		}
-		mailbox->done = mailbox->request;
+		mailbox->done = request;
 	}
 }

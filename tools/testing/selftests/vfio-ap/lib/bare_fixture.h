@@ -17,7 +17,6 @@ FIXTURE(bare) {
 FIXTURE_SETUP(bare)
 {
 	ASSERT_EQ(0, hwsim("reset", "1"));
-	ASSERT_EQ(0, file_write(HWSIM "violations", "0"));
 	ASSERT_EQ(0, hwsim_power_cycle(4));
 	ASSERT_EQ(0, vm_create(&self->vm));
 	ASSERT_EQ(0, vm_start(&self->vm));

@@ -31,6 +31,8 @@ FIXTURE_TEARDOWN(guest)
 {
 	/* Here the guest could still be asked; it must not have died. */
 	EXPECT_EQ(0, self->vm.end);
+	EXPECT_EQ(0, until(guests_have_bound_queues, NULL));
+	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
 	vfio_close(&self->vfio);
 	vm_destroy(&self->vm);
 	mdev_remove(UUID1);

@@ -22,21 +22,25 @@ static void *hold_call(void *data)
 {
 	struct hold *hold = data;
 
+	hold->thread_id = task_id();
 	hold->ret = ioctl(hold->fd, hold->request, hold->arg) ? -errno : 0;
 	return NULL;
 }
 
-/* Returns when the ioctl is at the missing page. */
-static int hold_ioctl(struct hold *hold, int fd, unsigned long request, void *arg)
+static int hold_ioctl_begin(struct hold *hold, int fd, unsigned long request, void *arg)
+{
+	hold->fd = fd;
+	hold->request = request;
+	hold->arg = arg;
+	return -pthread_create(&hold->thread, NULL, hold_call, hold);
+}
+
+/* Returns when somebody is at the missing page. */
+int hold_wait(struct hold *hold)
 {
 	struct pollfd arrival = { .fd = hold->uffd, .events = POLLIN };
 	struct uffd_msg message;
 
-	hold->fd = fd;
-	hold->request = request;
-	hold->arg = arg;
-	if (pthread_create(&hold->thread, NULL, hold_call, hold))
-		return -EAGAIN;
 	if (poll(&arrival, 1, 60000) != 1)
 		return -ETIMEDOUT;
 	return read(hold->uffd, &message, sizeof(message)) == sizeof(message) ? 0 : -EIO;
@@ -58,15 +62,23 @@ static int hold_prepare(struct hold *hold)
 	return 0;
 }
 
-/* The VM must have no vCPU: KVM then reads a CPU model under kvm->lock. */
-int hold_kvm_lock(struct hold *hold, struct vm *vm)
+/*
+ * The VM must have no vCPU: KVM then reads a CPU model under kvm->lock. Returns
+ * before that is held; hold_wait() waits for it.
+ */
+int hold_kvm_lock_begin(struct hold *hold, struct vm *vm)
 {
 	int ret = hold_prepare(hold);
 
 	hold->attr.group = KVM_S390_VM_CPU_MODEL;
 	hold->attr.attr = KVM_S390_VM_CPU_PROCESSOR;
 	hold->attr.addr = (uintptr_t)hold->page;
-	return ret ?: hold_ioctl(hold, vm->fd, KVM_SET_DEVICE_ATTR, &hold->attr);
+	return ret ?: hold_ioctl_begin(hold, vm->fd, KVM_SET_DEVICE_ATTR, &hold->attr);
+}
+
+int hold_kvm_lock(struct hold *hold, struct vm *vm)
+{
+	return hold_kvm_lock_begin(hold, vm) ?: hold_wait(hold);
 }
 
 /* An ioctl whose argument itself is in the missing page. */
@@ -74,7 +86,8 @@ int hold_argument(struct hold *hold, int fd, unsigned long request)
 {
 	int ret = hold_prepare(hold);
 
-	return ret ?: hold_ioctl(hold, fd, request, hold->page);
+	ret = ret ?: hold_ioctl_begin(hold, fd, request, hold->page);
+	return ret ?: hold_wait(hold);
 }
 
 /* Bring the page, full of zeroes; what the ioctl returned. */

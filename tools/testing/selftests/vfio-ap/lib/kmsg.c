@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +17,10 @@ int kmsg_open(void)
 	return fd;
 }
 
-/* How many new lines have a text in them; the last of these is put into buf. */
+/*
+ * How many new lines have a text in them; the last of these is put into buf.
+ * INT_MAX if there were more lines than the kernel keeps.
+ */
 int kmsg_lines(int fd, const char *text, char *buf, size_t size)
 {
 	char line[8192];
@@ -30,5 +35,5 @@ int kmsg_lines(int fd, const char *text, char *buf, size_t size)
 		lines++;
 		snprintf(buf, size, "%s", line);
 	}
-	return lines;
+	return len < 0 && errno == EPIPE ? INT_MAX : lines;
 }

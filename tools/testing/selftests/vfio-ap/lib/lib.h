@@ -25,6 +25,8 @@
 #define TYPE	MATRIX "mdev_supported_types/vfio_ap-passthrough/"
 #define DRIVER	"/sys/bus/ap/drivers/vfio_ap/"
 
+#define KVM_TRACE	"/sys/kernel/debug/s390dbf/kvm-trace/sprintf"
+
 #define UUID1	"11111111-1111-1111-1111-111111111111"
 #define UUID2	"22222222-2222-2222-2222-222222222222"
 #define UUID3	"33333333-3333-3333-3333-333333333333"
@@ -35,8 +37,10 @@ int file_read(const char *path, char *buf, size_t size);
 int until(bool (*condition)(void *data), void *data);
 int hwsim(const char *knob, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int hwsim_violations(char *buf, size_t size);
+bool guests_have_bound_queues(void *unused);
 long hwsim_state(int apid, int apqi, const char *key);
 long hwsim_guest_updates(int pid);
+bool guests_come_to_have(const char *masks);
 void machine_reset(void);
 int bus_scan(void);
 int mdev_create(const char *uuid);
@@ -60,6 +64,8 @@ struct vm {
 	bool running;
 	/* Of a thread that does something to this VM, for task_sleeps(). */
 	pid_t thread_id;
+	/* Of the thread in which its vCPU runs, when it does. */
+	pid_t vcpu_thread_id;
 	/* Why the vCPU's thread ended: negative errno, or the exit reason. */
 	int end;
 	struct agent_mailbox *mailbox;
@@ -68,6 +74,7 @@ struct vm {
 int vm_create_bare(struct vm *vm);
 int vm_create(struct vm *vm);
 int vm_start(struct vm *vm);
+bool last_vm_is_destroyed(void *unused);
 void vm_destroy(struct vm *vm);
 int vm_ask(struct vm *vm, enum agent_command command, unsigned long gr0, unsigned long gr1,
 	   unsigned long gr2);
@@ -93,6 +100,10 @@ int writer_end(struct writer *writer);
 pid_t task_id(void);
 bool task_sleeps(void *task);
 
+/* pins.c */
+long pinned_kib(void);
+bool nothing_is_pinned(void *unused);
+
 /* module.c */
 int module_load(void);
 int module_unload(void);
@@ -109,9 +120,12 @@ struct hold {
 	void *arg, *page;
 	struct kvm_device_attr attr;
 	pthread_t thread;
+	pid_t thread_id;
 };
 
 int hold_kvm_lock(struct hold *hold, struct vm *vm);
+int hold_kvm_lock_begin(struct hold *hold, struct vm *vm);
+int hold_wait(struct hold *hold);
 int hold_argument(struct hold *hold, int fd, unsigned long request);
 int hold_release(struct hold *hold);
 

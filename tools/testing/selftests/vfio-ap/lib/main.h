@@ -12,10 +12,14 @@
 #include "../../kselftest_harness.h"
 
 /* A test here takes a second; a busy machine under TCG is slower than anybody expects. */
+#ifndef TEST_PATIENCE_S
 #define TEST_PATIENCE_S	240
+#endif
 
 static void filter_tests(const char *pattern)
 {
+	/* stress_test takes as long as it is told to. */
+	int patience = TEST_PATIENCE_S + atoi(getenv("STRESS_SECONDS") ?: "0");
 	struct __fixture_metadata *f;
 	struct __test_metadata *t, *next;
 	char name[256];
@@ -25,7 +29,7 @@ static void filter_tests(const char *pattern)
 
 		for (t = f->tests; t; t = next) {
 			next = t->next;
-			t->timeout = TEST_PATIENCE_S;
+			t->timeout = patience;
 			snprintf(name, sizeof(name), "%s.%s", f->name, t->name);
 			if (fnmatch(pattern, name, 0))
 				continue;

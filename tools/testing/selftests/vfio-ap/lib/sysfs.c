@@ -10,8 +10,8 @@
 
 #include "lib.h"
 
-/* How long anything may take that must happen. TCG under load is slow. */
-#define PATIENCE_S	90
+/* How long anything may take that must happen, in seconds. TCG under load is slow. */
+#define PATIENCE	"90"
 #define NAP_MS		10
 
 int file_write(const char *path, const char *text)
@@ -47,6 +47,7 @@ int file_read(const char *path, char *buf, size_t size)
 
 int until(bool (*condition)(void *data), void *data)
 {
+	int patience = atoi(getenv("TEST_PATIENCE") ?: PATIENCE);
 	struct timespec start, now;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
@@ -55,7 +56,7 @@ int until(bool (*condition)(void *data), void *data)
 			return 0;
 		usleep(NAP_MS * 1000);
 		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (now.tv_sec - start.tv_sec < PATIENCE_S);
+	} while (now.tv_sec - start.tv_sec < patience);
 	return -ETIMEDOUT;
 }
 
@@ -71,10 +72,32 @@ int hwsim(const char *knob, const char *fmt, ...)
 	return file_write(path, text);
 }
 
+/* What was seen since the last call, and what is to be seen now; 0 if nothing was. */
 int hwsim_violations(char *buf, size_t size)
 {
+	int ret;
+
 	hwsim("check", "1");
-	return file_read(HWSIM "violations", buf, size);
+	ret = file_read(HWSIM "violations", buf, size);
+	/* Told here, it is not told again; what nobody asks for fails the run in the end. */
+	if (ret > 0)
+		file_write(HWSIM "violations", "0");
+	return ret;
+}
+
+/* For until(): no guest has a queue that no driver has. */
+bool guests_have_bound_queues(void *unused)
+{
+	static char text[1 << 20];
+	char *line, *rest;
+
+	(void)unused;
+	file_read(HWSIM "state", text, sizeof(text));
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		if (!strstr(line, " guest=0 ") && strstr(line, " driver=- "))
+			return false;
+	}
+	return true;
 }
 
 /* A number from the line of a queue, -ENOENT without such a queue. */
@@ -105,6 +128,20 @@ long hwsim_guest_updates(int pid)
 	file_read(HWSIM "guests", text, sizeof(text));
 	line = strstr(text, name);
 	return line ? strtol(line + strlen(name), NULL, 10) : 0;
+}
+
+static bool guests_have(void *masks)
+{
+	static char text[65536];
+
+	file_read(HWSIM "guests", text, sizeof(text));
+	return strstr(text, masks);
+}
+
+/* Does the APCB of a guest come to be this? A part of a line of the simulator's guests. */
+bool guests_come_to_have(const char *masks)
+{
+	return !until(guests_have, (void *)masks);
 }
 
 static void mdevs_remove_all(void)
@@ -150,7 +187,8 @@ void machine_reset(void)
 	queues_bind_all();
 	until(all_clean, NULL);
 	hwsim("reset", "1");
-	file_write(HWSIM "violations", "0");
+	/* The bus looks by itself from time to time: not in the middle of a test. */
+	file_write(BUS "config_time", "120");
 }
 
 /* Returns when the bus has seen the machine as it is. */

@@ -20,7 +20,6 @@
 
 #define PSW_64BIT	0x0000000180000000UL
 #define MB		0x100000UL
-#define AP_MASK_SIZE	32
 
 extern const char agent_image[], agent_image_end[];
 asm(".section .rodata\n.globl agent_image, agent_image_end\n"
@@ -118,6 +117,7 @@ static void *vm_run(void *data)
 {
 	struct vm *vm = data;
 
+	vm->vcpu_thread_id = task_id();
 	while (vm->running) {
 		if (ioctl(vm->vcpu, KVM_RUN, 0) && errno != EINTR && errno != EAGAIN) {
 			vm->end = -errno;
@@ -163,6 +163,26 @@ void vm_destroy(struct vm *vm)
 	close(vm->fd);
 	close(vm->kvm);
 	munmap(vm->memory, AGENT_MEMORY);
+}
+
+/* For until(): has the VM that was made last been destroyed? KVM's trace knows its address. */
+bool last_vm_is_destroyed(void *unused)
+{
+	static char trace[1 << 20];
+	char *next = trace, *created = NULL, name[64], word[16];
+	unsigned long vm, last = 0;
+
+	(void)unused;
+	if (file_read(KVM_TRACE, trace, sizeof(trace)) <= 0)
+		return false;
+	for (; (next = strstr(next, "vm 0x")); next++) {
+		if (sscanf(next, "vm 0x%lx %15s", &vm, word) == 2 && !strcmp(word, "created")) {
+			created = next;
+			last = vm;
+		}
+	}
+	snprintf(name, sizeof(name), "vm 0x%016lx destroyed", last);
+	return created && strstr(created, name);
 }
 
 /* Have the guest do something, and do not wait. */

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib.h"
+
+/* What this process has pinned, by the books. */
+long pinned_kib(void)
+{
+	char text[4096], *line;
+
+	file_read("/proc/self/status", text, sizeof(text));
+	line = strstr(text, "VmLck:");
+	return line ? atol(line + 6) : -1;
+}
+
+static long vmstat_read(const char *name)
+{
+	static char text[65536];
+	char *line;
+
+	file_read("/proc/vmstat", text, sizeof(text));
+	line = strstr(text, name);
+	return line ? atol(line + strlen(name)) : -1;
+}
+
+/* For until(): neither for this process by the books, nor for anybody in fact. */
+bool nothing_is_pinned(void *unused)
+{
+	char text[64];
+
+	(void)unused;
+	file_read("/proc/sys/vm/stat_refresh", text, sizeof(text));
+	return !pinned_kib() &&
+	       vmstat_read("nr_foll_pin_acquired ") == vmstat_read("nr_foll_pin_released ");
+}
