@@ -127,8 +127,8 @@ static int vfio_ap_host_read(void)
 	if (!info)
 		return -ENOMEM;
 	if (test_facility(12))
-		ret = ap_qci(info);
-	if (!ret)
+		ret = vfio_ap_guest_host_read(info);
+	else
 		vfio_ap_guest_host_change(info, NULL);
 	kfree(info);
 	return ret;

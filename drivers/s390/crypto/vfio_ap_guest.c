@@ -36,6 +36,8 @@ static int vfio_ap_kvm_lock(struct kvm *kvm, enum vfio_ap_patience patience,
 	lockdep_assert_not_held(&matrix_dev->guests_lock);
 	lockdep_assert_not_held(&matrix_dev->lock);
 
+	if (patience == VFIO_AP_WAIT_NOT)
+		return mutex_trylock(&kvm->lock) ? 0 : -EAGAIN;
 	if (patience == VFIO_AP_WAIT_KILLABLE)
 		return mutex_lock_killable(&kvm->lock);
 	while (!mutex_trylock(&kvm->lock)) {
@@ -73,7 +75,7 @@ static void vfio_ap_guest_unlock(struct vfio_ap_guest_tx *tx)
  * kvm->lock of the guest, if there is one, ap_perms_mutex if asked for,
  * guests_lock and matrix_dev->lock are held.
  * Return: true; or false with the reason in tx->error: -ENODEV the mdev is
- * being removed, -EINTR the task is to die, -EBUSY patience ran out.
+ * being removed, -EINTR the task is to die, -EBUSY or -EAGAIN patience ran out.
  */
 bool __vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mdev,
 			   enum vfio_ap_patience patience, bool perms)
@@ -187,7 +189,8 @@ static unsigned int vfio_ap_guest_want_resets(struct vfio_ap_guest_tx *tx)
 		if (!leavers++)
 			tx->leaver_reset = vfio_ap_reset_number();
 		spin_lock(&slot->lock);
-		slot->wanted = tx->leaver_reset;
+		/* It may have been probed, or asked for, since the number was drawn. */
+		slot->wanted = max(slot->wanted, tx->leaver_reset);
 		slot->wanted_since = jiffies;
 		slot->retry_delay = 1;
 		spin_unlock(&slot->lock);
@@ -235,18 +238,23 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
  * vfio_ap_guest_commit_work - derive and commit again
  * @work: commit_work of an mdev
  *
- * Context: Work item of vfio_ap_commit_wq. Gives back the mdev reference that
- * vfio_ap_mdev_commit_later() took.
+ * A guest whose kvm->lock is taken is looked up again a little later: by then
+ * the mdev may have another one, which must not wait for this one's user.
+ *
+ * Context: Work item of vfio_ap_commit_wq; waits for no guest. Gives back the
+ * mdev reference that vfio_ap_mdev_commit_after() took.
  */
 void vfio_ap_guest_commit_work(struct work_struct *work)
 {
-	struct vfio_ap_mdev *mdev = container_of(work, struct vfio_ap_mdev, commit_work);
+	struct vfio_ap_mdev *mdev =
+		container_of(to_delayed_work(work), struct vfio_ap_mdev, commit_work);
 	struct vfio_ap_guest_tx tx;
 
-	/* Nobody kills a kworker, so this fails only for a mdev that goes away. */
-	if (vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_KILLABLE, false)) {
+	if (vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_NOT, false)) {
 		vfio_ap_guest_commit(&tx, &mdev->assigned);
 		vfio_ap_guest_end(&tx);
+	} else if (tx.error == -EAGAIN) {
+		vfio_ap_mdev_commit_after(mdev, VFIO_AP_LOCK_RETRY);
 	}
 	put_device(&mdev->vdev.device);
 }
@@ -272,7 +280,8 @@ static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
 		if (other == tx->mdev ||
 		    !vfio_ap_matrix_first_shared(candidate, &other->assigned, &apid, &apqi))
 			continue;
-		dev_warn(tx->mdev->vdev.dev, "cannot assign queue %02x.%04x: mdev %s has it\n",
+		dev_warn(tx->mdev->vdev.dev,
+			 "Userspace may not assign queue %02x.%04x to mdev: already assigned to %s\n",
 			 apid, apqi, dev_name(other->vdev.dev));
 		return -EADDRINUSE;
 	}
@@ -352,6 +361,13 @@ int vfio_ap_guest_unassign(struct vfio_ap_mdev *mdev, const struct vfio_ap_matri
 	return 0;
 }
 
+/* So that who can only be refused need not wait for resets before. */
+static bool vfio_ap_guest_has_hook(struct kvm *kvm)
+{
+	guard(rwsem_read)(&kvm->arch.crypto.pqap_hook_rwsem);
+	return kvm->arch.crypto.pqap_hook;
+}
+
 static int vfio_ap_guest_hook_set(struct kvm *kvm, crypto_hook *hook)
 {
 	lockdep_assert_held(&kvm->lock);
@@ -398,6 +414,8 @@ int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm)
 	struct vfio_ap_guest_tx tx;
 	int ret;
 
+	if (vfio_ap_guest_has_hook(kvm))
+		return -EPERM;
 	attachment = vfio_ap_attachment_create(kvm);
 	if (!attachment)
 		return -ENOMEM;
@@ -459,26 +477,71 @@ void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
  * vfio_ap_guest_reset - VFIO_DEVICE_RESET: reset the mdev's queues, in parallel
  * @mdev: the mdev; its VFIO device is open
  *
- * The queues stay in the guest meanwhile.
+ * The queues stay in the guest meanwhile. What their interrupts held is given
+ * back by then: QEMU resets before a guest becomes protected, and KVM forgets a
+ * GISC that is still registered when it does.
  *
- * Context: Sleeps; no lock of this driver held. Killable.
+ * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
  * Return: 0; -EIO a queue answered with an unknown response code; -EBUSY a
  * reset did not end within 10 s; -ERESTARTSYS the task is to die.
  */
 int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 {
-	const struct vfio_ap_attachment *attachment;
+	struct vfio_ap_attachment *attachment;
 	struct vfio_ap_matrix assigned;
 	u64 number;
+	int ret;
 
 	scoped_guard(mutex, &matrix_dev->lock) {
-		/* Stays while the device is open; compared only. */
+		/* Stays while the device is open. */
 		attachment = mdev->attachment;
 		assigned = mdev->assigned;
 		number = vfio_ap_reset_ask(&assigned, attachment);
 	}
 	vfio_ap_reset_start_matrix(&assigned);
-	return vfio_ap_reset_wait_asked(&assigned, attachment, number);
+	ret = vfio_ap_reset_wait_asked(&assigned, attachment, number);
+	return vfio_ap_attachment_settle(attachment) ?: ret;
+}
+
+/*
+ * Until the bus has finished its scan (@old is NULL), a guest gets only what is
+ * in both configurations. What the guests lose or gain is left to the work item
+ * of each mdev.
+ */
+static void vfio_ap_guest_host_publish(const struct ap_config_info *new,
+				       const struct ap_config_info *old)
+{
+	struct vfio_ap_matrix before;
+	struct vfio_ap_slot *slot;
+	struct vfio_ap_mdev *mdev;
+	unsigned long apqn;
+	bool back;
+
+	lockdep_assert_held(&matrix_dev->guests_lock);
+	lockdep_assert_held(&matrix_dev->lock);
+
+	vfio_ap_limits_from_config(&matrix_dev->limits, new);
+	vfio_ap_matrix_from_config(&matrix_dev->newest, new);
+	matrix_dev->host = matrix_dev->newest;
+	if (old) {
+		vfio_ap_matrix_from_config(&before, old);
+		vfio_ap_matrix_and(&matrix_dev->host, &matrix_dev->newest, &before);
+	}
+	vfio_ap_slot_for_each(slot, apqn) {
+		spin_lock(&slot->lock);
+		back = !slot->present;
+		slot->present = vfio_ap_matrix_has(&matrix_dev->newest, AP_QID_CARD(apqn),
+						   AP_QID_QUEUE(apqn));
+		back &= slot->present;
+		spin_unlock(&slot->lock);
+		/* It may owe a reset that could not be made meanwhile. */
+		if (back)
+			vfio_ap_slot_poll(slot);
+	}
+	/* A reset of what has gone is not worth waiting for any more. */
+	vfio_ap_reset_wake_waiters();
+	list_for_each_entry(mdev, &matrix_dev->mdevs, node)
+		vfio_ap_mdev_commit_later(mdev);
 }
 
 /**
@@ -486,42 +549,35 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
  * @new: the configuration
  * @old: the configuration before; NULL: the bus has finished its scan
  *
- * Until the bus has finished, a guest gets only what is in both. What the
- * guests lose or gain is left to the work item of each mdev.
- *
  * Context: Sleeps shortly; no lock of this driver held.
  */
 void vfio_ap_guest_host_change(const struct ap_config_info *new,
 			       const struct ap_config_info *old)
 {
-	struct vfio_ap_matrix host, before;
-	struct vfio_ap_slot *slot;
-	struct vfio_ap_mdev *mdev;
-	unsigned long apqn;
-	bool back;
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	vfio_ap_guest_host_publish(new, old);
+}
 
-	vfio_ap_matrix_from_config(&host, new);
+/**
+ * vfio_ap_guest_host_read - learn the host's AP configuration from hardware
+ * @info: room for it
+ *
+ * Asked and published in one go: what the bus tells meanwhile is newer.
+ *
+ * Context: Sleeps shortly; no lock of this driver held.
+ * Return: 0; -EOPNOTSUPP if hardware refuses to tell.
+ */
+int vfio_ap_guest_host_read(struct ap_config_info *info)
+{
+	int ret;
 
 	guard(mutex)(&matrix_dev->guests_lock);
 	guard(mutex)(&matrix_dev->lock);
-	vfio_ap_limits_from_config(&matrix_dev->limits, new);
-	matrix_dev->host = host;
-	if (old) {
-		vfio_ap_matrix_from_config(&before, old);
-		vfio_ap_matrix_and(&matrix_dev->host, &host, &before);
-	}
-	vfio_ap_slot_for_each(slot, apqn) {
-		spin_lock(&slot->lock);
-		back = !slot->present;
-		slot->present = vfio_ap_matrix_has(&host, AP_QID_CARD(apqn), AP_QID_QUEUE(apqn));
-		back &= slot->present;
-		spin_unlock(&slot->lock);
-		/* It may owe a reset that could not be made meanwhile. */
-		if (back)
-			vfio_ap_slot_poll(slot);
-	}
-	list_for_each_entry(mdev, &matrix_dev->mdevs, node)
-		vfio_ap_mdev_commit_later(mdev);
+	ret = ap_qci(info);
+	if (!ret)
+		vfio_ap_guest_host_publish(info, NULL);
+	return ret;
 }
 
 /**
@@ -595,21 +651,27 @@ static u64 vfio_ap_guest_evict(struct vfio_ap_mdev *mdev)
 	return tx.leaver_reset;
 }
 
-/* A reset from before, of a queue that no guest has, ends before its unbind, too. */
+/*
+ * A reset from before, of a queue that no guest has, ends before its unbind, too.
+ * One that has had its 2 s is not waited for again: there may be many such queues.
+ */
 static void vfio_ap_guest_await_reset(struct vfio_ap_slot *slot, u64 waited)
 {
+	unsigned long now = jiffies, deadline;
 	struct vfio_ap_matrix one = {};
 	u64 wanted = 0;
 
 	spin_lock(&slot->lock);
+	deadline = slot->wanted_since + VFIO_AP_UNBIND_PATIENCE;
 	if (!slot->guest && slot->wanted != waited)
 		wanted = slot->wanted;
 	spin_unlock(&slot->lock);
+	if (!time_before(now, deadline))
+		return;
 
 	set_bit_inv(AP_QID_CARD(slot->apqn), one.apm);
 	set_bit_inv(AP_QID_QUEUE(slot->apqn), one.aqm);
-	vfio_ap_reset_wait_left(&one, &vfio_ap_matrix_nothing, wanted, VFIO_AP_UNBIND_PATIENCE,
-				false);
+	vfio_ap_reset_wait_left(&one, &vfio_ap_matrix_nothing, wanted, deadline - now, false);
 }
 
 /**
@@ -622,8 +684,9 @@ static void vfio_ap_guest_await_reset(struct vfio_ap_slot *slot, u64 waited)
  * is bad until then.
  *
  * Context: Called by the AP bus with the device lock held. Waits at most 2 s
- * for the lock, 2 s for the resets of what the guest loses and 2 s for an older
- * reset of the queue. Does not allocate.
+ * for the lock and 2 s for the resets of what the guest loses, each once for
+ * all queues of an adapter; of a queue that no guest has, until 2 s after its
+ * reset was wanted. Does not allocate.
  */
 void vfio_ap_guest_queue_remove(struct ap_queue *queue)
 {
@@ -654,6 +717,7 @@ void vfio_ap_guest_queue_remove(struct ap_queue *queue)
 
 	scoped_guard(mutex, &matrix_dev->lock)
 		vfio_ap_slot_set_binding(slot, VFIO_AP_UNBOUND);
+	vfio_ap_reset_wake_waiters();
 	/* Looks at the interrupts that may be left, and at the slot itself. */
 	vfio_ap_reset_start(slot);
 	vfio_ap_slot_put(slot);
@@ -681,7 +745,8 @@ int vfio_ap_guest_in_use(const unsigned long *apm, const unsigned long *aqm)
 	list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
 		if (!vfio_ap_matrix_first_shared(&reserved, &mdev->assigned, &apid, &apqi))
 			continue;
-		dev_warn(mdev->vdev.dev, "queue %02x.%04x stays: the host cannot reserve it\n",
+		dev_warn(mdev->vdev.dev,
+			 "Can not reserve queue %02x.%04x for host driver: in use by mdev\n",
 			 apid, apqi);
 		return -EADDRINUSE;
 	}

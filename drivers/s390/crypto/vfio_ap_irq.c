@@ -76,21 +76,46 @@ void vfio_ap_attachment_put(struct vfio_ap_attachment *attachment)
 		kref_put(&attachment->kref, vfio_ap_attachment_release);
 }
 
-static void vfio_ap_gisc_work(struct work_struct *work)
+/* The start of a protected guest must not see a GISC go. */
+static void vfio_ap_gisc_drop_spares(struct vfio_ap_attachment *attachment)
 {
-	struct vfio_ap_attachment *attachment =
-		container_of(work, struct vfio_ap_attachment, gisc_work);
 	int gisc, count;
 
-	/* The start of a protected guest must not see a GISC go. */
-	mutex_lock(&attachment->kvm->lock);
+	lockdep_assert_held(&attachment->kvm->lock);
 	for (gisc = 0; gisc < VFIO_AP_NR_GISC; gisc++) {
 		count = atomic_xchg(&attachment->spare_giscs[gisc], 0);
 		while (count--)
 			kvm_s390_gisc_unregister(attachment->kvm, gisc);
 	}
-	mutex_unlock(&attachment->kvm->lock);
+}
+
+/* The caller has a reference on the module. */
+static void vfio_ap_gisc_drop_after(struct vfio_ap_attachment *attachment, unsigned long delay)
+{
+	vfio_ap_attachment_get(attachment);
+	__module_get(THIS_MODULE);
+	if (mod_delayed_work(vfio_ap_commit_wq, &attachment->gisc_work, delay)) {
+		/* It was queued before, with references of its own. */
+		vfio_ap_attachment_put(attachment);
+		module_put(THIS_MODULE);
+	}
+}
+
+static void vfio_ap_gisc_work(struct work_struct *work)
+{
+	struct vfio_ap_attachment *attachment =
+		container_of(to_delayed_work(work), struct vfio_ap_attachment, gisc_work);
+
+	/* Whoever keeps the lock of his guest keeps no worker. */
+	if (mutex_trylock(&attachment->kvm->lock)) {
+		vfio_ap_gisc_drop_spares(attachment);
+		mutex_unlock(&attachment->kvm->lock);
+	} else {
+		vfio_ap_gisc_drop_after(attachment, VFIO_AP_LOCK_RETRY);
+	}
 	vfio_ap_attachment_put(attachment);
+	/* Module exit waits for the work queue, so also for the end of this function. */
+	module_put(THIS_MODULE);
 }
 
 /*
@@ -112,9 +137,7 @@ static int vfio_ap_gisc_get(struct vfio_ap_attachment *attachment, u8 gisc)
 static void vfio_ap_gisc_put(struct vfio_ap_attachment *attachment, u8 gisc)
 {
 	atomic_inc(&attachment->spare_giscs[gisc]);
-	vfio_ap_attachment_get(attachment);
-	if (!queue_work(vfio_ap_commit_wq, &attachment->gisc_work))
-		vfio_ap_attachment_put(attachment);
+	vfio_ap_gisc_drop_after(attachment, 0);
 }
 
 static void vfio_ap_irq_unpin(struct vfio_ap_irq *irq)
@@ -166,6 +189,27 @@ static void vfio_ap_irq_bury(struct vfio_ap_irq **place)
 }
 
 /**
+ * vfio_ap_attachment_settle - give back at once what dead registrations hold
+ * @attachment: the attachment
+ *
+ * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
+ * Return: 0; -EINTR the task is to die, what is left is given back later.
+ */
+int vfio_ap_attachment_settle(struct vfio_ap_attachment *attachment)
+{
+	int ret;
+
+	might_sleep();
+	flush_work(&attachment->drain_work);
+	ret = mutex_lock_killable(&attachment->kvm->lock);
+	if (ret)
+		return ret;
+	vfio_ap_gisc_drop_spares(attachment);
+	mutex_unlock(&attachment->kvm->lock);
+	return 0;
+}
+
+/**
  * vfio_ap_irq_end - forget registrations that hardware no longer knows
  * @slot: the queue
  * @current_too: also the one that nobody disabled
@@ -192,6 +236,10 @@ static struct vfio_ap_irq *vfio_ap_irq_create(struct vfio_ap_attachment *attachm
 	struct vfio_ap_irq *irq;
 	unsigned long hva;
 	int ret;
+
+	/* The guest's user decides how long a page takes. */
+	lockdep_assert_not_held(&matrix_dev->lock);
+	lockdep_assert_not_held(&matrix_dev->guests_lock);
 
 	/* Pinning the page of a protected guest would export it. */
 	if (!nib || kvm->arch.pv.handle)
@@ -252,10 +300,7 @@ static u8 vfio_ap_irq_admit(struct vfio_ap_slot *slot,
 		return AP_RESPONSE_Q_NOT_AVAIL;
 	if (vfio_ap_slot_outstanding(slot))
 		return AP_RESPONSE_RESET_IN_PROGRESS;
-	/* A Linux guest repeats after 05, but takes 07 for success. */
-	if (slot->draining && !vfio_ap_slot_irq_is_off(slot))
-		return AP_RESPONSE_BUSY;
-	return AP_RESPONSE_NORMAL;
+	return slot->draining ? vfio_ap_slot_irq_check(slot) : AP_RESPONSE_NORMAL;
 }
 
 static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_slot *slot,
@@ -380,7 +425,7 @@ struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm)
 	kref_init(&attachment->kref);
 	init_llist_head(&attachment->dead_irqs);
 	INIT_WORK(&attachment->drain_work, vfio_ap_irq_drain_work);
-	INIT_WORK(&attachment->gisc_work, vfio_ap_gisc_work);
+	INIT_DELAYED_WORK(&attachment->gisc_work, vfio_ap_gisc_work);
 	INIT_WORK(&attachment->release_work, vfio_ap_attachment_release_work);
 	attachment->pqap_hook = vfio_ap_irq_intercept;
 	kvm_get_kvm(kvm);

@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a guest gets, tried out for every matrix and every state of the queues
- * of two adapters and two domains, and the text of matrices of every size.
+ * What a guest gets, tried out for the matrices and the states of the queues of
+ * two adapters and three domains, and the text of matrices of every size.
  */
 #include <kunit/test.h>
+#include <linux/bitmap.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
 #include "vfio_ap_matrix.h"
 
 #define ADAPTERS	2
-#define DOMAINS		2
-#define QUEUES		(ADAPTERS * DOMAINS)
-#define STATES		81
+#define DOMAINS		3
 
-/* One case: fitness by queue, what is assigned and what the APCB holds. */
+/* One case: fitness by queue, what is assigned, the host has and the APCB holds. */
 struct derive_case {
 	enum vfio_ap_fitness fitness[ADAPTERS][DOMAINS];
-	struct vfio_ap_matrix assigned, now;
+	struct vfio_ap_matrix assigned, host, now;
 };
 
 static enum vfio_ap_fitness case_fitness(unsigned int apid, unsigned int apqi, void *data)
@@ -25,44 +24,95 @@ static enum vfio_ap_fitness case_fitness(unsigned int apid, unsigned int apqi, v
 	return ((struct derive_case *)data)->fitness[apid][apqi];
 }
 
-static struct vfio_ap_matrix all_matrix;
-
 static void case_derive(struct derive_case *c, struct vfio_ap_matrix *guest)
 {
-	vfio_ap_matrix_derive(guest, &c->assigned, &all_matrix, &c->now, case_fitness, c);
+	vfio_ap_matrix_derive(guest, &c->assigned, &c->host, &c->now, case_fitness, c);
 }
 
+/* Is there a queue of this fitness in a matrix? */
+static bool case_has(const struct derive_case *c, const struct vfio_ap_matrix *matrix,
+		     enum vfio_ap_fitness fitness)
+{
+	unsigned int apid, apqi;
+
+	for (apid = 0; apid < ADAPTERS; apid++) {
+		for (apqi = 0; apqi < DOMAINS; apqi++) {
+			if (c->fitness[apid][apqi] == fitness &&
+			    vfio_ap_matrix_has(matrix, apid, apqi))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Bit n of bits, from the right, is id n. */
 static void mask_from_bits(unsigned long *mask, unsigned int bits)
 {
+	unsigned int id;
+
 	bitmap_zero(mask, VFIO_AP_NR_IDS);
-	if (bits & 1)
-		set_bit_inv(0, mask);
-	if (bits & 2)
-		set_bit_inv(1, mask);
+	for (id = 0; id < 32; id++) {
+		if (bits & BIT(id))
+			set_bit_inv(id, mask);
+	}
 }
 
-/* Calls check for each case; assigned and now take all 16 shapes. */
+/*
+ * What a case can say of a domain: in now or not; and not assigned, or assigned
+ * with one of 3 x 3 states of its two queues. Nothing may ask for the fitness
+ * of queues of a domain that is not assigned; that it is bad would show.
+ */
+#define DOMAIN_KINDS	(2 * (1 + 9))
+
+static void case_set_domain(struct derive_case *c, unsigned int apqi, unsigned int kind)
+{
+	unsigned int state = kind / 2;
+
+	if (kind % 2)
+		set_bit_inv(apqi, c->now.aqm);
+	else
+		clear_bit_inv(apqi, c->now.aqm);
+	if (state) {
+		set_bit_inv(apqi, c->assigned.aqm);
+		c->fitness[0][apqi] = (state - 1) % 3;
+		c->fitness[1][apqi] = (state - 1) / 3;
+	} else {
+		clear_bit_inv(apqi, c->assigned.aqm);
+		c->fitness[0][apqi] = VFIO_AP_QUEUE_BAD;
+		c->fitness[1][apqi] = VFIO_AP_QUEUE_BAD;
+	}
+}
+
+/*
+ * Calls check for each case that the host has all of; assigned and now take all
+ * shapes. Domains differ only in their numbers, so cases that differ only in
+ * the order of the domains count as one, else they would be 128000 and too many
+ * for an emulated machine. Which domain comes first takes turns, so that the
+ * worst one is not always the last. That leaves 24640.
+ */
 static void derive_cases_walk(struct kunit *test,
 			      void (*check)(struct kunit *test, struct derive_case *c))
 {
 	struct derive_case *c = kunit_kzalloc(test, sizeof(*c), GFP_KERNEL);
-	unsigned int state, assigned, now, queue, rest;
+	unsigned int nr, first, second, third, adapters, turn = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, c);
-	bitmap_fill(all_matrix.apm, VFIO_AP_NR_IDS);
-	bitmap_fill(all_matrix.aqm, VFIO_AP_NR_IDS);
-	bitmap_fill(all_matrix.adm, VFIO_AP_NR_IDS);
-	for (state = 0; state < STATES; state++) {
-		for (queue = 0, rest = state; queue < QUEUES; queue++, rest /= 3)
-			c->fitness[queue / DOMAINS][queue % DOMAINS] = rest % 3;
-		for (assigned = 0; assigned < 16; assigned++) {
-			mask_from_bits(c->assigned.apm, assigned & 3);
-			mask_from_bits(c->assigned.aqm, assigned >> 2);
-			for (now = 0; now < 16; now++) {
-				mask_from_bits(c->now.apm, now & 3);
-				mask_from_bits(c->now.aqm, now >> 2);
-				check(test, c);
-			}
+	bitmap_fill(c->host.apm, VFIO_AP_NR_IDS);
+	bitmap_fill(c->host.aqm, VFIO_AP_NR_IDS);
+	bitmap_fill(c->host.adm, VFIO_AP_NR_IDS);
+	for (nr = 0; nr < DOMAIN_KINDS * DOMAIN_KINDS * DOMAIN_KINDS; nr++) {
+		first = nr % DOMAIN_KINDS;
+		second = nr / DOMAIN_KINDS % DOMAIN_KINDS;
+		third = nr / DOMAIN_KINDS / DOMAIN_KINDS;
+		if (first > second || second > third)
+			continue;
+		for (adapters = 0; adapters < 16; adapters++, turn++) {
+			case_set_domain(c, turn % DOMAINS, first);
+			case_set_domain(c, (turn + 1) % DOMAINS, second);
+			case_set_domain(c, (turn + 2) % DOMAINS, third);
+			mask_from_bits(c->assigned.apm, adapters % 4);
+			mask_from_bits(c->now.apm, adapters / 4);
+			check(test, c);
 		}
 		cond_resched();
 	}
@@ -79,11 +129,11 @@ static void check_safety(struct kunit *test, struct derive_case *c)
 		for (apqi = 0; apqi < DOMAINS; apqi++) {
 			if (!vfio_ap_matrix_has(&guest, apid, apqi))
 				continue;
-			KUNIT_EXPECT_TRUE(test, vfio_ap_matrix_has(&c->assigned, apid, apqi));
-			KUNIT_EXPECT_NE(test, (int)c->fitness[apid][apqi],
+			KUNIT_ASSERT_TRUE(test, vfio_ap_matrix_has(&c->assigned, apid, apqi));
+			KUNIT_ASSERT_NE(test, (int)c->fitness[apid][apqi],
 					(int)VFIO_AP_QUEUE_BAD);
 			if (!vfio_ap_matrix_has(&c->now, apid, apqi))
-				KUNIT_EXPECT_EQ(test, (int)c->fitness[apid][apqi],
+				KUNIT_ASSERT_EQ(test, (int)c->fitness[apid][apqi],
 						(int)VFIO_AP_QUEUE_FIT);
 		}
 	}
@@ -103,7 +153,7 @@ static void check_stable(struct kunit *test, struct derive_case *c)
 	c->now = once;
 	case_derive(c, &twice);
 	c->now = before;
-	KUNIT_EXPECT_TRUE(test, vfio_ap_matrix_equal(&once, &twice));
+	KUNIT_ASSERT_TRUE(test, vfio_ap_matrix_equal(&once, &twice));
 }
 
 static void derive_is_stable(struct kunit *test)
@@ -115,19 +165,14 @@ static void derive_is_stable(struct kunit *test)
 static void check_history(struct kunit *test, struct derive_case *c)
 {
 	struct vfio_ap_matrix guest, fresh, before = c->now;
-	unsigned int apid, apqi;
 
-	for (apid = 0; apid < ADAPTERS; apid++) {
-		for (apqi = 0; apqi < DOMAINS; apqi++) {
-			if (c->fitness[apid][apqi] == VFIO_AP_QUEUE_PENDING)
-				return;
-		}
-	}
+	if (case_has(c, &c->assigned, VFIO_AP_QUEUE_PENDING))
+		return;
 	case_derive(c, &guest);
 	c->now = (struct vfio_ap_matrix){};
 	case_derive(c, &fresh);
 	c->now = before;
-	KUNIT_EXPECT_TRUE(test, vfio_ap_matrix_equal(&guest, &fresh));
+	KUNIT_ASSERT_TRUE(test, vfio_ap_matrix_equal(&guest, &fresh));
 }
 
 static void derive_at_rest_has_no_memory(struct kunit *test)
@@ -145,17 +190,13 @@ static void check_pending_takes_nothing(struct kunit *test, struct derive_case *
 	vfio_ap_matrix_and(&kept, &c->now, &c->assigned);
 	if (!vfio_ap_matrix_equal(&kept, &c->now))
 		return;
-	for (apid = 0; apid < ADAPTERS; apid++) {
-		for (apqi = 0; apqi < DOMAINS; apqi++) {
-			if (c->fitness[apid][apqi] == VFIO_AP_QUEUE_BAD)
-				return;
-		}
-	}
+	if (case_has(c, &c->assigned, VFIO_AP_QUEUE_BAD))
+		return;
 	case_derive(c, &guest);
 	vfio_ap_matrix_and(&kept, &guest, &c->now);
 	for (apid = 0; apid < ADAPTERS; apid++) {
 		for (apqi = 0; apqi < DOMAINS; apqi++)
-			KUNIT_EXPECT_EQ(test, vfio_ap_matrix_has(&kept, apid, apqi),
+			KUNIT_ASSERT_EQ(test, vfio_ap_matrix_has(&kept, apid, apqi),
 					vfio_ap_matrix_has(&c->now, apid, apqi));
 	}
 }
@@ -163,6 +204,242 @@ static void check_pending_takes_nothing(struct kunit *test, struct derive_case *
 static void derive_takes_nothing_for_a_pending_queue(struct kunit *test)
 {
 	derive_cases_walk(test, check_pending_takes_nothing);
+}
+
+/* A reset that completes never makes the guest lose anything. */
+static void check_fewer_pending(struct kunit *test, struct derive_case *c)
+{
+	struct vfio_ap_matrix pending, fit, both;
+	unsigned int apid, apqi;
+
+	/* Promised only as long as the guest has no pending queue. */
+	if (case_has(c, &c->now, VFIO_AP_QUEUE_PENDING))
+		return;
+	case_derive(c, &pending);
+	for (apid = 0; apid < ADAPTERS; apid++) {
+		for (apqi = 0; apqi < DOMAINS; apqi++) {
+			if (c->fitness[apid][apqi] != VFIO_AP_QUEUE_PENDING)
+				continue;
+			c->fitness[apid][apqi] = VFIO_AP_QUEUE_FIT;
+			case_derive(c, &fit);
+			c->fitness[apid][apqi] = VFIO_AP_QUEUE_PENDING;
+			vfio_ap_matrix_and(&both, &pending, &fit);
+			KUNIT_ASSERT_TRUE(test, vfio_ap_matrix_equal(&both, &pending));
+		}
+	}
+}
+
+static void derive_gives_no_less_for_fewer_pending(struct kunit *test)
+{
+	derive_cases_walk(test, check_fewer_pending);
+}
+
+/*
+ * All that assigned and host can be, with each queue fit or bad: 6 bits of nr
+ * for the queues, 5 each for assigned and host. What the APCB holds must not
+ * matter and control domains depend on nothing else, so these only change from
+ * case to case: of the 64 states of the queues some meet each shape of them.
+ */
+#define REST_CASES	65536
+
+static void case_at_rest(struct derive_case *c, unsigned int nr)
+{
+	unsigned int queue, now = nr % 37, control = nr % 17;
+
+	for (queue = 0; queue < ADAPTERS * DOMAINS; queue++)
+		c->fitness[queue / DOMAINS][queue % DOMAINS] =
+			nr & BIT(queue) ? VFIO_AP_QUEUE_BAD : VFIO_AP_QUEUE_FIT;
+	mask_from_bits(c->assigned.apm, nr >> 6 & 3);
+	mask_from_bits(c->assigned.aqm, nr >> 8 & 7);
+	mask_from_bits(c->host.apm, nr >> 11 & 3);
+	mask_from_bits(c->host.aqm, nr >> 13 & 7);
+	mask_from_bits(c->now.apm, now & 3);
+	mask_from_bits(c->now.aqm, now >> 2 & 7);
+	mask_from_bits(c->now.adm, now & 3);
+	mask_from_bits(c->assigned.adm, control & 3);
+	mask_from_bits(c->host.adm, control >> 2 & 3);
+}
+
+/*
+ * What an administrator is told, with no word of how it comes about: the guest
+ * gets the domains and control domains that are assigned and that the host has,
+ * and of such adapters those with which all of these domains work.
+ */
+static void abi_says(const struct derive_case *c, struct vfio_ap_matrix *guest)
+{
+	unsigned int apid, apqi;
+	bool works;
+
+	*guest = (struct vfio_ap_matrix){};
+	for (apqi = 0; apqi < DOMAINS; apqi++) {
+		if (test_bit_inv(apqi, c->assigned.aqm) && test_bit_inv(apqi, c->host.aqm))
+			set_bit_inv(apqi, guest->aqm);
+		if (test_bit_inv(apqi, c->assigned.adm) && test_bit_inv(apqi, c->host.adm))
+			set_bit_inv(apqi, guest->adm);
+	}
+	for (apid = 0; apid < ADAPTERS; apid++) {
+		works = test_bit_inv(apid, c->assigned.apm) && test_bit_inv(apid, c->host.apm);
+		for (apqi = 0; apqi < DOMAINS; apqi++) {
+			if (test_bit_inv(apqi, guest->aqm) &&
+			    c->fitness[apid][apqi] != VFIO_AP_QUEUE_FIT)
+				works = false;
+		}
+		if (works)
+			set_bit_inv(apid, guest->apm);
+	}
+}
+
+/*
+ * No mask may differ in any bit, so this is also where a bad queue costs its own
+ * adapter and no other, and no domain.
+ */
+static void derive_at_rest_is_what_the_abi_says(struct kunit *test)
+{
+	struct derive_case *c = kunit_kzalloc(test, sizeof(*c), GFP_KERNEL);
+	struct vfio_ap_matrix guest, told;
+	unsigned int nr;
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	for (nr = 0; nr < REST_CASES; nr++) {
+		case_at_rest(c, nr);
+		case_derive(c, &guest);
+		abi_says(c, &told);
+		KUNIT_ASSERT_TRUE_MSG(test, bitmap_equal(guest.apm, told.apm, VFIO_AP_NR_IDS),
+				      "adapters of case %u", nr);
+		KUNIT_ASSERT_TRUE_MSG(test, bitmap_equal(guest.aqm, told.aqm, VFIO_AP_NR_IDS),
+				      "domains of case %u", nr);
+		KUNIT_ASSERT_TRUE_MSG(test, bitmap_equal(guest.adm, told.adm, VFIO_AP_NR_IDS),
+				      "control domains of case %u", nr);
+		if (nr % 64 == 0)
+			cond_resched();
+	}
+}
+
+static void first_shared_is_the_lowest(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		unsigned int apm[2], aqm[2];
+		bool shared;
+		unsigned int apid, apqi;
+	} cases[] = {
+		{ "two empty ones", { 0, 0 }, { 0, 0 } },
+		{ "one empty", { 0x3, 0 }, { 0x3, 0 } },
+		{ "nothing", { 0x1, 0x2 }, { 0x5, 0xa } },
+		{ "adapters only", { 0x7, 0x7 }, { 0x5, 0xa } },
+		{ "adapters only, no domains", { 0x7, 0x7 }, { 0, 0 } },
+		{ "domains only", { 0x1, 0x2 }, { 0x7, 0x7 } },
+		{ "domains only, no adapters", { 0, 0 }, { 0x7, 0x7 } },
+		{ "one queue", { 0x3, 0x6 }, { 0x5, 0xc }, true, 1, 2 },
+		{ "several", { 0xff, 0xb8 }, { 0x7e, 0xf0 }, true, 3, 4 },
+		{ "several to the end", { 0x80000010, 0x80000030 }, { 0x80000000, ~0U },
+		  true, 4, 31 },
+	};
+	struct vfio_ap_matrix a = {}, b = {};
+	unsigned int i, apid, apqi;
+
+	/* Shared control domains are no shared queue. */
+	mask_from_bits(a.adm, 0xf);
+	mask_from_bits(b.adm, 0xf);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		mask_from_bits(a.apm, cases[i].apm[0]);
+		mask_from_bits(b.apm, cases[i].apm[1]);
+		mask_from_bits(a.aqm, cases[i].aqm[0]);
+		mask_from_bits(b.aqm, cases[i].aqm[1]);
+		KUNIT_EXPECT_EQ_MSG(test, vfio_ap_matrix_first_shared(&a, &b, &apid, &apqi),
+				    cases[i].shared, "%s", cases[i].what);
+		/* Without a shared queue the ids mean nothing. */
+		if (!cases[i].shared)
+			continue;
+		KUNIT_EXPECT_EQ_MSG(test, apid, cases[i].apid, "%s", cases[i].what);
+		KUNIT_EXPECT_EQ_MSG(test, apqi, cases[i].apqi, "%s", cases[i].what);
+	}
+}
+
+/* The ids need more than the first word of a mask. */
+static void first_shared_looks_to_the_end(struct kunit *test)
+{
+	struct vfio_ap_matrix a = {}, b = {};
+	unsigned int apid, apqi;
+
+	set_bit_inv(0, a.apm);
+	set_bit_inv(255, a.apm);
+	set_bit_inv(255, b.apm);
+	set_bit_inv(64, a.aqm);
+	set_bit_inv(200, a.aqm);
+	set_bit_inv(63, b.aqm);
+	set_bit_inv(200, b.aqm);
+	KUNIT_EXPECT_TRUE(test, vfio_ap_matrix_first_shared(&a, &b, &apid, &apqi));
+	KUNIT_EXPECT_EQ(test, apid, 255);
+	KUNIT_EXPECT_EQ(test, apqi, 200);
+}
+
+static void check_operation(struct kunit *test, const char *name,
+			    void (*operation)(struct vfio_ap_matrix *to,
+					      const struct vfio_ap_matrix *a,
+					      const struct vfio_ap_matrix *b),
+			    const struct vfio_ap_matrix *a, const struct vfio_ap_matrix *b,
+			    const struct vfio_ap_matrix *result)
+{
+	struct vfio_ap_matrix to;
+
+	/* Old bits of the result do not stay. */
+	memset(&to, 0xa5, sizeof(to));
+	operation(&to, a, b);
+	KUNIT_EXPECT_EQ_MSG(test, memcmp(&to, result, sizeof(to)), 0, "%s", name);
+	to = *a;
+	operation(&to, &to, b);
+	KUNIT_EXPECT_EQ_MSG(test, memcmp(&to, result, sizeof(to)), 0, "%s into the first", name);
+	to = *b;
+	operation(&to, a, &to);
+	KUNIT_EXPECT_EQ_MSG(test, memcmp(&to, result, sizeof(to)), 0, "%s into the second", name);
+}
+
+/* Byte by byte, so that a mask left out or taken for another one shows. */
+static void operations_work_on_every_mask(struct kunit *test)
+{
+	struct vfio_ap_matrix a, b, and, or, andnot;
+	u8 in_a, in_b;
+	size_t i;
+
+	for (i = 0; i < sizeof(a); i++) {
+		in_a = i * 37 + 11;
+		in_b = i * 101 + 7;
+		((u8 *)&a)[i] = in_a;
+		((u8 *)&b)[i] = in_b;
+		((u8 *)&and)[i] = in_a & in_b;
+		((u8 *)&or)[i] = in_a | in_b;
+		((u8 *)&andnot)[i] = in_a & ~in_b;
+	}
+	check_operation(test, "and", vfio_ap_matrix_and, &a, &b, &and);
+	check_operation(test, "or", vfio_ap_matrix_or, &a, &b, &or);
+	check_operation(test, "andnot", vfio_ap_matrix_andnot, &a, &b, &andnot);
+}
+
+/* As hardware stores them: id 0 is the leftmost bit of the first byte. */
+static void config_masks_start_at_the_left(struct kunit *test)
+{
+	struct ap_config_info config = { .apxa = 1 };
+	struct vfio_ap_matrix matrix, expected = {};
+
+	((u8 *)config.apm)[0] = 0x80;
+	((u8 *)config.apm)[1] = 0x01;
+	((u8 *)config.aqm)[0] = 0x40;
+	((u8 *)config.aqm)[8] = 0x80;
+	((u8 *)config.adm)[7] = 0x01;
+	((u8 *)config.adm)[31] = 0x01;
+	set_bit_inv(0, expected.apm);
+	set_bit_inv(15, expected.apm);
+	set_bit_inv(1, expected.aqm);
+	set_bit_inv(64, expected.aqm);
+	set_bit_inv(63, expected.adm);
+	set_bit_inv(255, expected.adm);
+	/* What the matrix had before does not stay. */
+	memset(&matrix, 0xff, sizeof(matrix));
+	vfio_ap_matrix_from_config(&matrix, &config);
+	KUNIT_EXPECT_TRUE(test, bitmap_equal(matrix.apm, expected.apm, VFIO_AP_NR_IDS));
+	KUNIT_EXPECT_TRUE(test, bitmap_equal(matrix.aqm, expected.aqm, VFIO_AP_NR_IDS));
+	KUNIT_EXPECT_TRUE(test, bitmap_equal(matrix.adm, expected.adm, VFIO_AP_NR_IDS));
 }
 
 static void id_parse_errors(struct kunit *test)
@@ -250,6 +527,12 @@ static struct kunit_case vfio_ap_matrix_cases[] = {
 	KUNIT_CASE(derive_is_stable),
 	KUNIT_CASE(derive_at_rest_has_no_memory),
 	KUNIT_CASE(derive_takes_nothing_for_a_pending_queue),
+	KUNIT_CASE(derive_gives_no_less_for_fewer_pending),
+	KUNIT_CASE(derive_at_rest_is_what_the_abi_says),
+	KUNIT_CASE(first_shared_is_the_lowest),
+	KUNIT_CASE(first_shared_looks_to_the_end),
+	KUNIT_CASE(operations_work_on_every_mask),
+	KUNIT_CASE(config_masks_start_at_the_left),
 	KUNIT_CASE(id_parse_errors),
 	KUNIT_CASE(text_of_every_size),
 	KUNIT_CASE(limits_follow_apxa),

@@ -20,7 +20,7 @@ static struct vfio_ap_mdev *to_vfio_ap_mdev(struct vfio_device *vdev)
 
 static int vfio_ap_mdev_init(struct vfio_device *vdev)
 {
-	INIT_WORK(&to_vfio_ap_mdev(vdev)->commit_work, vfio_ap_guest_commit_work);
+	INIT_DELAYED_WORK(&to_vfio_ap_mdev(vdev)->commit_work, vfio_ap_guest_commit_work);
 	return 0;
 }
 
@@ -104,6 +104,9 @@ static void vfio_ap_mdev_remove(struct mdev_device *device)
 	/* Waits until the device is closed, so until the guest has lost all. */
 	vfio_unregister_group_dev(&mdev->vdev);
 	vfio_ap_guest_unlink(mdev);
+	/* A try that was put off would come when the module has gone. None waits for a guest. */
+	if (cancel_delayed_work_sync(&mdev->commit_work))
+		vfio_put_device(&mdev->vdev);
 	vfio_put_device(&mdev->vdev);
 }
 

@@ -67,7 +67,7 @@ struct vfio_ap_matrix_dev {
 	struct device device;
 	/** @guests_lock: protects @mdevs and each mdev's attachment, see above */
 	struct mutex guests_lock;
-	/** @lock: protects the fields of mdevs, @slots, @host and @limits */
+	/** @lock: protects the fields of mdevs, @slots, @newest, @host and @limits */
 	struct mutex lock;
 	/**
 	 * @mdevs: all mdevs. Changed under both mutexes, read under either or
@@ -76,6 +76,8 @@ struct vfio_ap_matrix_dev {
 	struct list_head mdevs;
 	/** @slots: struct vfio_ap_slot by APQN. Changed under @lock, read under RCU. */
 	struct xarray slots;
+	/** @newest: the host's newest configuration, whether a scan is over or not */
+	struct vfio_ap_matrix newest;
 	/**
 	 * @host: adapters and domains that guests may have: the host's
 	 * configuration; while the AP bus scans after a change, what is in the
@@ -109,7 +111,10 @@ struct vfio_ap_mdev {
 	 * every guest transaction with -ENODEV.
 	 */
 	bool linked;
-	/** @assigned: what the administrator assigned. matrix_dev->lock. */
+	/**
+	 * @assigned: what the administrator assigned. matrix_dev->lock; the
+	 * status of a queue looks without, at one bit of each mask.
+	 */
 	struct vfio_ap_matrix assigned;
 	/**
 	 * @guest: what was committed last: the guest's APCB or, with no guest,
@@ -123,7 +128,7 @@ struct vfio_ap_mdev {
 	 */
 	struct vfio_ap_attachment *attachment;
 	/** @commit_work: derives and commits again; holds a reference while queued */
-	struct work_struct commit_work;
+	struct delayed_work commit_work;
 	/**
 	 * @unbind_patience: jiffies until which an unbind may wait for this
 	 * guest's kvm->lock. 0: nobody waited since the lock was last taken.
@@ -138,7 +143,8 @@ struct vfio_ap_mdev {
  * Allocated when the VFIO device is opened. The mdev, running transactions and
  * interrupt registrations hold references, so the struct kvm, and with it the
  * GISA that hardware was told of, outlives all of them. What needs the guest's
- * kvm->lock later is done by work items of its own: nobody else waits.
+ * kvm->lock later is done by work items of its own, which come again while that
+ * lock is taken: no worker is ever kept by a guest.
  */
 struct vfio_ap_attachment {
 	/** @kref: the last reference queues @release_work */
@@ -155,8 +161,8 @@ struct vfio_ap_attachment {
 	int nisc;
 	/** @spare_giscs: references per GISC that only wait for kvm->lock to be dropped */
 	atomic_t spare_giscs[VFIO_AP_NR_GISC];
-	/** @gisc_work: drops @spare_giscs; holds a reference while queued */
-	struct work_struct gisc_work;
+	/** @gisc_work: drops @spare_giscs; holds a reference, also on the module, while queued */
+	struct delayed_work gisc_work;
 	/** @release_work: drops @kvm and frees the attachment */
 	struct work_struct release_work;
 };
@@ -178,7 +184,7 @@ enum vfio_ap_binding {
  *
  * Lives longer than the queue device: as long as the queue is bound, in a
  * guest, being reset, or known to hardware with an interrupt registration.
- * All fields but the first four are protected by @lock.
+ * Where nothing else is said, @lock protects a field.
  */
 struct vfio_ap_slot {
 	/** @kref: one for the table, one for every user outside RCU */
@@ -191,7 +197,7 @@ struct vfio_ap_slot {
 	struct delayed_work work;
 	/** @lock: leaf; never taken by an interrupt handler */
 	spinlock_t lock;
-	/** @binding: see the enum; changed under matrix_dev->lock too */
+	/** @binding: see the enum; written under both locks, read under either */
 	enum vfio_ap_binding binding;
 	/** @present: in the host's newest configuration; without it no ZAPQ */
 	bool present;
@@ -218,8 +224,13 @@ struct vfio_ap_slot {
 	unsigned long wanted_since;
 	/** @retry_delay: jiffies until the next look */
 	unsigned long retry_delay;
-	/** @response: last response code that stopped a reset: 01 or an unknown one, else 00 */
+	/**
+	 * @response: 01 or an unknown response code that stopped a reset; 00
+	 * again when one has completed
+	 */
 	u8 response;
+	/** @answer: last response code to ZAPQ, or to TAPQ after it; for the log */
+	u8 answer;
 	/** @reported: the failed reset has its line in the log */
 	bool reported;
 	/** @irq: the registration that the guest made, or NULL */
@@ -260,10 +271,12 @@ extern struct vfio_ap_tx_context vfio_ap_tx_context;
 
 /**
  * enum vfio_ap_patience - how a transaction waits for kvm->lock
+ * @VFIO_AP_WAIT_NOT: not at all; for work items
  * @VFIO_AP_WAIT_KILLABLE: until it has it or the task is killed
  * @VFIO_AP_WAIT_BOUNDED: 2 s for all queues of an mdev together; for unbind
  */
 enum vfio_ap_patience {
+	VFIO_AP_WAIT_NOT,
 	VFIO_AP_WAIT_KILLABLE,
 	VFIO_AP_WAIT_BOUNDED,
 };
@@ -272,17 +285,27 @@ enum vfio_ap_patience {
 extern struct workqueue_struct *vfio_ap_commit_wq;
 extern struct workqueue_struct *vfio_ap_reset_wq;
 
+/* How soon a work item tries again to get a kvm->lock. */
+#define VFIO_AP_LOCK_RETRY	max_t(unsigned long, HZ / 50, 1)
+
 /**
- * vfio_ap_mdev_commit_later - have the guest's matrix derived and committed again
+ * vfio_ap_mdev_commit_after - have the guest's matrix derived and committed again
  * @mdev: the mdev; on matrix_dev->mdevs, or referenced by the caller
+ * @delay: jiffies until then
  *
  * Context: Any.
  */
-static inline void vfio_ap_mdev_commit_later(struct vfio_ap_mdev *mdev)
+static inline void vfio_ap_mdev_commit_after(struct vfio_ap_mdev *mdev, unsigned long delay)
 {
 	get_device(&mdev->vdev.device);
-	if (!queue_work(vfio_ap_commit_wq, &mdev->commit_work))
+	/* It was queued before, or is being cancelled: who did that has a reference, too. */
+	if (mod_delayed_work(vfio_ap_commit_wq, &mdev->commit_work, delay))
 		put_device(&mdev->vdev.device);
+}
+
+static inline void vfio_ap_mdev_commit_later(struct vfio_ap_mdev *mdev)
+{
+	vfio_ap_mdev_commit_after(mdev, 0);
 }
 
 /* vfio_ap_ops.c */
@@ -309,6 +332,7 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev);
 void vfio_ap_guest_commit_work(struct work_struct *work);
 void vfio_ap_guest_host_change(const struct ap_config_info *new,
 			       const struct ap_config_info *old);
+int vfio_ap_guest_host_read(struct ap_config_info *info);
 int vfio_ap_guest_queue_probe(struct ap_queue *queue);
 void vfio_ap_guest_queue_remove(struct ap_queue *queue);
 int vfio_ap_guest_in_use(const unsigned long *apm, const unsigned long *aqm);
@@ -330,10 +354,11 @@ void vfio_ap_slot_destroy_all(void);
 bool vfio_ap_slot_outstanding(const struct vfio_ap_slot *slot);
 enum vfio_ap_fitness vfio_ap_slot_fitness(struct vfio_ap_slot *slot,
 					  const struct vfio_ap_attachment *guest);
-bool vfio_ap_slot_irq_is_off(struct vfio_ap_slot *slot);
+u8 vfio_ap_slot_irq_check(struct vfio_ap_slot *slot);
 void vfio_ap_slot_poll(struct vfio_ap_slot *slot);
 u64 vfio_ap_reset_number(void);
 void vfio_ap_reset_start(struct vfio_ap_slot *slot);
+void vfio_ap_reset_wake_waiters(void);
 void vfio_ap_reset_start_matrix(const struct vfio_ap_matrix *from);
 int vfio_ap_reset_wait_left(const struct vfio_ap_matrix *old,
 			    const struct vfio_ap_matrix *new, u64 number,
@@ -349,5 +374,6 @@ void vfio_ap_irq_end(struct vfio_ap_slot *slot, bool current_too);
 struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm);
 void vfio_ap_attachment_get(struct vfio_ap_attachment *attachment);
 void vfio_ap_attachment_put(struct vfio_ap_attachment *attachment);
+int vfio_ap_attachment_settle(struct vfio_ap_attachment *attachment);
 
 #endif /* VFIO_AP_PRIVATE_H */

@@ -88,7 +88,7 @@ static void vfio_ap_slot_free(struct kref *kref)
  * vfio_ap_slot_put - give a reference back
  * @slot: the slot
  *
- * Context: Any; not under slot->lock.
+ * Context: Any. Under slot->lock only where it cannot be the last one.
  */
 void vfio_ap_slot_put(struct vfio_ap_slot *slot)
 {
@@ -131,6 +131,16 @@ struct vfio_ap_slot *vfio_ap_slot_get(u16 apqn)
 		slot = NULL;
 	rcu_read_unlock();
 	return slot;
+}
+
+/**
+ * vfio_ap_reset_wake_waiters - let those look who wait for the end of a reset
+ *
+ * Context: Any. Needed where a reset is not to be waited for any more, too.
+ */
+void vfio_ap_reset_wake_waiters(void)
+{
+	wake_up_all(&vfio_ap_reset_waiters);
 }
 
 static bool vfio_ap_slot_in(const struct vfio_ap_slot *slot, const struct vfio_ap_matrix *matrix)
@@ -228,10 +238,11 @@ static void vfio_ap_reset_issue(struct vfio_ap_slot *slot)
 
 	status = ap_zapq(slot->apqn);
 	trace_vfio_ap_reset(slot->apqn, "zapq", status.response_code, number);
+	slot->answer = status.response_code;
 	answer = vfio_ap_response_decode(status.response_code);
 	if (answer == VFIO_AP_ANSWER_OK) {
+		/* What it answered badly before counts until this one is verified. */
 		slot->issued = number;
-		slot->response = 0;
 		slot->retry_delay = 1;
 	} else if (answer == VFIO_AP_ANSWER_CLEAN) {
 		vfio_ap_reset_complete(slot, number);
@@ -249,6 +260,7 @@ static void vfio_ap_reset_verify(struct vfio_ap_slot *slot)
 
 	status = ap_tapq(slot->apqn, NULL);
 	trace_vfio_ap_reset(slot->apqn, "tapq", status.response_code, slot->issued);
+	slot->answer = status.response_code;
 	answer = vfio_ap_response_decode(status.response_code);
 	if (answer == VFIO_AP_ANSWER_OK || answer == VFIO_AP_ANSWER_CLEAN)
 		vfio_ap_reset_complete(slot, slot->issued);
@@ -257,7 +269,7 @@ static void vfio_ap_reset_verify(struct vfio_ap_slot *slot)
 }
 
 /**
- * vfio_ap_slot_irq_is_off - ask hardware once whether a disabled interrupt is off
+ * vfio_ap_slot_irq_check - ask hardware once whether a disabled interrupt is off
  * @slot: the slot
  *
  * Forgets the registrations that the answer proves dead. A registration that
@@ -265,9 +277,11 @@ static void vfio_ap_reset_verify(struct vfio_ap_slot *slot)
  * just not be on yet.
  *
  * Context: slot->lock held.
- * Return: true if no registration is draining any more.
+ * Return: What a guest is to be answered: 00 if no registration is draining any
+ * more, 02 during a reset, else 05. A Linux guest repeats after 02 and 05, but
+ * takes 07 for success.
  */
-bool vfio_ap_slot_irq_is_off(struct vfio_ap_slot *slot)
+u8 vfio_ap_slot_irq_check(struct vfio_ap_slot *slot)
 {
 	struct ap_queue_status status;
 
@@ -286,7 +300,11 @@ bool vfio_ap_slot_irq_is_off(struct vfio_ap_slot *slot)
 	default:
 		break;
 	}
-	return !slot->draining;
+	if (!slot->draining)
+		return AP_RESPONSE_NORMAL;
+	if (status.response_code == AP_RESPONSE_RESET_IN_PROGRESS)
+		return AP_RESPONSE_RESET_IN_PROGRESS;
+	return AP_RESPONSE_BUSY;
 }
 
 /* Only TAPQ can still tell of the registrations of a queue that is not ours to reset. */
@@ -309,7 +327,7 @@ static void vfio_ap_reset_report(struct vfio_ap_slot *slot)
 		return;
 	slot->reported = true;
 	pr_warn("queue %02x.%04x: reset did not end, last response code %02x; trying on\n",
-		AP_QID_CARD(slot->apqn), AP_QID_QUEUE(slot->apqn), slot->response);
+		AP_QID_CARD(slot->apqn), AP_QID_QUEUE(slot->apqn), slot->answer);
 }
 
 /* Jiffies until the queue has to be looked at again, 0: never. */
@@ -320,12 +338,13 @@ static unsigned long vfio_ap_slot_step(struct vfio_ap_slot *slot)
 
 	lockdep_assert_held(&slot->lock);
 
+	/* One or the other: what failed is seen by others before it is tried again. */
 	if (slot->issued)
 		vfio_ap_reset_verify(slot);
-	if (vfio_ap_reset_is_due(slot))
+	else if (vfio_ap_reset_is_due(slot))
 		vfio_ap_reset_issue(slot);
 	if (!slot->issued && vfio_ap_slot_must_watch_irq(slot))
-		vfio_ap_slot_irq_is_off(slot);
+		vfio_ap_slot_irq_check(slot);
 
 	if (!slot->issued && !vfio_ap_reset_is_due(slot)) {
 		if (!vfio_ap_slot_must_watch_irq(slot))
@@ -349,14 +368,16 @@ static void vfio_ap_slot_poll_after(struct vfio_ap_slot *slot, unsigned long del
 }
 
 /**
- * vfio_ap_slot_poll - have hardware asked soon whether an interrupt is off
- * @slot: the slot
+ * vfio_ap_slot_poll - have a queue looked at soon
+ * @slot: the slot; a reset of it may be due, or an interrupt to be seen off
  *
  * Context: slot->lock or matrix_dev->lock held, so that the slot is not reaped
  * meanwhile.
  */
 void vfio_ap_slot_poll(struct vfio_ap_slot *slot)
 {
+	lockdep_assert(lockdep_is_held(&slot->lock) || lockdep_is_held(&matrix_dev->lock));
+
 	vfio_ap_slot_poll_after(slot, 1);
 }
 
@@ -391,7 +412,7 @@ static void vfio_ap_slot_advance(struct vfio_ap_slot *slot)
 	spin_unlock(&slot->lock);
 
 	if (news) {
-		wake_up_all(&vfio_ap_reset_waiters);
+		vfio_ap_reset_wake_waiters();
 		vfio_ap_slot_notify_owner(slot);
 	}
 	if (unbound) {
@@ -443,7 +464,9 @@ int vfio_ap_slot_bind(u16 apqn)
 
 	spin_lock(&slot->lock);
 	slot->binding = VFIO_AP_BOUND;
-	slot->present = true;
+	/* Not always: the bus may not have taken back yet what the host has lost. */
+	slot->present = vfio_ap_matrix_has(&matrix_dev->newest, AP_QID_CARD(apqn),
+					   AP_QID_QUEUE(apqn));
 	slot->response = 0;
 	slot->reported = false;
 	slot->wanted = vfio_ap_reset_number();
@@ -680,29 +703,31 @@ u64 vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix, const struct vfio_ap_
 	return number;
 }
 
+/* 0 or -EIO when each queue has been reset or has failed, -EBUSY until then. */
 static int vfio_ap_reset_asked_state(const struct vfio_ap_matrix *asked,
 				     const struct vfio_ap_attachment *asker, u64 number)
 {
+	bool failed = false, busy = false;
 	struct vfio_ap_slot *slot;
 	unsigned long apqn;
-	int state = 0;
 
 	vfio_ap_slot_for_each(slot, apqn) {
-		bool mine;
-
 		if (!vfio_ap_slot_in(slot, asked))
 			continue;
 		spin_lock(&slot->lock);
-		mine = slot->binding != VFIO_AP_UNBOUND && slot->present &&
-		       (!slot->guest || slot->guest == asker);
-		/* A failure counts even if the retry has begun by now. */
-		if (mine && (slot->response || slot->failed >= number))
-			state = -EIO;
-		else if (mine && !state && vfio_ap_slot_outstanding(slot))
-			state = -EBUSY;
+		if (slot->binding != VFIO_AP_UNBOUND && slot->present &&
+		    (!slot->guest || slot->guest == asker)) {
+			/* A failure counts even if the retry has begun by now. */
+			if (slot->response || slot->failed >= number)
+				failed = true;
+			else
+				busy |= vfio_ap_slot_outstanding(slot);
+		}
 		spin_unlock(&slot->lock);
 	}
-	return state;
+	if (busy)
+		return -EBUSY;
+	return failed ? -EIO : 0;
 }
 
 /**

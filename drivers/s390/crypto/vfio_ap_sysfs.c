@@ -196,7 +196,11 @@ const struct attribute_group *vfio_ap_mdev_groups[] = {
 	NULL
 };
 
-/* No mutex: a listing of all queues must not wait for anybody. */
+/*
+ * No mutex: a listing of all queues must not wait for anybody. Each mask is
+ * looked at for one bit only, which is old or new, whatever of the rest a
+ * writer has copied.
+ */
 static bool vfio_ap_apqn_is_assigned(u16 apqn)
 {
 	struct vfio_ap_mdev *mdev;
@@ -204,8 +208,9 @@ static bool vfio_ap_apqn_is_assigned(u16 apqn)
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(mdev, &matrix_dev->mdevs, node) {
-		assigned = vfio_ap_matrix_has(&mdev->assigned, AP_QID_CARD(apqn),
-					      AP_QID_QUEUE(apqn));
+		/* Old or new: see above. */
+		assigned = data_race(vfio_ap_matrix_has(&mdev->assigned, AP_QID_CARD(apqn),
+							AP_QID_QUEUE(apqn)));
 		if (assigned)
 			break;
 	}
@@ -232,8 +237,28 @@ static ssize_t status_show(struct device *dev, struct device_attribute *attr, ch
 }
 static DEVICE_ATTR_RO(status);
 
+/* Of a queue that no mdev has any more, nobody else tells. */
+static ssize_t queue_reset_pending_show(struct device *dev, struct device_attribute *attr,
+					char *buf)
+{
+	struct vfio_ap_slot *slot = vfio_ap_slot_get(to_ap_queue(dev)->qid);
+	bool pending = false;
+
+	if (slot) {
+		spin_lock(&slot->lock);
+		pending = vfio_ap_slot_outstanding(slot);
+		spin_unlock(&slot->lock);
+		vfio_ap_slot_put(slot);
+	}
+	return sysfs_emit(buf, "%d\n", pending);
+}
+
+static struct device_attribute dev_attr_queue_reset_pending =
+	__ATTR(reset_pending, 0444, queue_reset_pending_show, NULL);
+
 static struct attribute *vfio_ap_queue_attrs[] = {
 	&dev_attr_status.attr,
+	&dev_attr_queue_reset_pending.attr,
 	NULL
 };
 
