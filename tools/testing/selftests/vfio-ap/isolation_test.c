@@ -132,6 +132,43 @@ TEST_F(guest, writer_that_waited_does_not_plug_into_a_guest_that_let_go)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
+/*
+ * The user of the last guest keeps its lock: first until it has let go of its
+ * mdev, then again. A work item that waits for that lock would be behind both.
+ */
+TEST_F(guest, last_guest_does_not_hold_up_the_next)
+{
+	struct hold first, again;
+	struct owner owner = {};
+	pthread_t closer;
+
+	ASSERT_EQ(0, owner_create(&owner));
+	ASSERT_EQ(0, hold_kvm_lock(&first, &owner.vm));
+	ASSERT_EQ(0, pthread_create(&closer, NULL, owner_closes, &owner));
+	ASSERT_EQ(0, until(task_sleeps, &owner.vm.thread_id));
+	ASSERT_EQ(0, hold_kvm_lock_begin(&again, &owner.vm));
+	ASSERT_EQ(0, until(task_sleeps, &again.thread_id));
+	/* Something to commit, for the guest that is still there. */
+	ASSERT_EQ(0, hwsim("adapter_add", "9"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_EQ(0, hold_release(&first));
+	pthread_join(closer, NULL);
+	ASSERT_EQ(0, hold_wait(&again));
+
+	/* The next guest has the mdev, and gets and loses what the host does. */
+	vfio_close(&self->vfio);
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID2));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "05.0005"));
+	ASSERT_EQ(0, hwsim("adapter_del", "5"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	vfio_close(&self->vfio);
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+	EXPECT_EQ(0, mdev_remove(UUID2));
+	EXPECT_EQ(0, hold_release(&again));
+	vm_destroy(&owner.vm);
+}
+
 /* C-13: an argument that takes its time is nobody else's business. */
 TEST_F(guest, ioctl_with_a_missing_argument_stops_nobody_else)
 {

@@ -22,6 +22,10 @@ TEST(nothing_is_passed_through)
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
 	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "assign_adapter", "64"));
 	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "assign_domain", "16"));
+	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "assign_control_domain", "16"));
+	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "63"));
+	EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "63"));
+	EXPECT_EQ(0, mdev_write(UUID1, "assign_control_domain", "15"));
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004"));
 	EXPECT_TRUE(mdev_shows(UUID1, "guest_matrix", ""));
 	EXPECT_TRUE(queue_status(4, 4, "assigned"));

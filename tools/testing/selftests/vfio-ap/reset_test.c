@@ -82,20 +82,102 @@ TEST_F(guest, held_reset_stops_nobody_else)
 	EXPECT_EQ(0, mdev_remove(UUID3));
 }
 
+static bool second_reset_is_held(void *data)
+{
+	(void)data;
+	return hwsim_state(5, 4, "held") == 1;
+}
+
+/* A writer waits 10 s at most: one that began before shows that those are not over. */
 TEST_F(guest, waiting_writer_can_be_killed)
 {
-	struct writer writer;
+	struct writer measure, writer;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	assign(_metadata, UUID1, 5, -1);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
+	writer_start(&measure, UUID1, "unassign_adapter", "5");
+	ASSERT_EQ(0, until(second_reset_is_held, NULL));
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
 	ASSERT_EQ(0, until(reset_is_held, NULL));
+	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
 	kill(writer.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, writer_end(&writer));
+	EXPECT_TRUE(writer_waits(&measure));
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ".0004"));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
-	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
+	EXPECT_EQ(0, writer_end(&measure));
+}
+
+/* What the host has lost cannot be reset, so nobody waits for it. */
+TEST_F(guest, writer_does_not_wait_for_a_queue_that_has_gone)
+{
+	struct writer measure, writer;
+
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, 5, -1);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0004 hold"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 5 forever"));
+	writer_start(&measure, UUID1, "unassign_adapter", "5");
+	ASSERT_EQ(0, until(second_reset_is_held, NULL));
+	writer_start(&writer, UUID1, "unassign_adapter", "4");
+	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	ASSERT_EQ(0, hwsim("adapter_del", "4"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_EQ(0, writer_end(&writer));
+	EXPECT_TRUE(writer_waits(&measure));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0004 release"));
+	EXPECT_EQ(0, writer_end(&measure));
+}
+
+/* E.9: until then another driver could get what a guest left. The bus resets 04.0004 once more. */
+TEST_F(guest, unbind_returns_when_all_of_the_adapter_is_reset)
+{
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, -1, 5);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* ms 200"));
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
+	EXPECT_EQ(0, hwsim_state(4, 5, "dirty"));
+	EXPECT_EQ(0, hwsim_state(4, 5, "resetting"));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
+}
+
+TEST_F(guest, unbind_waits_for_a_reset_that_began_before)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* ms 200"));
+	vfio_close(&self->vfio);
+	EXPECT_EQ(1, hwsim_state(4, 4, "dirty"));
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
+	ASSERT_EQ(0, queue_bind(4, 4));
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+}
+
+/* B-6, C-8: hardware may still write to it. */
+TEST_F(guest, page_stays_pinned_while_a_reset_is_not_verified)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 44 forever"));
+	EXPECT_EQ(-EIO, ioctl(self->vfio.device, VFIO_DEVICE_RESET) ? -errno : 0);
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	/* It still does. */
+	ASSERT_EQ(0, hwsim("reply", "04.0004"));
+	EXPECT_EQ(4, pinned_kib());
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 44 0"));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 }
 
 /* A pending queue holds back what is added and takes nothing. */
@@ -140,14 +222,19 @@ TEST_F(guest, reset_that_began_in_the_guest_does_not_count_when_it_has_left)
 	ASSERT_EQ(0, pthread_create(&resetter, NULL, device_resets, &self->vfio));
 	ASSERT_EQ(0, until(reset_is_held, NULL));
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
-	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
-	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
 	EXPECT_EQ(0, writer_end(&writer));
 	pthread_join(resetter, &ret);
 	EXPECT_EQ(NULL, ret);
 	EXPECT_EQ(2, hwsim_state(4, 4, "zapq"));
 	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
+}
+
+static bool queue_was_reset(void *data)
+{
+	(void)data;
+	return hwsim_state(4, 4, "zapq") == 1;
 }
 
 /* Hardware has finished, the driver has not seen it: until then the answer is 02. */
@@ -158,10 +245,11 @@ TEST_F(guest, interrupt_is_refused_with_02_until_the_reset_is_verified)
 
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("reset", "1"));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 2 forever"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 polls 0"));
 	ASSERT_EQ(0, pthread_create(&resetter, NULL, device_resets, &self->vfio));
-	ASSERT_EQ(0, until(task_sleeps, &self->vm.thread_id));
+	ASSERT_EQ(0, until(queue_was_reset, NULL));
 	EXPECT_EQ(2, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(2, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	EXPECT_EQ(0, hwsim_state(4, 4, "aqic"));
@@ -171,20 +259,31 @@ TEST_F(guest, interrupt_is_refused_with_02_until_the_reset_is_verified)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
+/* Three times more, so not by who began before. */
+static bool queue_was_looked_at(void *before)
+{
+	return hwsim_state(4, 4, "tapq") >= *(long *)before + 3;
+}
+
 /* It may be another driver's by then. */
 TEST_F(guest, queue_that_was_unbound_is_not_reset_any_more)
 {
-	long resets;
+	long resets, looks;
 
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	/* An interrupt that is on keeps the driver interested. */
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("reset", "1"));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 5 forever"));
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	resets = hwsim_state(4, 4, "zapq");
-	EXPECT_LT(1, resets);
-	/* Three times as long as the driver lets pass between two tries. */
-	usleep(1500000);
+	looks = hwsim_state(4, 4, "tapq");
+	/* One is the bus's own. */
+	EXPECT_LT(2, resets);
+	ASSERT_EQ(0, until(queue_was_looked_at, &looks));
 	EXPECT_EQ(resets, hwsim_state(4, 4, "zapq"));
+	EXPECT_EQ(4, pinned_kib());
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 5 0"));
 	ASSERT_EQ(0, queue_bind(4, 4));
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -244,9 +343,7 @@ TEST_F(guest, queues_that_leave_together_are_reset_together)
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "6"));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
 	writer_start(&writer, UUID1, "unassign_adapter", "5");
-	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
-	EXPECT_EQ(1, hwsim_state(5, 4, "held"));
-	EXPECT_EQ(1, hwsim_state(5, 5, "held"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
 	/* A queue that is unbound takes all of its adapter along. */
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	EXPECT_EQ(0, until(four_resets_are_held, NULL));
@@ -261,9 +358,17 @@ static bool reset_pending_shows(void *data)
 	return mdev_shows(UUID1, "reset_pending", data);
 }
 
+static bool queue_was_tried_on(void *data)
+{
+	(void)data;
+	return hwsim_state(4, 4, "zapq") > 4;
+}
+
 /* E.15: no unknown code makes a queue clean, and the driver tries on. */
 TEST_F(guest, queue_with_an_unknown_code_comes_back_when_it_is_reset)
 {
+	int kmsg = kmsg_open();
+
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	ASSERT_EQ(0, queue_unbind(4, 4));
@@ -271,9 +376,59 @@ TEST_F(guest, queue_with_an_unknown_code_comes_back_when_it_is_reset)
 	ASSERT_EQ(0, queue_bind(4, 4));
 	EXPECT_EQ(0, until(reset_pending_shows, "04.0004"));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	/* Tried on, told once. */
+	EXPECT_EQ(0, until(queue_was_tried_on, NULL));
+	EXPECT_EQ(1, kmsg_lines(kmsg, "queue 04.0004: reset did not end, last response code 44",
+				self->text, sizeof(self->text)));
+	close(kmsg);
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 44 0"));
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	EXPECT_EQ(0, until(reset_pending_shows, ""));
+}
+
+static bool retry_is_held(void *data)
+{
+	(void)data;
+	return hwsim_state(4, 5, "held") == 1;
+}
+
+/* A retry that was accepted makes no good queue of a bad one: that costs its adapter. */
+TEST_F(guest, failed_queue_is_not_pending_when_it_is_tried_again)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	/* So that the reset of the bus is over when the driver's own begins. */
+	ASSERT_EQ(0, hwsim("reset_time", "04.0005 polls 0"));
+	ASSERT_EQ(0, queue_unbind(4, 5));
+	ASSERT_EQ(0, hwsim("respond", "04.0005 tapq 30 1"));
+	ASSERT_EQ(0, queue_bind(4, 5));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
+	ASSERT_EQ(0, until(retry_is_held, NULL));
+	/* Waits until 10 s after the bind. */
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "5"));
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+}
+
+/* It is in no mdev's list any more; its own attribute tells. */
+TEST_F(guest, unfinished_reset_of_an_unassigned_queue_is_shown)
+{
+	struct writer writer;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	file_read("/sys/devices/ap/card04/04.0004/reset_pending", self->text, 8);
+	EXPECT_STREQ("0\n", self->text);
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	writer_start(&writer, UUID1, "unassign_adapter", "4");
+	ASSERT_EQ(0, until(reset_is_held, NULL));
+	file_read("/sys/devices/ap/card04/04.0004/reset_pending", self->text, 8);
+	EXPECT_STREQ("1\n", self->text);
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
+	EXPECT_EQ(0, writer_end(&writer));
+	file_read("/sys/devices/ap/card04/04.0004/reset_pending", self->text, 8);
+	EXPECT_STREQ("0\n", self->text);
 }
 
 #include "lib/main.h"

@@ -8,7 +8,8 @@
  * sysfs shows, what the guest itself sees, what the simulator has in the APCB,
  * and what a second derivation says, written here from the ABI text alone.
  *
- * STRESS_SEED is taken from the environment: make test T='stress.*' SEED=NUMBER.
+ * STRESS_SEED and STRESS_SECONDS are taken from the environment: make test
+ * T='stress.*' SEED=NUMBER.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,7 @@
 #include "lib/lib.h"
 #include "../kselftest_harness.h"
 
-#define STRESS_S	10
+#define STRESS_SECONDS	"10"
 
 /* The machine: adapters and domains 4 to 7, of which the test adds 7 itself. */
 #define FIRST	4
@@ -345,6 +346,47 @@ static void guest_matrix_expected(const char *uuid, char *shown, char *seen, siz
 		strcpy(shown, seen);
 }
 
+/* The masks that the simulator has of the guest of this process, from sysfs' point of view. */
+static void apcb_expected(const char *uuid, char *masks, size_t size)
+{
+	bool host_control[256];
+	unsigned char adm[32] = {};
+	char text[8192], *line, *rest;
+	unsigned int id, len;
+
+	host_mask_read("ap_control_domain_mask", host_control);
+	mdev_read(uuid, "control_domains", text, sizeof(text));
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		id = strtoul(line, NULL, 16);
+		if (host_control[id])
+			adm[id / 8] |= 0x80 >> id % 8;
+	}
+	len = snprintf(masks, size, "adm=0x");
+	for (id = 0; id < sizeof(adm); id++)
+		len += snprintf(masks + len, size - len, "%02x", adm[id]);
+}
+
+static bool module_goes(void *data)
+{
+	(void)data;
+	return !module_unload();
+}
+
+/* Those that the driver has; nobody looks after the others. */
+static bool queues_are_clean(void *data)
+{
+	static char text[sizeof(machine)];
+	char *line, *rest;
+
+	(void)data;
+	file_read(HWSIM "state", text, sizeof(text));
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		if (strstr(line, " dirty=1 ") && strstr(line, " driver=vfio_ap "))
+			return false;
+	}
+	return true;
+}
+
 static bool nothing_is_pending(void *data)
 {
 	unsigned int i;
@@ -380,21 +422,17 @@ FIXTURE_TEARDOWN(stress)
 	machine_reset();
 }
 
-TEST_F(stress, all_views_agree_when_everybody_has_stopped)
+static void actors_run(struct __test_metadata *_metadata, unsigned long seed, int seconds)
 {
-	const char *given = getenv("STRESS_SEED");
-	unsigned long seed;
-	unsigned int i, turn;
-	struct vm vm;
-	struct vfio vfio;
+	unsigned int i;
 
-	seed = given && *given ? strtoul(given, NULL, 0) : (unsigned long)time(NULL);
-	TH_LOG("STRESS_SEED=%lu", seed);
+	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
 	for (i = 0; i < ACTORS; i++) {
 		actors[i].random = seed * 31 + i;
+		actors[i].acts = 0;
 		ASSERT_EQ(0, pthread_create(&actors[i].thread, NULL, actor_run, &actors[i]));
 	}
-	sleep(STRESS_S);
+	sleep(seconds);
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < ACTORS; i++) {
 		pthread_join(actors[i].thread, NULL);
@@ -412,16 +450,57 @@ TEST_F(stress, all_views_agree_when_everybody_has_stopped)
 	file_read(HWSIM "state", machine, sizeof(machine));
 	/* No guest is left that could have enabled one. */
 	EXPECT_EQ(NULL, strstr(machine, " irq=1")) TH_LOG("%s", machine);
-	for (turn = 0; turn < 3; turn++) {
-		guest_matrix_expected(uuids[turn], self->shown, self->seen, sizeof(self->seen));
-		EXPECT_TRUE(mdev_comes_to_show(uuids[turn], "guest_matrix", self->shown))
-			TH_LOG("%s is to have %s", uuids[turn], self->shown);
-		ASSERT_EQ(0, vm_create(&vm));
-		ASSERT_EQ(0, vfio_open(&vfio, &vm, uuids[turn]));
-		ASSERT_EQ(0, vm_start(&vm));
-		EXPECT_TRUE(vm_sees(&vm, self->seen)) TH_LOG("%s", self->seen);
-		vfio_close(&vfio);
-		vm_destroy(&vm);
+}
+
+static void views_compare(struct __test_metadata *_metadata, const char *uuid, char *shown,
+			  char *seen, size_t size)
+{
+	char masks[128];
+	struct vfio vfio;
+	struct vm vm;
+
+	file_read(HWSIM "state", machine, sizeof(machine));
+	guest_matrix_expected(uuid, shown, seen, size);
+	EXPECT_TRUE(mdev_comes_to_show(uuid, "guest_matrix", shown))
+		TH_LOG("%s is to have %s", uuid, shown);
+	ASSERT_EQ(0, vm_create(&vm));
+	ASSERT_EQ(0, vfio_open(&vfio, &vm, uuid));
+	ASSERT_EQ(0, vm_start(&vm));
+	EXPECT_TRUE(vm_sees(&vm, seen)) TH_LOG("%s", seen);
+	apcb_expected(uuid, masks, sizeof(masks));
+	EXPECT_TRUE(guests_come_to_have(masks)) TH_LOG("%s", masks);
+	EXPECT_EQ(0, until(guests_have_bound_queues, NULL));
+	vfio_close(&vfio);
+	vm_destroy(&vm);
+}
+
+/* A minute each, or less; then the module goes and comes back, and nothing is left of before. */
+#define ROUND_S	60
+
+TEST_F(stress, all_views_agree_when_everybody_has_stopped)
+{
+	const char *seconds = getenv("STRESS_SECONDS") ?: STRESS_SECONDS;
+	const char *given = getenv("STRESS_SEED");
+	int left = atoi(seconds), round = 0;
+	unsigned long seed;
+	unsigned int i;
+
+	seed = given && *given ? strtoul(given, NULL, 0) : (unsigned long)time(NULL);
+	for (; left > 0; left -= ROUND_S, round++) {
+		TH_LOG("STRESS_SEED=%lu, round %d", seed, round);
+		actors_run(_metadata, seed + round, left < ROUND_S ? left : ROUND_S);
+		for (i = 0; i < 3; i++)
+			views_compare(_metadata, uuids[i], self->shown, self->seen,
+				      sizeof(self->seen));
+		EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+		EXPECT_EQ(0, until(last_vm_is_destroyed, NULL));
+		EXPECT_EQ(0, until(queues_are_clean, NULL));
+		EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text)))
+			TH_LOG("%s", self->text);
+		ASSERT_EQ(0, until(module_goes, NULL));
+		ASSERT_EQ(0, module_load());
+		for (i = 0; i < 3; i++)
+			ASSERT_EQ(0, mdev_create(uuids[i]));
 	}
 }
 

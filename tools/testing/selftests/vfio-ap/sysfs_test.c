@@ -48,6 +48,11 @@ TEST_F(mdev, create_refuses_bad_and_known_uuids)
 	EXPECT_EQ(-EINVAL, mdev_create("1111"));
 	EXPECT_EQ(-EINVAL, mdev_create("not-a-uuid-at-all-but-36-characters-"));
 	EXPECT_EQ(-EEXIST, mdev_create(UUID1));
+	EXPECT_EQ(0, mdev_create(UUID2 "\n"));
+	EXPECT_EQ(0, access(TYPE "devices/" UUID2, F_OK));
+	file_read(TYPE "available_instances", self->text, sizeof(self->text));
+	EXPECT_STREQ("65534\n", self->text);
+	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
 TEST_F(mdev, removed_mdev_frees_its_queues)
@@ -91,6 +96,7 @@ TEST_F(mdev, numbers_are_parsed_as_documented)
 			}
 	}
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
+	EXPECT_TRUE(mdev_shows(UUID1, "control_domains", ""));
 }
 
 TEST_F(mdev, again_and_not_there_are_no_errors)
@@ -260,13 +266,78 @@ TEST_F(mdev, queue_of_the_host_is_refused_and_a_queue_of_an_mdev_stays)
 	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
 }
 
+/* A.3: three obstacles at once. */
+TEST_F(mdev, reserved_for_the_host_is_said_first)
+{
+	ASSERT_EQ(0, mdev_create(UUID2));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "5"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
+	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
+	ASSERT_EQ(0, file_write(BUS "aqmask", "+4"));
+	ASSERT_EQ(0, mdev_write(UUID2, "assign_adapter", "5"));
+	ASSERT_EQ(0, mdev_write(UUID2, "assign_adapter", "6"));
+	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID2, "assign_domain", "4"));
+	EXPECT_EQ(-ENODEV, mdev_write(UUID2, "assign_domain", "256"));
+	ASSERT_EQ(0, mdev_write(UUID2, "unassign_adapter", "6"));
+	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID2, "assign_domain", "4"));
+	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05."));
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+/* A.4: only queues that are assigned stay; the log says which one stands in the way. */
+TEST_F(mdev, free_queue_of_an_assigned_adapter_can_be_reserved)
+{
+	int kmsg;
+
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "5"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
+	ASSERT_EQ(0, file_write(BUS "aqmask", "+6"));
+	EXPECT_EQ(0, file_write(BUS "apmask", "+5"));
+	kmsg = kmsg_open();
+	EXPECT_EQ(-EBUSY, file_write(BUS "aqmask", "+4"));
+	EXPECT_EQ(1, kmsg_lines(kmsg, "Can not reserve queue 05.0004 for host driver",
+				self->text, sizeof(self->text)));
+	EXPECT_NE(NULL, strstr(self->text, UUID1)) TH_LOG("%s", self->text);
+	close(kmsg);
+	file_read(BUS "aqmask", self->text, sizeof(self->text));
+	EXPECT_EQ(0, strncmp(self->text, "0x0200000000000000", 18)) TH_LOG("%s", self->text);
+	EXPECT_TRUE(queue_status(5, 4, "assigned"));
+}
+
+static int full_list_read(const char *attribute, char *buf, size_t size)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), MATRIX UUID1 "/%s", attribute);
+	return file_read(path, buf, size);
+}
+
+TEST_F(mdev, full_lists_tell_assigned_and_guest_apart)
+{
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "0x20"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "5"));
+	EXPECT_EQ(16, full_list_read("matrix_full", self->text, sizeof(self->text)));
+	EXPECT_STREQ("04.0005\n20.0005\n", self->text);
+	EXPECT_EQ(8, full_list_read("guest_matrix_full", self->text, sizeof(self->text)));
+	EXPECT_STREQ("04.0005\n", self->text);
+}
+
 /* C-1, E.18 without ap_config */
 TEST_F(mdev, large_matrix_is_never_cut)
 {
 	static char full[1 << 20];
-	char path[256];
 	int apid, apqi, len;
 
+	for (apqi = 0; apqi < 128; apqi++)
+		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "%d", apqi));
+	for (apid = 0; apid < 4; apid++)
+		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", apid));
+	/* 512 lines are one character too many. */
+	EXPECT_EQ(-EFBIG, mdev_read(UUID1, "matrix", full, sizeof(full)));
+	EXPECT_EQ(512 * 8, full_list_read("matrix_full", full, sizeof(full)));
+	for (apqi = 85; apqi < 128; apqi++)
+		ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "%d", apqi));
 	for (apqi = 0; apqi < 85; apqi++)
 		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "%d", apqi));
 	for (apid = 0; apid < 6; apid++)
@@ -275,8 +346,7 @@ TEST_F(mdev, large_matrix_is_never_cut)
 	EXPECT_EQ(510 * 8, mdev_read(UUID1, "matrix", full, sizeof(full)));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "6"));
 	EXPECT_EQ(-EFBIG, mdev_read(UUID1, "matrix", full, sizeof(full)));
-	snprintf(path, sizeof(path), MATRIX UUID1 "/matrix_full");
-	len = file_read(path, full, sizeof(full));
+	len = full_list_read("matrix_full", full, sizeof(full));
 	EXPECT_EQ(595 * 8, len);
 	EXPECT_EQ(0, strncmp(full, "00.0000\n00.0001\n", 16));
 	EXPECT_STREQ("06.0054\n", full + len - 8);
@@ -284,7 +354,7 @@ TEST_F(mdev, large_matrix_is_never_cut)
 		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", apid));
 	for (apqi = 0; apqi < 256; apqi++)
 		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "%d", apqi));
-	len = file_read(path, full, sizeof(full));
+	len = full_list_read("matrix_full", full, sizeof(full));
 	EXPECT_EQ(65536 * 8, len);
 	EXPECT_STREQ("ff.00ff\n", full + len - 8);
 }
