@@ -54,7 +54,8 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      M=PATTERN              only these of rig/mutants/
 ## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
 ## make shell                a shell in the test kernel, driver loaded
-##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    for run, exec and shell
+##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    for run, exec and shell; HWSIM="adapters=1,2
+##                             domains=0-3" is for exec and shell only: run draws 04 to 06
 ##      CPUS=1                 slower clock, same on a busy machine: time counts instructions
 ## make check                W=1, sparse, checkpatch, kernel-doc: no warning in our files
 ## make log                  show the last full log

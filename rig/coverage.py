@@ -45,7 +45,7 @@ def lines_run():
             with gzip.open(report) as text:
                 files = json.load(text)["files"]
             for file in files:
-                if not re.fullmatch(r"vfio_ap_\w+\.[ch]", os.path.basename(file["file"])):
+                if not re.fullmatch(r"vfio_ap_\w+(?<!_test)\.[ch]", os.path.basename(file["file"])):
                     continue
                 lines = total.setdefault(os.path.basename(file["file"]), {})
                 for line in file["lines"]:

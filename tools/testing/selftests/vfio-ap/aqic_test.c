@@ -235,6 +235,23 @@ TEST_F(guest, disable_that_takes_long_delays_nobody)
 	other_end(_metadata, &other);
 }
 
+/* The guest resets its queue while an interrupt is being turned off: 02, as of hardware. */
+TEST_F(guest, own_reset_is_told_while_an_interrupt_is_turned_off)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 1000000"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	ASSERT_EQ(0, vm_zapq(&self->vm, 4, 4));
+	EXPECT_EQ(2, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	EXPECT_EQ(4, pinned_kib());
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+}
+
 /* B-2, E.13: the page is the guest's until its own disable. */
 TEST_F(guest, unmap_of_the_indicator_page_succeeds_and_its_pin_ends_with_the_interrupt)
 {

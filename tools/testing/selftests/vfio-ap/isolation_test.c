@@ -41,7 +41,7 @@ static void owner_destroy(struct owner *owner)
 /* C-14: each line below returns while guest A's lock is held. */
 TEST_F(guest, held_kvm_lock_stops_nobody_else)
 {
-	struct writer writer, doomed;
+	struct writer writer, doomed, adder;
 	struct owner owner = {};
 	struct vfio third_vfio;
 	struct hold hold;
@@ -53,8 +53,10 @@ TEST_F(guest, held_kvm_lock_stops_nobody_else)
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	writer_start(&writer, UUID2, "assign_domain", "6");
 	writer_start(&doomed, UUID2, "unassign_domain", "5");
+	writer_start(&adder, UUID2, "assign_control_domain", "4");
 	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
 	ASSERT_EQ(0, until(task_sleeps, &doomed.pid));
+	ASSERT_EQ(0, until(task_sleeps, &adder.pid));
 
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 1, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 1, 0));
@@ -85,11 +87,14 @@ TEST_F(guest, held_kvm_lock_stops_nobody_else)
 	/* And who waits can be killed. */
 	kill(doomed.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, writer_end(&doomed));
+	kill(adder.pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, writer_end(&adder));
 	EXPECT_TRUE(writer_waits(&writer));
 
 	EXPECT_EQ(0, hold_release(&hold));
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0005 05.0006"));
+	EXPECT_TRUE(mdev_shows(UUID2, "control_domains", ""));
 	/* What was unbound meanwhile has left by now, or leaves soon. */
 	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", ".0005 .0006"));
 	owner_destroy(&owner);

@@ -87,6 +87,25 @@ TEST_F(guest, module_goes_while_a_reset_is_tried_again)
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 }
 
+/* A reset that hardware has not ended keeps a module as little as it keeps a queue. */
+TEST_F(guest, module_goes_while_a_reset_is_under_way)
+{
+	vfio_close(&self->vfio);
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	ASSERT_EQ(0, queue_bind(4, 4));
+	EXPECT_EQ(1, hwsim_state(4, 4, "held"));
+	ASSERT_EQ(0, until(module_goes, NULL));
+	EXPECT_FALSE(module_shows());
+	EXPECT_EQ(1, hwsim_state(4, 4, "held"));
+	ASSERT_EQ(0, module_load());
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
+	ASSERT_EQ(0, mdev_create(UUID1));
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+}
+
 /* C-19: a load that fails leaves nothing, and nothing stands in the way of the next. */
 TEST_F(guest, module_is_refused_while_the_configuration_cannot_be_read)
 {

@@ -82,6 +82,11 @@ TEST_F(guest, held_reset_stops_nobody_else)
 	EXPECT_EQ(0, mdev_remove(UUID3));
 }
 
+static bool reset_pending_shows(void *data)
+{
+	return mdev_shows(UUID1, "reset_pending", data);
+}
+
 static bool second_reset_is_held(void *data)
 {
 	(void)data;
@@ -109,6 +114,86 @@ TEST_F(guest, waiting_writer_can_be_killed)
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
 	EXPECT_EQ(0, writer_end(&measure));
+}
+
+/*
+ * The others that wait for resets: who assigns, opens, or resets. As above, one
+ * that began before shows that the time was not up.
+ */
+static void held_queue_prepare(struct __test_metadata *_metadata, struct vm *vm,
+			       struct writer *measure)
+{
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, 5, -1);
+	ASSERT_TRUE(vm_comes_to_see(vm, "04.0004 05.0004"));
+	ASSERT_EQ(0, queue_unbind(6, 4));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
+	writer_start(measure, UUID1, "unassign_adapter", "5");
+	ASSERT_EQ(0, until(second_reset_is_held, NULL));
+	ASSERT_EQ(0, queue_bind(6, 4));
+}
+
+static void held_queue_release(struct __test_metadata *_metadata, struct writer *measure)
+{
+	EXPECT_TRUE(writer_waits(measure));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
+	EXPECT_EQ(0, writer_end(measure));
+}
+
+TEST_F(guest, writer_that_waits_for_what_it_adds_can_be_killed)
+{
+	struct writer measure, writer;
+
+	held_queue_prepare(_metadata, &self->vm, &measure);
+	writer_start(&writer, UUID1, "assign_adapter", "6");
+	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
+	kill(writer.pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, writer_end(&writer));
+	/* It has not happened. */
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004"));
+	held_queue_release(_metadata, &measure);
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
+}
+
+TEST_F(guest, that_waits_for_its_queues_can_be_killed)
+{
+	struct writer measure, opener;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, 6, 4);
+	held_queue_prepare(_metadata, &self->vm, &measure);
+	opener.pid = fork();
+	if (!opener.pid) {
+		struct vfio vfio;
+		struct vm vm;
+
+		_exit(vm_create(&vm) || vfio_open(&vfio, &vm, UUID2));
+	}
+	ASSERT_EQ(0, until(task_sleeps, &opener.pid));
+	kill(opener.pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, writer_end(&opener));
+	held_queue_release(_metadata, &measure);
+	EXPECT_TRUE(queue_status(6, 4, "assigned"));
+	EXPECT_EQ(0, mdev_remove(UUID2));
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
+}
+
+TEST_F(guest, device_reset_that_waits_can_be_killed)
+{
+	struct writer measure, resetter;
+
+	held_queue_prepare(_metadata, &self->vm, &measure);
+	resetter.pid = fork();
+	if (!resetter.pid)
+		_exit(!!ioctl(self->vfio.device, VFIO_DEVICE_RESET));
+	ASSERT_EQ(0, until(reset_is_held, NULL));
+	ASSERT_EQ(0, until(task_sleeps, &resetter.pid));
+	kill(resetter.pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, writer_end(&resetter));
+	held_queue_release(_metadata, &measure);
+	/* The reset itself went on. */
+	EXPECT_EQ(0, until(reset_pending_shows, ""));
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
 }
 
 /* What the host has lost cannot be reset, so nobody waits for it. */
@@ -351,11 +436,6 @@ TEST_F(guest, queues_that_leave_together_are_reset_together)
 	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_EQ(0, hwsim_state(5, 5, "dirty"));
-}
-
-static bool reset_pending_shows(void *data)
-{
-	return mdev_shows(UUID1, "reset_pending", data);
 }
 
 static bool queue_was_tried_on(void *data)
