@@ -483,7 +483,7 @@ void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
  *
  * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
  * Return: 0; -EIO a queue answered with an unknown response code; -EBUSY a
- * reset did not end within 10 s; -ERESTARTSYS the task is to die.
+ * reset did not end within 10 s; -EINTR or -ERESTARTSYS the task is to die.
  */
 int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 {

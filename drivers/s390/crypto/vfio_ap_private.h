@@ -303,6 +303,12 @@ static inline void vfio_ap_mdev_commit_after(struct vfio_ap_mdev *mdev, unsigned
 		put_device(&mdev->vdev.device);
 }
 
+/**
+ * vfio_ap_mdev_commit_later - the same, as soon as a worker is free
+ * @mdev: likewise
+ *
+ * Context: Any.
+ */
 static inline void vfio_ap_mdev_commit_later(struct vfio_ap_mdev *mdev)
 {
 	vfio_ap_mdev_commit_after(mdev, 0);
