@@ -11,7 +11,9 @@ CPUS ?= 2
 MEM ?= 1024
 APPEND ?=
 GDB ?=
-export HWSIM CPUS MEM APPEND GDB HWSIM_FAULT
+# Who gives the queues to a guest in `make run`: the small program of the tests, or Debian's QEMU.
+CLIENT ?=
+export HWSIM CPUS MEM APPEND GDB HWSIM_FAULT CLIENT
 # What to test.
 T ?= *
 N ?= 1
@@ -40,6 +42,7 @@ FRAGMENTS := $(filter-out $(if $S,%/driver.config),$(sort $(wildcard rig/config/
 BOOTABLE := $(K)/.built $(INITRAMFS)
 
 ## make run                  boot, plug an AP queue into a running guest and out of it again
+##      CLIENT=qemu            with Debian's QEMU, whose guest prints what it sees
 ## make test                 all tests, in one boot under lockdep
 ##      T=PATTERN              only where program:fixture.test matches; with its program's name also one
 ##                             that has a boot of its own
@@ -98,6 +101,9 @@ $(B)/.packages: rig/packages.txt rig/install.sh
 	@rig/install.sh
 	@touch $@
 
+$(B)/.debian: $(B)/.packages rig/packages-s390x.txt rig/debian.sh
+	@rig/debian.sh
+
 # What the kernel of a variant is built from: $1 is nothing, or -base.
 define tree
 $(B)/.source$1: $(B)/.packages rig/source.sh rig/not-unpacked.txt $(wildcard patches/*)
@@ -119,5 +125,5 @@ $(K)/.built: $(B)/.source$S $(K)/.config rig/kernel.sh $(IN_KERNEL) | $(B)/.over
 	@rig/kernel.sh $(abspath $(K))
 	@touch $@
 
-$(INITRAMFS): $(K)/.built rig/initramfs.sh rig/init.c rig/initramfs.list $(filter tools/%,$(OURS)) | $(B)/.overlay
+$(INITRAMFS): $(K)/.built $(B)/.debian rig/initramfs.sh rig/init.c rig/initramfs.list $(filter tools/%,$(OURS)) | $(B)/.overlay
 	@rig/initramfs.sh $(abspath $(K)) $(abspath $@)

@@ -23,6 +23,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build")
 LOGS = os.path.join(BUILD, "log")
+DEBIAN = os.path.join(BUILD, "debian")
 SILENCE = 400  # seconds; longer than any one test may take, but a stress test that is told to
 TIMEOUT = {"demo": 900, "exec": 900, "test": 3600, "shell": None}
 TROUBLE = re.compile(
@@ -120,6 +121,9 @@ class Run:
         for name in ("out", "verdict"):
             cmd += ["-chardev", f"file,id={name},path=/dev/fd/{fds[name]}",
                     "-device", f"virtserialport,chardev={name},name={name}"]
+        if os.path.isdir(DEBIAN):
+            cmd += ["-fsdev", f"local,id=debian,path={DEBIAN},security_model=none,readonly=on",
+                    "-device", "virtio-9p-ccw,fsdev=debian,mount_tag=debian"]
         if self.verb == "shell":
             cmd += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty"]
         if self.gdb:
@@ -257,8 +261,12 @@ def demo():
         else:
             say(line)
 
-    fault = setting("HWSIM_FAULT")
-    run = Run("demo", [f"rig_fault={fault}"] if fault else [], on_line=on_line).run()
+    client = setting("CLIENT")
+    if client not in ("", "qemu"):
+        say(f"FAILED: CLIENT={client}: there is only qemu")
+        return 2
+    options = [f"rig_{word}={value}" for word, value in (("fault", setting("HWSIM_FAULT")), ("client", client)) if value]
+    run = Run("demo", options, on_line=on_line).run()
     if not run.reason and run.status:
         run.reason = f"the demonstration ended with status {run.status}"
     if not run.reason and not held:

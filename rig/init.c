@@ -147,6 +147,33 @@ static void mount_all(void)
 	}
 }
 
+/* Each name of a directory is there as a link, where nothing has that name. */
+static void link_all(const char *from, const char *to)
+{
+	char pattern[64], path[320];
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "%s/*", from);
+	if (glob(pattern, 0, NULL, &found))
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		snprintf(path, sizeof(path), "%s%s", to, strrchr(found.gl_pathv[i], '/'));
+		if (symlink(found.gl_pathv[i], path) && errno != EEXIST)
+			finish("bad %s cannot be made: %s", path, strerror(errno));
+	}
+	globfree(&found);
+}
+
+/* The unpacked packages of Debian, where their programs look for each other. Not every host has fetched them. */
+static void mount_debian(void)
+{
+	if (mount("debian", "/debian", "9p", MS_RDONLY, "trans=virtio,version=9p2000.L,cache=loose,msize=512000"))
+		return;
+	link_all("/debian", "");
+	link_all("/debian/lib", "/lib");
+	link_all("/debian/etc", "/etc");
+}
+
 static int load(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -319,6 +346,7 @@ static void run_tests(void)
 	setenv("STRESS_SEED", option("rig_seed", ""), 1);
 	setenv("TEST_PATIENCE", option("rig_patience", "90"), 1);
 	setenv("STRESS_SECONDS", option("rig_stress", "10"), 1);
+	setenv("CLIENT_CYCLES", option("rig_cycles", "5"), 1);
 	snprintf(pattern, sizeof(pattern), TESTS "%s", option("rig_tests", "*_test"));
 	if (glob(pattern, 0, NULL, &found))
 		finish("bad there is no %s", pattern);
@@ -351,6 +379,7 @@ int main(void)
 {
 	char *install[] = { "/bin/busybox", "--install", "-s", "/bin", NULL };
 	char *demo[] = { TESTS "hotplug_demo", NULL, NULL };
+	char *qemu_demo = TESTS "qemu_demo";
 	char *script[] = { "/exec", NULL };
 	char *shell[] = { "/bin/sh", "-l", NULL };
 	const char *verb, *driver, *module;
@@ -367,11 +396,12 @@ int main(void)
 		dup2(out, 2);
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	setenv("PATH", "/bin", 1);
+	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
 	setenv("HOME", "/", 1);
 	setenv("TERM", option("rig_term", "dumb"), 1);
 	if (run(install, NULL))
 		finish("bad busybox does not run");
+	mount_debian();
 	if (!spill("/proc/sys/vm/allocate_pgste", "1"))
 		finish("bad vm.allocate_pgste cannot be set: %s", strerror(errno));
 
@@ -390,6 +420,8 @@ int main(void)
 	printf("@up\n");
 
 	if (!strcmp(verb, "demo")) {
+		if (!strcmp(option("rig_client", ""), "qemu"))
+			demo[0] = qemu_demo;
 		if (strcmp(option("rig_fault", ""), "")) {
 			demo[1] = malloc(300);
 			sprintf(demo[1], "--fault=%s", option("rig_fault", ""));

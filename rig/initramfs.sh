@@ -18,6 +18,12 @@ build_tests() {
 	make -C "$tests" OUTPUT="$user" CC="${CROSS_COMPILE}gcc" -j"$jobs"
 	# What is not built any more must not run any more.
 	make -C "$tests" OUTPUT="$user" -s --no-print-directory names | sort >"$user/names"
+	# Scripts are called as the programs are, without an ending.
+	for script in "$tests"/*.sh; do
+		name=${script##*/}
+		echo "file /selftests/vfio-ap/${name%.sh} $script 0755 0 0"
+	done
+	echo "file /selftests/vfio-ap/lib/client.sh $tests/lib/client.sh 0644 0 0"
 	find "$user" -maxdepth 1 -type f -perm /100 -printf '%f\n' | sort | comm -23 - "$user/names" |
 		while read -r gone; do rm "$user/$gone"; done
 }
@@ -31,7 +37,7 @@ modules() {
 spec() {
 	cat "$top/rig/initramfs.list"
 	echo "file /init $build/init 0755 0 0"
-	echo "file /bin/busybox $build/s390x/bin/busybox 0755 0 0"
+	echo "file /bin/busybox $build/debian/bin/busybox 0755 0 0"
 	intree=$out/drivers/s390/crypto/vfio_ap.ko
 	case ${VARIANT:-} in
 	'') modules "$intree" "$build/base-driver/vfio_ap.ko" ;;
@@ -41,6 +47,12 @@ spec() {
 	for module in "$out"/drivers/s390/crypto/*_test.ko; do
 		[ ! -f "$module" ] || echo "file /lib/kunit/${module##*/} $module 0644 0 0"
 	done
+	# Scripts are called as the programs are, without an ending.
+	for script in "$tests"/*.sh; do
+		name=${script##*/}
+		echo "file /selftests/vfio-ap/${name%.sh} $script 0755 0 0"
+	done
+	echo "file /selftests/vfio-ap/lib/client.sh $tests/lib/client.sh 0644 0 0"
 	find "$user" -maxdepth 1 -type f -perm /100 2>/dev/null | sort | while read -r program; do
 		echo "file /selftests/vfio-ap/${program##*/} $program 0755 0 0"
 	done

@@ -13,9 +13,11 @@ unpack() {
 	tar -C "$linux.new" --strip-components=1 -X "$top/rig/not-unpacked.txt" --wildcards -xf "$tarball"
 	# DRIVER=base builds the base's own driver from these; the new one consists of complete files.
 	if [ "${VARIANT:-}" != base ]; then
+		rm -rf "$build/base-driver"
 		mkdir -p "$build/base-driver"
 		mv "$linux.new"/drivers/s390/crypto/vfio_ap_* "$build/base-driver/"
 	fi
+	cp "$top/rig/not-unpacked.txt" "$linux.new/.not-unpacked"
 	mv "$linux.new" "$linux"
 }
 
@@ -42,7 +44,7 @@ apply() {
 	rm -rf "$kept"
 }
 
-[ -d "$linux" ] || logged unpack "unpack the base kernel" unpack
+cmp -s "$top/rig/not-unpacked.txt" "$linux/.not-unpacked" || logged unpack "unpack the base kernel" unpack
 cd "$linux"
 export QUILT_PATCHES="$linux.patches" QUILT_PC=.pc QUILT_NO_DIFF_INDEX=1
 logged patch "apply patches/series" apply

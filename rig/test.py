@@ -250,9 +250,18 @@ def one_long(count, pattern, times, row):
     return reason
 
 
+def fetched(count):
+    """Tests skip what could not be fetched, so it fails here, once."""
+    path = os.path.join(boot.BUILD, "debian.failed")
+    if os.path.exists(path):
+        with open(path) as text:
+            count.fail(f"s390x programs could not be fetched: {text.read().strip()} (full log: build/log/debian.log)")
+
+
 def ours():
     count, pattern, times = Count(), setting("T", "*"), int(setting("N", "1"))
     wanted = setting("LONG")
+    fetched(count)
     reasons = [one_boot(count, pattern, times, *one) for one in boots(pattern) if wanted in ("", "1")]
     if wanted:
         if wanted == "1":
