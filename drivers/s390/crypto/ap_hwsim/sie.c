@@ -404,6 +404,23 @@ static int store_clock(struct sie *sie, const struct hwsim_insn *insn)
 	return 0;
 }
 
+/* KVM looks at it when the guest waits. */
+static int load_clock_comparator(struct sie *sie, const struct hwsim_insn *insn)
+{
+	u64 addr = hwsim_insn_operand_address(&sie->cpu, insn);
+	u64 tod;
+
+	if (problem_state(sie))
+		return suppress(sie, insn, PGM_PRIVILEGED_OP);
+	if (addr & 7)
+		return suppress(sie, insn, PGM_SPECIFICATION);
+	if (guest_read(sie, addr, &tod, sizeof(tod)))
+		return SIE_LEAVE;
+	sie->scb->ckc = tod;
+	advance(sie, insn);
+	return 0;
+}
+
 /* One bit of lctl per control register, from the left; the range may wrap. */
 static bool load_control_intercepted(const struct sie *sie, const struct hwsim_insn *insn)
 {
@@ -447,6 +464,8 @@ static int control_instruction(struct sie *sie, const struct hwsim_insn *insn)
 	case 0xb205: /* STCK */
 	case 0xb27c: /* STCKF */
 		return store_clock(sie, insn);
+	case 0xb206: /* SCKC */
+		return load_clock_comparator(sie, insn);
 	case 0xb2b0: /* STFLE */
 		return store_facilities(sie, insn);
 	default: /* DIAG, SIGP */

@@ -21,6 +21,7 @@
 #define PSW_OVERFLOW	0x0000080000000000UL
 #define PSW_DAT		0x0400000000000000UL
 #define CR0_EMERGENCY	0x4000UL
+#define CR0_CLOCK_COMPARATOR	0x0800UL
 
 #define ICPT_INST	0x04
 #define ICPT_WAIT	0x1c
@@ -45,6 +46,7 @@
 #define PROGRAM_NEW	0x1d0
 
 #define EMERGENCY_SIGNAL	0x1201
+#define CLOCK_COMPARATOR	0x1004
 
 #define IMAGE(level)								\
 	asm(".section .rodata\n.globl sie_" #level ", sie_" #level "_end\n"	\
@@ -407,6 +409,29 @@ TEST_F(sie, interrupt_comes_when_the_psw_allows_it)
 	EXPECT_EQ(EMERGENCY_SIGNAL, half(&self->vm, EXTERNAL_CODE));
 	EXPECT_EQ(CODE + 4, doubleword(&self->vm, EXTERNAL_OLD + 8));
 	EXPECT_EQ(PSW_64BIT | PSW_EXTERNAL, doubleword(&self->vm, EXTERNAL_OLD));
+}
+
+TEST_F(sie, waiting_guest_is_woken_by_its_clock_comparator)
+{
+	/* sckc 0(1); lpswe 8(1) */
+	static const unsigned char code[] = { 0xb2, 0x06, 0x10, 0x00, 0xb2, 0xb2, 0x10, 0x08 };
+	/* A time that has passed. */
+	static const unsigned long data[] = {
+		1, PSW_64BIT | PSW_WAIT | PSW_EXTERNAL, CODE + sizeof(code),
+	};
+
+	memcpy(self->memory + DATA, data, sizeof(data));
+	self->run->s.regs.gprs[1] = DATA;
+	set_cr0(&self->vm, CR0_CLOCK_COMPARATOR);
+	EXPECT_EQ(SIE_EXTERNAL, run_code(&self->vm, 0, code, sizeof(code)));
+	EXPECT_EQ(CLOCK_COMPARATOR, half(&self->vm, EXTERNAL_CODE));
+	EXPECT_EQ(1, self->run->s.regs.ckc);
+
+	self->run->s.regs.gprs[1] = DATA + 4;
+	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, 0, code, sizeof(code)));
+	EXPECT_EQ(6, half(&self->vm, PROGRAM_CODE));
+	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, PSW_PROBLEM, code, sizeof(code)));
+	EXPECT_EQ(2, half(&self->vm, PROGRAM_CODE));
 }
 
 TEST_F(sie, interrupt_comes_when_a_control_register_allows_it)
