@@ -86,16 +86,45 @@ static bool is_allowed(const struct operation *operation, int ret)
 	return false;
 }
 
-/* The n-th allocation fails. Return: false if there are not so many. */
-static bool fault_try(struct faults *faults, const struct operation *operation, int kmsg,
-		      int fail_nth)
+/* Whose allocation it was that failed, as the stack in the log tells. */
+enum whose {
+	NOBODYS,
+	/* __GFP_NOWARN: it was not told. */
+	UNTOLD,
+	OURS,
+	/* Of the module loader, on the way to the driver. */
+	THE_LOADERS,
+	SOMEBODYS,
+};
+
+static enum whose fault_whose(int kmsg)
+{
+	enum whose whose = UNTOLD;
+	char line[8192];
+	ssize_t len;
+
+	while ((len = read(kmsg, line, sizeof(line) - 1)) > 0) {
+		line[len] = 0;
+		if (whose == OURS || strstr(line, "[vfio_ap]"))
+			whose = OURS;
+		else if (whose == THE_LOADERS || strstr(line, " load_module+"))
+			whose = THE_LOADERS;
+		else if (strstr(line, "FAULT_INJECTION"))
+			whose = SOMEBODYS;
+	}
+	return whose;
+}
+
+/* The n-th allocation fails, if there are so many. */
+static enum whose fault_try(struct faults *faults, const struct operation *operation, int kmsg,
+			    int fail_nth)
 {
 	struct __test_metadata *_metadata = faults->metadata;
-	char text[256];
+	enum whose whose = NOBODYS;
 	bool happened;
 	int ret;
 
-	kmsg_lines(kmsg, "", text, sizeof(text));
+	lseek(kmsg, 0, SEEK_END);
 	EXPECT_EQ(0, fail_nth_write(fail_nth, faults->nth));
 	ret = operation->act(faults);
 	happened = fault_happened(fail_nth);
@@ -115,9 +144,11 @@ static bool fault_try(struct faults *faults, const struct operation *operation, 
 	}
 	if (operation->done(faults))
 		operation->undo(faults);
+	if (happened)
+		whose = fault_whose(kmsg);
 	faults->failed += happened;
-	faults->ours += happened && kmsg_lines(kmsg, "[vfio_ap]", text, sizeof(text));
-	return happened;
+	faults->ours += whose == OURS;
+	return whose;
 }
 
 static void faults_tell(struct faults *faults, const struct operation *operation)
@@ -138,7 +169,7 @@ static void faults_try_all(struct faults *faults, const struct operation *operat
 
 	ASSERT_LE(0, fail_nth);
 	for (faults->nth = 1; faults->nth < FAULTS_MAX; faults->nth++) {
-		if (!fault_try(faults, operation, kmsg, fail_nth))
+		if (fault_try(faults, operation, kmsg, fail_nth) == NOBODYS)
 			break;
 	}
 	EXPECT_GT(FAULTS_MAX, faults->nth);
@@ -148,15 +179,15 @@ static void faults_try_all(struct faults *faults, const struct operation *operat
 }
 
 /*
- * From the last one back to the first that is below the driver: before that comes
- * the module loader, where the kernel's own tracing warns when it gets no memory
- * (event_define_fields()).
+ * From the last one back to where the module loader calls the driver: in the loader
+ * the kernel's own tracing warns when it gets no memory (event_define_fields()).
  */
 static void faults_try_ours(struct faults *faults, const struct operation *operation)
 {
 	struct __test_metadata *_metadata = faults->metadata;
 	int kmsg = kmsg_open(), fail_nth = fail_nth_open(faults);
-	unsigned int ours, others = 0;
+	unsigned int loaders = 0;
+	enum whose whose;
 	char text[16] = "";
 
 	ASSERT_LE(0, fail_nth);
@@ -166,15 +197,13 @@ static void faults_try_ours(struct faults *faults, const struct operation *opera
 	ASSERT_EQ(0, fail_nth_write(fail_nth, 0));
 	operation->undo(faults);
 
-	/* Not every load takes the same number: one that is not ours does not mean the end. */
-	for (faults->nth = FAULTS_MAX - atoi(text); faults->nth && others < 3; faults->nth--) {
-		ours = faults->ours;
-		if (!fault_try(faults, operation, kmsg, fail_nth))
-			continue;
-		if (faults->ours > ours)
-			others = 0;
-		else if (faults->ours)
-			others++;
+	/* Not every load takes the same number: one that is the loader's does not mean the end. */
+	for (faults->nth = FAULTS_MAX - atoi(text); faults->nth && loaders < 3; faults->nth--) {
+		whose = fault_try(faults, operation, kmsg, fail_nth);
+		if (whose == THE_LOADERS && faults->ours)
+			loaders++;
+		else if (whose == OURS)
+			loaders = 0;
 	}
 	faults_tell(faults, operation);
 	close(fail_nth);
@@ -322,6 +351,38 @@ TEST_F(guest, queue_is_bound_or_not)
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
 	faults_try_all(&faults, &bind);
 	EXPECT_NE(0, faults.ours);
+}
+
+#define TABLE_CACHE	"/sys/kernel/slab/radix_tree_node/failslab"
+
+/* The table of slots tries twice, so both must fail: all of this task's, from that cache. */
+static void table_grows(struct __test_metadata *_metadata, bool grows)
+{
+	ASSERT_EQ(0, file_write(TABLE_CACHE, grows ? "0" : "1"));
+	ASSERT_EQ(0, file_write(FAILSLAB "cache-filter", grows ? "N" : "Y"));
+	ASSERT_EQ(0, file_write(FAILSLAB "task-filter", grows ? "N" : "Y"));
+	ASSERT_EQ(0, file_write("/proc/self/make-it-fail", grows ? "0" : "1"));
+	ASSERT_EQ(0, file_write(FAILSLAB "times", grows ? "0" : "-1"));
+	ASSERT_EQ(0, file_write(FAILSLAB "probability", grows ? "0" : "100"));
+}
+
+/* B-4 */
+TEST_F(guest, queue_that_finds_no_place_in_the_table_is_not_bound)
+{
+	struct faults faults;
+	int apqi;
+
+	/* Then nothing of the table is left for this adapter. */
+	for (apqi = 4; apqi <= 6; apqi++)
+		ASSERT_EQ(0, queue_unbind(6, apqi));
+	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
+	table_grows(_metadata, false);
+	EXPECT_EQ(-ENOMEM, queue_bind(6, 6));
+	table_grows(_metadata, true);
+	EXPECT_FALSE(queue_has_a_status(&faults));
+	for (apqi = 4; apqi <= 6; apqi++)
+		EXPECT_EQ(0, queue_bind(6, apqi));
+	EXPECT_TRUE(queue_comes_to(6, 6, "unassigned"));
 }
 
 static int device_is_opened(struct faults *faults)

@@ -385,7 +385,8 @@ TEST_F(responses, look_for_the_end_of_an_interrupt_meets_every_code)
 		ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, FOREVER));
 		ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, false, 3, 0));
 		/* Looks once more itself. */
-		ASSERT_EQ(off ? 0 : 5, vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB))
+		ASSERT_EQ(off ? 0 : means == MEANS_UNDER_WAY ? 2 : 5,
+			  vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB))
 			TH_LOG("TAPQ answers %02x", code);
 		ASSERT_EQ(4, pinned_kib());
 		if (off)
@@ -393,6 +394,32 @@ TEST_F(responses, look_for_the_end_of_an_interrupt_meets_every_code)
 		ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, 0));
 		ASSERT_EQ(0, until(nothing_is_pinned, NULL));
 	}
+}
+
+static bool list_is_too_long(void *unused)
+{
+	char text[8192];
+
+	(void)unused;
+	return mdev_read(UUID1, "reset_pending", text, sizeof(text)) == -EFBIG;
+}
+
+/* A page holds 511 of them; nothing is cut off silently. */
+TEST_F(responses, more_resets_than_a_page_can_list_are_an_error)
+{
+	int apid;
+
+	for (apid = FIRST + COUNT; apid < FIRST + 2 * COUNT; apid++) {
+		ASSERT_EQ(0, hwsim("adapter_add", "%x", apid));
+		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", apid));
+	}
+	ASSERT_EQ(0, bus_scan());
+	ASSERT_TRUE(queue_comes_to(FIRST + 2 * COUNT - 1, FIRST + COUNT - 1, "in use"));
+	ASSERT_EQ(0, hwsim("respond", "*.* tapq 2 forever"));
+	vfio_close(&self->vfio);
+	EXPECT_EQ(0, until(list_is_too_long, NULL));
+	ASSERT_EQ(0, hwsim("respond", "*.* tapq 2 0"));
+	EXPECT_EQ(0, until(nothing_is_pending, NULL));
 }
 
 static int device_reset(struct vfio *vfio)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Everything at once, by a seed: administrators, guests that come, go and are
- * killed, interrupts, device resets, binds and unbinds, a host whose
- * configuration changes and whose queues misbehave: behaviour row E.19.
+ * killed, interrupts, device resets, binds and unbinds, a module that is
+ * reloaded, a host whose configuration changes and whose queues misbehave:
+ * behaviour row E.19.
  *
  * At the end, when all is quiet, four views of each guest must agree: what
  * sysfs shows, what the guest itself sees, what the simulator has in the APCB,
@@ -35,6 +36,8 @@
 
 static const char *const uuids[] = { UUID1, UUID2, UUID3 };
 static bool stop;
+/* The module is to go: no new guest. */
+static bool no_guests;
 
 struct actor {
 	const char *name;
@@ -87,8 +90,9 @@ static void administrator_acts(struct actor *actor)
 	const char *attribute = attributes[dice(actor, 6)];
 	const char *uuid = uuids[dice(actor, 3)];
 
+	/* While the module is not there, neither is the attribute. */
 	expect(actor, mdev_write(uuid, attribute, "%u", some_id(actor)), attribute,
-	       (int[]){ 0, -EADDRINUSE, 1 });
+	       (int[]){ 0, -EADDRINUSE, -ENOENT, -ENODEV, 1 });
 }
 
 static void reader_acts(struct actor *actor)
@@ -103,7 +107,7 @@ static void reader_acts(struct actor *actor)
 		int ret = mdev_read(uuids[dice(actor, 3)], attributes[dice(actor, 4)], text,
 				    sizeof(text));
 
-		expect(actor, ret > 0 ? 0 : ret, "read", (int[]){ 0, 1 });
+		expect(actor, ret > 0 ? 0 : ret, "read", (int[]){ 0, -ENOENT, -ENODEV, 1 });
 	} else {
 		snprintf(path, sizeof(path), "/sys/devices/ap/card%02x/%02x.%04x/status", apid,
 			 apid, some_id(actor));
@@ -153,19 +157,29 @@ static void hardware_acts(struct actor *actor)
 	usleep(dice(actor, 20000));
 }
 
+static bool guest_may_come(void)
+{
+	if (!__atomic_load_n(&no_guests, __ATOMIC_RELAXED))
+		return true;
+	usleep(10000);
+	return false;
+}
+
 /* A guest that lives for a while and uses whatever it has. */
 static void guest_acts(struct actor *actor)
 {
 	const char *uuid = uuids[actor->number];
 	int ret, i, turns = 5 + dice(actor, 40);
 
+	if (!guest_may_come())
+		return;
 	ret = vm_create(&actor->vm);
 	if (!ret)
 		ret = vfio_open(&actor->vfio, &actor->vm, uuid);
 	if (!ret)
 		ret = vm_start(&actor->vm);
 	/* A child of the killer may have its files still. */
-	expect(actor, ret, "guest", (int[]){ 0, -EBUSY, 1 });
+	expect(actor, ret, "guest", (int[]){ 0, -EBUSY, -ENOENT, -ENODEV, 1 });
 	for (i = 0; !ret && i < turns && !stopped(); i++) {
 		unsigned int apid = some_id(actor), apqi = some_id(actor);
 
@@ -217,13 +231,42 @@ static void child_lives(const char *uuid, unsigned int random)
 static void killer_acts(struct actor *actor)
 {
 	unsigned int random = dice(actor, RAND_MAX);
-	pid_t pid = fork();
+	pid_t pid;
 
+	if (!guest_may_come())
+		return;
+	pid = fork();
 	if (!pid)
 		child_lives(uuids[actor->number], random);
 	usleep(dice(actor, 400000));
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+}
+
+static bool module_goes(void *data)
+{
+	(void)data;
+	return !module_unload();
+}
+
+static int module_comes(void)
+{
+	unsigned int i;
+	int ret = module_load();
+
+	for (i = 0; !ret && i < 3; i++)
+		ret = mdev_create(uuids[i]);
+	return ret;
+}
+
+/* While all others but guests go on. */
+static void reloader_acts(struct actor *actor)
+{
+	usleep(1000000 + dice(actor, 3000000));
+	__atomic_store_n(&no_guests, true, __ATOMIC_RELAXED);
+	expect(actor, until(module_goes, NULL), "unload", (int[]){ 0, 1 });
+	expect(actor, module_comes(), "load", (int[]){ 0, 1 });
+	__atomic_store_n(&no_guests, false, __ATOMIC_RELAXED);
 }
 
 static void *actor_run(void *data)
@@ -247,6 +290,7 @@ static struct actor actors[] = {
 	{ "guest", guest_acts, 0 },
 	{ "guest", guest_acts, 1 },
 	{ "killer", killer_acts, 2 },
+	{ "reloader", reloader_acts },
 };
 
 #define ACTORS ARRAY_SIZE(actors)
@@ -364,12 +408,6 @@ static void apcb_expected(const char *uuid, char *masks, size_t size)
 	len = snprintf(masks, size, "adm=0x");
 	for (id = 0; id < sizeof(adm); id++)
 		len += snprintf(masks + len, size - len, "%02x", adm[id]);
-}
-
-static bool module_goes(void *data)
-{
-	(void)data;
-	return !module_unload();
 }
 
 /* Those that the driver has; nobody looks after the others. */
@@ -498,9 +536,7 @@ TEST_F(stress, all_views_agree_when_everybody_has_stopped)
 		EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text)))
 			TH_LOG("%s", self->text);
 		ASSERT_EQ(0, until(module_goes, NULL));
-		ASSERT_EQ(0, module_load());
-		for (i = 0; i < 3; i++)
-			ASSERT_EQ(0, mdev_create(uuids[i]));
+		ASSERT_EQ(0, module_comes());
 	}
 }
 
