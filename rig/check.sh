@@ -68,11 +68,22 @@ places() {
 	only 'vfio_ap_(queue|irq).c' '\bap_aqic\('
 }
 
+# What Sphinx says of our pages. It is large and nothing else needs it, so it is not installed for this.
+pages() {
+	if ! command -v sphinx-build >/dev/null; then
+		say "  not checked: the documentation as HTML (apt-get install python3-sphinx)" >&2
+		return
+	fi
+	make -C "$linux" SPHINXDIRS=s390 BUILDDIR="$build/check/htmldocs" htmldocs 2>&1 |
+		grep -E '(vfio-ap|ap-hwsim)[a-z-]*\.rst.*(WARNING|ERROR)' | sed "s,^$linux/,," || true
+}
+
 logged check-compile "compile with W=1 and sparse" compile
 compiled_findings >"$found"
 style >>"$found"
 kernel_doc >>"$found"
 places >>"$found"
+pages >>"$found"
 
 logged check-sie "interpret compiled C" rig/check-sie-decoder.sh
 
