@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0
+# What the tests with Debian's programs share: TAP, the simulated machine, QEMU and its guest.
+#
+# A test is a function. `tests_run FIXTURE NAME...` runs each in a shell of its own in which the first command that
+# fails ends it; what must be there at the end is looked at afterwards, whatever came of it.
+
+HWSIM=/sys/kernel/debug/s390/ap_hwsim
+BUS=/sys/bus/ap
+MATRIX=/sys/devices/vfio_ap/matrix
+DRIVER=$BUS/drivers/vfio_ap
+MODULE=${VFIO_AP_MODULE:-/lib/vfio_ap.ko}
+UUID1=11111111-1111-1111-1111-111111111111
+UUID2=22222222-2222-2222-2222-222222222222
+UUID3=33333333-3333-3333-3333-333333333333
+SCRATCH=/tmp/client
+PATIENCE=${TEST_PATIENCE:-90}
+
+fail() { echo "# $*"; exit 1; }
+
+# until TEXT COMMAND...: as long as it takes, within reason
+until_true() {
+	text=$1
+	shift
+	end=$(($(date +%s) + PATIENCE))
+	until "$@"; do
+		[ "$(date +%s)" -lt $end ] || fail "never came: $text"
+		usleep 20000
+	done
+}
+
+not() { ! "$@"; }
+
+# The lines of a file as one, a blank between two.
+line_of() { tr '\n' ' ' <"$1" 2>/dev/null | sed 's/ $//'; }
+shows() { [ "$(line_of "$1")" = "$2" ]; }
+# expect FILE TEXT: it must, at once; expect_soon: before long
+expect() { shows "$1" "$2" || fail "$1: '$(line_of "$1")' is not '$2'"; }
+expect_soon() { until_true "$1 is '$2' (it is '$(line_of "$1")')" shows "$1" "$2"; }
+
+queue_status() { echo "/sys/devices/ap/card${1%.*}/$1/status"; }
+mdev_create() { printf %s "$1" >$MATRIX/mdev_supported_types/vfio_ap-passthrough/create; }
+assign() { echo "$3" >"$MATRIX/$1/assign_$2"; }
+unassign() { echo "$3" >"$MATRIX/$1/unassign_$2"; }
+bus_scan() { echo 1 >$BUS/scans; }
+
+# As after boot: what a test before this one left behind is gone.
+machine_reset() {
+	echo 1 >$HWSIM/reset
+	[ -e /sys/module/vfio_ap ] || insmod "$MODULE"
+	for mdev in "$MATRIX"/????????-*; do
+		[ ! -e "$mdev/remove" ] || echo 1 >"$mdev/remove"
+	done
+	rm -rf /etc/mdevctl.d
+	[ ! -d /debian/etc/mdevctl.d ] || cp -r /debian/etc/mdevctl.d /etc
+	echo 0x0 >$BUS/apmask
+	echo 0x0 >$BUS/aqmask
+	bus_scan
+	for queue in $(sed -n 's/ .*driver=- .*//p' $HWSIM/state); do
+		echo "$queue" >$DRIVER/bind 2>/dev/null || true
+	done
+	until_true "all queues are reset and bound" not grep -Eq 'resetting=1|driver=- ' $HWSIM/state
+	echo 1 >$HWSIM/reset
+	# The bus looks by itself from time to time: not in the middle of a test.
+	echo 120 >$BUS/config_time
+	rm -rf $SCRATCH
+	mkdir $SCRATCH
+}
+
+# No guest has a queue, nothing of a guest is left in one, no page is pinned and no module reference held.
+nothing_is_left() {
+	! grep -Eq ' guest=[1-9]' $HWSIM/state &&
+		! grep -E ' driver=vfio_ap( |$)' $HWSIM/state | grep -q ' dirty=1' &&
+		cat /proc/sys/vm/stat_refresh >/dev/null &&
+		awk '{ n[$1] = $2 } END { exit n["nr_foll_pin_acquired"] != n["nr_foll_pin_released"] }' /proc/vmstat
+}
+
+violations_none() {
+	echo 1 >$HWSIM/check
+	[ -z "$(cat $HWSIM/violations)" ] && return
+	sed 's/^/# /' $HWSIM/violations
+	echo 0 >$HWSIM/violations
+	return 1
+}
+
+# tests_run FIXTURE NAME...
+tests_run() {
+	fixture=$1
+	shift
+	chosen=
+	for name in "$@"; do
+		case $fixture.$name in
+		${TEST_FILTER:-*}) chosen="$chosen $name" ;;
+		esac
+	done
+	set -- $chosen
+	echo "TAP version 13"
+	echo "1..$#"
+	number=0
+	failures=0
+	for name in "$@"; do
+		number=$((number + 1))
+		echo "#  RUN           $fixture.$name ..."
+		set +e
+		(set -e; machine_reset; "$name")
+		status=$?
+		(set -e; qemu_kill_all; until_true "nothing is left of the guests" nothing_is_left; violations_none)
+		left=$?
+		set -e
+		case $status:$left in
+		0:0) echo "ok $number $fixture.$name" ;;
+		4:0) echo "ok $number $fixture.$name # SKIP $(cat $SCRATCH/skip 2>/dev/null)" ;;
+		*) echo "not ok $number $fixture.$name"; failures=$((failures + 1)) ;;
+		esac
+	done
+	[ $failures = 0 ]
+}
+
+# need PROGRAM: a test without it is skipped
+need() {
+	command -v "$1" >/dev/null && return
+	echo "$1 is not there" | tee $SCRATCH/skip
+	exit 4
+}
+
+# QEMU. Each has a number: its files are in a directory of that name.
+
+# qemu_start NUMBER [ARGUMENT...]: not waited for
+qemu_start() {
+	q=$SCRATCH/$1
+	shift
+	mkdir -p "$q"
+	mkfifo "$q/qmp.in" "$q/qmp.out" "$q/console.in" "$q/console.out"
+	qemu-system-s390x -M s390-ccw-virtio -accel kvm -m 16 -nodefaults -display none \
+		-chardev pipe,id=qmp,path="$q/qmp" -mon chardev=qmp,mode=control \
+		-chardev pipe,id=console,path="$q/console" -device sclpconsole,chardev=console \
+		-kernel /selftests/vfio-ap/console.elf "$@" >"$q/said" 2>&1 &
+	echo $! >"$q/pid"
+	cat "$q/qmp.out" >"$q/qmp" &
+	cat "$q/console.out" >"$q/console" &
+	echo '{"execute":"qmp_capabilities"}' >"$q/qmp.in"
+}
+
+# qemu_start_with NUMBER UUID: with a mdev, up to where its guest runs
+qemu_start_with() {
+	qemu_start "$1" -device "vfio-ap,id=ap,sysfsdev=$MATRIX/$2"
+	until_true "the guest of QEMU $1 says what it sees ($(cat "$SCRATCH/$1/said"))" \
+		grep -q '^AP:' "$SCRATCH/$1/console"
+}
+
+# What the guest said last.
+sees() { [ "$(grep '^AP:' "$SCRATCH/$1/console" | tail -n 1 | tr -d '\r')" = "AP: ${2:-none}" ]; }
+# guest_sees NUMBER "QUEUE...": it comes to say so
+guest_sees() { until_true "the guest of QEMU $1 sees '${2:-none}'" sees "$1" "$2"; }
+
+qmp() { echo "$2" >"$SCRATCH/$1/qmp.in"; }
+# qmp_said NUMBER COUNT TEXT: QEMU has said it so often
+qmp_said() { [ "$(grep -c "$3" "$SCRATCH/$1/qmp")" -ge "$2" ]; }
+
+device_add() { qmp "$1" '{"execute":"device_add","arguments":{"driver":"vfio-ap","id":"ap","sysfsdev":"'"$MATRIX/$2"'"}}'; }
+device_del() { qmp "$1" '{"execute":"device_del","arguments":{"id":"ap"}}'; }
+
+qemu_runs() { kill -0 "$(cat "$SCRATCH/$1/pid")" 2>/dev/null; }
+
+# qemu_end NUMBER: its guest ends itself, and QEMU with it
+qemu_end() {
+	printf q >"$SCRATCH/$1/console.in"
+	qemu_gone "$1"
+	until_true "the guest of QEMU $1 has said good bye" grep -q '^bye' "$SCRATCH/$1/console"
+}
+
+# qemu_gone NUMBER: it has ended well
+qemu_gone() {
+	set +e
+	wait "$(cat "$SCRATCH/$1/pid")"
+	status=$?
+	set -e
+	rm -r "$SCRATCH/$1"/*.in "$SCRATCH/$1"/*.out
+	[ $status = "${2:-0}" ] || fail "QEMU $1 ended with $status: $(cat "$SCRATCH/$1/said")"
+}
+
+qemu_kill() {
+	kill -9 "$(cat "$SCRATCH/$1/pid")"
+	qemu_gone "$1" 137
+	rm -r "${SCRATCH:?}/$1"
+}
+
+# Whatever a test has left.
+qemu_kill_all() { killall -9 qemu-system-s390x 2>/dev/null || true; }

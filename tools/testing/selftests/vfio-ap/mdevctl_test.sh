@@ -1,0 +1,104 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Debian's mdevctl, unmodified, on vfio_ap.
+. "$(dirname "$0")/lib/client.sh"
+
+# json ATTRIBUTE=VALUE...: a definition, its attributes in this order
+json() {
+	printf '{ "mdev_type": "vfio_ap-passthrough", "start": "%s", "attrs": [' "${start:-manual}"
+	comma=
+	for pair in "$@"; do
+		printf '%s { "%s": "%s" }' "$comma" "${pair%=*}" "${pair#*=}"
+		comma=,
+	done
+	echo ' ] }'
+}
+
+define() {
+	uuid=$1
+	shift
+	json "$@" >$SCRATCH/definition
+	mdevctl define --uuid "$uuid" --parent matrix --jsonfile $SCRATCH/definition
+}
+
+type_is_listed_with_what_it_takes() {
+	need mdevctl
+	mdevctl types >$SCRATCH/types
+	grep -q '^matrix' $SCRATCH/types || fail "$(cat $SCRATCH/types)"
+	for text in vfio_ap-passthrough "Device API: vfio-ap" "VFIO AP Passthrough Device" "Available instances: 65536"; do
+		grep -q "$text" $SCRATCH/types || fail "'$text' is missing: $(cat $SCRATCH/types)"
+	done
+}
+
+defined_device_is_started_listed_stopped_and_forgotten() {
+	need mdevctl
+	define $UUID1 assign_adapter=5 assign_domain=4 assign_domain=0x6 assign_control_domain=4
+	mdevctl start --uuid $UUID1
+	expect $MATRIX/$UUID1/matrix "05.0004 05.0006"
+	expect $MATRIX/$UUID1/control_domains 0004
+	mdevctl list >$SCRATCH/list
+	grep -q "^$UUID1 matrix vfio_ap-passthrough manual (defined)" $SCRATCH/list || fail "$(cat $SCRATCH/list)"
+	mdevctl stop --uuid $UUID1
+	[ ! -e $MATRIX/$UUID1 ] || fail "it is still there"
+	mdevctl list --defined | grep -q $UUID1 || fail "the definition is gone"
+	mdevctl undefine --uuid $UUID1
+	[ -z "$(mdevctl list --defined)" ] || fail "the definition is still there"
+}
+
+# What is refused shows what was written before: the first attribute that completes a queue of somebody else.
+attributes_are_written_in_their_order_and_a_refusal_undoes_all() {
+	need mdevctl
+	mdev_create $UUID2
+	assign $UUID2 adapter 4
+	assign $UUID2 domain 4
+	for order in "assign_adapter=4 assign_domain=4" "assign_domain=4 assign_adapter=4"; do
+		define $UUID1 $order
+		mdevctl start --uuid $UUID1 2>$SCRATCH/refused && fail "what another mdev has was assigned"
+		last=${order##* }
+		grep -q "${last%=*}" $SCRATCH/refused || fail "$order: $(cat $SCRATCH/refused)"
+		grep -q 'Address already in use' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
+		[ ! -e $MATRIX/$UUID1 ] || fail "half a device is there"
+		mdevctl undefine --uuid $UUID1
+	done
+}
+
+# What is printed for each errno of the ABI.
+each_refusal_has_its_text() {
+	need mdevctl
+	echo +4 >$BUS/apmask
+	echo +4 >$BUS/aqmask
+	while read -r attribute text; do
+		define $UUID1 assign_adapter=4 "$attribute"
+		mdevctl start --uuid $UUID1 2>$SCRATCH/refused && fail "$attribute was accepted"
+		grep -q "$text" $SCRATCH/refused || fail "$attribute: $(cat $SCRATCH/refused)"
+		mdevctl undefine --uuid $UUID1
+	done <<-END
+		assign_domain=4 Cannot assign requested address
+		assign_adapter=256 No such device
+		assign_adapter=four Invalid argument
+	END
+}
+
+# What the udev rule of the package calls for a parent that has come.
+all_devices_come_back_with_the_module() {
+	need mdevctl
+	start=auto
+	define $UUID1 assign_adapter=4 assign_domain=4
+	define $UUID2 assign_adapter=5 assign_domain=5
+	mdevctl start-parent-mdevs matrix
+	expect $MATRIX/$UUID1/matrix 04.0004
+	# Its KUnit tests link to it.
+	rmmod vfio_ap_matrix_test 2>/dev/null || true
+	rmmod vfio_ap
+	[ ! -e $MATRIX ] || fail "the module has left something"
+	insmod "$MODULE"
+	[ ! -e $MATRIX/$UUID1 ] || fail "the module remembers"
+	mdevctl start-parent-mdevs matrix
+	expect $MATRIX/$UUID1/matrix 04.0004
+	expect $MATRIX/$UUID2/matrix 05.0005
+	expect_soon "$(queue_status 05.0005)" assigned
+}
+
+tests_run mdevctl type_is_listed_with_what_it_takes defined_device_is_started_listed_stopped_and_forgotten \
+	attributes_are_written_in_their_order_and_a_refusal_undoes_all each_refusal_has_its_text \
+	all_devices_come_back_with_the_module

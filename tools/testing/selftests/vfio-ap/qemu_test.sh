@@ -1,0 +1,230 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Debian's QEMU, unmodified, on vfio_ap: its guest tells by its own AP instructions what it has.
+. "$(dirname "$0")/lib/client.sh"
+
+setup() {
+	need qemu-system-s390x
+	mdev_create $UUID1
+}
+
+# B-3: lockdep looks at how QEMU lets go of device, group and VM.
+guest_starts_with_its_queues_and_ends_itself() {
+	setup
+	assign $UUID1 adapter 4
+	assign $UUID1 domain 4
+	qemu_start_with 1 $UUID1
+	guest_sees 1 04.0004
+	expect "$(queue_status 04.0004)" "in use"
+	qemu_end 1
+	expect_soon "$(queue_status 04.0004)" assigned
+}
+
+queues_are_plugged_into_the_running_guest_and_out_of_it() {
+	setup
+	qemu_start_with 1 $UUID1
+	guest_sees 1
+	assign $UUID1 domain 4
+	assign $UUID1 adapter 4
+	guest_sees 1 04.0004
+	assign $UUID1 adapter 5
+	guest_sees 1 "04.0004 05.0004"
+	assign $UUID1 domain 6
+	guest_sees 1 "04.0004 04.0006 05.0004 05.0006"
+	unassign $UUID1 adapter 4
+	guest_sees 1 "05.0004 05.0006"
+	unassign $UUID1 domain 4
+	unassign $UUID1 domain 6
+	guest_sees 1
+	qemu_end 1
+}
+
+device_is_unplugged_and_plugged_by_qmp() {
+	setup
+	assign $UUID1 adapter 4
+	assign $UUID1 domain 4
+	qemu_start_with 1 $UUID1
+	guest_sees 1 04.0004
+	device_del 1
+	until_true "QEMU says that the device is gone" qmp_said 1 1 DEVICE_DELETED
+	guest_sees 1
+	expect_soon "$(queue_status 04.0004)" assigned
+	device_add 1 $UUID1
+	guest_sees 1 04.0004
+	qemu_end 1
+}
+
+# QEMU resets the device, then loads the guest anew.
+queues_are_reset_and_kept_over_a_system_reset() {
+	setup
+	assign $UUID1 adapter 4
+	assign $UUID1 domain 4
+	qemu_start_with 1 $UUID1
+	guest_sees 1 04.0004
+	before=$(grep -c '^AP:' $SCRATCH/1/console)
+	resets=$(sed -n 's/^04.0004 .* zapq=\([0-9]*\).*/\1/p' $HWSIM/state)
+	qmp 1 '{"execute":"system_reset"}'
+	until_true "the guest begins anew" eval "[ \$(grep -c '^AP:' $SCRATCH/1/console) -gt $before ]"
+	guest_sees 1 04.0004
+	[ "$(sed -n 's/^04.0004 .* zapq=\([0-9]*\).*/\1/p' $HWSIM/state)" -gt "$resets" ] ||
+		fail "the queue was not reset"
+	not grep -q 'failed to reset' $SCRATCH/1/said || fail "$(cat $SCRATCH/1/said)"
+	qemu_end 1
+}
+
+two_guests_have_what_their_own_mdevs_have() {
+	setup
+	mdev_create $UUID2
+	assign $UUID1 domain 4
+	assign $UUID1 adapter 4
+	assign $UUID2 domain 4
+	assign $UUID2 adapter 5
+	qemu_start_with 1 $UUID1
+	qemu_start_with 2 $UUID2
+	guest_sees 1 04.0004
+	guest_sees 2 05.0004
+	(assign $UUID1 adapter 5) 2>$SCRATCH/refused && fail "what another guest has was assigned"
+	grep -q 'Address already in use' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
+	unassign $UUID2 adapter 5
+	assign $UUID1 adapter 5
+	guest_sees 1 "04.0004 05.0004"
+	guest_sees 2
+	qemu_end 2
+	qemu_end 1
+}
+
+# A mdev is for one guest, a guest has one such device: QEMU says both in its own words.
+second_user_of_a_mdev_and_second_device_are_refused() {
+	setup
+	mdev_create $UUID2
+	qemu_start_with 1 $UUID1
+	qemu_start 2 -device vfio-ap,sysfsdev=$MATRIX/$UUID1
+	qemu_gone 2 1
+	grep -q 'Device or resource busy' $SCRATCH/2/said || fail "$(cat $SCRATCH/2/said)"
+	qmp 1 '{"execute":"device_add","arguments":{"driver":"vfio-ap","sysfsdev":"'$MATRIX/$UUID2'"}}'
+	until_true "QEMU refuses a second device" qmp_said 1 1 "'ap-bus'"
+	assign $UUID1 domain 4
+	assign $UUID1 adapter 4
+	guest_sees 1 04.0004
+	qemu_end 1
+}
+
+# What the next guest finds after QEMU was killed.
+next_guest_has_it() {
+	qemu_start_with 2 $UUID1
+	guest_sees 2 "$1"
+	qemu_end 2
+}
+
+killed_while_attached() {
+	setup
+	assign $UUID1 adapter 4
+	assign $UUID1 domain 4
+	qemu_start_with 1 $UUID1
+	guest_sees 1 04.0004
+	qemu_kill 1
+	expect_soon "$(queue_status 04.0004)" assigned
+	expect $MATRIX/$UUID1/guest_matrix 04.0004
+	next_guest_has_it 04.0004
+}
+
+killed_while_queues_are_plugged() {
+	setup
+	assign $UUID1 domain 4
+	qemu_start_with 1 $UUID1
+	(
+		set +e
+		while [ ! -e $SCRATCH/stop ]; do
+			assign $UUID1 adapter 4
+			unassign $UUID1 adapter 4
+		done
+		assign $UUID1 adapter 4
+	) &
+	plugger=$!
+	usleep 300000
+	qemu_kill 1
+	touch $SCRATCH/stop
+	wait $plugger || fail "a write failed"
+	expect_soon "$(queue_status 04.0004)" assigned
+	next_guest_has_it 04.0004
+}
+
+killed_while_a_reset_is_under_way() {
+	setup
+	assign $UUID1 adapter 4
+	assign $UUID1 domain 4
+	qemu_start_with 1 $UUID1
+	guest_sees 1 04.0004
+	echo "04.0004 tapq 2 forever" >$HWSIM/respond
+	qmp 1 '{"execute":"system_reset"}'
+	until_true "the reset is under way" shows $MATRIX/$UUID1/reset_pending 04.0004
+	qemu_kill 1
+	expect $MATRIX/$UUID1/reset_pending 04.0004
+	echo "04.0004 tapq 2 0" >$HWSIM/respond
+	expect_soon $MATRIX/$UUID1/reset_pending ""
+	next_guest_has_it 04.0004
+}
+
+quit_while_a_reset_is_under_way() {
+	setup
+	assign $UUID1 adapter 4
+	assign $UUID1 domain 4
+	qemu_start_with 1 $UUID1
+	guest_sees 1 04.0004
+	echo "04.0004 tapq 2 forever" >$HWSIM/respond
+	qmp 1 '{"execute":"quit"}'
+	qemu_gone 1
+	rm -r $SCRATCH/1
+	expect $MATRIX/$UUID1/reset_pending 04.0004
+	echo "04.0004 tapq 2 0" >$HWSIM/respond
+	next_guest_has_it 04.0004
+}
+
+removed_while_in_use_goes_when_the_guest_goes() {
+	setup
+	assign $UUID1 adapter 4
+	assign $UUID1 domain 4
+	qemu_start_with 1 $UUID1
+	guest_sees 1 04.0004
+	echo 1 >$MATRIX/$UUID1/remove &
+	remover=$!
+	usleep 300000
+	kill -0 $remover 2>/dev/null || fail "a mdev in use was removed"
+	guest_sees 1 04.0004
+	qemu_end 1
+	wait $remover
+	[ ! -e $MATRIX/$UUID1 ] || fail "the mdev is still there"
+}
+
+memory_in_use() { awk '/^(MemFree|Cached|SReclaimable):/ { n += $2 } /^MemTotal:/ { t = $2 } END { print t - n }' /proc/meminfo; }
+slab_in_use() { awk '/^SUnreclaim:/ { print $2 }' /proc/meminfo; }
+
+# CYCLES of start and stop; the first two fill what is only filled once.
+starts_and_stops_leave_nothing() {
+	setup
+	assign $UUID1 adapter 4
+	assign $UUID1 domain 4
+	references=$(cat /sys/module/vfio_ap/refcnt)
+	cycles=${CLIENT_CYCLES:-5}
+	for cycle in $(seq 1 "$cycles"); do
+		echo "# cycle $cycle"
+		qemu_start_with 1 $UUID1
+		guest_sees 1 04.0004
+		qemu_end 1
+		rm -r $SCRATCH/1
+		expect_soon "$(queue_status 04.0004)" assigned
+		expect_soon /sys/module/vfio_ap/refcnt "$references"
+		[ "$cycle" != 2 ] || { slab=$(slab_in_use); memory=$(memory_in_use); }
+	done
+	until_true "slab is as before (KiB: $slab, then $(slab_in_use))" \
+		eval "[ \$(slab_in_use) -lt $((slab + 1024)) ]"
+	# Less than the memory of one guest.
+	until_true "memory is as before (KiB: $memory, then $(memory_in_use))" \
+		eval "[ \$(memory_in_use) -lt $((memory + 8192)) ]"
+}
+
+tests_run qemu guest_starts_with_its_queues_and_ends_itself queues_are_plugged_into_the_running_guest_and_out_of_it \
+	device_is_unplugged_and_plugged_by_qmp queues_are_reset_and_kept_over_a_system_reset \
+	two_guests_have_what_their_own_mdevs_have second_user_of_a_mdev_and_second_device_are_refused \
+	killed_while_attached killed_while_queues_are_plugged killed_while_a_reset_is_under_way \
+	quit_while_a_reset_is_under_way removed_while_in_use_goes_when_the_guest_goes starts_and_stops_leave_nothing
