@@ -28,6 +28,14 @@ M ?= *
 export M
 
 B := build
+# Two in one clone would build over each other. PPID is this make.
+ifeq ($(MAKELEVEL),0)
+ifneq ($(if $(LIST),,$(filter-out help log,$(MAKECMDGOALS))),)
+other := $(shell mkdir -p $(B); made=$$(cat $(B)/.make 2>/dev/null); \
+	if [ -n "$$made" ] && kill -0 $$made 2>/dev/null; then echo $$made; else echo $$PPID >$(B)/.make; fi)
+$(if $(other),$(error make is at work here already (process $(other)); wait for its end))
+endif
+endif
 # A kernel beside the ordinary one: its further fragment is in rig/config/variant/.
 VARIANT ?= $(or $(filter base,$(KERNEL)),$(if $(GDB),gdb))
 export VARIANT
@@ -56,11 +64,12 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ## make mutate               break the driver on purpose, one fault at a time: does a test notice?
 ##      M=PATTERN              only these of rig/mutants/
 ## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
-## make shell                a shell in the test kernel, driver loaded
+## make shell                a shell in the test kernel, driver loaded, with QEMU, mdevctl and lszcrypt
 ##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    for run, exec and shell; HWSIM="adapters=1,2
 ##                             domains=0-3" is for exec and shell only: run draws 04 to 06
 ##      CPUS=1                 slower clock, same on a busy machine: time counts instructions
 ## make check                W=1, sparse, checkpatch, kernel-doc: no warning in our files
+## make kernel               build it only; VARIANT=memory, races, base, gdb: another one, see rig/config/variant/
 ## make log                  show the last full log
 ## make clean                remove all that was built; what was downloaded stays
 help:
@@ -89,6 +98,7 @@ check: $(B)/.overlay $(K)/.config
 	@rig/check.sh
 
 log:
+	@[ -e $(B)/log/last ] || { echo "nothing was booted yet"; exit 1; }
 	@cat $(B)/log/last
 
 clean:
