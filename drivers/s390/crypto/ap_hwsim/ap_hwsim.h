@@ -178,6 +178,12 @@ struct hwsim_queue {
 	const char *driver;
 	/** @dirty: somebody used it since the last completed reset */
 	bool dirty;
+	/**
+	 * @early_gisa: of the guest that has done nothing but enable an
+	 * interrupt since then, which it may do just before the queue is in its
+	 * APCB; 0: somebody did more
+	 */
+	u64 early_gisa;
 	/** @guest_data: that somebody was a guest */
 	bool guest_data;
 	/** @irq: AQIC enabled it */

@@ -160,13 +160,19 @@ static void hwsim_queue_check_driver(const struct hwsim_queue *queue)
 				queue->apqn >> 8, queue->apqn & 0xff, queue->driver);
 }
 
+static u64 hwsim_guest_gisa(const struct hwsim_guest *guest)
+{
+	return virt_to_phys(&guest->kvm->arch.sie_page2->gisa);
+}
+
 static void hwsim_queue_joins(struct hwsim_queue *queue, struct hwsim_guest *guest)
 {
+	bool early = queue->early_gisa && queue->early_gisa == hwsim_guest_gisa(guest);
 	unsigned int apid = queue->apqn >> 8, apqi = queue->apqn & 0xff;
 
 	if (hwsim_queue_in_guest(queue, guest))
 		hwsim_violation(HWSIM_TWO_GUESTS, "queue %02x.%04x", apid, apqi);
-	if (queue->dirty || queue->resetting)
+	if ((queue->dirty && !early) || queue->resetting)
 		hwsim_violation(HWSIM_NO_RESET, "queue %02x.%04x", apid, apqi);
 	hwsim_queue_check_driver(queue);
 }
@@ -203,7 +209,7 @@ bool hwsim_gisa_is_of_a_guest(u64 gisa)
 	lockdep_assert_held(&hwsim_lock);
 
 	list_for_each_entry(guest, &hwsim_guests, node) {
-		if (gisa == virt_to_phys(&guest->kvm->arch.sie_page2->gisa))
+		if (gisa == hwsim_guest_gisa(guest))
 			return true;
 	}
 	return false;
@@ -226,6 +232,7 @@ static void hwsim_guest_update(struct hwsim_guest *guest, const struct hwsim_apc
 		/* What is off has lost what it held, and is reset when it comes on. */
 		if (had && !has && hwsim_queue_operational(&hwsim, queue)) {
 			queue->dirty = true;
+			queue->early_gisa = 0;
 			queue->guest_data = true;
 			/* Began while the guest could still use the queue. */
 			queue->reset_cleans = false;

@@ -165,7 +165,13 @@ static u8 hwsim_aqic(struct hwsim_queue *queue, u64 gr[16])
 		queue->gisa = (u64)gr1.control.gisa << 4;
 	}
 	/* Who enables it means to use the queue, and the adapter keeps his addresses. */
-	queue->dirty |= gr1.control.ir;
+	if (gr1.control.ir) {
+		if (!queue->dirty)
+			queue->early_gisa = queue->gisa;
+		else if (queue->early_gisa != queue->gisa)
+			queue->early_gisa = 0;
+		queue->dirty = true;
+	}
 	queue->irq = gr1.control.ir;
 	queue->irq_delay = queue->aqic_delay;
 	if (!queue->irq_delay)
@@ -279,6 +285,7 @@ static int hwsim_nqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 		if (!view->apcb)
 			hwsim_check_host_use(queue);
 		queue->dirty = true;
+		queue->early_gisa = 0;
 		queue->guest_data |= !!view->apcb;
 		queue->replies[queue->nr_replies++] = gr[r1] << 32 | (gr[r1 + 1] & 0xffffffff);
 		gr[r2] += gr[r2 + 1];
