@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: help run test mutate check exec shell log clean kernel bootable
+.PHONY: help run test mutate bench check exec shell log clean kernel bootable
 
 # The simulated machine, and the machine that simulates it.
 HWSIM ?=
@@ -30,9 +30,10 @@ export M
 B := build
 # Two in one clone would build over each other. PPID is this make.
 ifeq ($(MAKELEVEL),0)
-ifneq ($(if $(LIST),,$(filter-out help log,$(MAKECMDGOALS))),)
+ifneq ($(if $(LIST),,$(filter-out help log shell,$(MAKECMDGOALS))),)
 other := $(shell mkdir -p $(B); made=$$(cat $(B)/.make 2>/dev/null); \
-	if [ -n "$$made" ] && kill -0 $$made 2>/dev/null; then echo $$made; else echo $$PPID >$(B)/.make; fi)
+	if [ "$${made:-$$PPID}" != $$PPID ] && [ "$$(cat /proc/$$made/comm 2>/dev/null)" = make ] && \
+		[ /proc/$$made/cwd -ef . ]; then echo $$made; else echo $$PPID >$(B)/.make; fi)
 $(if $(other),$(error make is at work here already (process $(other)); wait for its end))
 endif
 endif
@@ -68,6 +69,7 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    for run, exec and shell; HWSIM="adapters=1,2
 ##                             domains=0-3" is for exec and shell only: run draws 04 to 06
 ##      CPUS=1                 slower clock, same on a busy machine: time counts instructions
+## make bench                measure against the base's driver: a table, build/bench.json, a plot; 15 minutes
 ## make check                W=1, sparse, checkpatch, kernel-doc: no warning in our files
 ## make kernel               build it only; VARIANT=memory, races, base, gdb: another one, see rig/config/variant/
 ## make log                  show the last full log
@@ -94,6 +96,11 @@ bootable: $(BOOTABLE)
 mutate: $(BOOTABLE)
 	@rig/mutate.py
 
+# In a kernel of its own, without lock debugging.
+bench:
+	@$(MAKE) VARIANT=bench bootable
+	@VARIANT=bench rig/bench.py
+
 check: $(B)/.overlay $(K)/.config
 	@rig/check.sh
 
@@ -111,7 +118,7 @@ $(B)/.packages: rig/packages.txt rig/install.sh
 	@rig/install.sh
 	@touch $@
 
-$(B)/.debian: $(B)/.packages rig/packages-s390x.txt rig/debian.sh
+$(B)/.debian: rig/packages-s390x.txt rig/debian.sh | $(B)/.packages
 	@rig/debian.sh
 
 # What the kernel of a variant is built from: $1 is nothing, or -base.

@@ -25,7 +25,7 @@ BUILD = os.path.join(TOP, "build")
 LOGS = os.path.join(BUILD, "log")
 DEBIAN = os.path.join(BUILD, "debian")
 SILENCE = 400  # seconds; longer than any one test may take, but a stress test that is told to
-TIMEOUT = {"demo": 900, "exec": 900, "test": 3600, "shell": None}
+TIMEOUT = {"demo": 900, "bench": 1800, "exec": 900, "test": 3600, "shell": None}
 TROUBLE = re.compile(
     r"Kernel panic|WARNING:|BUG:|INFO: possible|INFO: task .* blocked|INFO: rcu.* (stall|detected)"
     r"|Unable to handle|Oops|kernel BUG at|ilc:\d+ \[#|bad unlock balance|possible recursive locking|held lock freed"
@@ -80,7 +80,7 @@ class Run:
     """One boot. After run(): reason (None if all was well), status (of the program), trouble (first console line)."""
 
     def __init__(self, verb, options=(), log=None, files=None, timeout=None, on_line=None, fatal_warnings=True,
-                 variant=None, cpus=None):
+                 variant=None, cpus=None, shift=3):
         self.verb, self.options, self.files = verb, list(options), files or {}
         self.log_path = os.path.join(LOGS, log or f"{verb}-{time.strftime('%H%M%S')}.log")
         self.on_line = on_line or (lambda line: None)
@@ -94,7 +94,7 @@ class Run:
         suffix = "-" + self.variant if self.variant else ""
         self.kernel = os.path.join(BUILD, "kernel" + suffix)
         self.initrd = os.path.join(BUILD, f"initramfs{suffix}.gz")
-        self.cpus = cpus or setting("CPUS", "2")
+        self.cpus, self.shift = cpus or setting("CPUS", "2"), shift
         # KASAN's shadow is an eighth of the memory, and what was freed stays for a while.
         self.memory = str(max(int(setting("MEM", "1024")), 3072 if self.variant == "memory" else 0))
 
@@ -103,14 +103,16 @@ class Run:
         append = ["console=ttyS0", "panic=1", "oops=panic", "rcupdate.rcu_cpu_stall_timeout=120",
                   "ap.apmask=0x0", "ap.aqmask=0x0", f"rig={self.verb}"]
         # Freed memory is poisoned: who still uses it is seen at once, not when somebody else has got it.
-        append += ["panic_on_warn=1", "slub_debug=P"] if self.fatal_warnings else []
+        # "A": the one cache whose allocations fault_long can have fail alone.
+        append += ["panic_on_warn=1", "slub_debug=P;A,radix_tree_node"] if self.fatal_warnings else []
         append += ["kmemleak=on"] if self.variant == "memory" else []
         append += [f"ap_hwsim.{word}" for word in hwsim_words()]
+        append += ["rig_debian=1"] if os.path.isdir(DEBIAN) else []
         append += [*self.options, setting("APPEND")]
         cmd = ["qemu-system-s390x", "-machine", "s390-ccw-virtio", "-cpu", "max"]
         if self.cpus == "1" and self.verb != "shell":
             # One CPU can take its time from the instructions it executes: how busy the host is does not show inside.
-            cmd += ["-accel", "tcg,thread=single", "-icount", "shift=3,sleep=off"]
+            cmd += ["-accel", "tcg,thread=single", "-icount", f"shift={self.shift},sleep=off"]
         else:
             cmd += ["-accel", "tcg,thread=multi"]
         cmd += ["-smp", self.cpus, "-m", self.memory, "-no-reboot", "-nodefaults",

@@ -18,12 +18,6 @@ build_tests() {
 	make -C "$tests" OUTPUT="$user" CC="${CROSS_COMPILE}gcc" -j"$jobs"
 	# What is not built any more must not run any more.
 	make -C "$tests" OUTPUT="$user" -s --no-print-directory names | sort >"$user/names"
-	# Scripts are called as the programs are, without an ending.
-	for script in "$tests"/*.sh; do
-		name=${script##*/}
-		echo "file /selftests/vfio-ap/${name%.sh} $script 0755 0 0"
-	done
-	echo "file /selftests/vfio-ap/lib/client.sh $tests/lib/client.sh 0644 0 0"
 	find "$user" -maxdepth 1 -type f -perm /100 -printf '%f\n' | sort | comm -23 - "$user/names" |
 		while read -r gone; do rm "$user/$gone"; done
 }
@@ -40,7 +34,7 @@ spec() {
 	echo "file /bin/busybox $build/debian/bin/busybox 0755 0 0"
 	intree=$out/drivers/s390/crypto/vfio_ap.ko
 	case ${VARIANT:-} in
-	'') modules "$intree" "$build/base-driver/vfio_ap.ko" ;;
+	'' | bench) modules "$intree" "$build/base-driver/vfio_ap.ko" ;;
 	base) modules "$build/our-driver/vfio_ap.ko" "$intree" ;;
 	*) modules "$intree" ;;
 	esac

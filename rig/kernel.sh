@@ -42,6 +42,6 @@ our_driver_copied() {
 
 logged kernel "build the kernel" build_kernel
 case ${VARIANT:-} in
-'') logged base-driver "build the base's driver" other_driver "$build/base-driver" ;;
+'' | bench) logged base-driver "build the base's driver" other_driver "$build/base-driver" ;;
 base) logged our-driver "build our driver for the base" our_driver_copied ;;
 esac

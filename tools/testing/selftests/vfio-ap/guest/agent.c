@@ -39,6 +39,14 @@ static unsigned long execute(unsigned long command, volatile unsigned long *gr)
 	return cc & 3;
 }
 
+static unsigned long clock(void)
+{
+	unsigned long tod;
+
+	asm volatile("stck %0" : "=Q" (tod) : : "cc");
+	return tod;
+}
+
 static void io_open(unsigned long subclasses)
 {
 	unsigned long enabled;
@@ -59,7 +67,7 @@ static void io_wait(void)
 void agent(void)
 {
 	struct agent_mailbox *mailbox = (void *)AGENT_MAILBOX;
-	unsigned long request;
+	unsigned long request, start;
 
 	for (;;) {
 		while (mailbox->request == mailbox->done)
@@ -70,7 +78,9 @@ void agent(void)
 		case AGENT_PQAP:
 		case AGENT_NQAP:
 		case AGENT_DQAP:
+			start = clock();
 			mailbox->cc = execute(mailbox->command, mailbox->gr);
+			mailbox->ticks = clock() - start;
 			break;
 		case AGENT_IO_OPEN:
 			io_open(mailbox->gr[0]);

@@ -37,6 +37,8 @@ struct agent_mailbox {
 	volatile unsigned long interrupts;
 	/* Specification exception of the command; start.S knows this one, too. */
 	volatile unsigned long specification;
+	/* How long the command took, by the guest's clock: 4096 to a microsecond. */
+	volatile unsigned long ticks;
 };
 #endif
 

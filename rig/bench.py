@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Measure the driver against the base's own, in one kernel, on the same simulated machine.
+
+One boot measures waits, both drivers in turn, PAIRS times; another, with a clock that counts instructions, what things
+cost a processor. Printed is one table, also as build/bench.json, and a plot of the waits of an unrelated guest. Nothing
+here passes or fails: a goal that is missed is printed as such. Status 1: something could not be measured.
+"""
+import json
+import os
+import subprocess
+import sys
+
+import boot
+from boot import say, setting
+
+PAIRS = int(setting("PAIRS", "5"))
+PLOT = os.path.join(boot.TOP, "Documentation/s390/vfio-ap-waits.svg")
+DRIVERS = ("base", "ours")
+FILES = os.path.join(boot.BUILD, "kernel-bench/drivers/s390/crypto")
+WAITS = ("sysfs", "status", "aqic", "host")
+
+
+class Figures:
+    """waits[id, driver, mode]: microseconds of all runs; values[id, driver]: a number."""
+
+    def __init__(self):
+        self.waits, self.values, self.broken = {}, {}, []
+
+    def take(self, line):
+        word, _, rest = line.partition(" ")
+        if word == "@waits":
+            name, driver, mode, *waits = rest.split()
+            self.waits.setdefault((name, driver, mode), []).extend(int(wait) for wait in waits)
+        elif word == "@value":
+            name, driver, number = rest.split()
+            self.values[name, driver] = int(number)
+        elif word == "@broken":
+            self.broken.append(rest)
+
+
+def at(waits, share):
+    """The wait that this share of all waits is not longer than, in ms."""
+    ordered = sorted(waits)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] / 1000 if ordered else None
+
+
+def row(name, unit, base, ours, quiet=None, goal=None, met=None, text=""):
+    ratio = ours / base if base and ours is not None else None
+    return {"id": name, "unit": unit, "base": base, "ours": ours, "quiet": quiet, "ratio": ratio, "goal": goal,
+            "met": met, "note": text}
+
+
+def stall_rows(figures):
+    rows = []
+    for mode, title in (("busy", ""), ("kvmlock", ".kvmlock"), ("stuck", ".stuck")):
+        for name in WAITS:
+            found = {driver: figures.waits.get((name, driver, mode), []) for driver in DRIVERS}
+            quiet = figures.waits.get((name, "ours", "quiet"), [])
+            for share, word in ((0.5, "p50"), (0.99, "p99"), (1, "longest")):
+                base, ours, still = (at(waits, share) for waits in (found["base"], found["ours"], quiet))
+                goal = 2 * still if still is not None and share > 0.5 else None
+                rows.append(row(f"stall{title}.{name} {word}", "ms", base, ours, still,
+                                "2 x quiet" if goal else None, ours <= goal if goal and ours is not None else None,
+                                f"n={len(found['base'])}/{len(found['ours'])}/{len(quiet)}"))
+    return rows
+
+
+def scan_row(figures):
+    held = {driver: at(figures.waits.get(("scan", driver, "kvmlock"), []), 0.5) for driver in DRIVERS}
+    quiet = at(figures.waits.get(("scan", "ours", "quiet"), []), 0.5)
+    met = None if None in (held["ours"], quiet) else held["ours"] <= 1.5 * quiet
+    return row("stall.scan p50", "ms", held["base"], held["ours"], quiet, "as quiet", met)
+
+
+def unplug_rows(figures):
+    rows = []
+    for reset in (1, 15, 60, 250):
+        base, ours = (at(figures.waits.get((f"unplug.time.{reset}", driver, "busy"), []), 0.5) for driver in DRIVERS)
+        goal = 1.3 * 4 * reset + 20
+        rows.append(row(f"unplug.time {reset} ms", "ms", base, ours, None, f"<= {goal:.0f} ms",
+                        ours is not None and ours <= goal))
+    return rows
+
+
+def cost_rows(figures):
+    def pair(name):
+        return tuple(figures.values.get((name, driver)) for driver in DRIVERS)
+
+    rows = []
+    for name, unit, most in (("plug.cost.1x1", "instructions", 1), ("plug.cost.16x16", "instructions", 1),
+                             ("plug.big", "instructions", 0.5), ("aqic.cost", "instructions", 1),
+                             ("memory.mdev", "bytes", 1)):
+        base, ours = pair(name)
+        met = ours / base <= most if base and ours is not None else None
+        rows.append(row(name, unit, base, ours, None, f"ratio <= {most}", met))
+    for crowd in (10, 100, 1000):
+        base, ours = pair(f"plug.many.{crowd}")
+        rows.append(row(f"plug.many.{crowd}", "instructions", base, ours))
+    growth = [figures.values.get(("plug.many.1000", driver), 0) - figures.values.get(("plug.many.10", driver), 0)
+              for driver in DRIVERS]
+    rows.append(row("plug.many growth", "instructions", growth[0], growth[1], None, "flatter", growth[1] <= growth[0]))
+    base, ours = pair("memory.queue")
+    rows.append(row("memory.queue", "bytes", base, ours, None, "<= 256", ours is not None and ours <= 256))
+    base, ours = pair("scan.updates")
+    rows.append(row("scan.updates", "updates", base, ours, None, "1", ours == 1))
+    return rows
+
+
+def text_rows():
+    """Bytes of code by file of ours, and of all of both modules."""
+    def code(path):
+        words = subprocess.run(["s390x-linux-gnu-size", path], check=True, capture_output=True, text=True).stdout.split("\n")
+        return int(words[1].split()[0])
+
+    rows = [row("text", "bytes", code(os.path.join(boot.BUILD, "base-driver/vfio_ap.ko")), code(os.path.join(FILES, "vfio_ap.ko")))]
+    with open(os.path.join(FILES, "vfio_ap.mod")) as mod:
+        for name in mod.read().split():
+            file = os.path.basename(name)
+            rows.append(row(f"text {file[:-2]}", "bytes", None, code(os.path.join(FILES, file))))
+    return rows
+
+
+def shown(value):
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def table(rows):
+    say(f"{'id':28} {'unit':13} {'base':>10} {'ours':>10} {'quiet':>8} {'ratio':>6}  goal")
+    for one in rows:
+        met = {None: "", True: "met", False: "MISSED"}[one["met"]]
+        say(f"{one['id']:28} {one['unit']:13} {shown(one['base']):>10} {shown(one['ours']):>10} {shown(one['quiet']):>8} "
+            f"{shown(one['ratio']):>6}  {one['goal'] or ''} {met} {one['note']}".rstrip())
+
+
+def plot(figures):
+    """The share of the waits of an unrelated administrator that are longer than so much."""
+    curves = []
+    data = os.path.join(boot.BUILD, "bench.dat")
+    with open(data, "w") as out:
+        for driver, mode, title in (("base", "busy", "base's driver"), ("ours", "busy", "this driver"),
+                                    ("ours", "quiet", "this driver, nothing else going on")):
+            waits = sorted(figures.waits.get(("sysfs", driver, mode), []))
+            for n, wait in enumerate(waits):
+                out.write(f"{max(wait, 1) / 1000} {(len(waits) - n) / len(waits)}\n")
+            out.write("\n\n")
+            curves.append(f"'{data}' index {len(curves)} with steps lw 2 title \"{title}\"")
+    script = (f"set terminal svg size 720,420; set output '{PLOT}'; set logscale xy; set grid;"
+              "set xlabel 'a write to sysfs takes longer than (ms)'; set ylabel 'share of all writes';"
+              "set title 'An unrelated mdev, while 16 queues leave another guest again and again';"
+              f"plot {', '.join(curves)}")
+    if subprocess.run(["gnuplot", "-e", script], check=False).returncode:
+        say("the plot could not be drawn")
+        return
+    say(f"plot: {boot.shown(PLOT)}")
+
+
+def measure(figures, program, pairs, **machine):
+    run = boot.Run("bench", ["rig_driver=none", f"rig_bench={program}", f"rig_pairs={pairs}"], log=f"bench-{program}.log",
+                   on_line=figures.take, fatal_warnings=False, variant="bench", **machine)
+    run.run()
+    # The base warns: that is no trouble here.
+    if run.verdict != "ok 0":
+        figures.broken.append(f"{program}: {run.reason or run.verdict}")
+    say(f"  {program} measured")
+
+
+def main():
+    figures = Figures()
+    measure(figures, "wait_bench", PAIRS)
+    measure(figures, "cost_bench", 1, cpus="1", shift=0)
+    rows = stall_rows(figures) + [scan_row(figures)] + unplug_rows(figures) + cost_rows(figures) + text_rows()
+    table(rows)
+    with open(os.path.join(boot.BUILD, "bench.json"), "w") as out:
+        json.dump(rows, out, indent=1)
+    plot(figures)
+    for reason in figures.broken:
+        say(f"FAILED: {reason}")
+    return 1 if figures.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

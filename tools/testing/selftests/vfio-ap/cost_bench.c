@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What things cost a processor: usage: cost_bench DRIVER
+ *
+ * For a machine whose clock counts instructions (one CPU, a nanosecond each):
+ * the least of 50 repetitions is what it takes when nothing comes in between.
+ */
+#include <unistd.h>
+
+#include "lib/bench.h"
+
+#define REPEAT	50
+
+static const char *driver;
+static struct vm vm;
+static struct vfio vfio;
+
+static void value(const char *id, long number)
+{
+	printf("@value %s %s %ld\n", id, driver, number);
+}
+
+static void many(const char *knob, int first, int count)
+{
+	int id;
+
+	for (id = first; id < first + count; id++)
+		hwsim(knob, "%x", id);
+}
+
+static void assign_many(const char *attribute, int first, int count)
+{
+	int id;
+
+	for (id = first; id < first + count; id++)
+		must(!mdev_write(UUID1, attribute, "%d", id));
+}
+
+static bool nothing_is_outstanding(void *unused)
+{
+	static char state[1 << 20];
+
+	file_read(HWSIM "state", state, sizeof(state));
+	return !strstr(state, "resetting=1");
+}
+
+/* Plug a domain into the running guest; taking it out again is not measured. */
+static void plug_measure(const char *id, int apqi, int repeat)
+{
+	long least = -1, start, taken;
+
+	while (repeat--) {
+		must(!until(nothing_is_outstanding, NULL));
+		/* What comes after a reset has come. */
+		usleep(50000);
+		start = bench_now_ns();
+		must(!mdev_write(UUID1, "assign_domain", "%d", apqi));
+		taken = bench_now_ns() - start;
+		if (least < 0 || taken < least)
+			least = taken;
+		must(!mdev_write(UUID1, "unassign_domain", "%d", apqi));
+	}
+	value(id, least);
+}
+
+static void guest_begin(void)
+{
+	must(!vm_create(&vm));
+	must(!vfio_open(&vfio, &vm, UUID1));
+	must(!vm_start(&vm));
+}
+
+static void guest_end(void)
+{
+	vfio_close(&vfio);
+	vm_destroy(&vm);
+	must(!mdev_remove(UUID1));
+}
+
+static void small_measure(void)
+{
+	long least = -1;
+	int i;
+
+	must(!mdev_create(UUID1));
+	assign_many("assign_adapter", 4, 1);
+	guest_begin();
+	plug_measure("plug.cost.1x1", 4, REPEAT);
+
+	must(!mdev_write(UUID1, "assign_domain", "4"));
+	must(!until(nothing_is_outstanding, NULL));
+	for (i = 0; i < REPEAT; i++) {
+		long ticks;
+
+		must(!vm_aqic(&vm, 4, 4, true, 3, AGENT_NIB));
+		ticks = vm.mailbox->ticks;
+		must(!vm_aqic(&vm, 4, 4, false, 3, 0));
+		ticks += vm.mailbox->ticks;
+		if (least < 0 || ticks < least)
+			least = ticks;
+	}
+	value("aqic.cost", least * 1000 / 4096);
+	guest_end();
+}
+
+/* 16 x 16 queues that are bound. */
+static void big_measure(void)
+{
+	must(!mdev_create(UUID1));
+	assign_many("assign_adapter", 0x10, 16);
+	assign_many("assign_domain", 0x10, 15);
+	guest_begin();
+	plug_measure("plug.cost.16x16", 0x1f, REPEAT / 5);
+	/* All that can be assigned; the rest is not in the host. */
+	assign_many("assign_adapter", 0x40, 256 - 0x40);
+	assign_many("assign_domain", 0x40, 256 - 0x40);
+	plug_measure("plug.big", 0x1f, REPEAT / 5);
+	guest_end();
+}
+
+static void uuid_make(char *uuid, unsigned int n)
+{
+	sprintf(uuid, "66666666-6666-6666-6666-%012x", n);
+}
+
+/* Bytes of slab in use, of all caches. */
+static long slab_bytes(void)
+{
+	static char text[1 << 20];
+	char *line, *rest, name[64];
+	long sum = 0, active, total, size;
+
+	file_read("/proc/slabinfo", text, sizeof(text));
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		if (sscanf(line, "%63s %ld %ld %ld", name, &active, &total, &size) == 4)
+			sum += active * size;
+	}
+	return sum;
+}
+
+/* With ever more mdevs beside the one that is changed. */
+static void crowd_measure(void)
+{
+	static const int crowds[] = { 10, 100, 1000 };
+	char uuid[40], id[32];
+	unsigned int i, n = 0;
+	long before;
+
+	must(!mdev_create(UUID1));
+	assign_many("assign_adapter", 4, 1);
+	guest_begin();
+	for (i = 0; i < ARRAY_SIZE(crowds); i++) {
+		before = slab_bytes();
+		for (; n < crowds[i]; n++) {
+			uuid_make(uuid, n);
+			must(!mdev_create(uuid));
+		}
+		if (i == 2)
+			value("memory.mdev", (slab_bytes() - before) / (crowds[2] - crowds[1]));
+		snprintf(id, sizeof(id), "plug.many.%d", crowds[i]);
+		plug_measure(id, 4, REPEAT / 5);
+	}
+	while (n) {
+		uuid_make(uuid, --n);
+		must(!mdev_remove(uuid));
+	}
+	guest_end();
+}
+
+static void queue_memory_measure(void)
+{
+	int apid, apqi;
+	long before;
+
+	for (apid = 0x10; apid < 0x20; apid++) {
+		for (apqi = 0x10; apqi < 0x20; apqi++)
+			must(!queue_unbind(apid, apqi));
+	}
+	/* Freed after a grace period. */
+	sleep(1);
+	before = slab_bytes();
+	for (apid = 0x10; apid < 0x20; apid++) {
+		for (apqi = 0x10; apqi < 0x20; apqi++)
+			must(!queue_bind(apid, apqi));
+	}
+	value("memory.queue", (slab_bytes() - before) / 256);
+}
+
+static bool guest_has_all(void *unused)
+{
+	return queue_status(0x20, 0x1f, "in use");
+}
+
+/* A host that gets an adapter with 16 queues for a running guest. */
+static void scan_measure(void)
+{
+	long updates;
+
+	must(!mdev_create(UUID1));
+	assign_many("assign_adapter", 0x20, 1);
+	assign_many("assign_domain", 0x10, 16);
+	guest_begin();
+	updates = hwsim_guest_updates(getpid());
+	must(!hwsim("adapter_add", "20"));
+	must(!bus_scan());
+	must(!until(guest_has_all, NULL));
+	value("scan.updates", hwsim_guest_updates(getpid()) - updates);
+	guest_end();
+	must(!hwsim("adapter_del", "20"));
+	must(!bus_scan());
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	driver = bench_driver(argc, argv);
+	must(!module_load());
+	machine_reset();
+	many("adapter_add", 0x10, 16);
+	many("domain_add", 0x10, 16);
+	must(!bus_scan());
+	must(queue_comes_to(0x1f, 0x1f, "unassigned"));
+	must(!hwsim("reset_time", "*.* polls 0"));
+	small_measure();
+	big_measure();
+	scan_measure();
+	queue_memory_measure();
+	crowd_measure();
+	machine_reset();
+	must(!module_unload());
+	return 0;
+}

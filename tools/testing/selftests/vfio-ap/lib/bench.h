@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the measuring programs share. They print figures, a line each, for
+ * rig/bench.py:
+ *
+ *	@waits ID DRIVER MODE MICROSECONDS...
+ *	@value ID DRIVER NUMBER
+ */
+#ifndef VFIO_AP_BENCH_H
+#define VFIO_AP_BENCH_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib.h"
+
+/* The drivers to compare; each program is told which one to take. */
+static inline const char *bench_driver(int argc, char **argv)
+{
+	const char *driver = argc > 1 ? argv[1] : "ours";
+
+	setenv("VFIO_AP_MODULE", strcmp(driver, "base") ? "/lib/vfio_ap.ko" : "/lib/base/vfio_ap.ko",
+	       1);
+	return driver;
+}
+
+static inline long bench_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000L + now.tv_nsec;
+}
+
+/* What is measured must work: a figure of something else is worse than none. */
+#define must(condition)							\
+	do {								\
+		if (!(condition)) {					\
+			printf("@broken %s:%d: %s\n", __FILE__, __LINE__, #condition); \
+			exit(1);					\
+		}							\
+	} while (0)
+
+#endif /* VFIO_AP_BENCH_H */

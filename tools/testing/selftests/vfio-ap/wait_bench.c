@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How long everybody else waits while one guest is busy: usage: wait_bench DRIVER
+ *
+ * Four threads do what other guests and administrators do, at the same time, and
+ * note how long each thing takes: with nothing else going on, while all queues
+ * of a guest are taken out and put in again and again, while the user of a guest
+ * keeps its kvm->lock, and while a queue does not end its reset.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "lib/bench.h"
+
+#define RESET_MS	15
+#define SAMPLES		220
+#define SAMPLES_MAX	4000
+#define HOLD_MS		500
+/* Not in the host: nothing is plugged, and nothing has to be reset. */
+#define ABSENT		200
+
+#define UUID_HELD	"44444444-4444-4444-4444-444444444444"
+#define UUID_NEW	"55555555-5555-5555-5555-555555555555"
+
+static const char *driver;
+static bool stop, stop_noise;
+
+/* A: the busy one. B: attached and running. C: comes and goes. H: its kvm->lock is held. */
+static struct vm vm_a, vm_b, vm_c, vm_h;
+static struct vfio vfio_a, vfio_b, vfio_c, vfio_h;
+
+struct meter {
+	const char *id;
+	/* The n-th thing; the time that it took, in ns, or a negative errno. */
+	long (*take)(unsigned int n);
+	unsigned int count;
+	unsigned int waits_us[SAMPLES_MAX];
+	pthread_t thread;
+};
+
+static long timed_write(const char *uuid, const char *attribute, int id)
+{
+	long start = bench_now_ns();
+	int ret = mdev_write(uuid, attribute, "%d", id);
+
+	return ret ?: bench_now_ns() - start;
+}
+
+static long take_sysfs(unsigned int n)
+{
+	static const char *const attributes[] = {
+		"assign_domain", "unassign_domain", "assign_control_domain",
+		"unassign_control_domain",
+	};
+
+	return timed_write(UUID2, attributes[n % 4], ABSENT);
+}
+
+static long take_status(unsigned int n)
+{
+	static const char *const paths[] = {
+		"/sys/devices/ap/card08/08.0008/status", MATRIX UUID2 "/matrix",
+		MATRIX UUID2 "/guest_matrix",
+	};
+	long start = bench_now_ns();
+	char text[8192];
+	int ret = file_read(paths[n % 3], text, sizeof(text));
+
+	return ret < 0 ? ret : bench_now_ns() - start;
+}
+
+static long take_aqic(unsigned int n)
+{
+	long start = bench_now_ns();
+
+	if (vm_aqic(&vm_b, 8, 8, true, 3, AGENT_NIB) || vm_aqic(&vm_b, 8, 8, false, 3, 0))
+		return -EIO;
+	return bench_now_ns() - start;
+}
+
+static long take_host(unsigned int n)
+{
+	long start = bench_now_ns(), taken;
+	int ret;
+
+	switch (n % 4) {
+	case 0:
+		ret = file_write(BUS "apmask", "+200\n");
+		return ret ?: bench_now_ns() - start;
+	case 1:
+		ret = file_write(BUS "apmask", "-200\n");
+		return ret ?: bench_now_ns() - start;
+	case 2:
+		ret = mdev_create(UUID_NEW);
+		taken = bench_now_ns() - start;
+		mdev_remove(UUID_NEW);
+		return ret ?: taken;
+	default:
+		ret = vfio_open_device(&vfio_c, UUID3);
+		taken = bench_now_ns() - start;
+		close(vfio_c.device);
+		return ret ?: taken;
+	}
+}
+
+static struct meter meters[] = {
+	{ "sysfs", take_sysfs }, { "status", take_status }, { "aqic", take_aqic },
+	{ "host", take_host },
+};
+
+static void *meter_run(void *data)
+{
+	struct meter *meter = data;
+	long taken;
+
+	for (meter->count = 0; meter->count < SAMPLES_MAX; meter->count++) {
+		if (__atomic_load_n(&stop, __ATOMIC_RELAXED))
+			break;
+		taken = meter->take(meter->count);
+		if (taken < 0)
+			printf("@broken %s: %s\n", meter->id, strerror(-taken));
+		must(taken >= 0);
+		meter->waits_us[meter->count] = taken / 1000;
+		usleep(3000);
+	}
+	return NULL;
+}
+
+static bool enough(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(meters); i++) {
+		if (meters[i].count < SAMPLES)
+			return false;
+	}
+	return true;
+}
+
+/* All four, at the same time, while something else goes on, or nothing. */
+static void measure(const char *mode, int seconds)
+{
+	long end = bench_now_ns() + seconds * 1000000000L;
+	unsigned int i, n;
+
+	stop = false;
+	for (i = 0; i < ARRAY_SIZE(meters); i++)
+		must(!pthread_create(&meters[i].thread, NULL, meter_run, &meters[i]));
+	do {
+		usleep(50000);
+	} while (!enough() && bench_now_ns() < end);
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < ARRAY_SIZE(meters); i++) {
+		pthread_join(meters[i].thread, NULL);
+		printf("@waits %s %s %s", meters[i].id, driver, mode);
+		for (n = 0; n < meters[i].count; n++)
+			printf(" %u", meters[i].waits_us[n]);
+		printf("\n");
+	}
+}
+
+static bool noise_stopped(void)
+{
+	return __atomic_load_n(&stop_noise, __ATOMIC_RELAXED);
+}
+
+static void adapters_of_a(const char *attribute)
+{
+	int apid;
+
+	for (apid = 4; apid < 8; apid++)
+		mdev_write(UUID1, attribute, "%d", apid);
+}
+
+static void *churn_run(void *unused)
+{
+	while (!noise_stopped()) {
+		adapters_of_a("unassign_adapter");
+		adapters_of_a("assign_adapter");
+	}
+	return NULL;
+}
+
+static void *hold_run(void *unused)
+{
+	struct writer writer;
+	struct hold hold;
+
+	while (!noise_stopped()) {
+		must(!hold_kvm_lock(&hold, &vm_h));
+		writer_start(&writer, UUID_HELD, "assign_control_domain", "9");
+		usleep(HOLD_MS * 1000);
+		hold_release(&hold);
+		writer_end(&writer);
+		must(!mdev_write(UUID_HELD, "unassign_control_domain", "9"));
+	}
+	return NULL;
+}
+
+static void measure_beside(const char *mode, void *(*noise)(void *), int seconds)
+{
+	pthread_t thread;
+
+	stop_noise = false;
+	must(!pthread_create(&thread, NULL, noise, NULL));
+	measure(mode, seconds);
+	__atomic_store_n(&stop_noise, true, __ATOMIC_RELAXED);
+	/* It may wait for a reset that never ends. */
+	hwsim("respond", "04.0004 tapq 2 0");
+	pthread_join(thread, NULL);
+}
+
+static bool a_is_whole(void *unused)
+{
+	return queue_status(4, 4, "in use") && queue_status(7, 7, "in use");
+}
+
+static void a_restore(void)
+{
+	adapters_of_a("assign_adapter");
+	must(!until(a_is_whole, NULL));
+}
+
+static void unplug_measure(int reset_ms)
+{
+	char id[32];
+	long start;
+
+	a_restore();
+	must(!hwsim("reset_time", "*.* ms %d", reset_ms));
+	start = bench_now_ns();
+	adapters_of_a("unassign_adapter");
+	snprintf(id, sizeof(id), "unplug.time.%d", reset_ms);
+	printf("@waits %s %s busy %ld\n", id, driver, (bench_now_ns() - start) / 1000);
+	must(!hwsim("reset_time", "*.* ms 1"));
+}
+
+static bool b_has_the_new_adapter(void *unused)
+{
+	return mdev_shows(UUID2, "guest_matrix", "08.0008 0a.0008");
+}
+
+static bool b_has_its_own(void *unused)
+{
+	return mdev_shows(UUID2, "guest_matrix", "08.0008");
+}
+
+/* Whether or not anybody waits for the lock. */
+static void *release_later(void *hold)
+{
+	usleep(HOLD_MS * 1000);
+	hold_release(hold);
+	return NULL;
+}
+
+/* From the change of the machine to where guest B has what came. */
+static void scan_take(const char *mode)
+{
+	long start = bench_now_ns();
+
+	must(!hwsim("adapter_add", "a"));
+	must(!bus_scan());
+	must(!until(b_has_the_new_adapter, NULL));
+	printf("@waits scan %s %s %ld\n", driver, mode, (bench_now_ns() - start) / 1000);
+}
+
+static void scan_undo(void)
+{
+	must(!hwsim("adapter_del", "a"));
+	must(!bus_scan());
+	must(!until(b_has_its_own, NULL));
+}
+
+static void scan_take_beside_held_lock(void)
+{
+	struct writer writer;
+	struct hold hold;
+	pthread_t thread;
+
+	must(!hold_kvm_lock(&hold, &vm_h));
+	writer_start(&writer, UUID_HELD, "assign_control_domain", "9");
+	while (!writer_waits(&writer))
+		usleep(1000);
+	must(!pthread_create(&thread, NULL, release_later, &hold));
+	scan_take("kvmlock");
+	pthread_join(thread, NULL);
+	writer_end(&writer);
+	must(!mdev_write(UUID_HELD, "unassign_control_domain", "9"));
+}
+
+static void guest_start(struct vm *vm, struct vfio *vfio, const char *uuid)
+{
+	must(!vm_create(vm));
+	must(!vfio_open(vfio, vm, uuid));
+	must(!vm_start(vm));
+}
+
+static void mdev_make(const char *uuid, int first_apid, int last_apid, int first_apqi, int last_apqi)
+{
+	must(!mdev_create(uuid));
+	for (; first_apid <= last_apid; first_apid++)
+		must(!mdev_write(uuid, "assign_adapter", "%d", first_apid));
+	for (; first_apqi <= last_apqi; first_apqi++)
+		must(!mdev_write(uuid, "assign_domain", "%d", first_apqi));
+}
+
+static void prepare(void)
+{
+	int id;
+
+	machine_reset();
+	for (id = 7; id <= 9; id++) {
+		must(!hwsim("adapter_add", "%x", id));
+		must(!hwsim("domain_add", "%x", id));
+		must(!hwsim("control_add", "%x", id));
+	}
+	must(!bus_scan());
+	must(queue_comes_to(9, 8, "unassigned"));
+	mdev_make(UUID1, 4, 7, 4, 7);
+	mdev_make(UUID2, 8, 8, 8, 8);
+	/* B gets this adapter when the host does. */
+	must(!mdev_write(UUID2, "assign_adapter", "10"));
+	mdev_make(UUID3, 9, 9, 8, 8);
+	must(!mdev_create(UUID_HELD));
+	guest_start(&vm_a, &vfio_a, UUID1);
+	guest_start(&vm_b, &vfio_b, UUID2);
+	guest_start(&vm_c, &vfio_c, UUID3);
+	close(vfio_c.device);
+	/* KVM holds the lock of a VM without a vCPU only. */
+	must(!vm_create_bare(&vm_h));
+	must(!vfio_open(&vfio_h, &vm_h, UUID_HELD));
+	must(!until(a_is_whole, NULL));
+	must(!until(b_has_its_own, NULL));
+}
+
+static void clean_up(void)
+{
+	vfio_close(&vfio_a);
+	vfio_close(&vfio_b);
+	vfio_c.device = -1;
+	vfio_close(&vfio_c);
+	vfio_close(&vfio_h);
+	vm_destroy(&vm_a);
+	vm_destroy(&vm_b);
+	vm_destroy(&vm_c);
+	vm_destroy(&vm_h);
+	mdev_remove(UUID_HELD);
+}
+
+int main(int argc, char **argv)
+{
+	static const int resets_ms[] = { 1, 15, 60, 250 };
+	unsigned int i;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	driver = bench_driver(argc, argv);
+	must(!module_load());
+	prepare();
+	measure("quiet", 10);
+	for (i = 0; i < 3; i++) {
+		scan_take("quiet");
+		scan_undo();
+		scan_take_beside_held_lock();
+		scan_undo();
+	}
+	must(!hwsim("reset_time", "*.* ms %d", RESET_MS));
+	measure_beside("busy", churn_run, 40);
+	a_restore();
+	measure_beside("kvmlock", hold_run, 15);
+	for (i = 0; i < ARRAY_SIZE(resets_ms); i++)
+		unplug_measure(resets_ms[i]);
+	a_restore();
+	must(!hwsim("respond", "04.0004 tapq 2 forever"));
+	measure_beside("stuck", churn_run, 15);
+	clean_up();
+	machine_reset();
+	must(!module_unload());
+	return 0;
+}
