@@ -74,8 +74,12 @@ pages() {
 		say "  not checked: the documentation as HTML (apt-get install python3-sphinx)" >&2
 		return
 	fi
-	make -C "$linux" SPHINXDIRS=s390 BUILDDIR="$build/check/htmldocs" htmldocs 2>&1 |
-		grep -E '(vfio-ap|ap-hwsim)[a-z-]*\.rst.*(WARNING|ERROR)' | sed "s,^$linux/,," || true
+	# It is silent about a page that it has read before.
+	rm -rf "$build/check/htmldocs"
+	if ! make -C "$linux" SPHINXDIRS=s390 BUILDDIR="$build/check/htmldocs" htmldocs >"$logs/check-pages.log" 2>&1; then
+		echo "Documentation: htmldocs failed, see build/log/check-pages.log"
+	fi
+	grep -E '(vfio-ap|ap-hwsim)[a-z-]*\.rst.*(WARNING|ERROR)' "$logs/check-pages.log" | sed "s,^$linux/,," || true
 }
 
 logged check-compile "compile with W=1 and sparse" compile

@@ -209,7 +209,8 @@ def boots(pattern):
 def one_boot(count, pattern, times, tests, parameters="", name=None, **machine):
     """Run the programs, and KUnit with those that need no boot of their own."""
     programs, before, known = Programs(count), len(count.failed), count.total()
-    run = boot.Run("test", options(pattern, times) + [f"rig_tests={tests}", *parameters.split()],
+    # The first of two that say the same counts.
+    run = boot.Run("test", [*parameters.split(), *options(pattern, times), f"rig_tests={tests}"],
                    log=f"test-{time.strftime('%H%M%S')}-{name or tests.strip('*_')}.log",
                    on_line=programs.take, timeout=boot.TIMEOUT["test"] * times, **machine).run()
     coverage.keep(name or tests.strip("*_"), run.coverage)

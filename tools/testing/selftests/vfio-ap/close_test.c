@@ -6,6 +6,7 @@
  *
  * The random part is repeated by its seed: make test T='close.*' SEED=NUMBER.
  */
+#include <errno.h>
 #include <linux/kvm.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,9 +37,12 @@ static const char *const end_names[] = { "device", "group", "KVM's VFIO device",
 struct guest {
 	struct vm vm;
 	struct vfio vfio;
-	void *slot;
+	/* Taken from the VM, which would close it first. */
+	int kvm_vfio;
+	char *memory, *slot;
 	bool stop;
-	unsigned int asked;
+	/* AQIC that was answered, and slots that came. */
+	unsigned int answered, mapped;
 	pthread_t asker, mapper;
 };
 
@@ -51,10 +55,12 @@ static bool stopped(struct guest *guest)
 static void *asker_run(void *data)
 {
 	struct guest *guest = data;
+	unsigned int n;
 
-	for (; !stopped(guest); guest->asked++)
-		vm_aqic(&guest->vm, 4, 4, guest->asked & 1, 3,
-			guest->asked & 2 ? AGENT_NIB : SLOT_NIB);
+	for (n = 0; !stopped(guest); n++) {
+		if (!vm_aqic(&guest->vm, 4, 4, !(n & 1), 3, n & 2 ? SLOT_NIB : AGENT_NIB))
+			__atomic_add_fetch(&guest->answered, 1, __ATOMIC_RELAXED);
+	}
 	return NULL;
 }
 
@@ -75,11 +81,20 @@ static void *mapper_run(void *data)
 	struct guest *guest = data;
 
 	while (!stopped(guest)) {
-		slot_set(guest, AGENT_MEMORY);
+		if (!slot_set(guest, AGENT_MEMORY))
+			__atomic_add_fetch(&guest->mapped, 1, __ATOMIC_RELAXED);
 		usleep(1000);
 		slot_set(guest, 0);
 	}
 	return NULL;
+}
+
+static bool traffic_flows(void *data)
+{
+	struct guest *guest = data;
+
+	return __atomic_load_n(&guest->answered, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&guest->mapped, __ATOMIC_RELAXED);
 }
 
 static int guest_start(struct guest *guest)
@@ -94,13 +109,17 @@ static int guest_start(struct guest *guest)
 		ret = vm_start(&guest->vm);
 	if (ret)
 		return ret;
+	guest->kvm_vfio = guest->vm.vfio_device;
+	guest->vm.vfio_device = 0;
+	guest->memory = mmap(NULL, 2 * AGENT_MEMORY, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (guest->memory == MAP_FAILED)
+		return -errno;
 	/* Slots begin at a segment. */
-	guest->slot = mmap(NULL, 2 * AGENT_MEMORY, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	guest->slot = (void *)(((uintptr_t)guest->slot + AGENT_MEMORY - 1) & -AGENT_MEMORY);
-	pthread_create(&guest->asker, NULL, asker_run, guest);
-	pthread_create(&guest->mapper, NULL, mapper_run, guest);
-	return 0;
+	guest->slot = (char *)(((uintptr_t)guest->memory + AGENT_MEMORY - 1) & -AGENT_MEMORY);
+	ret = pthread_create(&guest->asker, NULL, asker_run, guest);
+	ret = ret ?: pthread_create(&guest->mapper, NULL, mapper_run, guest);
+	return ret ? -ret : until(traffic_flows, guest);
 }
 
 static void guest_stop_traffic(struct guest *guest)
@@ -121,13 +140,13 @@ static void guest_close(struct guest *guest, enum end end)
 		close(guest->vfio.container);
 		break;
 	case KVM_VFIO:
-		close(guest->vm.vfio_device);
-		guest->vm.vfio_device = 0;
+		close(guest->kvm_vfio);
 		break;
 	default:
 		/* What the guest asks for, and its memory, need the VM. */
 		guest_stop_traffic(guest);
 		vm_destroy(&guest->vm);
+		munmap(guest->memory, 2 * AGENT_MEMORY);
 	}
 }
 

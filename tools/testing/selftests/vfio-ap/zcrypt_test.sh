@@ -4,8 +4,7 @@
 . "$(dirname "$0")/lib/client.sh"
 
 setup() {
-	need lszcrypt
-	need qemu-system-s390x
+	need lszcrypt chzcrypt qemu-system-s390x
 	mdev_create $UUID1
 	assign $UUID1 adapter 4
 	assign $UUID1 domain 4
@@ -21,26 +20,29 @@ queue_of_a_guest_is_listed_with_its_driver() {
 	grep -q '^05.0005 .*vfio_ap' $SCRATCH/all || fail "$(cat $SCRATCH/all)"
 	lszcrypt -b >$SCRATCH/bus
 	grep -q '^ap_domain' $SCRATCH/bus || fail "$(cat $SCRATCH/bus)"
+	# U: a usage domain, B: usage and control.
 	lszcrypt -d >$SCRATCH/domains
-	grep -q '^ *00 ' $SCRATCH/domains || fail "$(cat $SCRATCH/domains)"
+	grep -Eq '^ *00 ( +\.){4} +B +B +B ( +\.)+$' $SCRATCH/domains || fail "$(cat $SCRATCH/domains)"
 	qemu_end 1
 }
 
 # card_status ID: as lszcrypt shows it
 card_status() { lszcrypt -V "$1" | awk -v id="$1" '$1 == id { print $4 }'; }
 
-# The adapter is off, not gone: the guest keeps its queue, which says so itself, and is reset without an error.
+# The adapter is off, not gone: the guest keeps its queue, which answers 03, and QEMU can reset it without an error.
 adapter_of_a_guest_is_configured_off_and_on() {
 	setup
 	[ "$(card_status 04)" = online ] || fail "$(lszcrypt -V)"
 	chzcrypt --config-off 04
 	[ "$(card_status 04)" = deconfig ] || fail "$(lszcrypt -V)"
-	guest_sees 1 04.0004
+	guest_sees 1 04.0004:03
 	expect $MATRIX/$UUID1/guest_matrix 04.0004
 	bus_scan
-	guest_sees 1 04.0004
+	guest_sees 1 04.0004:03
+	before=$(grep -c '^AP:' $SCRATCH/1/console)
 	qmp 1 '{"execute":"system_reset"}'
-	until_true "the guest begins anew" eval "[ \$(grep -c '^AP:' $SCRATCH/1/console) -gt 1 ]"
+	until_true "the guest begins anew" eval "[ \$(grep -c '^AP:' $SCRATCH/1/console) -gt $before ]"
+	guest_sees 1 04.0004:03
 	not grep -q 'failed to reset' $SCRATCH/1/said || fail "$(cat $SCRATCH/1/said)"
 	chzcrypt --config-on 04
 	[ "$(card_status 04)" = online ] || fail "$(lszcrypt -V)"
@@ -52,7 +54,9 @@ adapter_of_a_guest_is_configured_off_and_on() {
 # Queues that a guest has have no zcrypt device to be set online or offline.
 online_state_of_a_queue_in_a_guest_is_not_zcrypts() {
 	setup
+	[ ! -e /sys/devices/ap/card04/04.0004/online ] || fail "zcrypt has the queue"
 	chzcrypt -d 04.0004 >$SCRATCH/refused 2>&1 && fail "a queue of a guest was set offline"
+	grep -q '04.0004' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
 	guest_sees 1 04.0004
 	qemu_end 1
 }
@@ -62,7 +66,7 @@ queue_of_a_guest_cannot_be_reserved_for_the_host() {
 	setup
 	echo +4 >$BUS/apmask
 	(echo +4 >$BUS/aqmask) 2>$SCRATCH/refused && fail "the host has taken a queue of a guest"
-	grep -qi 'busy\|in use' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
+	grep -q 'Device or resource busy' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
 	guest_sees 1 04.0004
 	qemu_end 1
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The guest of QEMU (-kernel): tells on the SCLP console which AP queues it
- * finds, each time that there are others, and ends itself when a q comes.
+ * finds, each time that there are others ("AP: 04.0004") and when an l comes
+ * ("AP now: 04.0004"), and ends itself when a q comes. A queue that answers TAPQ
+ * with another response code than 00 is listed with it: 04.0004:03.
  *
  * It looks 20 times a second and waits in between, as an idle guest does.
  */
@@ -93,25 +95,38 @@ static void console_open(void)
 	sclp(SCLP_WRITE_MASK);
 }
 
-static void console_print(const char *line, unsigned int n)
+static void console_print(const char *what, const char *line, unsigned int n)
 {
-	unsigned int i;
+	unsigned int i, size = 0;
 
-	sccb_prepare(8 + 6 + n);
-	sccb.event.length = 6 + n;
-	sccb.event.type = EVENT_ASCII;
+	sccb_prepare(SCCB_SIZE);
+	while (*what)
+		sccb.event.data[size++] = *what++;
 	for (i = 0; i < n; i++)
-		sccb.event.data[i] = line[i];
+		sccb.event.data[size++] = line[i];
+	sccb.length = 8 + 6 + size;
+	sccb.event.length = 6 + size;
+	sccb.event.type = EVENT_ASCII;
 	sclp(SCLP_WRITE_EVENT);
 }
 
-/* What was typed; 0: nothing. */
-static char console_key(void)
+/* Was this typed since the console was read last? */
+static int typed(char key)
+{
+	unsigned int i;
+
+	for (i = 1; i + 6 < sccb.event.length; i++) {
+		if (sccb.event.data[i] == key)
+			return 1;
+	}
+	return 0;
+}
+
+static void console_read(void)
 {
 	sccb_prepare(SCCB_SIZE);
 	if (!sclp(SCLP_READ_EVENT) || sccb.event.type != EVENT_ASCII)
-		return 0;
-	return sccb.event.data[1];
+		sccb.event.length = 0;
 }
 
 static void put(char c)
@@ -145,12 +160,12 @@ static int pqap(unsigned long function, unsigned long *status, void *block)
 	return cc;
 }
 
-static int queue_is_there(unsigned int apid, unsigned int apqi)
+static unsigned int queue_response(unsigned int apid, unsigned int apqi)
 {
 	unsigned long status;
 
 	pqap(apid << 8 | apqi, &status, 0);
-	return (status >> 16 & 0xff) != QUEUE_NOT_AVAILABLE;
+	return status >> 16 & 0xff;
 }
 
 static int in_mask(const unsigned char *ids, unsigned int id)
@@ -158,29 +173,38 @@ static int in_mask(const unsigned char *ids, unsigned int id)
 	return ids[id / 8] & 0x80 >> id % 8;
 }
 
+static void queue_put(unsigned int apid, unsigned int apqi, unsigned int response)
+{
+	put(' ');
+	put_hex(apid, 2);
+	put('.');
+	put_hex(apqi, 4);
+	if (response) {
+		put(':');
+		put_hex(response, 2);
+	}
+}
+
 static void queues_find(void)
 {
-	unsigned int apid, apqi, none;
+	unsigned int apid, apqi, response;
 	unsigned long status;
 
 	length = 0;
-	put_text("AP:");
-	none = length;
 	if (pqap(4UL << 24, &status, &qci)) {
 		put_text(" no QCI\n");
 		return;
 	}
 	for (apid = 0; apid < ADAPTERS; apid++) {
 		for (apqi = 0; in_mask(qci.adapters, apid) && apqi < ADAPTERS; apqi++) {
-			if (!in_mask(qci.domains, apqi) || !queue_is_there(apid, apqi))
+			if (!in_mask(qci.domains, apqi))
 				continue;
-			put(' ');
-			put_hex(apid, 2);
-			put('.');
-			put_hex(apqi, 4);
+			response = queue_response(apid, apqi);
+			if (response != QUEUE_NOT_AVAILABLE)
+				queue_put(apid, apqi, response);
 		}
 	}
-	if (length == none)
+	if (!length)
 		put_text(" none");
 	put('\n');
 }
@@ -213,12 +237,20 @@ static void wait_ms(unsigned long ms)
 
 void console(void)
 {
+	int asked, ended;
+
 	console_open();
 	do {
+		console_read();
+		asked = typed('l');
+		ended = typed('q');
+		/* After the question: an answer is what is there by then. */
 		queues_find();
 		if (queues_are_new())
-			console_print(text, length);
+			console_print("AP:", text, length);
+		if (asked)
+			console_print("AP now:", text, length);
 		wait_ms(50);
-	} while (console_key() != 'q');
-	console_print("bye\n", 4);
+	} while (!ended);
+	console_print("bye\n", text, 0);
 }

@@ -2,7 +2,8 @@
 # What the tests with Debian's programs share: TAP, the simulated machine, QEMU and its guest.
 #
 # A test is a function. `tests_run FIXTURE NAME...` runs each in a shell of its own in which the first command that
-# fails ends it; what must be there at the end is looked at afterwards, whatever came of it.
+# fails ends it (not so before && or ||, or in a condition); what must be there at the end is looked at afterwards,
+# whatever came of it.
 
 HWSIM=/sys/kernel/debug/s390/ap_hwsim
 BUS=/sys/bus/ap
@@ -14,16 +15,18 @@ UUID2=22222222-2222-2222-2222-222222222222
 UUID3=33333333-3333-3333-3333-333333333333
 SCRATCH=/tmp/client
 PATIENCE=${TEST_PATIENCE:-90}
+# For one test, as in lib/main.h.
+TEST_SECONDS=$((240 + ${STRESS_SECONDS:-0} + 30 * ${CLIENT_CYCLES:-0}))
 
 fail() { echo "# $*"; exit 1; }
 
-# until TEXT COMMAND...: as long as it takes, within reason
+# until_true TEXT COMMAND...: as long as it takes, within reason. TEXT is looked at when it did not come.
 until_true() {
-	text=$1
+	local text=$1 end
 	shift
 	end=$(($(date +%s) + PATIENCE))
 	until "$@"; do
-		[ "$(date +%s)" -lt $end ] || fail "never came: $text"
+		[ "$(date +%s)" -lt $end ] || fail "never came: $(eval "echo \"$text\"")"
 		usleep 20000
 	done
 }
@@ -35,7 +38,7 @@ line_of() { tr '\n' ' ' <"$1" 2>/dev/null | sed 's/ $//'; }
 shows() { [ "$(line_of "$1")" = "$2" ]; }
 # expect FILE TEXT: it must, at once; expect_soon: before long
 expect() { shows "$1" "$2" || fail "$1: '$(line_of "$1")' is not '$2'"; }
-expect_soon() { until_true "$1 is '$2' (it is '$(line_of "$1")')" shows "$1" "$2"; }
+expect_soon() { until_true "$1 is '$2', it is '\$(line_of $1)'" shows "$1" "$2"; }
 
 queue_status() { echo "/sys/devices/ap/card${1%.*}/$1/status"; }
 mdev_create() { printf %s "$1" >$MATRIX/mdev_supported_types/vfio_ap-passthrough/create; }
@@ -50,8 +53,7 @@ machine_reset() {
 	for mdev in "$MATRIX"/????????-*; do
 		[ ! -e "$mdev/remove" ] || echo 1 >"$mdev/remove"
 	done
-	rm -rf /etc/mdevctl.d
-	[ ! -d /debian/etc/mdevctl.d ] || cp -r /debian/etc/mdevctl.d /etc
+	rm -rf /etc/mdevctl.d/matrix
 	echo 0x0 >$BUS/apmask
 	echo 0x0 >$BUS/aqmask
 	bus_scan
@@ -66,12 +68,21 @@ machine_reset() {
 	mkdir $SCRATCH
 }
 
-# No guest has a queue, nothing of a guest is left in one, no page is pinned and no module reference held.
+references() { cat /sys/module/vfio_ap/refcnt; }
+
+# Every VM that KVM's trace knows of has been destroyed.
+vms_are_destroyed() {
+	awk '{ for (i = 1; i < NF - 1; i++) if ($i == "vm") alive[$(i + 1)] = $(i + 2) == "created" }
+		END { for (vm in alive) n += alive[vm]; exit n != 0 }' /sys/kernel/debug/s390dbf/kvm-trace/sprintf
+}
+
+# No guest has a queue, nothing of a guest is left in one, no page is pinned, no reference held, no VM there.
 nothing_is_left() {
 	! grep -Eq ' guest=[1-9]' $HWSIM/state &&
 		! grep -E ' driver=vfio_ap( |$)' $HWSIM/state | grep -q ' dirty=1' &&
 		cat /proc/sys/vm/stat_refresh >/dev/null &&
-		awk '{ n[$1] = $2 } END { exit n["nr_foll_pin_acquired"] != n["nr_foll_pin_released"] }' /proc/vmstat
+		awk '{ n[$1] = $2 } END { exit n["nr_foll_pin_acquired"] != n["nr_foll_pin_released"] }' /proc/vmstat &&
+		[ "$(references)" -le "${references_before:-0}" ] && vms_are_destroyed
 }
 
 violations_none() {
@@ -82,8 +93,28 @@ violations_none() {
 	return 1
 }
 
-# tests_run FIXTURE NAME...
+# one_run FIXTURE.NAME: the test in a session of its own, which goes with all that it began when the test has ended,
+# or when it takes too long. Return: its status.
+one_run() {
+	setsid "$0" --one "${1#*.}" &
+	test=$!
+	end=$(($(date +%s) + TEST_SECONDS))
+	while kill -0 $test 2>/dev/null && [ "$(date +%s)" -lt $end ]; do
+		usleep 50000
+	done
+	! kill -0 $test 2>/dev/null || echo "# no end within $TEST_SECONDS s"
+	kill -9 -$test 2>/dev/null
+	wait $test
+}
+
+# tests_run FIXTURE NAME...: the last line of a script, which is called once more for each test
 tests_run() {
+	if [ "${one:-}" ]; then
+		set -e
+		machine_reset
+		"$one"
+		exit 0
+	fi
 	fixture=$1
 	shift
 	chosen=
@@ -100,26 +131,33 @@ tests_run() {
 	for name in "$@"; do
 		number=$((number + 1))
 		echo "#  RUN           $fixture.$name ..."
-		set +e
-		(set -e; machine_reset; "$name")
+		export references_before=$(references)
+		rm -rf $SCRATCH
+		one_run "$fixture.$name"
 		status=$?
-		(set -e; qemu_kill_all; until_true "nothing is left of the guests" nothing_is_left; violations_none)
+		(set -e; until_true "nothing is left of the guests" nothing_is_left; violations_none)
 		left=$?
-		set -e
-		case $status:$left in
-		0:0) echo "ok $number $fixture.$name" ;;
-		4:0) echo "ok $number $fixture.$name # SKIP $(cat $SCRATCH/skip 2>/dev/null)" ;;
-		*) echo "not ok $number $fixture.$name"; failures=$((failures + 1)) ;;
-		esac
+		if [ $status:$left = 0:0 ]; then
+			echo "ok $number $fixture.$name"
+		elif [ $status:$left = 4:0 ] && [ -e $SCRATCH/skip ]; then
+			echo "ok $number $fixture.$name # SKIP $(cat $SCRATCH/skip)"
+		else
+			echo "not ok $number $fixture.$name"
+			failures=$((failures + 1))
+		fi
 	done
 	[ $failures = 0 ]
 }
 
-# need PROGRAM: a test without it is skipped
+[ "${1:-}" != --one ] || one=$2
+
+# need PROGRAM...: a test without them is skipped
 need() {
-	command -v "$1" >/dev/null && return
-	echo "$1 is not there" | tee $SCRATCH/skip
-	exit 4
+	for program in "$@"; do
+		command -v "$program" >/dev/null && continue
+		echo "$program is not there" | tee $SCRATCH/skip
+		exit 4
+	done
 }
 
 # QEMU. Each has a number: its files are in a directory of that name.
@@ -133,7 +171,7 @@ qemu_start() {
 	qemu-system-s390x -M s390-ccw-virtio -accel kvm -m 16 -nodefaults -display none \
 		-chardev pipe,id=qmp,path="$q/qmp" -mon chardev=qmp,mode=control \
 		-chardev pipe,id=console,path="$q/console" -device sclpconsole,chardev=console \
-		-kernel /selftests/vfio-ap/console.elf "$@" >"$q/said" 2>&1 &
+		-kernel "$(dirname "$0")/console.elf" "$@" >"$q/said" 2>&1 &
 	echo $! >"$q/pid"
 	cat "$q/qmp.out" >"$q/qmp" &
 	cat "$q/console.out" >"$q/console" &
@@ -143,14 +181,21 @@ qemu_start() {
 # qemu_start_with NUMBER UUID: with a mdev, up to where its guest runs
 qemu_start_with() {
 	qemu_start "$1" -device "vfio-ap,id=ap,sysfsdev=$MATRIX/$2"
-	until_true "the guest of QEMU $1 says what it sees ($(cat "$SCRATCH/$1/said"))" \
+	until_true "the guest of QEMU $1 says what it sees (\$(cat $SCRATCH/$1/said))" \
 		grep -q '^AP:' "$SCRATCH/$1/console"
 }
 
-# What the guest said last.
-sees() { [ "$(grep '^AP:' "$SCRATCH/$1/console" | tail -n 1 | tr -d '\r')" = "AP: ${2:-none}" ]; }
-# guest_sees NUMBER "QUEUE...": it comes to say so
-guest_sees() { until_true "the guest of QEMU $1 sees '${2:-none}'" sees "$1" "$2"; }
+# Ask the guest to look now; true if what it answers is this.
+sees() {
+	answers=$(grep -c '^AP now:' "$SCRATCH/$1/console")
+	printf l >"$SCRATCH/$1/console.in"
+	until_true "the guest of QEMU $1 answers" eval '[ $(grep -c "^AP now:" "$SCRATCH/'"$1"'/console") -gt $answers ]'
+	[ "$(grep '^AP now:' "$SCRATCH/$1/console" | tail -n 1 | tr -d '\r')" = "AP now: ${2:-none}" ]
+}
+# guest_sees NUMBER "QUEUE...": it comes to answer so. A queue that does not answer 00 has its response code: 04.0004:03
+guest_sees() {
+	until_true "the guest of QEMU $1 sees '${2:-none}', it says: \$(tail -n 1 $SCRATCH/$1/console)" sees "$1" "$2"
+}
 
 qmp() { echo "$2" >"$SCRATCH/$1/qmp.in"; }
 # qmp_said NUMBER COUNT TEXT: QEMU has said it so often
@@ -183,6 +228,3 @@ qemu_kill() {
 	qemu_gone "$1" 137
 	rm -r "${SCRATCH:?}/$1"
 }
-
-# Whatever a test has left.
-qemu_kill_all() { killall -9 qemu-system-s390x 2>/dev/null || true; }
