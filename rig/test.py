@@ -55,6 +55,15 @@ class Count:
         else:
             self.passed += 1
 
+    def take(self, other):
+        """What another count has, too."""
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        for name, word in other.words.items():
+            if self.words.get(name) != "fails":
+                self.words[name] = word
+
     def total(self):
         return self.passed + len(self.failed) + self.skipped
 
@@ -240,15 +249,32 @@ def long_kernels(wanted):
     return dict.fromkeys(kernel for _, kernel, *_ in long_boots(wanted) if kernel != "-")
 
 
-def one_long(count, pattern, times, row):
+def one_long(pattern, times, row):
+    """One row in a boot of its own: (counts, what was said, why the boot failed)."""
     name, kernel, cpus, tests, parameters = row
     parameters = parameters or dict(table(BOOTS)).get(tests, "")
-    say(f"{name}: {tests} with {cpus} CPUs, kernel {kernel} {parameters}")
-    seen = len(count.failed)
+    said = [f"{name}: {tests} with {cpus} CPUs, kernel {kernel} {parameters}"]
+    count = Count(said.append)
     reason = one_boot(count, pattern, times, tests, parameters, name, cpus=cpus, variant=kernel.strip("-"))
-    for failure in count.failed[seen:]:
+    for failure in count.failed:
         failure[0] = f"{name}: {failure[0]}"
-    return reason
+    return count, said, reason
+
+
+def all_long(count, pattern, times, wanted):
+    """As many at a time as there are processors: most of a test is waiting. What each said, at its end."""
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    reasons = []
+    try:
+        for row in concurrent.futures.as_completed(
+                [pool.submit(one_long, pattern, times, row) for row in long_boots(wanted)]):
+            found, said, reason = row.result()
+            say("\n".join(said))
+            count.take(found)
+            reasons.append(reason)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return reasons
 
 
 def fetched(count):
@@ -267,7 +293,7 @@ def ours():
     if wanted:
         if wanted == "1":
             coverage.forget()
-        reasons += [one_long(count, pattern, times, row) for row in long_boots(wanted)]
+        reasons += all_long(count, pattern, times, wanted)
         if wanted == "1" and pattern == "*":
             coverage.report(count)
     keep_results("ours", count.words)
