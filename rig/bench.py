@@ -113,7 +113,7 @@ def text_rows():
         words = subprocess.run(["s390x-linux-gnu-size", path], check=True, capture_output=True, text=True).stdout.split("\n")
         return int(words[1].split()[0])
 
-    rows = [row("text", "bytes", code(os.path.join(boot.BUILD, "base-driver/vfio_ap.ko")), code(os.path.join(FILES, "vfio_ap.ko")))]
+    rows = [row("text", "bytes", code(os.path.join(boot.BUILD, "bench-driver/vfio_ap.ko")), code(os.path.join(FILES, "vfio_ap.ko")))]
     with open(os.path.join(FILES, "vfio_ap.mod")) as mod:
         for name in mod.read().split():
             file = os.path.basename(name)

@@ -34,7 +34,8 @@ spec() {
 	echo "file /bin/busybox $build/debian/bin/busybox 0755 0 0"
 	intree=$out/drivers/s390/crypto/vfio_ap.ko
 	case ${VARIANT:-} in
-	'' | bench) modules "$intree" "$build/base-driver/vfio_ap.ko" ;;
+	'') modules "$intree" "$build/base-driver/vfio_ap.ko" ;;
+	bench) modules "$intree" "$build/bench-driver/vfio_ap.ko" ;;
 	base) modules "$build/our-driver/vfio_ap.ko" "$intree" ;;
 	*) modules "$intree" ;;
 	esac

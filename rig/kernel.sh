@@ -34,14 +34,16 @@ other_driver() {
 	make -C "$linux" O="$out" M="$1" modules
 }
 
-our_driver_copied() {
-	mkdir -p "$build/our-driver"
-	cp -pu "$top"/drivers/s390/crypto/vfio_ap_*.[ch] "$build/our-driver"
-	other_driver "$build/our-driver"
+# copied_driver FROM TO: likewise, but for another kernel than the one that is built there
+copied_driver() {
+	mkdir -p "$2"
+	cp -pu "$1"/vfio_ap_*.[ch] "$2"
+	other_driver "$2"
 }
 
 logged kernel "build the kernel" build_kernel
 case ${VARIANT:-} in
-'' | bench) logged base-driver "build the base's driver" other_driver "$build/base-driver" ;;
-base) logged our-driver "build our driver for the base" our_driver_copied ;;
+'') logged base-driver "build the base's driver" other_driver "$build/base-driver" ;;
+bench) logged base-driver "build the base's driver" copied_driver "$build/base-driver" "$build/bench-driver" ;;
+base) logged our-driver "build our driver for the base" copied_driver "$top/drivers/s390/crypto" "$build/our-driver" ;;
 esac

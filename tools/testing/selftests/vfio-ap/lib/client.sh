@@ -62,6 +62,8 @@ machine_reset() {
 	done
 	until_true "all queues are reset and bound" not grep -Eq 'resetting=1|driver=- ' $HWSIM/state
 	echo 1 >$HWSIM/reset
+	# As hardware: a reset also ends when nobody looks.
+	echo "*.* ms 5" >$HWSIM/reset_time
 	# The bus looks by itself from time to time: not in the middle of a test.
 	echo 120 >$BUS/config_time
 	rm -rf $SCRATCH
