@@ -157,6 +157,10 @@ def plot(figures):
     if subprocess.run(["gnuplot", "-e", script], check=False).returncode:
         say("the plot could not be drawn")
         return
+    with open(PLOT) as drawn:
+        lines = [line.rstrip() + "\n" for line in drawn]
+    with open(PLOT, "w") as out:
+        out.writelines(lines)
     say(f"plot: {boot.shown(PLOT)}")
 
 

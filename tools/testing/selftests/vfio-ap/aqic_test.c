@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* PQAP(AQIC) of a guest: behaviour rows A.6, E.11, E.12, C-5, C-6, C-7. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdlib.h>

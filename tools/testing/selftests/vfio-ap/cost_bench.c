@@ -15,7 +15,7 @@ static const char *driver;
 static struct vm vm;
 static struct vfio vfio;
 
-static void value(const char *id, long number)
+static void print_value(const char *id, long number)
 {
 	printf("@value %s %s %ld\n", id, driver, number);
 }
@@ -60,7 +60,7 @@ static void plug_measure(const char *id, int apqi, int repeat)
 			least = taken;
 		must(!mdev_write(UUID1, "unassign_domain", "%d", apqi));
 	}
-	value(id, least);
+	print_value(id, least);
 }
 
 static void guest_begin(void)
@@ -96,7 +96,7 @@ static void aqic_measure(void)
 		if (least < 0 || ticks < least)
 			least = ticks;
 	}
-	value("aqic.cost", least * 1000 / 4096);
+	print_value("aqic.cost", least * 1000 / 4096);
 }
 
 static void small_measure(void)
@@ -168,7 +168,8 @@ static void crowd_measure(void)
 			must(!mdev_create(uuid));
 		}
 		if (i == 2)
-			value("memory.mdev", (slab_bytes() - before) / (crowds[2] - crowds[1]));
+			print_value("memory.mdev",
+				    (slab_bytes() - before) / (crowds[2] - crowds[1]));
 		snprintf(id, sizeof(id), "plug.many.%d", crowds[i]);
 		plug_measure(id, 4, REPEAT / 5);
 	}
@@ -195,7 +196,7 @@ static void queue_memory_measure(void)
 		for (apqi = 0x10; apqi < 0x20; apqi++)
 			must(!queue_bind(apid, apqi));
 	}
-	value("memory.queue", (slab_bytes() - before) / 256);
+	print_value("memory.queue", (slab_bytes() - before) / 256);
 }
 
 static bool guest_has_all(void *unused)
@@ -217,7 +218,7 @@ static void scan_measure(void)
 	must(!hwsim("adapter_add", "20"));
 	must(!bus_scan());
 	must(!until(guest_has_all, NULL));
-	value("scan.updates", hwsim_guest_updates(getpid()) - updates);
+	print_value("scan.updates", hwsim_guest_updates(getpid()) - updates);
 	guest_end();
 	must(!hwsim("adapter_del", "20"));
 	must(!bus_scan());

@@ -24,9 +24,7 @@
 /* A TOD clock's bit 51 is a microsecond. */
 #define TOD_MS		(1000UL << 12)
 #define CR0_CLOCK_COMPARATOR	0x800UL
-#define EXTERNAL_NEW_PSW	((volatile unsigned long *)0x1b0)
-
-typedef unsigned char mask[ADAPTERS / 8];
+#define EXTERNAL_NEW_PSW	0x1b0UL
 
 struct sccb {
 	unsigned short length;
@@ -51,7 +49,7 @@ struct sccb {
 
 struct qci {
 	unsigned char info[16];
-	mask adapters, domains, controls;
+	unsigned char adapters[ADAPTERS / 8], domains[ADAPTERS / 8], controls[ADAPTERS / 8];
 	unsigned char reserved[16];
 };
 
@@ -227,12 +225,12 @@ static void wait_ms(unsigned long ms)
 	static const unsigned long cr0 = CR0_CLOCK_COMPARATOR;
 	unsigned long psw[2] = { 0x0102000180000000UL, 0 }, tod;
 
-	EXTERNAL_NEW_PSW[0] = 0x0000000180000000UL;
 	asm volatile("stck %0" : "=Q" (tod) : : "cc");
 	tod += ms * TOD_MS;
 	asm volatile("sckc %0\nlctlg 0,0,%1" : : "Q" (tod), "Q" (cr0) : "memory");
-	asm volatile("larl 1,0f\nstg 1,8(%0)\nlpswe 0(%1)\n0:"
-		     : : "a" (EXTERNAL_NEW_PSW), "a" (psw) : "1", "cc", "memory");
+	asm volatile("stg %2,0(%0)\nlarl 1,0f\nstg 1,8(%0)\nlpswe 0(%1)\n0:"
+		     : : "a" (EXTERNAL_NEW_PSW), "a" (psw), "d" (0x0000000180000000UL)
+		     : "1", "cc", "memory");
 }
 
 void console(void)

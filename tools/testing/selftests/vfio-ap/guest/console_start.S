@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Entry of guest/console.c. Where it returns, or something goes wrong, the machine stops; QEMU tells which it was. */
+/*
+ * Entry of guest/console.c. Where it returns, or something goes wrong, the machine
+ * stops; QEMU tells which it was.
+ */
 	.section .text.start, "ax"
 	.globl	start
 start:

@@ -20,9 +20,9 @@
 static inline const char *bench_driver(int argc, char **argv)
 {
 	const char *driver = argc > 1 ? argv[1] : "ours";
+	bool base = !strcmp(driver, "base");
 
-	setenv("VFIO_AP_MODULE", strcmp(driver, "base") ? "/lib/vfio_ap.ko" : "/lib/base/vfio_ap.ko",
-	       1);
+	setenv("VFIO_AP_MODULE", base ? "/lib/base/vfio_ap.ko" : "/lib/vfio_ap.ko", 1);
 	return driver;
 }
 
