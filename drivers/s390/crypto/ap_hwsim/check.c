@@ -160,7 +160,7 @@ static void hwsim_queue_check_driver(const struct hwsim_queue *queue)
 				queue->apqn >> 8, queue->apqn & 0xff, queue->driver);
 }
 
-static u64 hwsim_guest_gisa(const struct hwsim_guest *guest)
+static nokprobe_inline u64 hwsim_guest_gisa(const struct hwsim_guest *guest)
 {
 	return virt_to_phys(&guest->kvm->arch.sie_page2->gisa);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/bare_fixture.h"
+#include "lib/guest_fixture.h"
 #include "lib/hwsim.h"
 #include "lib/lib.h"
 #include "lib/main.h"
@@ -170,6 +171,32 @@ TEST_F(violation, queue_that_comes_back_without_a_reset)
 	EXPECT_VIOLATION("");
 	ASSERT_EQ(0, hwsim_apcb(0, "4", "4"));
 	EXPECT_VIOLATION("no-reset queue 04.0004\n");
+}
+
+/* Enabled just before its queue is plugged an interrupt is no violation, but after that. */
+TEST_F(guest, queue_with_an_interrupt_comes_back_without_a_reset)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim_apcb(0, "none", "none"));
+	EXPECT_VIOLATION("");
+	ASSERT_EQ(0, hwsim_apcb(0, "4", "4"));
+	EXPECT_VIOLATION("no-reset queue 04.0004\n");
+}
+
+TEST_F(guest, queue_with_an_interrupt_of_somebody_else)
+{
+	struct vm other;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, vm_create(&other));
+	ASSERT_EQ(0, hwsim_apcb(1, "4", "4"));
+	EXPECT_VIOLATION("two-guests queue 04.0004\nno-reset queue 04.0004\n");
+	ASSERT_EQ(0, hwsim_apcb(1, "none", "none"));
+	vm_destroy(&other);
 }
 
 /* A reset that began while a guest could still use the queue is not one for the next. */
