@@ -2,6 +2,8 @@
 # The verbs of the rig. `make help` lists them; the work is done by scripts in rig/.
 
 MAKEFLAGS += --no-print-directory
+# What is set here comes by the environment. As a flag, M= would reach kbuild, which takes it for a module's directory.
+MAKEOVERRIDES :=
 .DELETE_ON_ERROR:
 .PHONY: help run test mutate bench check exec shell log clean kernel bootable
 
