@@ -79,7 +79,7 @@ def unplug_rows(figures):
         base, ours = (at(figures.waits.get((f"unplug.time.{reset}", driver, "busy"), []), 0.5) for driver in DRIVERS)
         goal = 1.3 * 4 * reset + 20
         rows.append(row(f"unplug.time {reset} ms", "ms", base, ours, None, f"<= {goal:.0f} ms",
-                        ours is not None and ours <= goal))
+                        ours <= goal if ours is not None else None))
     return rows
 
 
@@ -97,13 +97,14 @@ def cost_rows(figures):
     for crowd in (10, 100, 1000):
         base, ours = pair(f"plug.many.{crowd}")
         rows.append(row(f"plug.many.{crowd}", "instructions", base, ours))
-    growth = [figures.values.get(("plug.many.1000", driver), 0) - figures.values.get(("plug.many.10", driver), 0)
-              for driver in DRIVERS]
-    rows.append(row("plug.many growth", "instructions", growth[0], growth[1], None, "flatter", growth[1] <= growth[0]))
+    few, most = pair("plug.many.10"), pair("plug.many.1000")
+    if None not in few + most:
+        base, ours = most[0] - few[0], most[1] - few[1]
+        rows.append(row("plug.many growth", "instructions", base, ours, None, "flatter", ours < base))
     base, ours = pair("memory.queue")
-    rows.append(row("memory.queue", "bytes", base, ours, None, "<= 256", ours is not None and ours <= 256))
+    rows.append(row("memory.queue", "bytes", base, ours, None, "<= 256", ours <= 256 if ours is not None else None))
     base, ours = pair("scan.updates")
-    rows.append(row("scan.updates", "updates", base, ours, None, "1", ours == 1))
+    rows.append(row("scan.updates", "updates", base, ours, None, "1", ours == 1 if ours is not None else None))
     return rows
 
 

@@ -55,15 +55,15 @@ def lines_run():
 
 
 def excuses():
-    """{(file, text of the line): reason}"""
+    """[(file, text of the line)]: each excuses one line, though others may have the same text."""
     with open(EXCUSES) as lines:
         rows = [line.rstrip("\n").split("\t") for line in lines if line.strip() and not line.startswith("#")]
-    return {(file, text): why for file, text, why in rows}
+    return [(file, text) for file, text, _ in rows]
 
 
 def report(count):
     """Say how many lines ran; each that did not, and has no excuse, is a failure."""
-    total, known, used = lines_run(), excuses(), set()
+    total, known, used = lines_run(), excuses(), 0
     if not total:
         count.fail("coverage: no boot has counted any line")
         return
@@ -73,9 +73,10 @@ def report(count):
         for number in sorted(number for number, times in lines.items() if not times):
             key = (file, text[number - 1].strip())
             if key in known:
-                used.add(key)
+                known.remove(key)
+                used += 1
             else:
                 count.fail(f"coverage: {file}:{number} never ran: {key[1]}")
     covered = sum(times > 0 for lines in total.values() for times in lines.values())
     boot.say(f"coverage: {covered} of {sum(map(len, total.values()))} lines of the driver ran, "
-             f"{len(used)} did not for a reason in rig/not-run.txt")
+             f"{used} did not for a reason in rig/not-run.txt")

@@ -12,7 +12,6 @@ setup() {
 	guest_sees 1 04.0004
 }
 
-
 queue_of_a_guest_is_listed_with_its_driver() {
 	setup
 	lszcrypt -V >$SCRATCH/all

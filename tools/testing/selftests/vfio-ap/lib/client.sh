@@ -12,7 +12,6 @@ DRIVER=$BUS/drivers/vfio_ap
 MODULE=${VFIO_AP_MODULE:-/lib/vfio_ap.ko}
 UUID1=11111111-1111-1111-1111-111111111111
 UUID2=22222222-2222-2222-2222-222222222222
-UUID3=33333333-3333-3333-3333-333333333333
 SCRATCH=/tmp/client
 PATIENCE=${TEST_PATIENCE:-90}
 # For one test, as in lib/main.h.
@@ -205,8 +204,6 @@ qmp_said() { [ "$(grep -c "$3" "$SCRATCH/$1/qmp")" -ge "$2" ]; }
 
 device_add() { qmp "$1" '{"execute":"device_add","arguments":{"driver":"vfio-ap","id":"ap","sysfsdev":"'"$MATRIX/$2"'"}}'; }
 device_del() { qmp "$1" '{"execute":"device_del","arguments":{"id":"ap"}}'; }
-
-qemu_runs() { kill -0 "$(cat "$SCRATCH/$1/pid")" 2>/dev/null; }
 
 # qemu_end NUMBER: its guest ends itself, and QEMU with it
 qemu_end() {
