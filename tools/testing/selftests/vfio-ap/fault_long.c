@@ -358,13 +358,23 @@ TEST_F(guest, queue_is_bound_or_not)
  * The table of slots tries twice, so both must fail: all of this task's from the
  * one cache that the kernel command line names (slub_debug=A,radix_tree_node).
  */
-static void table_grows(struct __test_metadata *_metadata, bool grows)
+static void table_grows_no_more(struct __test_metadata *_metadata)
 {
-	ASSERT_EQ(0, file_write(FAILSLAB "cache-filter", grows ? "N" : "Y"));
-	ASSERT_EQ(0, file_write(FAILSLAB "task-filter", grows ? "N" : "Y"));
-	ASSERT_EQ(0, file_write("/proc/self/make-it-fail", grows ? "0" : "1"));
-	ASSERT_EQ(0, file_write(FAILSLAB "times", grows ? "0" : "-1"));
-	ASSERT_EQ(0, file_write(FAILSLAB "probability", grows ? "0" : "100"));
+	ASSERT_EQ(0, file_write(FAILSLAB "cache-filter", "Y"));
+	ASSERT_EQ(0, file_write(FAILSLAB "task-filter", "Y"));
+	ASSERT_EQ(0, file_write("/proc/self/make-it-fail", "1"));
+	ASSERT_EQ(0, file_write(FAILSLAB "times", "-1"));
+	ASSERT_EQ(0, file_write(FAILSLAB "probability", "100"));
+}
+
+/* The probability goes first: without the filters, every allocation of this task would fail. */
+static void table_grows_again(struct __test_metadata *_metadata)
+{
+	ASSERT_EQ(0, file_write(FAILSLAB "probability", "0"));
+	ASSERT_EQ(0, file_write(FAILSLAB "times", "0"));
+	ASSERT_EQ(0, file_write("/proc/self/make-it-fail", "0"));
+	ASSERT_EQ(0, file_write(FAILSLAB "task-filter", "N"));
+	ASSERT_EQ(0, file_write(FAILSLAB "cache-filter", "N"));
 }
 
 /* B-4 */
@@ -377,9 +387,9 @@ TEST_F(guest, queue_that_finds_no_place_in_the_table_is_not_bound)
 	for (apqi = 4; apqi <= 6; apqi++)
 		ASSERT_EQ(0, queue_unbind(6, apqi));
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
-	table_grows(_metadata, false);
+	table_grows_no_more(_metadata);
 	EXPECT_EQ(-ENOMEM, queue_bind(6, 6));
-	table_grows(_metadata, true);
+	table_grows_again(_metadata);
 	EXPECT_FALSE(queue_has_a_status(&faults));
 	for (apqi = 4; apqi <= 6; apqi++)
 		EXPECT_EQ(0, queue_bind(6, apqi));
