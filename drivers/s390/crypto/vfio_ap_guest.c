@@ -132,21 +132,15 @@ void vfio_ap_guest_end(struct vfio_ap_guest_tx *tx)
 	vfio_ap_guest_unlock(tx);
 	vfio_ap_attachment_put(tx->attachment);
 	if (tx->leaver_reset)
-		vfio_ap_reset_start_matrix(&tx->old);
+		vfio_ap_reset_start_matrix(&tx->old, &tx->new);
 }
 
-static enum vfio_ap_fitness vfio_ap_guest_fitness(unsigned int apid, unsigned int apqi, void *data)
+static void vfio_ap_guest_list_unfit(unsigned int apid, const unsigned long *domains,
+				     struct vfio_ap_unfit *unfit, void *data)
 {
 	const struct vfio_ap_guest_tx *tx = data;
-	enum vfio_ap_fitness fitness = VFIO_AP_QUEUE_BAD;
-	struct vfio_ap_slot *slot;
 
-	slot = vfio_ap_slot_get(AP_MKQID(apid, apqi));
-	if (slot) {
-		fitness = vfio_ap_slot_fitness(slot, tx->attachment);
-		vfio_ap_slot_put(slot);
-	}
-	return fitness;
+	vfio_ap_slot_list_unfit(apid, domains, tx->attachment, unfit);
 }
 
 /* Before the APCB is written: AQIC goes by this bit. */
@@ -157,16 +151,15 @@ static void vfio_ap_guest_mark_queues(const struct vfio_ap_guest_tx *tx)
 
 	lockdep_assert_held(&matrix_dev->lock);
 
-	vfio_ap_slot_for_each(slot, apqn) {
-		bool joins = vfio_ap_matrix_has(&tx->new, AP_QID_CARD(apqn), AP_QID_QUEUE(apqn));
-
+	vfio_ap_slot_for_each(slot, apqn, &tx->old, &tx->new) {
 		spin_lock(&slot->lock);
-		if (joins) {
-			slot->guest = tx->attachment;
-		} else if (slot->guest == tx->attachment) {
-			slot->guest = NULL;
-			slot->away = false;
-		}
+		slot->guest = NULL;
+		slot->away = false;
+		spin_unlock(&slot->lock);
+	}
+	vfio_ap_slot_for_each(slot, apqn, &tx->new, &tx->old) {
+		spin_lock(&slot->lock);
+		slot->guest = tx->attachment;
 		spin_unlock(&slot->lock);
 	}
 }
@@ -180,12 +173,8 @@ static unsigned int vfio_ap_guest_want_resets(struct vfio_ap_guest_tx *tx)
 
 	lockdep_assert_held(&matrix_dev->guests_lock);
 
-	vfio_ap_slot_for_each(slot, apqn) {
-		unsigned int apid = AP_QID_CARD(apqn), apqi = AP_QID_QUEUE(apqn);
-
-		if (!vfio_ap_matrix_has(&tx->old, apid, apqi) ||
-		    vfio_ap_matrix_has(&tx->new, apid, apqi))
-			continue;
+	rcu_read_lock();
+	vfio_ap_slot_for_each(slot, apqn, &tx->old, &tx->new) {
 		if (!leavers++)
 			tx->leaver_reset = vfio_ap_reset_number();
 		spin_lock(&slot->lock);
@@ -195,6 +184,7 @@ static unsigned int vfio_ap_guest_want_resets(struct vfio_ap_guest_tx *tx)
 		slot->retry_delay = 1;
 		spin_unlock(&slot->lock);
 	}
+	rcu_read_unlock();
 	return leavers;
 }
 
@@ -207,8 +197,8 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 				 const struct vfio_ap_matrix *assigned)
 {
 	struct vfio_ap_mdev *mdev = tx->mdev;
-	unsigned int leavers = 0;
-	bool changed = false;
+	unsigned int leavers;
+	bool changed;
 
 	lockdep_assert_held(&matrix_dev->guests_lock);
 	lockdep_assert_held(&matrix_dev->lock);
@@ -217,21 +207,19 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 
 	tx->old = tx->attachment ? mdev->guest : vfio_ap_matrix_nothing;
 	vfio_ap_matrix_derive(&tx->new, assigned, &matrix_dev->host, &tx->old,
-			      vfio_ap_guest_fitness, tx);
+			      vfio_ap_guest_list_unfit, tx);
 	mdev->guest = tx->new;
-	if (tx->attachment)
+	changed = tx->attachment && !vfio_ap_matrix_equal(&tx->old, &tx->new);
+	if (changed)
 		vfio_ap_guest_mark_queues(tx);
 	mutex_unlock(&matrix_dev->lock);
 	tx->published = true;
 
-	if (tx->attachment) {
-		changed = !vfio_ap_matrix_equal(&tx->old, &tx->new);
-		if (changed)
-			kvm_arch_crypto_set_masks(tx->attachment->kvm, tx->new.apm,
-						  tx->new.aqm, tx->new.adm);
-		leavers = vfio_ap_guest_want_resets(tx);
-	}
-	trace_vfio_ap_commit(dev_name(mdev->vdev.dev), tx->attachment, changed, leavers);
+	if (!changed)
+		return;
+	kvm_arch_crypto_set_masks(tx->attachment->kvm, tx->new.apm, tx->new.aqm, tx->new.adm);
+	leavers = vfio_ap_guest_want_resets(tx);
+	trace_vfio_ap_commit(dev_name(mdev->vdev.dev), true, changed, leavers);
 }
 
 /**
@@ -259,22 +247,36 @@ void vfio_ap_guest_commit_work(struct work_struct *work)
 	put_device(&mdev->vdev.device);
 }
 
+/* The lowest queue to be added that is reserved for the host. */
+static bool vfio_ap_guest_first_reserved(const struct vfio_ap_matrix *candidate,
+					 const struct vfio_ap_matrix *assigned,
+					 unsigned long *apqn)
+{
+	lockdep_assert_held(&ap_perms_mutex);
+
+	for (*apqn = 0; vfio_ap_matrix_next(candidate, assigned, apqn); ++*apqn) {
+		if (ap_owned_by_def_drv(AP_QID_CARD(*apqn), AP_QID_QUEUE(*apqn)))
+			return true;
+	}
+	return false;
+}
+
 /*
  * May the mdev have this matrix? The errno and the one line in the log name the
- * first obstacle.
+ * first obstacle. What it has already was validated then, and is kept from the
+ * host since by in_use().
  */
 static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
-				  struct vfio_ap_matrix *candidate)
+				  const struct vfio_ap_matrix *candidate)
 {
 	struct vfio_ap_mdev *other;
 	unsigned int apid, apqi;
+	unsigned long apqn;
 
 	lockdep_assert_held(&matrix_dev->lock);
 
-	if (tx->perms) {
-		lockdep_assert_held(&ap_perms_mutex);
-		if (ap_apqn_in_matrix_owned_by_def_drv(candidate->apm, candidate->aqm))
-			return -EADDRNOTAVAIL;
+	if (tx->perms && vfio_ap_guest_first_reserved(candidate, &tx->mdev->assigned, &apqn)) {
+		return -EADDRNOTAVAIL;
 	}
 	list_for_each_entry(other, &matrix_dev->mdevs, node) {
 		if (other == tx->mdev ||
@@ -293,8 +295,8 @@ static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
  * @mdev: the mdev
  * @add: what to add; ids are within the limits
  *
- * Validates, waits with no lock held for queues that are still being reset for
- * their last owner, and validates again: the guest gets all at once.
+ * Validates; where queues are still being reset for their last owner, waits
+ * with no lock held and validates again: the guest gets all at once.
  *
  * Context: Sleeps; no lock of this driver held. Killable.
  * Return: 0; -EADDRNOTAVAIL a queue is reserved for the host; -EADDRINUSE
@@ -304,29 +306,30 @@ static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
 int vfio_ap_guest_assign(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *add)
 {
 	bool perms = !bitmap_empty(add->apm, AP_DEVICES) || !bitmap_empty(add->aqm, AP_DOMAINS);
-	struct vfio_ap_matrix candidate;
+	struct vfio_ap_matrix candidate, assigned;
 	struct vfio_ap_guest_tx tx;
-	bool commit;
+	bool waited, commit;
 	int ret;
 
-	for (commit = !perms;; commit = true) {
+	for (waited = false;; waited = true) {
 		if (!vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_KILLABLE, perms))
 			return tx.error;
-		vfio_ap_matrix_or(&candidate, &mdev->assigned, add);
-		/* What is assigned already was validated then. */
-		if (vfio_ap_matrix_equal(&candidate, &mdev->assigned)) {
+		assigned = mdev->assigned;
+		vfio_ap_matrix_or(&candidate, &assigned, add);
+		if (vfio_ap_matrix_equal(&candidate, &assigned)) {
 			vfio_ap_guest_end(&tx);
 			return 0;
 		}
 		ret = vfio_ap_guest_validate(&tx, &candidate);
-		if (!ret && commit) {
+		commit = !ret && (waited || !vfio_ap_reset_worth(&candidate, &assigned));
+		if (commit) {
 			mdev->assigned = candidate;
 			vfio_ap_guest_commit(&tx, &candidate);
 		}
 		vfio_ap_guest_end(&tx);
 		if (ret || commit)
 			return ret;
-		ret = vfio_ap_reset_wait_added(&candidate);
+		ret = vfio_ap_reset_wait_added(&candidate, &assigned);
 		if (ret)
 			return ret;
 	}
@@ -422,7 +425,7 @@ int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm)
 
 	scoped_guard(mutex, &matrix_dev->lock)
 		assigned = mdev->assigned;
-	ret = vfio_ap_reset_wait_added(&assigned);
+	ret = vfio_ap_reset_wait_added(&assigned, NULL);
 	if (!ret)
 		ret = mutex_lock_killable(&kvm->lock);
 	if (ret) {
@@ -498,7 +501,7 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 		assigned = mdev->assigned;
 		number = vfio_ap_reset_ask(&assigned, attachment);
 	}
-	vfio_ap_reset_start_matrix(&assigned);
+	vfio_ap_reset_start_matrix(&assigned, NULL);
 	ret = vfio_ap_reset_wait_asked(&assigned, attachment, number);
 	return vfio_ap_attachment_settle(attachment) ?: ret;
 }
@@ -527,7 +530,7 @@ static void vfio_ap_guest_host_publish(const struct ap_config_info *new,
 		vfio_ap_matrix_from_config(&before, old);
 		vfio_ap_matrix_and(&matrix_dev->host, &matrix_dev->newest, &before);
 	}
-	vfio_ap_slot_for_each(slot, apqn) {
+	xa_for_each(&matrix_dev->slots, apqn, slot) {
 		spin_lock(&slot->lock);
 		back = !slot->present;
 		slot->present = vfio_ap_matrix_has(&matrix_dev->newest, AP_QID_CARD(apqn),

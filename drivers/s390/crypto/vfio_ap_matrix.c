@@ -90,11 +90,19 @@ void vfio_ap_matrix_andnot(struct vfio_ap_matrix *to, const struct vfio_ap_matri
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_andnot);
 
+/* bitmap_intersects() is a call and a loop. */
+static bool vfio_ap_mask_meets(const unsigned long *a, const unsigned long *b)
+{
+	static_assert(BITS_TO_LONGS(VFIO_AP_NR_IDS) == 4);
+
+	return (a[0] & b[0]) | (a[1] & b[1]) | (a[2] & b[2]) | (a[3] & b[3]);
+}
+
 /**
  * vfio_ap_matrix_first_shared - do two matrices have a queue in common?
  * @a: one
  * @b: the other
- * @apid: set to the adapter of the lowest such queue
+ * @apid: set, if so, to the adapter of the lowest such queue
  * @apqi: set to its domain
  *
  * Control domains do not count: they may be shared.
@@ -108,13 +116,66 @@ bool vfio_ap_matrix_first_shared(const struct vfio_ap_matrix *a, const struct vf
 	DECLARE_BITMAP(adapters, VFIO_AP_NR_IDS);
 	DECLARE_BITMAP(domains, VFIO_AP_NR_IDS);
 
+	/* The rule, and asked of each mdev whenever one is to get something. */
+	if (!vfio_ap_mask_meets(a->apm, b->apm) || !vfio_ap_mask_meets(a->aqm, b->aqm))
+		return false;
 	bitmap_and(adapters, a->apm, b->apm, VFIO_AP_NR_IDS);
 	bitmap_and(domains, a->aqm, b->aqm, VFIO_AP_NR_IDS);
 	*apid = find_first_bit_inv(adapters, VFIO_AP_NR_IDS);
 	*apqi = find_first_bit_inv(domains, VFIO_AP_NR_IDS);
-	return *apid < VFIO_AP_NR_IDS && *apqi < VFIO_AP_NR_IDS;
+	return true;
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_first_shared);
+
+/* The first id from one on that is in a mask and, if there is one, not in the other. */
+static __always_inline unsigned int vfio_ap_mask_next(const unsigned long *in,
+						      const unsigned long *except, unsigned int id)
+{
+	unsigned long word, bits, kept = ~0UL >> (id % BITS_PER_LONG);
+
+	for (word = id / BITS_PER_LONG; word < BITS_TO_LONGS(VFIO_AP_NR_IDS); word++) {
+		bits = in[word] & kept;
+		if (except)
+			bits &= ~except[word];
+		if (bits)
+			return word * BITS_PER_LONG + BITS_PER_LONG - 1 - __fls(bits);
+		kept = ~0UL;
+	}
+	return VFIO_AP_NR_IDS;
+}
+
+/**
+ * vfio_ap_matrix_next - the next queue that is in one matrix and not in another
+ * @in: the one
+ * @except: the other, or NULL
+ * @apqn: the lowest APQN to consider, 0 to 65536; set to the one found
+ *
+ * Context: Any.
+ * Return: true if there is one.
+ */
+bool vfio_ap_matrix_next(const struct vfio_ap_matrix *in, const struct vfio_ap_matrix *except,
+			 unsigned long *apqn)
+{
+	unsigned int first = *apqn / VFIO_AP_NR_IDS, apid, apqi;
+	const unsigned long *apm_except = NULL;
+	bool both;
+
+	/* Often nothing is left, or only whole adapters are. */
+	if (except && bitmap_subset(in->aqm, except->aqm, VFIO_AP_NR_IDS))
+		apm_except = except->apm;
+	for (apid = vfio_ap_mask_next(in->apm, apm_except, first); apid < VFIO_AP_NR_IDS;
+	     apid = vfio_ap_mask_next(in->apm, apm_except, apid + 1)) {
+		both = except && test_bit_inv(apid, except->apm);
+		apqi = vfio_ap_mask_next(in->aqm, both ? except->aqm : NULL,
+					 apid == first ? AP_QID_QUEUE(*apqn) : 0);
+		if (apqi < VFIO_AP_NR_IDS) {
+			*apqn = AP_MKQID(apid, apqi);
+			return true;
+		}
+	}
+	return false;
+}
+EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_next);
 
 /**
  * vfio_ap_matrix_from_config - take the masks out of a QCI block
@@ -154,78 +215,45 @@ void vfio_ap_limits_from_config(struct vfio_ap_limits *limits,
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_limits_from_config);
 
-/* Does the guest keep, or get, an adapter, as far as its own domains go? */
-static bool vfio_ap_adapter_is_usable(unsigned int apid, const struct vfio_ap_matrix *usable,
-				      const struct vfio_ap_matrix *now,
-				      vfio_ap_fitness_fn fitness, void *data)
-{
-	bool keep = test_bit_inv(apid, now->apm);
-	unsigned int apqi;
-
-	vfio_ap_for_each_id(apqi, usable->aqm) {
-		switch (fitness(apid, apqi, data)) {
-		case VFIO_AP_QUEUE_FIT:
-			break;
-		case VFIO_AP_QUEUE_PENDING:
-			if (!keep)
-				return false;
-			break;
-		case VFIO_AP_QUEUE_BAD:
-			return false;
-		}
-	}
-	return true;
-}
-
-/* A domain waits while a queue of it that the guest does not have is pending. */
-static bool vfio_ap_domain_is_usable(unsigned int apqi, const unsigned long *apm,
-				     const struct vfio_ap_matrix *now,
-				     vfio_ap_fitness_fn fitness, void *data)
-{
-	unsigned int apid;
-
-	vfio_ap_for_each_id(apid, apm) {
-		if (!vfio_ap_matrix_has(now, apid, apqi) &&
-		    fitness(apid, apqi, data) != VFIO_AP_QUEUE_FIT)
-			return false;
-	}
-	return true;
-}
-
 /**
  * vfio_ap_matrix_derive - what a guest gets
  * @guest: the result; none of the other matrices
  * @assigned: what the administrator assigned
  * @host: what the host may give away
  * @now: what the APCB holds; empty at attach and without a guest
- * @fitness: asked for queues of @assigned and @host
- * @data: passed to @fitness
+ * @list_unfit: asked once for each adapter of @assigned and @host
+ * @data: passed to @list_unfit
  *
  * The APCB can only hold whole adapters times whole domains, so one bad queue
  * costs its adapter. A pending queue holds back what was to be added and takes
- * nothing from the guest.
+ * nothing from the guest: an adapter, or if the guest has that, a domain.
  *
- * Context: Any; @fitness may restrict it.
+ * Context: Any; @list_unfit may restrict it.
  */
 void vfio_ap_matrix_derive(struct vfio_ap_matrix *guest, const struct vfio_ap_matrix *assigned,
 			   const struct vfio_ap_matrix *host, const struct vfio_ap_matrix *now,
-			   vfio_ap_fitness_fn fitness, void *data)
+			   vfio_ap_unfit_fn list_unfit, void *data)
 {
+	DECLARE_BITMAP(held_back, VFIO_AP_NR_IDS) = {};
 	struct vfio_ap_matrix usable;
-	unsigned int id;
+	struct vfio_ap_unfit unfit;
+	unsigned int apid;
 
 	vfio_ap_matrix_and(&usable, assigned, host);
 	*guest = (struct vfio_ap_matrix){};
 	bitmap_copy(guest->adm, usable.adm, VFIO_AP_NR_IDS);
 
-	vfio_ap_for_each_id(id, usable.apm) {
-		if (vfio_ap_adapter_is_usable(id, &usable, now, fitness, data))
-			set_bit_inv(id, guest->apm);
+	vfio_ap_for_each_id(apid, usable.apm) {
+		list_unfit(apid, usable.aqm, &unfit, data);
+		if (!bitmap_empty(unfit.bad, VFIO_AP_NR_IDS))
+			continue;
+		if (!test_bit_inv(apid, now->apm) && !bitmap_empty(unfit.pending, VFIO_AP_NR_IDS))
+			continue;
+		set_bit_inv(apid, guest->apm);
+		bitmap_or(held_back, held_back, unfit.pending, VFIO_AP_NR_IDS);
 	}
-	vfio_ap_for_each_id(id, usable.aqm) {
-		if (vfio_ap_domain_is_usable(id, guest->apm, now, fitness, data))
-			set_bit_inv(id, guest->aqm);
-	}
+	bitmap_andnot(held_back, held_back, now->aqm, VFIO_AP_NR_IDS);
+	bitmap_andnot(guest->aqm, usable.aqm, held_back, VFIO_AP_NR_IDS);
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_derive);
 

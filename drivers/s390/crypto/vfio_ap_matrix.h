@@ -50,13 +50,24 @@ enum vfio_ap_fitness {
 };
 
 /**
- * typedef vfio_ap_fitness_fn - tell the fitness of a queue
- * @apid: its adapter
- * @apqi: its domain
+ * struct vfio_ap_unfit - domains of one adapter whose queues are not fit
+ */
+struct vfio_ap_unfit {
+	/** @pending: their queues are VFIO_AP_QUEUE_PENDING */
+	DECLARE_BITMAP(pending, VFIO_AP_NR_IDS);
+	/** @bad: their queues are VFIO_AP_QUEUE_BAD */
+	DECLARE_BITMAP(bad, VFIO_AP_NR_IDS);
+};
+
+/**
+ * typedef vfio_ap_unfit_fn - tell which queues of an adapter are not fit
+ * @apid: the adapter
+ * @domains: mask of the domains that matter
+ * @unfit: set; nothing outside of @domains
  * @data: what the caller of vfio_ap_matrix_derive() passed
  */
-typedef enum vfio_ap_fitness (*vfio_ap_fitness_fn)(unsigned int apid, unsigned int apqi,
-						   void *data);
+typedef void (*vfio_ap_unfit_fn)(unsigned int apid, const unsigned long *domains,
+				 struct vfio_ap_unfit *unfit, void *data);
 
 #define vfio_ap_for_each_id(id, mask) for_each_set_bit_inv(id, mask, VFIO_AP_NR_IDS)
 
@@ -71,13 +82,15 @@ void vfio_ap_matrix_andnot(struct vfio_ap_matrix *to, const struct vfio_ap_matri
 			   const struct vfio_ap_matrix *b);
 bool vfio_ap_matrix_first_shared(const struct vfio_ap_matrix *a, const struct vfio_ap_matrix *b,
 				 unsigned int *apid, unsigned int *apqi);
+bool vfio_ap_matrix_next(const struct vfio_ap_matrix *in, const struct vfio_ap_matrix *except,
+			 unsigned long *apqn);
 void vfio_ap_matrix_from_config(struct vfio_ap_matrix *matrix,
 				const struct ap_config_info *config);
 void vfio_ap_limits_from_config(struct vfio_ap_limits *limits,
 				const struct ap_config_info *config);
 void vfio_ap_matrix_derive(struct vfio_ap_matrix *guest, const struct vfio_ap_matrix *assigned,
 			   const struct vfio_ap_matrix *host, const struct vfio_ap_matrix *now,
-			   vfio_ap_fitness_fn fitness, void *data);
+			   vfio_ap_unfit_fn list_unfit, void *data);
 
 int vfio_ap_id_parse(const char *text, unsigned int limit, unsigned int *id);
 size_t vfio_ap_matrix_text_size(const struct vfio_ap_matrix *matrix);

@@ -19,14 +19,24 @@ struct derive_case {
 	struct vfio_ap_matrix assigned, host, now;
 };
 
-static enum vfio_ap_fitness case_fitness(unsigned int apid, unsigned int apqi, void *data)
+static void case_list_unfit(unsigned int apid, const unsigned long *domains,
+			    struct vfio_ap_unfit *unfit, void *data)
 {
-	return ((struct derive_case *)data)->fitness[apid][apqi];
+	const struct derive_case *c = data;
+	unsigned int apqi;
+
+	*unfit = (struct vfio_ap_unfit){};
+	vfio_ap_for_each_id(apqi, domains) {
+		if (c->fitness[apid][apqi] == VFIO_AP_QUEUE_BAD)
+			set_bit_inv(apqi, unfit->bad);
+		else if (c->fitness[apid][apqi] == VFIO_AP_QUEUE_PENDING)
+			set_bit_inv(apqi, unfit->pending);
+	}
 }
 
 static void case_derive(struct derive_case *c, struct vfio_ap_matrix *guest)
 {
-	vfio_ap_matrix_derive(guest, &c->assigned, &c->host, &c->now, case_fitness, c);
+	vfio_ap_matrix_derive(guest, &c->assigned, &c->host, &c->now, case_list_unfit, c);
 }
 
 /* Is there a queue of this fitness in a matrix? */
@@ -396,6 +406,51 @@ static void check_operation(struct kunit *test, const char *name,
 }
 
 /* Byte by byte, so that a mask left out or taken for another one shows. */
+/* Each queue of a few matrices is found or not by looking for it. */
+static void check_next(struct kunit *test, const struct vfio_ap_matrix *in,
+		       const struct vfio_ap_matrix *except)
+{
+	unsigned long apqn, found = 0;
+
+	for (apqn = 0; apqn <= U16_MAX; apqn++) {
+		unsigned int apid = AP_QID_CARD(apqn), apqi = AP_QID_QUEUE(apqn);
+
+		if (!vfio_ap_matrix_has(in, apid, apqi) ||
+		    (except && vfio_ap_matrix_has(except, apid, apqi)))
+			continue;
+		KUNIT_ASSERT_TRUE(test, vfio_ap_matrix_next(in, except, &found));
+		KUNIT_ASSERT_EQ(test, apqn, found);
+		found++;
+	}
+	KUNIT_ASSERT_FALSE(test, vfio_ap_matrix_next(in, except, &found));
+	cond_resched();
+}
+
+static void next_finds_each_queue_and_no_other(struct kunit *test)
+{
+	struct vfio_ap_matrix all = {}, none = {}, corners = {}, middle = {};
+	const struct vfio_ap_matrix *matrices[] = { &all, &none, &corners, &middle };
+	int in, except;
+
+	bitmap_fill(all.apm, VFIO_AP_NR_IDS);
+	bitmap_fill(all.aqm, VFIO_AP_NR_IDS);
+	set_bit_inv(0, corners.apm);
+	set_bit_inv(255, corners.apm);
+	set_bit_inv(0, corners.aqm);
+	set_bit_inv(255, corners.aqm);
+	set_bit_inv(0, middle.apm);
+	set_bit_inv(63, middle.apm);
+	set_bit_inv(64, middle.apm);
+	set_bit_inv(127, middle.aqm);
+	set_bit_inv(128, middle.aqm);
+	set_bit_inv(255, middle.aqm);
+	for (in = 0; in < ARRAY_SIZE(matrices); in++) {
+		check_next(test, matrices[in], NULL);
+		for (except = 0; except < ARRAY_SIZE(matrices); except++)
+			check_next(test, matrices[in], matrices[except]);
+	}
+}
+
 static void operations_work_on_every_mask(struct kunit *test)
 {
 	struct vfio_ap_matrix a, b, and, or, andnot;
@@ -531,6 +586,7 @@ static struct kunit_case vfio_ap_matrix_cases[] = {
 	KUNIT_CASE(derive_at_rest_is_what_the_abi_says),
 	KUNIT_CASE(first_shared_is_the_lowest),
 	KUNIT_CASE(first_shared_looks_to_the_end),
+	KUNIT_CASE(next_finds_each_queue_and_no_other),
 	KUNIT_CASE(operations_work_on_every_mask),
 	KUNIT_CASE(config_masks_start_at_the_left),
 	KUNIT_CASE(id_parse_errors),

@@ -184,21 +184,20 @@ enum vfio_ap_binding {
  *
  * Lives longer than the queue device: as long as the queue is bound, in a
  * guest, being reset, or known to hardware with an interrupt registration.
- * Where nothing else is said, @lock protects a field.
+ * Where nothing else is said, @lock protects a field. There may be thousands,
+ * so the order is one without gaps: 192 bytes without lock debugging.
  */
 struct vfio_ap_slot {
 	/** @kref: one for the table, one for every user outside RCU */
 	struct kref kref;
-	/** @rcu: readers of the table may still hold it */
-	struct rcu_head rcu;
-	/** @apqn: the queue; never changes */
-	u16 apqn;
-	/** @work: goes on with a reset, or asks for the end of an interrupt */
-	struct delayed_work work;
 	/** @lock: leaf; never taken by an interrupt handler */
 	spinlock_t lock;
 	/** @binding: see the enum; written under both locks, read under either */
 	enum vfio_ap_binding binding;
+	/** @apqn: the queue; never changes */
+	u16 apqn;
+	/** @retry_delay: jiffies until the next look */
+	u16 retry_delay;
 	/** @present: in the host's newest configuration; without it no ZAPQ */
 	bool present;
 	/**
@@ -206,14 +205,23 @@ struct vfio_ap_slot {
 	 * must lose it before it can have it again.
 	 */
 	bool away;
+	/** @reported: the failed reset has its line in the log */
+	bool reported;
+	/**
+	 * @response: 01 or an unknown response code that stopped a reset; 00
+	 * again when one has completed
+	 */
+	u8 response;
+	/** @answer: last response code to ZAPQ, or to TAPQ after it; for the log */
+	u8 answer;
 	/** @guest: the guest that can use the queue, or NULL. Compared only. */
 	const struct vfio_ap_attachment *guest;
+	/** @asker: the guest whose user asked for @asked */
+	const struct vfio_ap_attachment *asker;
 	/** @wanted: number of the newest reset that must happen, see @done */
 	u64 wanted;
 	/** @asked: number of the newest reset asked for by VFIO_DEVICE_RESET */
 	u64 asked;
-	/** @asker: the guest whose user asked */
-	const struct vfio_ap_attachment *asker;
 	/** @issued: number for which the ZAPQ under way counts, 0: none is */
 	u64 issued;
 	/** @done: number of the newest completed reset; @wanted <= @done is clean */
@@ -222,21 +230,16 @@ struct vfio_ap_slot {
 	u64 failed;
 	/** @wanted_since: jiffies when @wanted or @asked was raised */
 	unsigned long wanted_since;
-	/** @retry_delay: jiffies until the next look */
-	unsigned long retry_delay;
-	/**
-	 * @response: 01 or an unknown response code that stopped a reset; 00
-	 * again when one has completed
-	 */
-	u8 response;
-	/** @answer: last response code to ZAPQ, or to TAPQ after it; for the log */
-	u8 answer;
-	/** @reported: the failed reset has its line in the log */
-	bool reported;
 	/** @irq: the registration that the guest made, or NULL */
 	struct vfio_ap_irq *irq;
 	/** @draining: a registration whose end hardware accepted but did not yet show, or NULL */
 	struct vfio_ap_irq *draining;
+	union {
+		/** @work: goes on with a reset, or asks for the end of an interrupt */
+		struct delayed_work work;
+		/** @rcu: with the last reference gone, readers of the table may still hold it */
+		struct rcu_head rcu;
+	};
 };
 
 /**
@@ -348,28 +351,34 @@ void vfio_ap_guest_unlink(struct vfio_ap_mdev *mdev);
 /* vfio_ap_queue.c */
 struct vfio_ap_slot *vfio_ap_slot_get(u16 apqn);
 void vfio_ap_slot_put(struct vfio_ap_slot *slot);
-struct vfio_ap_slot *vfio_ap_slot_next(unsigned long *apqn);
-/* Walks referenced slots; leave the loop early only after vfio_ap_slot_put(). */
-#define vfio_ap_slot_for_each(slot, apqn)				\
-	for ((apqn) = 0, (slot) = vfio_ap_slot_next(&(apqn)); (slot);	\
-	     vfio_ap_slot_put(slot), (apqn)++,				\
-	     (slot) = vfio_ap_slot_next(&(apqn)))
+struct vfio_ap_slot *vfio_ap_slot_find(const struct vfio_ap_matrix *in,
+				       const struct vfio_ap_matrix *except,
+				       unsigned long *apqn);
+/* Under RCU or matrix_dev->lock; the body must not sleep. */
+#define vfio_ap_slot_for_each(slot, apqn, in, except)			\
+	for ((apqn) = 0;						\
+	     ((slot) = vfio_ap_slot_find(in, except, &(apqn)));		\
+	     (apqn)++)
 int vfio_ap_slot_bind(u16 apqn);
 void vfio_ap_slot_reap(struct vfio_ap_slot *slot);
 void vfio_ap_slot_destroy_all(void);
 bool vfio_ap_slot_outstanding(const struct vfio_ap_slot *slot);
-enum vfio_ap_fitness vfio_ap_slot_fitness(struct vfio_ap_slot *slot,
-					  const struct vfio_ap_attachment *guest);
+void vfio_ap_slot_list_unfit(unsigned int apid, const unsigned long *domains,
+			     const struct vfio_ap_attachment *guest, struct vfio_ap_unfit *unfit);
 u8 vfio_ap_slot_irq_check(struct vfio_ap_slot *slot);
 void vfio_ap_slot_poll(struct vfio_ap_slot *slot);
 u64 vfio_ap_reset_number(void);
 void vfio_ap_reset_start(struct vfio_ap_slot *slot);
 void vfio_ap_reset_wake_waiters(void);
-void vfio_ap_reset_start_matrix(const struct vfio_ap_matrix *from);
+void vfio_ap_reset_start_matrix(const struct vfio_ap_matrix *in,
+				const struct vfio_ap_matrix *except);
 int vfio_ap_reset_wait_left(const struct vfio_ap_matrix *old,
 			    const struct vfio_ap_matrix *new, u64 number,
 			    unsigned long timeout, bool killable);
-int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *add);
+unsigned long vfio_ap_reset_worth(const struct vfio_ap_matrix *new,
+				  const struct vfio_ap_matrix *old);
+int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *new,
+			     const struct vfio_ap_matrix *old);
 u64 vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix,
 		      const struct vfio_ap_attachment *asker);
 int vfio_ap_reset_wait_asked(const struct vfio_ap_matrix *asked,

@@ -11,6 +11,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/delay.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 
@@ -26,6 +27,8 @@
 #define VFIO_AP_RESET_PATIENCE	(10 * HZ)
 #define VFIO_AP_POLL_MAX	max_t(unsigned long, HZ / 50, 1)
 #define VFIO_AP_POLL_SLOW	(HZ / 2)
+/* The last of the looks that a waiter takes itself, in ms. */
+#define VFIO_AP_EARLY_LOOK_MS	4
 
 static DECLARE_WAIT_QUEUE_HEAD(vfio_ap_reset_waiters);
 
@@ -96,22 +99,36 @@ void vfio_ap_slot_put(struct vfio_ap_slot *slot)
 }
 
 /**
- * vfio_ap_slot_next - the slot of an APQN or of the next higher one that has any
- * @apqn: where to start; set to the APQN found
+ * vfio_ap_slot_find - the next slot that is in one matrix and not in another
+ * @in: the one
+ * @except: the other, or NULL
+ * @apqn: the lowest APQN to consider; set to the one found
  *
- * Context: Any.
- * Return: A referenced slot, or NULL when there is none.
+ * Matrix and table take turns to leap ahead, so neither 65,536 assigned APQNs
+ * nor a thousand queues of other guests make a walk long.
+ *
+ * Context: RCU, or matrix_dev->lock held: the slot is not referenced.
+ * Return: The slot, or NULL when there is none.
  */
-struct vfio_ap_slot *vfio_ap_slot_next(unsigned long *apqn)
+struct vfio_ap_slot *vfio_ap_slot_find(const struct vfio_ap_matrix *in,
+				       const struct vfio_ap_matrix *except,
+				       unsigned long *apqn)
 {
 	struct vfio_ap_slot *slot;
+	unsigned long wanted;
 
-	rcu_read_lock();
-	do {
+	lockdep_assert(rcu_read_lock_held() || lockdep_is_held(&matrix_dev->lock));
+
+	while (vfio_ap_matrix_next(in, except, apqn)) {
+		slot = xa_load(&matrix_dev->slots, *apqn);
+		if (slot)
+			return slot;
+		wanted = *apqn;
 		slot = xa_find(&matrix_dev->slots, apqn, U16_MAX, XA_PRESENT);
-	} while (slot && !kref_get_unless_zero(&slot->kref));
-	rcu_read_unlock();
-	return slot;
+		if (!slot || *apqn == wanted)
+			return slot;
+	}
+	return NULL;
 }
 
 /**
@@ -143,11 +160,6 @@ void vfio_ap_reset_wake_waiters(void)
 	wake_up_all(&vfio_ap_reset_waiters);
 }
 
-static bool vfio_ap_slot_in(const struct vfio_ap_slot *slot, const struct vfio_ap_matrix *matrix)
-{
-	return vfio_ap_matrix_has(matrix, AP_QID_CARD(slot->apqn), AP_QID_QUEUE(slot->apqn));
-}
-
 /**
  * vfio_ap_slot_outstanding - must the queue still be reset?
  * @slot: the slot
@@ -162,32 +174,67 @@ bool vfio_ap_slot_outstanding(const struct vfio_ap_slot *slot)
 	       (slot->asked > slot->done && slot->asker == slot->guest);
 }
 
-/**
- * vfio_ap_slot_fitness - may a guest have, or keep, the queue?
- * @slot: the slot
- * @guest: the guest it is for, NULL for an mdev without one
- *
- * A queue that the guest has keeps its place while VFIO_DEVICE_RESET resets
- * it. One that was unbound since the guest got it must leave first, whatever
+/*
+ * A queue that the guest has keeps its place while VFIO_DEVICE_RESET resets it.
+ * One that was unbound since the guest got it must leave first, whatever
  * happened to it meanwhile.
- *
- * Context: Takes slot->lock.
- * Return: What vfio_ap_matrix_derive() wants to know.
  */
-enum vfio_ap_fitness vfio_ap_slot_fitness(struct vfio_ap_slot *slot,
-					  const struct vfio_ap_attachment *guest)
+static enum vfio_ap_fitness vfio_ap_slot_fitness(struct vfio_ap_slot *slot,
+						 const struct vfio_ap_attachment *guest)
 {
-	enum vfio_ap_fitness fitness = VFIO_AP_QUEUE_FIT;
+	lockdep_assert_held(&slot->lock);
 
-	spin_lock(&slot->lock);
 	if (slot->binding != VFIO_AP_BOUND || slot->response)
-		fitness = VFIO_AP_QUEUE_BAD;
-	else if (slot->guest && slot->guest == guest)
-		fitness = slot->away ? VFIO_AP_QUEUE_BAD : VFIO_AP_QUEUE_FIT;
-	else if (slot->guest || vfio_ap_slot_outstanding(slot))
-		fitness = VFIO_AP_QUEUE_PENDING;
-	spin_unlock(&slot->lock);
-	return fitness;
+		return VFIO_AP_QUEUE_BAD;
+	if (slot->guest && slot->guest == guest)
+		return slot->away ? VFIO_AP_QUEUE_BAD : VFIO_AP_QUEUE_FIT;
+	if (slot->guest || vfio_ap_slot_outstanding(slot))
+		return VFIO_AP_QUEUE_PENDING;
+	return VFIO_AP_QUEUE_FIT;
+}
+
+/**
+ * vfio_ap_slot_list_unfit - which queues of an adapter may a guest not have?
+ * @apid: the adapter
+ * @domains: mask of the domains that matter
+ * @guest: the guest; NULL: an mdev without one
+ * @unfit: set to what vfio_ap_matrix_derive() wants to know
+ *
+ * Context: matrix_dev->lock held.
+ */
+void vfio_ap_slot_list_unfit(unsigned int apid, const unsigned long *domains,
+			     const struct vfio_ap_attachment *guest, struct vfio_ap_unfit *unfit)
+{
+	unsigned long first = find_first_bit_inv(domains, VFIO_AP_NR_IDS);
+	XA_STATE(place, &matrix_dev->slots, AP_MKQID(apid, first));
+	unsigned int apqi, left = bitmap_weight(domains, VFIO_AP_NR_IDS);
+	enum vfio_ap_fitness fitness;
+	struct vfio_ap_slot *slot;
+
+	lockdep_assert_held(&matrix_dev->lock);
+
+	/* What is not in the table is not bound. */
+	bitmap_copy(unfit->bad, domains, VFIO_AP_NR_IDS);
+	bitmap_zero(unfit->pending, VFIO_AP_NR_IDS);
+	if (!left)
+		return;
+	/* For the checks of the table: nothing in it moves meanwhile. */
+	rcu_read_lock();
+	xas_for_each(&place, slot, AP_MKQID(apid, VFIO_AP_NR_IDS - 1)) {
+		apqi = AP_QID_QUEUE(slot->apqn);
+		if (!test_bit_inv(apqi, domains))
+			continue;
+		spin_lock(&slot->lock);
+		fitness = vfio_ap_slot_fitness(slot, guest);
+		spin_unlock(&slot->lock);
+		if (fitness != VFIO_AP_QUEUE_BAD)
+			__clear_bit_inv(apqi, unfit->bad);
+		if (fitness == VFIO_AP_QUEUE_PENDING)
+			__set_bit_inv(apqi, unfit->pending);
+		if (!--left)
+			break;
+	}
+	rcu_read_unlock();
 }
 
 static bool vfio_ap_reset_is_due(const struct vfio_ap_slot *slot)
@@ -354,7 +401,7 @@ static unsigned long vfio_ap_slot_step(struct vfio_ap_slot *slot)
 	}
 	if (slot->reported || slot->binding == VFIO_AP_UNBOUND)
 		delay_max = VFIO_AP_POLL_SLOW;
-	delay = clamp(slot->retry_delay, 1UL, delay_max);
+	delay = clamp_t(unsigned long, slot->retry_delay, 1, delay_max);
 	slot->retry_delay = delay * 2;
 	return delay;
 }
@@ -387,24 +434,29 @@ static void vfio_ap_slot_notify_owner(struct vfio_ap_slot *slot)
 
 	guard(mutex)(&matrix_dev->lock);
 	list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
-		if (vfio_ap_slot_in(slot, &mdev->assigned))
+		if (vfio_ap_matrix_has(&mdev->assigned, AP_QID_CARD(slot->apqn),
+				       AP_QID_QUEUE(slot->apqn)))
 			vfio_ap_mdev_commit_later(mdev);
 	}
 }
 
-static void vfio_ap_slot_advance(struct vfio_ap_slot *slot)
+/* Return: true while a reset is under way. */
+static bool vfio_ap_slot_go_on(struct vfio_ap_slot *slot, bool may_issue)
 {
-	bool outstanding, unbound;
-	unsigned long delay;
+	bool outstanding, unbound, issued, news;
+	unsigned long delay = 0;
 	u8 response;
-	bool news;
 
 	spin_lock(&slot->lock);
 	outstanding = vfio_ap_slot_outstanding(slot);
 	response = slot->response;
-	delay = vfio_ap_slot_step(slot);
+	if (may_issue)
+		delay = vfio_ap_slot_step(slot);
+	else if (slot->issued)
+		vfio_ap_reset_verify(slot);
 	news = response != slot->response ||
 	       (outstanding && !vfio_ap_slot_outstanding(slot));
+	issued = slot->issued;
 	unbound = slot->binding == VFIO_AP_UNBOUND;
 	/* Under the lock: a slot that was reaped since must not be polled again. */
 	if (delay)
@@ -419,6 +471,39 @@ static void vfio_ap_slot_advance(struct vfio_ap_slot *slot)
 		guard(mutex)(&matrix_dev->lock);
 		vfio_ap_slot_reap(slot);
 	}
+	return issued;
+}
+
+static bool vfio_ap_slot_advance(struct vfio_ap_slot *slot)
+{
+	return vfio_ap_slot_go_on(slot, true);
+}
+
+/* Once more in between: what comes next, and when, is left to the work item. */
+static bool vfio_ap_slot_look(struct vfio_ap_slot *slot)
+{
+	return vfio_ap_slot_go_on(slot, false);
+}
+
+/* Return: true if the visit of any slot returned it. */
+static bool vfio_ap_slot_visit(const struct vfio_ap_matrix *in, const struct vfio_ap_matrix *except,
+			       bool (*visit)(struct vfio_ap_slot *slot))
+{
+	struct vfio_ap_slot *slot;
+	unsigned long apqn;
+	bool any = false;
+
+	rcu_read_lock();
+	vfio_ap_slot_for_each(slot, apqn, in, except) {
+		if (!kref_get_unless_zero(&slot->kref))
+			continue;
+		rcu_read_unlock();
+		any |= visit(slot);
+		vfio_ap_slot_put(slot);
+		rcu_read_lock();
+	}
+	rcu_read_unlock();
+	return any;
 }
 
 static void vfio_ap_slot_work(struct work_struct *work)
@@ -514,7 +599,11 @@ void vfio_ap_slot_destroy_all(void)
 	struct vfio_ap_slot *slot;
 	unsigned long apqn;
 
-	vfio_ap_slot_for_each(slot, apqn) {
+	xa_for_each(&matrix_dev->slots, apqn, slot) {
+		/* Its own work item may have it reaped. */
+		slot = vfio_ap_slot_get(apqn);
+		if (!slot)
+			continue;
 		if (cancel_delayed_work_sync(&slot->work))
 			vfio_ap_slot_put(slot);
 		mutex_lock(&matrix_dev->lock);
@@ -523,6 +612,7 @@ void vfio_ap_slot_destroy_all(void)
 		spin_unlock(&slot->lock);
 		vfio_ap_slot_reap(slot);
 		mutex_unlock(&matrix_dev->lock);
+		vfio_ap_slot_put(slot);
 	}
 }
 
@@ -541,21 +631,17 @@ void vfio_ap_reset_start(struct vfio_ap_slot *slot)
 
 /**
  * vfio_ap_reset_start_matrix - issue the ZAPQs that the queues of a matrix need
- * @from: the matrix
+ * @in: the matrix
+ * @except: queues that need none, or NULL
  *
  * All go out before any is waited for.
  *
  * Context: May sleep; no lock of this driver held.
  */
-void vfio_ap_reset_start_matrix(const struct vfio_ap_matrix *from)
+void vfio_ap_reset_start_matrix(const struct vfio_ap_matrix *in,
+				const struct vfio_ap_matrix *except)
 {
-	struct vfio_ap_slot *slot;
-	unsigned long apqn;
-
-	vfio_ap_slot_for_each(slot, apqn) {
-		if (vfio_ap_slot_in(slot, from))
-			vfio_ap_reset_start(slot);
-	}
+	vfio_ap_slot_visit(in, except, vfio_ap_slot_advance);
 }
 
 /* A reset that this driver can neither issue nor verify is not waited for. */
@@ -570,22 +656,36 @@ static bool vfio_ap_reset_left_is_done(const struct vfio_ap_matrix *old,
 				       const struct vfio_ap_matrix *new, u64 number)
 {
 	struct vfio_ap_slot *slot;
+	bool pending = false;
 	unsigned long apqn;
-	bool pending;
 
-	vfio_ap_slot_for_each(slot, apqn) {
-		if (!vfio_ap_slot_in(slot, old) || vfio_ap_slot_in(slot, new))
-			continue;
+	rcu_read_lock();
+	vfio_ap_slot_for_each(slot, apqn, old, new) {
 		spin_lock(&slot->lock);
 		pending = slot->done < number && number <= slot->wanted &&
 			  !vfio_ap_reset_is_hopeless(slot);
 		spin_unlock(&slot->lock);
-		if (pending) {
-			vfio_ap_slot_put(slot);
-			return false;
-		}
+		if (pending)
+			break;
 	}
-	return true;
+	rcu_read_unlock();
+	return !pending;
+}
+
+/*
+ * The first look of the work item comes with the next tick but one. Who waits
+ * can do better where a reset is quick.
+ */
+static void vfio_ap_reset_look_early(const struct vfio_ap_matrix *in,
+				     const struct vfio_ap_matrix *except)
+{
+	int ms;
+
+	for (ms = 1; ms <= VFIO_AP_EARLY_LOOK_MS; ms *= 2) {
+		usleep_range(ms * USEC_PER_MSEC, ms * USEC_PER_MSEC * 3 / 2);
+		if (!vfio_ap_slot_visit(in, except, vfio_ap_slot_look))
+			break;
+	}
 }
 
 /**
@@ -606,8 +706,9 @@ int vfio_ap_reset_wait_left(const struct vfio_ap_matrix *old, const struct vfio_
 	long left;
 
 	might_sleep();
-	if (!number)
+	if (!number || vfio_ap_reset_left_is_done(old, new, number))
 		return 0;
+	vfio_ap_reset_look_early(old, new);
 	if (killable)
 		left = wait_event_killable_timeout(vfio_ap_reset_waiters,
 						   vfio_ap_reset_left_is_done(old, new, number),
@@ -621,17 +722,22 @@ int vfio_ap_reset_wait_left(const struct vfio_ap_matrix *old, const struct vfio_
 	return left ? 0 : -ETIME;
 }
 
-/* Jiffies for which some queue of a matrix is still worth waiting for. */
-static unsigned long vfio_ap_reset_worth(const struct vfio_ap_matrix *add)
+/**
+ * vfio_ap_reset_worth - how long are queues that are to be added waited for?
+ * @new: what the mdev is to have
+ * @old: what it has, or NULL
+ *
+ * Context: Takes slot->lock; no other is needed.
+ * Return: Jiffies until no reset of them is worth waiting for, 0: none is.
+ */
+unsigned long vfio_ap_reset_worth(const struct vfio_ap_matrix *new,
+				  const struct vfio_ap_matrix *old)
 {
+	unsigned long apqn, deadline, worth = 0;
 	struct vfio_ap_slot *slot;
-	unsigned long apqn, worth = 0;
 
-	vfio_ap_slot_for_each(slot, apqn) {
-		unsigned long deadline;
-
-		if (!vfio_ap_slot_in(slot, add))
-			continue;
+	rcu_read_lock();
+	vfio_ap_slot_for_each(slot, apqn, new, old) {
 		spin_lock(&slot->lock);
 		deadline = slot->wanted_since + VFIO_AP_RESET_PATIENCE;
 		if (slot->binding == VFIO_AP_BOUND && !slot->guest &&
@@ -640,12 +746,14 @@ static unsigned long vfio_ap_reset_worth(const struct vfio_ap_matrix *add)
 			worth = max(worth, deadline - jiffies);
 		spin_unlock(&slot->lock);
 	}
+	rcu_read_unlock();
 	return worth;
 }
 
 /**
  * vfio_ap_reset_wait_added - wait until queues that a guest may get are reset
- * @add: the queues
+ * @new: what the mdev is to have
+ * @old: what it has, or NULL
  *
  * A reset is waited for until 10 s after it was wanted, so one that is stuck
  * for long delays nobody.
@@ -653,15 +761,16 @@ static unsigned long vfio_ap_reset_worth(const struct vfio_ap_matrix *add)
  * Context: Sleeps; no lock of this driver held.
  * Return: 0, also when time is up; -ERESTARTSYS if the task is to die.
  */
-int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *add)
+int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *new,
+			     const struct vfio_ap_matrix *old)
 {
 	unsigned long worth;
 	long left;
 
 	might_sleep();
-	while ((worth = vfio_ap_reset_worth(add))) {
+	while ((worth = vfio_ap_reset_worth(new, old))) {
 		left = wait_event_killable_timeout(vfio_ap_reset_waiters,
-						   !vfio_ap_reset_worth(add), worth);
+						   !vfio_ap_reset_worth(new, old), worth);
 		if (left < 0)
 			return left;
 	}
@@ -684,9 +793,7 @@ u64 vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix, const struct vfio_ap_
 
 	lockdep_assert_held(&matrix_dev->lock);
 
-	vfio_ap_slot_for_each(slot, apqn) {
-		if (!vfio_ap_slot_in(slot, matrix))
-			continue;
+	vfio_ap_slot_for_each(slot, apqn, matrix, NULL) {
 		spin_lock(&slot->lock);
 		slot->retry_delay = 1;
 		if (slot->guest == asker) {
@@ -711,9 +818,8 @@ static int vfio_ap_reset_asked_state(const struct vfio_ap_matrix *asked,
 	struct vfio_ap_slot *slot;
 	unsigned long apqn;
 
-	vfio_ap_slot_for_each(slot, apqn) {
-		if (!vfio_ap_slot_in(slot, asked))
-			continue;
+	rcu_read_lock();
+	vfio_ap_slot_for_each(slot, apqn, asked, NULL) {
 		spin_lock(&slot->lock);
 		if (slot->binding != VFIO_AP_UNBOUND && slot->present &&
 		    (!slot->guest || slot->guest == asker)) {
@@ -725,6 +831,7 @@ static int vfio_ap_reset_asked_state(const struct vfio_ap_matrix *asked,
 		}
 		spin_unlock(&slot->lock);
 	}
+	rcu_read_unlock();
 	if (busy)
 		return -EBUSY;
 	return failed ? -EIO : 0;
@@ -743,10 +850,14 @@ static int vfio_ap_reset_asked_state(const struct vfio_ap_matrix *asked,
 int vfio_ap_reset_wait_asked(const struct vfio_ap_matrix *asked,
 			     const struct vfio_ap_attachment *asker, u64 number)
 {
-	int state = -EBUSY;
+	int state;
 	long left;
 
 	might_sleep();
+	state = vfio_ap_reset_asked_state(asked, asker, number);
+	if (state != -EBUSY)
+		return state;
+	vfio_ap_reset_look_early(asked, NULL);
 	left = wait_event_killable_timeout(vfio_ap_reset_waiters,
 					   (state = vfio_ap_reset_asked_state(asked, asker,
 									      number)) !=

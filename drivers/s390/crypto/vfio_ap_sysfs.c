@@ -119,20 +119,17 @@ static ssize_t reset_pending_show(struct device *dev, struct device_attribute *a
 	int len = 0;
 
 	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
-	vfio_ap_slot_for_each(slot, apqn) {
+	guard(rcu)();
+	vfio_ap_slot_for_each(slot, apqn, &assigned, NULL) {
 		bool pending;
 
-		if (!vfio_ap_matrix_has(&assigned, AP_QID_CARD(apqn), AP_QID_QUEUE(apqn)))
-			continue;
 		spin_lock(&slot->lock);
 		pending = vfio_ap_slot_outstanding(slot);
 		spin_unlock(&slot->lock);
 		if (!pending)
 			continue;
-		if (len + sizeof("aa.dddd\n") > PAGE_SIZE) {
-			vfio_ap_slot_put(slot);
+		if (len + sizeof("aa.dddd\n") > PAGE_SIZE)
 			return -EFBIG;
-		}
 		len += sysfs_emit_at(buf, len, "%02lx.%04lx\n", AP_QID_CARD(apqn),
 				     AP_QID_QUEUE(apqn));
 	}
