@@ -219,7 +219,7 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 		return;
 	kvm_arch_crypto_set_masks(tx->attachment->kvm, tx->new.apm, tx->new.aqm, tx->new.adm);
 	leavers = vfio_ap_guest_want_resets(tx);
-	trace_vfio_ap_commit(dev_name(mdev->vdev.dev), true, changed, leavers);
+	trace_vfio_ap_guest_update(dev_name(mdev->vdev.dev), leavers, &tx->old, &tx->new);
 }
 
 /**
@@ -269,6 +269,7 @@ static bool vfio_ap_guest_first_reserved(const struct vfio_ap_matrix *candidate,
 static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
 				  const struct vfio_ap_matrix *candidate)
 {
+	const char *name = dev_name(tx->mdev->vdev.dev);
 	struct vfio_ap_mdev *other;
 	unsigned int apid, apqi;
 	unsigned long apqn;
@@ -276,6 +277,7 @@ static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
 	lockdep_assert_held(&matrix_dev->lock);
 
 	if (tx->perms && vfio_ap_guest_first_reserved(candidate, &tx->mdev->assigned, &apqn)) {
+		trace_vfio_ap_assign_refused(name, apqn, "host", -EADDRNOTAVAIL);
 		return -EADDRNOTAVAIL;
 	}
 	list_for_each_entry(other, &matrix_dev->mdevs, node) {
@@ -285,6 +287,8 @@ static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
 		dev_warn(tx->mdev->vdev.dev,
 			 "Userspace may not assign queue %02x.%04x to mdev: already assigned to %s\n",
 			 apid, apqi, dev_name(other->vdev.dev));
+		trace_vfio_ap_assign_refused(name, AP_MKQID(apid, apqi), dev_name(other->vdev.dev),
+					     -EADDRINUSE);
 		return -EADDRINUSE;
 	}
 	return 0;
@@ -419,7 +423,7 @@ int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm)
 
 	if (vfio_ap_guest_has_hook(kvm))
 		return -EPERM;
-	attachment = vfio_ap_attachment_create(kvm);
+	attachment = vfio_ap_attachment_create(kvm, dev_name(mdev->vdev.dev));
 	if (!attachment)
 		return -ENOMEM;
 

@@ -402,7 +402,8 @@ static int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 		vfio_ap_slot_put(slot);
 	}
 
-	trace_vfio_ap_aqic(apqn, gr1.control.ir, gr1.control.isc, status.response_code);
+	trace_vfio_ap_irq_set(attachment->uuid, apqn, gr1.control.ir, gr1.control.isc, gprs[2],
+			      status.response_code);
 	word.status = status;
 	gprs[1] = word.value;
 	return 0;
@@ -411,11 +412,12 @@ static int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 /**
  * vfio_ap_attachment_create - make the bond to a guest
  * @kvm: the guest; the attachment takes a reference
+ * @uuid: name of the mdev
  *
  * Context: May sleep.
  * Return: The attachment with one reference, or NULL without memory.
  */
-struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm)
+struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm, const char *uuid)
 {
 	struct vfio_ap_attachment *attachment;
 
@@ -430,5 +432,6 @@ struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm)
 	attachment->pqap_hook = vfio_ap_irq_intercept;
 	kvm_get_kvm(kvm);
 	attachment->kvm = kvm;
+	strscpy(attachment->uuid, uuid, sizeof(attachment->uuid));
 	return attachment;
 }

@@ -22,6 +22,7 @@
 #include <linux/mdev.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
+#include <linux/uuid.h>
 #include <linux/vfio.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -151,6 +152,8 @@ struct vfio_ap_attachment {
 	struct kref kref;
 	/** @kvm: the guest; referenced */
 	struct kvm *kvm;
+	/** @uuid: name of the mdev, for those who look at traces */
+	char uuid[UUID_STRING_LEN + 1];
 	/** @pqap_hook: what kvm->arch.crypto.pqap_hook points to while attached */
 	crypto_hook pqap_hook;
 	/** @dead_irqs: registrations that hardware no longer knows */
@@ -386,7 +389,7 @@ int vfio_ap_reset_wait_asked(const struct vfio_ap_matrix *asked,
 
 /* vfio_ap_irq.c */
 void vfio_ap_irq_end(struct vfio_ap_slot *slot, bool current_too);
-struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm);
+struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm, const char *uuid);
 void vfio_ap_attachment_get(struct vfio_ap_attachment *attachment);
 void vfio_ap_attachment_put(struct vfio_ap_attachment *attachment);
 int vfio_ap_attachment_settle(struct vfio_ap_attachment *attachment);

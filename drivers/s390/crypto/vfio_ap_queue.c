@@ -248,10 +248,11 @@ static bool vfio_ap_reset_is_due(const struct vfio_ap_slot *slot)
 	return slot->wanted > slot->done;
 }
 
-static void vfio_ap_reset_complete(struct vfio_ap_slot *slot, u64 number)
+static void vfio_ap_reset_complete(struct vfio_ap_slot *slot, u64 number, u8 response_code)
 {
 	lockdep_assert_held(&slot->lock);
 
+	trace_vfio_ap_queue_reset_end(slot->apqn, number, response_code, true);
 	slot->done = max(slot->done, number);
 	slot->issued = 0;
 	slot->response = 0;
@@ -265,6 +266,7 @@ static void vfio_ap_reset_fail(struct vfio_ap_slot *slot, u64 number,
 {
 	lockdep_assert_held(&slot->lock);
 
+	trace_vfio_ap_queue_reset_end(slot->apqn, number, response_code, false);
 	slot->issued = 0;
 	if (answer == VFIO_AP_ANSWER_REPEAT || answer == VFIO_AP_ANSWER_IN_PROGRESS)
 		return;
@@ -284,7 +286,7 @@ static void vfio_ap_reset_issue(struct vfio_ap_slot *slot)
 	lockdep_assert_held(&slot->lock);
 
 	status = ap_zapq(slot->apqn);
-	trace_vfio_ap_reset(slot->apqn, "zapq", status.response_code, number);
+	trace_vfio_ap_queue_reset_start(slot->apqn, number, status.response_code);
 	slot->answer = status.response_code;
 	answer = vfio_ap_response_decode(status.response_code);
 	if (answer == VFIO_AP_ANSWER_OK) {
@@ -292,7 +294,7 @@ static void vfio_ap_reset_issue(struct vfio_ap_slot *slot)
 		slot->issued = number;
 		slot->retry_delay = 1;
 	} else if (answer == VFIO_AP_ANSWER_CLEAN) {
-		vfio_ap_reset_complete(slot, number);
+		vfio_ap_reset_complete(slot, number, status.response_code);
 	} else {
 		vfio_ap_reset_fail(slot, number, answer, status.response_code);
 	}
@@ -306,11 +308,10 @@ static void vfio_ap_reset_verify(struct vfio_ap_slot *slot)
 	lockdep_assert_held(&slot->lock);
 
 	status = ap_tapq(slot->apqn, NULL);
-	trace_vfio_ap_reset(slot->apqn, "tapq", status.response_code, slot->issued);
 	slot->answer = status.response_code;
 	answer = vfio_ap_response_decode(status.response_code);
 	if (answer == VFIO_AP_ANSWER_OK || answer == VFIO_AP_ANSWER_CLEAN)
-		vfio_ap_reset_complete(slot, slot->issued);
+		vfio_ap_reset_complete(slot, slot->issued, status.response_code);
 	else if (answer != VFIO_AP_ANSWER_IN_PROGRESS)
 		vfio_ap_reset_fail(slot, slot->issued, answer, status.response_code);
 }

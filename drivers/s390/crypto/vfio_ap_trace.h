@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What happened to the queues of a guest, for people: names and fields are
+ * explained in Documentation/s390/vfio-ap-tracing.rst and stay as they are.
+ * A mdev is named by its UUID, a queue by its APQN.
+ */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM vfio_ap
 
@@ -7,51 +12,101 @@
 
 #include <linux/tracepoint.h>
 
-TRACE_EVENT(vfio_ap_commit,
-	TP_PROTO(const char *mdev, bool attached, bool changed, unsigned int leavers),
-	TP_ARGS(mdev, attached, changed, leavers),
+#include "vfio_ap_matrix.h"
+
+#define VFIO_AP_TRACE_MASK	(VFIO_AP_NR_IDS / 8)
+
+TRACE_EVENT(vfio_ap_guest_update,
+	TP_PROTO(const char *mdev, unsigned int leavers, const struct vfio_ap_matrix *old,
+		 const struct vfio_ap_matrix *new),
+	TP_ARGS(mdev, leavers, old, new),
 	TP_STRUCT__entry(__string(mdev, mdev)
-			 __field(bool, attached)
-			 __field(bool, changed)
-			 __field(unsigned int, leavers)),
+			 __field(unsigned int, leavers)
+			 __array(u8, old_apm, VFIO_AP_TRACE_MASK)
+			 __array(u8, old_aqm, VFIO_AP_TRACE_MASK)
+			 __array(u8, old_adm, VFIO_AP_TRACE_MASK)
+			 __array(u8, apm, VFIO_AP_TRACE_MASK)
+			 __array(u8, aqm, VFIO_AP_TRACE_MASK)
+			 __array(u8, adm, VFIO_AP_TRACE_MASK)),
 	TP_fast_assign(__assign_str(mdev, mdev);
-		       __entry->attached = attached;
-		       __entry->changed = changed;
-		       __entry->leavers = leavers;),
-	TP_printk("mdev=%s attached=%d changed=%d leavers=%u", __get_str(mdev),
-		  __entry->attached, __entry->changed, __entry->leavers)
+		       __entry->leavers = leavers;
+		       memcpy(__entry->old_apm, old->apm, VFIO_AP_TRACE_MASK);
+		       memcpy(__entry->old_aqm, old->aqm, VFIO_AP_TRACE_MASK);
+		       memcpy(__entry->old_adm, old->adm, VFIO_AP_TRACE_MASK);
+		       memcpy(__entry->apm, new->apm, VFIO_AP_TRACE_MASK);
+		       memcpy(__entry->aqm, new->aqm, VFIO_AP_TRACE_MASK);
+		       memcpy(__entry->adm, new->adm, VFIO_AP_TRACE_MASK);),
+	TP_printk("mdev=%s leavers=%u old_apm=%s old_aqm=%s old_adm=%s apm=%s aqm=%s adm=%s",
+		  __get_str(mdev), __entry->leavers,
+		  __print_hex_str(__entry->old_apm, VFIO_AP_TRACE_MASK),
+		  __print_hex_str(__entry->old_aqm, VFIO_AP_TRACE_MASK),
+		  __print_hex_str(__entry->old_adm, VFIO_AP_TRACE_MASK),
+		  __print_hex_str(__entry->apm, VFIO_AP_TRACE_MASK),
+		  __print_hex_str(__entry->aqm, VFIO_AP_TRACE_MASK),
+		  __print_hex_str(__entry->adm, VFIO_AP_TRACE_MASK))
 );
 
-TRACE_EVENT(vfio_ap_reset,
-	TP_PROTO(u16 apqn, const char *function, u8 response_code, u64 number),
-	TP_ARGS(apqn, function, response_code, number),
-	TP_STRUCT__entry(__field(u16, apqn)
-			 __string(function, function)
-			 __field(u8, response_code)
-			 __field(u64, number)),
-	TP_fast_assign(__entry->apqn = apqn;
-		       __assign_str(function, function);
-		       __entry->response_code = response_code;
-		       __entry->number = number;),
-	TP_printk("apqn=%02x.%04x function=%s rc=%02x number=%llu", __entry->apqn >> 8,
-		  __entry->apqn & 0xff, __get_str(function), __entry->response_code,
-		  __entry->number)
+TRACE_EVENT(vfio_ap_assign_refused,
+	TP_PROTO(const char *mdev, u16 apqn, const char *owner, int error),
+	TP_ARGS(mdev, apqn, owner, error),
+	TP_STRUCT__entry(__string(mdev, mdev)
+			 __field(u16, apqn)
+			 __string(owner, owner)
+			 __field(int, error)),
+	TP_fast_assign(__assign_str(mdev, mdev);
+		       __entry->apqn = apqn;
+		       __assign_str(owner, owner);
+		       __entry->error = error;),
+	TP_printk("mdev=%s apqn=%02x.%04x owner=%s error=%d", __get_str(mdev),
+		  __entry->apqn >> 8, __entry->apqn & 0xff, __get_str(owner), __entry->error)
 );
 
-TRACE_EVENT(vfio_ap_aqic,
-	TP_PROTO(u16 apqn, bool enable, u8 gisc, u8 response_code),
-	TP_ARGS(apqn, enable, gisc, response_code),
+TRACE_EVENT(vfio_ap_queue_reset_start,
+	TP_PROTO(u16 apqn, u64 number, u8 response_code),
+	TP_ARGS(apqn, number, response_code),
 	TP_STRUCT__entry(__field(u16, apqn)
-			 __field(bool, enable)
-			 __field(u8, gisc)
+			 __field(u64, number)
 			 __field(u8, response_code)),
 	TP_fast_assign(__entry->apqn = apqn;
+		       __entry->number = number;
+		       __entry->response_code = response_code;),
+	TP_printk("apqn=%02x.%04x number=%llu rc=%02x", __entry->apqn >> 8, __entry->apqn & 0xff,
+		  __entry->number, __entry->response_code)
+);
+
+TRACE_EVENT(vfio_ap_queue_reset_end,
+	TP_PROTO(u16 apqn, u64 number, u8 response_code, bool done),
+	TP_ARGS(apqn, number, response_code, done),
+	TP_STRUCT__entry(__field(u16, apqn)
+			 __field(u64, number)
+			 __field(u8, response_code)
+			 __field(bool, done)),
+	TP_fast_assign(__entry->apqn = apqn;
+		       __entry->number = number;
+		       __entry->response_code = response_code;
+		       __entry->done = done;),
+	TP_printk("apqn=%02x.%04x number=%llu rc=%02x done=%d", __entry->apqn >> 8,
+		  __entry->apqn & 0xff, __entry->number, __entry->response_code, __entry->done)
+);
+
+TRACE_EVENT(vfio_ap_irq_set,
+	TP_PROTO(const char *mdev, u16 apqn, bool enable, u8 gisc, u64 nib, u8 response_code),
+	TP_ARGS(mdev, apqn, enable, gisc, nib, response_code),
+	TP_STRUCT__entry(__string(mdev, mdev)
+			 __field(u16, apqn)
+			 __field(bool, enable)
+			 __field(u8, gisc)
+			 __field(u64, nib)
+			 __field(u8, response_code)),
+	TP_fast_assign(__assign_str(mdev, mdev);
+		       __entry->apqn = apqn;
 		       __entry->enable = enable;
 		       __entry->gisc = gisc;
+		       __entry->nib = enable ? nib : 0;
 		       __entry->response_code = response_code;),
-	TP_printk("apqn=%02x.%04x enable=%d gisc=%u rc=%02x", __entry->apqn >> 8,
-		  __entry->apqn & 0xff, __entry->enable, __entry->gisc,
-		  __entry->response_code)
+	TP_printk("mdev=%s apqn=%02x.%04x enable=%d gisc=%u nib=%#llx rc=%02x", __get_str(mdev),
+		  __entry->apqn >> 8, __entry->apqn & 0xff, __entry->enable, __entry->gisc,
+		  __entry->nib, __entry->response_code)
 );
 
 #endif /* VFIO_AP_TRACE_H */

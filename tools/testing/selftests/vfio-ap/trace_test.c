@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the trace events tell, as Documentation/s390/vfio-ap-tracing.rst has it:
+ * each thing that happens to a queue is told once, with the names that
+ * administrators know.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/guest_fixture.h"
+
+#define TRACING	"/sys/kernel/debug/tracing/"
+#define EVENTS	TRACING "events/vfio_ap/"
+
+/* Masks of 256 bits, id 0 leftmost. */
+#define NONE	"0000000000000000000000000000000000000000000000000000000000000000"
+#define ID4	"0800000000000000000000000000000000000000000000000000000000000000"
+#define ID4_5	"0c00000000000000000000000000000000000000000000000000000000000000"
+
+static char trace[1 << 17];
+
+static void trace_begin(struct __test_metadata *_metadata)
+{
+	/* Cleared when it is opened so. */
+	ASSERT_EQ(0, close(open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC)));
+	ASSERT_EQ(0, file_write(EVENTS "enable", "1"));
+}
+
+/* How many events have this text in them. */
+static int events_with(const char *text)
+{
+	const char *next = trace;
+	int count = 0;
+
+	while ((next = strstr(next, text))) {
+		count++;
+		next++;
+	}
+	return count;
+}
+
+static void trace_end(struct __test_metadata *_metadata)
+{
+	ASSERT_EQ(0, file_write(EVENTS "enable", "0"));
+	ASSERT_LT(0, file_read(TRACING "trace", trace, sizeof(trace)));
+}
+
+TEST_F(guest, each_change_is_told_with_old_and_new_masks)
+{
+	long updates;
+
+	assign(_metadata, UUID1, 4, -1);
+	trace_begin(_metadata);
+	updates = hwsim_guest_updates(getpid());
+	assign(_metadata, UUID1, -1, 4);
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "5"));
+	/* Again, and not in the guest's host: no change. */
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "5"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_control_domain", "200"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_control_domain", "4"));
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
+	updates = hwsim_guest_updates(getpid()) - updates;
+	trace_end(_metadata);
+
+	EXPECT_EQ(updates, events_with("vfio_ap_guest_update: mdev=" UUID1 " "));
+	EXPECT_EQ(1, events_with("leavers=0 old_apm=" ID4 " old_aqm=" NONE " old_adm=" NONE
+				 " apm=" ID4 " aqm=" ID4 " adm=" NONE "\n"));
+	EXPECT_EQ(1, events_with("leavers=0 old_apm=" ID4 " old_aqm=" ID4 " old_adm=" NONE
+				 " apm=" ID4 " aqm=" ID4_5 " adm=" NONE "\n"));
+	EXPECT_EQ(1, events_with("leavers=0 old_apm=" ID4 " old_aqm=" ID4_5 " old_adm=" NONE
+				 " apm=" ID4 " aqm=" ID4_5 " adm=" ID4 "\n"));
+	EXPECT_EQ(1, events_with("leavers=2 old_apm=" ID4 " old_aqm=" ID4_5 " old_adm=" ID4
+				 " apm=" NONE " aqm=" ID4_5 " adm=" ID4 "\n"));
+}
+
+TEST_F(guest, reset_is_told_when_it_begins_and_when_it_ends)
+{
+	const char *start, *end;
+
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, 5, -1);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_EQ(0, hwsim("deconfigure", "5"));
+	trace_begin(_metadata);
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
+	trace_end(_metadata);
+
+	EXPECT_EQ(2, events_with("vfio_ap_queue_reset_start: "));
+	EXPECT_EQ(2, events_with("vfio_ap_queue_reset_end: "));
+	start = strstr(trace, "vfio_ap_queue_reset_start: apqn=04.0004 number=");
+	end = strstr(trace, "vfio_ap_queue_reset_end: apqn=04.0004 number=");
+	ASSERT_NE(NULL, start);
+	ASSERT_NE(NULL, end);
+	EXPECT_LT(start, end);
+	EXPECT_EQ(1, events_with(" rc=00 done=1\n"));
+	/* A deconfigured queue holds nothing. */
+	EXPECT_EQ(1, events_with(" rc=03 done=1\n"));
+	EXPECT_EQ(0, hwsim("configure", "5"));
+}
+
+TEST_F(guest, reset_that_fails_is_told_with_its_code)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 polls 0"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 30 1"));
+	trace_begin(_metadata);
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
+	trace_end(_metadata);
+
+	EXPECT_EQ(2, events_with("vfio_ap_queue_reset_start: apqn=04.0004 "));
+	EXPECT_EQ(1, events_with(" rc=30 done=0\n"));
+	EXPECT_EQ(1, events_with(" rc=00 done=1\n"));
+}
+
+TEST_F(guest, interrupts_are_told_with_what_the_guest_asked_and_got)
+{
+	char nib[32];
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	snprintf(nib, sizeof(nib), " nib=%#lx rc=00\n", (unsigned long)AGENT_NIB);
+	trace_begin(_metadata);
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, AGENT_NIB));
+	trace_end(_metadata);
+
+	EXPECT_EQ(1, events_with("vfio_ap_irq_set: mdev=" UUID1 " apqn=04.0004 enable=1 gisc=3 nib="));
+	EXPECT_EQ(1, events_with(nib));
+	EXPECT_EQ(1, events_with("apqn=04.0004 enable=0 gisc=3 nib=0x0 rc=00\n"));
+	EXPECT_EQ(1, events_with("mdev=" UUID1 " apqn=05.0005 enable=1 "));
+	EXPECT_EQ(1, events_with(" rc=01\n"));
+}
+
+TEST_F(guest, refused_assignment_is_told_with_the_first_queue_and_its_owner)
+{
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID1, 4, 5);
+	assign(_metadata, UUID2, -1, 5);
+	ASSERT_EQ(0, file_write(BUS "apmask", "+5"));
+	trace_begin(_metadata);
+	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID2, "assign_adapter", "4"));
+	EXPECT_EQ(0, file_write(BUS "aqmask", "+5"));
+	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID2, "assign_adapter", "5"));
+	trace_end(_metadata);
+	EXPECT_EQ(0, file_write(BUS "aqmask", "-5"));
+	EXPECT_EQ(0, file_write(BUS "apmask", "-5"));
+	EXPECT_EQ(0, mdev_remove(UUID2));
+
+	EXPECT_EQ(1, events_with("vfio_ap_assign_refused: mdev=" UUID2 " apqn=04.0005 owner=" UUID1
+				 " error=-98\n"));
+	EXPECT_EQ(1, events_with("vfio_ap_assign_refused: mdev=" UUID2
+				 " apqn=05.0005 owner=host error=-99\n"));
+}
+
+/* Who filters or reads the events by program uses these names. */
+TEST_F(guest, fields_have_the_documented_names)
+{
+	static const struct {
+		const char *event, *fields[8];
+	} events[] = {
+		{ "vfio_ap_guest_update", { "mdev", "leavers", "old_apm[32]", "old_aqm[32]",
+					    "old_adm[32]", "apm[32]", "aqm[32]", "adm[32]" } },
+		{ "vfio_ap_assign_refused", { "mdev", "apqn", "owner", "error" } },
+		{ "vfio_ap_queue_reset_start", { "apqn", "number", "response_code" } },
+		{ "vfio_ap_queue_reset_end", { "apqn", "number", "response_code", "done" } },
+		{ "vfio_ap_irq_set", { "mdev", "apqn", "enable", "gisc", "nib", "response_code" } },
+	};
+	char path[128], field[64];
+	unsigned int i, n;
+
+	for (i = 0; i < ARRAY_SIZE(events); i++) {
+		snprintf(path, sizeof(path), EVENTS "%s/format", events[i].event);
+		ASSERT_LT(0, file_read(path, trace, sizeof(trace))) TH_LOG("%s", path);
+		for (n = 0; n < ARRAY_SIZE(events[i].fields) && events[i].fields[n]; n++) {
+			snprintf(field, sizeof(field), " %s;\t", events[i].fields[n]);
+			EXPECT_EQ(1, events_with(field)) TH_LOG("%s: %s", path, field);
+		}
+	}
+}
+
+#include "lib/main.h"
