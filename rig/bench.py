@@ -3,7 +3,7 @@
 """Measure the driver against the base's own, in one kernel, on the same simulated machine.
 
 One boot measures waits, both drivers in turn, PAIRS times; another, with a clock that counts instructions, what things
-cost a processor. Printed is one table, also as build/bench.json, and a plot of the waits of an unrelated guest. Nothing
+cost a processor; and one of the ordinary test kernel, by its lock statistics, how long locks are held. Printed is one table, also as build/bench.json, and a plot of the waits of an unrelated guest. Nothing
 here passes or fails: a goal that is missed is printed as such. Status 1: something could not be measured.
 """
 import json
@@ -103,6 +103,8 @@ def cost_rows(figures):
         rows.append(row("plug.many growth", "instructions", base, ours, None, "flatter", ours < base))
     base, ours = pair("memory.queue")
     rows.append(row("memory.queue", "bytes", base, ours, None, "<= 256", ours <= 256 if ours is not None else None))
+    base, ours = pair("memory.queue.all")
+    rows.append(row("memory.queue.all", "bytes", base, ours, text="with its files in sysfs"))
     base, ours = pair("scan.updates")
     rows.append(row("scan.updates", "updates", base, ours, None, "1", ours == 1 if ours is not None else None))
     return rows
@@ -165,9 +167,19 @@ def plot(figures):
     say(f"plot: {boot.shown(PLOT)}")
 
 
-def measure(figures, program, pairs, **machine):
+def hold_rows(figures):
+    rows = []
+    for vcpus in (1, 4, 64):
+        for lock in ("kvmlock", "guests_lock"):
+            ours = figures.values.get((f"hold.{lock}.{vcpus}", "ours"))
+            rows.append(row(f"hold.{lock} {vcpus} vCPU", "ms", None, ours / 1000000 if ours else None,
+                            text="longest of 80 changes, with lock debugging"))
+    return rows
+
+
+def measure(figures, program, pairs, variant="bench", **machine):
     run = boot.Run("bench", ["rig_driver=none", f"rig_bench={program}", f"rig_pairs={pairs}"], log=f"bench-{program}.log",
-                   on_line=figures.take, fatal_warnings=False, variant="bench", **machine)
+                   on_line=figures.take, fatal_warnings=False, variant=variant, **machine)
     run.run()
     # The base warns: that is no trouble here.
     if run.verdict != "ok 0":
@@ -179,7 +191,8 @@ def main():
     figures = Figures()
     measure(figures, "wait_bench", PAIRS)
     measure(figures, "cost_bench", 1, cpus="1", shift=0)
-    rows = stall_rows(figures) + [scan_row(figures)] + unplug_rows(figures) + cost_rows(figures) + text_rows()
+    measure(figures, "hold_bench", 1, variant="")
+    rows = stall_rows(figures) + [scan_row(figures)] + unplug_rows(figures) + hold_rows(figures) + cost_rows(figures) + text_rows()
     table(rows)
     with open(os.path.join(boot.BUILD, "bench.json"), "w") as out:
         json.dump(rows, out, indent=1)

@@ -90,7 +90,7 @@ class Run:
         self.console, self.verdict, self.trouble, self.reason, self.status = [], "", None, None, None
         self.up, self.coverage = False, {}
         self.gdb = bool(setting("GDB"))
-        self.variant = variant or setting("VARIANT")
+        self.variant = setting("VARIANT") if variant is None else variant
         suffix = "-" + self.variant if self.variant else ""
         self.kernel = os.path.join(BUILD, "kernel" + suffix)
         self.initrd = os.path.join(BUILD, f"initramfs{suffix}.gz")

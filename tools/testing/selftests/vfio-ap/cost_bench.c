@@ -134,8 +134,8 @@ static void uuid_make(char *uuid, unsigned int n)
 	sprintf(uuid, "66666666-6666-6666-6666-%012x", n);
 }
 
-/* Bytes of slab in use, of all caches. */
-static long slab_bytes(void)
+/* Bytes of slab in use: of all caches, or without those of files in sysfs. */
+static long slab_bytes(bool all)
 {
 	static char text[1 << 20];
 	char *line, *rest, name[64];
@@ -143,7 +143,9 @@ static long slab_bytes(void)
 
 	file_read("/proc/slabinfo", text, sizeof(text));
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		if (sscanf(line, "%63s %ld %ld %ld", name, &active, &total, &size) == 4)
+		if (sscanf(line, "%63s %ld %ld %ld", name, &active, &total, &size) != 4)
+			continue;
+		if (all || !strncmp(name, "kmalloc", 7) || !strcmp(name, "radix_tree_node"))
 			sum += active * size;
 	}
 	return sum;
@@ -162,14 +164,14 @@ static void crowd_measure(void)
 	guest_begin();
 	guest_park();
 	for (i = 0; i < ARRAY_SIZE(crowds); i++) {
-		before = slab_bytes();
+		before = slab_bytes(true);
 		for (; n < crowds[i]; n++) {
 			uuid_make(uuid, n);
 			must(!mdev_create(uuid));
 		}
 		if (i == 2)
 			print_value("memory.mdev",
-				    (slab_bytes() - before) / (crowds[2] - crowds[1]));
+				    (slab_bytes(true) - before) / (crowds[2] - crowds[1]));
 		snprintf(id, sizeof(id), "plug.many.%d", crowds[i]);
 		plug_measure(id, 4, REPEAT / 5);
 	}
@@ -183,7 +185,7 @@ static void crowd_measure(void)
 static void queue_memory_measure(void)
 {
 	int apid, apqi;
-	long before;
+	long all, own;
 
 	for (apid = 0x10; apid < 0x20; apid++) {
 		for (apqi = 0x10; apqi < 0x20; apqi++)
@@ -191,12 +193,14 @@ static void queue_memory_measure(void)
 	}
 	/* Freed after a grace period. */
 	sleep(1);
-	before = slab_bytes();
+	all = slab_bytes(true);
+	own = slab_bytes(false);
 	for (apid = 0x10; apid < 0x20; apid++) {
 		for (apqi = 0x10; apqi < 0x20; apqi++)
 			must(!queue_bind(apid, apqi));
 	}
-	print_value("memory.queue", (slab_bytes() - before) / 256);
+	print_value("memory.queue", (slab_bytes(false) - own) / 256);
+	print_value("memory.queue.all", (slab_bytes(true) - all) / 256);
 }
 
 static bool guest_has_all(void *unused)
