@@ -119,7 +119,7 @@ static ssize_t reset_pending_show(struct device *dev, struct device_attribute *a
 	int len = 0;
 
 	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
-	guard(rcu)();
+	rcu_read_lock();
 	vfio_ap_slot_for_each(slot, apqn, &assigned, NULL) {
 		bool pending;
 
@@ -128,11 +128,14 @@ static ssize_t reset_pending_show(struct device *dev, struct device_attribute *a
 		spin_unlock(&slot->lock);
 		if (!pending)
 			continue;
-		if (len + sizeof("aa.dddd\n") > PAGE_SIZE)
-			return -EFBIG;
+		if (len + sizeof("aa.dddd\n") > PAGE_SIZE) {
+			len = -EFBIG;
+			break;
+		}
 		len += sysfs_emit_at(buf, len, "%02lx.%04lx\n", AP_QID_CARD(apqn),
 				     AP_QID_QUEUE(apqn));
 	}
+	rcu_read_unlock();
 	return len;
 }
 static DEVICE_ATTR_RO(reset_pending);

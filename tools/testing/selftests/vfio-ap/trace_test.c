@@ -128,7 +128,8 @@ TEST_F(guest, interrupts_are_told_with_what_the_guest_asked_and_got)
 	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, AGENT_NIB));
 	trace_end(_metadata);
 
-	EXPECT_EQ(1, events_with("vfio_ap_irq_set: mdev=" UUID1 " apqn=04.0004 enable=1 gisc=3 nib="));
+	EXPECT_EQ(1, events_with("vfio_ap_irq_set: mdev=" UUID1
+				 " apqn=04.0004 enable=1 gisc=3 nib="));
 	EXPECT_EQ(1, events_with(nib));
 	EXPECT_EQ(1, events_with("apqn=04.0004 enable=0 gisc=3 nib=0x0 rc=00\n"));
 	EXPECT_EQ(1, events_with("mdev=" UUID1 " apqn=05.0005 enable=1 "));
