@@ -310,22 +310,23 @@ static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
 int vfio_ap_guest_assign(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *add)
 {
 	bool perms = !bitmap_empty(add->apm, AP_DEVICES) || !bitmap_empty(add->aqm, AP_DOMAINS);
-	struct vfio_ap_matrix candidate, assigned;
+	struct vfio_ap_matrix candidate, had;
 	struct vfio_ap_guest_tx tx;
 	bool waited, commit;
 	int ret;
 
-	for (waited = false;; waited = true) {
+	for (waited = !perms;; waited = true) {
 		if (!vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_KILLABLE, perms))
 			return tx.error;
-		assigned = mdev->assigned;
-		vfio_ap_matrix_or(&candidate, &assigned, add);
-		if (vfio_ap_matrix_equal(&candidate, &assigned)) {
+		had = tx.attachment ? mdev->guest : vfio_ap_matrix_nothing;
+		vfio_ap_matrix_or(&candidate, &mdev->assigned, add);
+		if (vfio_ap_matrix_equal(&candidate, &mdev->assigned)) {
 			vfio_ap_guest_end(&tx);
 			return 0;
 		}
 		ret = vfio_ap_guest_validate(&tx, &candidate);
-		commit = !ret && (waited || !vfio_ap_reset_worth(&candidate, &assigned));
+		/* Also for what was assigned before: one pending queue keeps its adapter out. */
+		commit = !ret && (waited || !vfio_ap_reset_worth(&candidate, &had));
 		if (commit) {
 			mdev->assigned = candidate;
 			vfio_ap_guest_commit(&tx, &candidate);
@@ -333,7 +334,7 @@ int vfio_ap_guest_assign(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix 
 		vfio_ap_guest_end(&tx);
 		if (ret || commit)
 			return ret;
-		ret = vfio_ap_reset_wait_added(&candidate, &assigned);
+		ret = vfio_ap_reset_wait_added(&candidate, &had);
 		if (ret)
 			return ret;
 	}

@@ -116,7 +116,7 @@ bool vfio_ap_matrix_first_shared(const struct vfio_ap_matrix *a, const struct vf
 	DECLARE_BITMAP(adapters, VFIO_AP_NR_IDS);
 	DECLARE_BITMAP(domains, VFIO_AP_NR_IDS);
 
-	/* The rule, and asked of each mdev whenever one is to get something. */
+	/* Most share nothing, and this is asked for every mdev. */
 	if (!vfio_ap_mask_meets(a->apm, b->apm) || !vfio_ap_mask_meets(a->aqm, b->aqm))
 		return false;
 	bitmap_and(adapters, a->apm, b->apm, VFIO_AP_NR_IDS);

@@ -405,7 +405,6 @@ static void check_operation(struct kunit *test, const char *name,
 	KUNIT_EXPECT_EQ_MSG(test, memcmp(&to, result, sizeof(to)), 0, "%s into the second", name);
 }
 
-/* Byte by byte, so that a mask left out or taken for another one shows. */
 /* Each queue of a few matrices is found or not by looking for it. */
 static void check_next(struct kunit *test, const struct vfio_ap_matrix *in,
 		       const struct vfio_ap_matrix *except)
@@ -451,6 +450,7 @@ static void next_finds_each_queue_and_no_other(struct kunit *test)
 	}
 }
 
+/* Byte by byte, so that a mask left out or taken for another one shows. */
 static void operations_work_on_every_mask(struct kunit *test)
 {
 	struct vfio_ap_matrix a, b, and, or, andnot;

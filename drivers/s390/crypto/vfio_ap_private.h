@@ -75,7 +75,7 @@ struct vfio_ap_matrix_dev {
 	 * under RCU.
 	 */
 	struct list_head mdevs;
-	/** @slots: struct vfio_ap_slot by APQN. Changed under @lock, read under RCU. */
+	/** @slots: struct vfio_ap_slot by APQN. Changed under @lock, read under it or RCU. */
 	struct xarray slots;
 	/** @newest: the host's newest configuration, whether a scan is over or not */
 	struct vfio_ap_matrix newest;
@@ -188,10 +188,10 @@ enum vfio_ap_binding {
  * Lives longer than the queue device: as long as the queue is bound, in a
  * guest, being reset, or known to hardware with an interrupt registration.
  * Where nothing else is said, @lock protects a field. There may be thousands,
- * so the order is one without gaps: 192 bytes without lock debugging.
+ * so the order is one with few gaps: 192 bytes without lock debugging.
  */
 struct vfio_ap_slot {
-	/** @kref: one for the table, one for every user outside RCU */
+	/** @kref: one for the table, one for every user without RCU or matrix_dev->lock */
 	struct kref kref;
 	/** @lock: leaf; never taken by an interrupt handler */
 	spinlock_t lock;

@@ -104,8 +104,8 @@ void vfio_ap_slot_put(struct vfio_ap_slot *slot)
  * @except: the other, or NULL
  * @apqn: the lowest APQN to consider; set to the one found
  *
- * Matrix and table take turns to leap ahead, so neither 65,536 assigned APQNs
- * nor a thousand queues of other guests make a walk long.
+ * Matrix and table take turns to leap ahead, so a walk takes no more turns than
+ * the smaller of them has queues, and most often far fewer.
  *
  * Context: RCU, or matrix_dev->lock held: the slot is not referenced.
  * Return: The slot, or NULL when there is none.
@@ -218,7 +218,7 @@ void vfio_ap_slot_list_unfit(unsigned int apid, const unsigned long *domains,
 	bitmap_zero(unfit->pending, VFIO_AP_NR_IDS);
 	if (!left)
 		return;
-	/* For the checks of the table: nothing in it moves meanwhile. */
+	/* xas_for_each() insists on RCU; the mutex keeps the table still. */
 	rcu_read_lock();
 	xas_for_each(&place, slot, AP_MKQID(apid, VFIO_AP_NR_IDS - 1)) {
 		apqi = AP_QID_QUEUE(slot->apqn);
@@ -441,6 +441,18 @@ static void vfio_ap_slot_notify_owner(struct vfio_ap_slot *slot)
 	}
 }
 
+/* Jiffies until the work item must look, 0: when it was going to, anyway. */
+static unsigned long vfio_ap_slot_verify_early(struct vfio_ap_slot *slot)
+{
+	lockdep_assert_held(&slot->lock);
+
+	vfio_ap_reset_verify(slot);
+	if (!slot->response)
+		return 0;
+	vfio_ap_reset_report(slot);
+	return slot->retry_delay;
+}
+
 /* Return: true while a reset is under way. */
 static bool vfio_ap_slot_go_on(struct vfio_ap_slot *slot, bool may_issue)
 {
@@ -454,7 +466,7 @@ static bool vfio_ap_slot_go_on(struct vfio_ap_slot *slot, bool may_issue)
 	if (may_issue)
 		delay = vfio_ap_slot_step(slot);
 	else if (slot->issued)
-		vfio_ap_reset_verify(slot);
+		delay = vfio_ap_slot_verify_early(slot);
 	news = response != slot->response ||
 	       (outstanding && !vfio_ap_slot_outstanding(slot));
 	issued = slot->issued;
@@ -704,12 +716,14 @@ static void vfio_ap_reset_look_early(const struct vfio_ap_matrix *in,
 int vfio_ap_reset_wait_left(const struct vfio_ap_matrix *old, const struct vfio_ap_matrix *new,
 			    u64 number, unsigned long timeout, bool killable)
 {
+	unsigned long begin = jiffies;
 	long left;
 
 	might_sleep();
 	if (!number || vfio_ap_reset_left_is_done(old, new, number))
 		return 0;
 	vfio_ap_reset_look_early(old, new);
+	timeout -= min(jiffies - begin, timeout - 1);
 	if (killable)
 		left = wait_event_killable_timeout(vfio_ap_reset_waiters,
 						   vfio_ap_reset_left_is_done(old, new, number),

@@ -62,51 +62,51 @@ TRACE_EVENT(vfio_ap_assign_refused,
 );
 
 TRACE_EVENT(vfio_ap_queue_reset_start,
-	TP_PROTO(u16 apqn, u64 number, u8 response_code),
-	TP_ARGS(apqn, number, response_code),
+	TP_PROTO(u16 apqn, u64 number, u8 rc),
+	TP_ARGS(apqn, number, rc),
 	TP_STRUCT__entry(__field(u16, apqn)
 			 __field(u64, number)
-			 __field(u8, response_code)),
+			 __field(u8, rc)),
 	TP_fast_assign(__entry->apqn = apqn;
 		       __entry->number = number;
-		       __entry->response_code = response_code;),
+		       __entry->rc = rc;),
 	TP_printk("apqn=%02x.%04x number=%llu rc=%02x", __entry->apqn >> 8, __entry->apqn & 0xff,
-		  __entry->number, __entry->response_code)
+		  __entry->number, __entry->rc)
 );
 
 TRACE_EVENT(vfio_ap_queue_reset_end,
-	TP_PROTO(u16 apqn, u64 number, u8 response_code, bool done),
-	TP_ARGS(apqn, number, response_code, done),
+	TP_PROTO(u16 apqn, u64 number, u8 rc, bool done),
+	TP_ARGS(apqn, number, rc, done),
 	TP_STRUCT__entry(__field(u16, apqn)
 			 __field(u64, number)
-			 __field(u8, response_code)
+			 __field(u8, rc)
 			 __field(bool, done)),
 	TP_fast_assign(__entry->apqn = apqn;
 		       __entry->number = number;
-		       __entry->response_code = response_code;
+		       __entry->rc = rc;
 		       __entry->done = done;),
 	TP_printk("apqn=%02x.%04x number=%llu rc=%02x done=%d", __entry->apqn >> 8,
-		  __entry->apqn & 0xff, __entry->number, __entry->response_code, __entry->done)
+		  __entry->apqn & 0xff, __entry->number, __entry->rc, __entry->done)
 );
 
 TRACE_EVENT(vfio_ap_irq_set,
-	TP_PROTO(const char *mdev, u16 apqn, bool enable, u8 gisc, u64 nib, u8 response_code),
-	TP_ARGS(mdev, apqn, enable, gisc, nib, response_code),
+	TP_PROTO(const char *mdev, u16 apqn, bool enable, u8 gisc, u64 nib, u8 rc),
+	TP_ARGS(mdev, apqn, enable, gisc, nib, rc),
 	TP_STRUCT__entry(__string(mdev, mdev)
 			 __field(u16, apqn)
 			 __field(bool, enable)
 			 __field(u8, gisc)
 			 __field(u64, nib)
-			 __field(u8, response_code)),
+			 __field(u8, rc)),
 	TP_fast_assign(__assign_str(mdev, mdev);
 		       __entry->apqn = apqn;
 		       __entry->enable = enable;
 		       __entry->gisc = gisc;
 		       __entry->nib = enable ? nib : 0;
-		       __entry->response_code = response_code;),
+		       __entry->rc = rc;),
 	TP_printk("mdev=%s apqn=%02x.%04x enable=%d gisc=%u nib=%#llx rc=%02x", __get_str(mdev),
 		  __entry->apqn >> 8, __entry->apqn & 0xff, __entry->enable, __entry->gisc,
-		  __entry->nib, __entry->response_code)
+		  __entry->nib, __entry->rc)
 );
 
 #endif /* VFIO_AP_TRACE_H */

@@ -134,7 +134,7 @@ static void uuid_make(char *uuid, unsigned int n)
 	sprintf(uuid, "66666666-6666-6666-6666-%012x", n);
 }
 
-/* Bytes of slab in use: of all caches, or without those of files in sysfs. */
+/* Bytes of slab in use: of all caches, or by kmalloc() and in nodes of trees alone. */
 static long slab_bytes(bool all)
 {
 	static char text[1 << 20];

@@ -155,6 +155,24 @@ TEST_F(guest, writer_that_waits_for_what_it_adds_can_be_killed)
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
 }
 
+/* An adapter stays out for any of its queues, also for one that was assigned long ago. */
+TEST_F(guest, writer_waits_for_what_keeps_its_adapter_out)
+{
+	struct writer writer;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	ASSERT_EQ(0, queue_bind(4, 4));
+	writer_start(&writer, UUID1, "assign_domain", "5");
+	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
+	EXPECT_TRUE(writer_waits(&writer));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
+	EXPECT_EQ(0, writer_end(&writer));
+	EXPECT_TRUE(mdev_shows(UUID1, "guest_matrix", "04.0004 04.0005"));
+}
+
 TEST_F(guest, that_waits_for_its_queues_can_be_killed)
 {
 	struct writer measure, opener;

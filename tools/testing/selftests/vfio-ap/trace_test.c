@@ -166,9 +166,9 @@ TEST_F(guest, fields_have_the_documented_names)
 		{ "vfio_ap_guest_update", { "mdev", "leavers", "old_apm[32]", "old_aqm[32]",
 					    "old_adm[32]", "apm[32]", "aqm[32]", "adm[32]" } },
 		{ "vfio_ap_assign_refused", { "mdev", "apqn", "owner", "error" } },
-		{ "vfio_ap_queue_reset_start", { "apqn", "number", "response_code" } },
-		{ "vfio_ap_queue_reset_end", { "apqn", "number", "response_code", "done" } },
-		{ "vfio_ap_irq_set", { "mdev", "apqn", "enable", "gisc", "nib", "response_code" } },
+		{ "vfio_ap_queue_reset_start", { "apqn", "number", "rc" } },
+		{ "vfio_ap_queue_reset_end", { "apqn", "number", "rc", "done" } },
+		{ "vfio_ap_irq_set", { "mdev", "apqn", "enable", "gisc", "nib", "rc" } },
 	};
 	char path[128], field[64];
 	unsigned int i, n;

@@ -121,6 +121,7 @@ TEST_F(guest, device_reset_of_deconfigured_and_checkstopped_queues_succeeds)
 TEST_F(guest, device_reset_with_an_unknown_code_fails_until_it_is_gone)
 {
 	long resets;
+	int log;
 
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, -1);
@@ -128,8 +129,11 @@ TEST_F(guest, device_reset_with_an_unknown_code_fails_until_it_is_gone)
 	/* Each ZAPQ is accepted, each TAPQ fails: nobody else tells of it. */
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 polls 0"));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 30 forever"));
+	log = kmsg_open();
 	EXPECT_EQ(-EIO, ioctl_errno(self->vfio.device, VFIO_DEVICE_RESET, NULL));
 	EXPECT_TRUE(queue_comes_to(4, 4, "assigned"));
+	EXPECT_EQ(1, kmsg_lines(log, "last response code 30", self->text, sizeof(self->text)));
+	close(log);
 	EXPECT_TRUE(queue_status(5, 4, "in use"));
 	/* It is tried again, but not without a rest. */
 	resets = hwsim_state(4, 4, "zapq");
