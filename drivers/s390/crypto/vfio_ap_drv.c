@@ -104,6 +104,7 @@ static int vfio_ap_matrix_dev_register(struct device *root)
 	device_initialize(&matrix_dev->device);
 	matrix_dev->device.parent = root;
 	matrix_dev->device.bus = &vfio_ap_matrix_bus;
+	matrix_dev->device.groups = vfio_ap_matrix_groups;
 	matrix_dev->device.release = vfio_ap_matrix_dev_release;
 	ret = dev_set_name(&matrix_dev->device, "matrix");
 	if (!ret)

@@ -276,7 +276,7 @@ static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
 
 	lockdep_assert_held(&matrix_dev->lock);
 
-	if (tx->perms && vfio_ap_guest_first_reserved(candidate, &tx->mdev->assigned, &apqn)) {
+	if (vfio_ap_guest_first_reserved(candidate, &tx->mdev->assigned, &apqn)) {
 		trace_vfio_ap_assign_refused(name, apqn, "host", -EADDRNOTAVAIL);
 		return -EADDRNOTAVAIL;
 	}
@@ -295,36 +295,44 @@ static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
 }
 
 /**
- * vfio_ap_guest_assign - assign adapters, usage domains or control domains
+ * vfio_ap_guest_change - change what is assigned to an mdev
  * @mdev: the mdev
- * @add: what to add; ids are within the limits
+ * @combine: makes the new matrix of the old one and @change
+ * @change: the matrix to add, to remove or to put in its place; ids are within
+ *	the limits
  *
  * Validates; where queues are still being reset for their last owner, waits
- * with no lock held and validates again: the guest gets all at once.
+ * with no lock held and validates again: the guest gets all at once. Then waits
+ * up to 10 s until the queues that left the guest are reset. A task that is
+ * killed meanwhile has still succeeded.
  *
  * Context: Sleeps; no lock of this driver held. Killable.
  * Return: 0; -EADDRNOTAVAIL a queue is reserved for the host; -EADDRINUSE
  * another mdev has one; -ENODEV the mdev is being removed; -EINTR or
- * -ERESTARTSYS the task is to die.
+ * -ERESTARTSYS the task is to die. With an error, nothing has changed.
  */
-int vfio_ap_guest_assign(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *add)
+int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
+			 const struct vfio_ap_matrix *change)
 {
-	bool perms = !bitmap_empty(add->apm, AP_DEVICES) || !bitmap_empty(add->aqm, AP_DOMAINS);
+	bool adds = combine != vfio_ap_matrix_andnot &&
+		    (!bitmap_empty(change->apm, AP_DEVICES) ||
+		     !bitmap_empty(change->aqm, AP_DOMAINS));
 	struct vfio_ap_matrix candidate, had;
 	struct vfio_ap_guest_tx tx;
-	bool waited, commit;
-	int ret;
+	bool waited, commit = false;
+	int ret = 0;
 
-	for (waited = !perms;; waited = true) {
-		if (!vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_KILLABLE, perms))
+	for (waited = !adds; !commit; waited = true) {
+		if (!vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_KILLABLE, adds))
 			return tx.error;
 		had = tx.attachment ? mdev->guest : vfio_ap_matrix_nothing;
-		vfio_ap_matrix_or(&candidate, &mdev->assigned, add);
+		combine(&candidate, &mdev->assigned, change);
 		if (vfio_ap_matrix_equal(&candidate, &mdev->assigned)) {
 			vfio_ap_guest_end(&tx);
 			return 0;
 		}
-		ret = vfio_ap_guest_validate(&tx, &candidate);
+		if (adds)
+			ret = vfio_ap_guest_validate(&tx, &candidate);
 		/* Also for what was assigned before: one pending queue keeps its adapter out. */
 		commit = !ret && (waited || !vfio_ap_reset_worth(&candidate, &had));
 		if (commit) {
@@ -332,39 +340,11 @@ int vfio_ap_guest_assign(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix 
 			vfio_ap_guest_commit(&tx, &candidate);
 		}
 		vfio_ap_guest_end(&tx);
-		if (ret || commit)
-			return ret;
-		ret = vfio_ap_reset_wait_added(&candidate, &had);
+		if (!ret && !commit)
+			ret = vfio_ap_reset_wait_added(&candidate, &had);
 		if (ret)
 			return ret;
 	}
-}
-
-/**
- * vfio_ap_guest_unassign - take adapters, usage domains or control domains back
- * @mdev: the mdev
- * @remove: what to remove; what is not assigned is ignored
- *
- * Waits up to 10 s until the queues that left the guest are reset. A task that
- * is killed meanwhile has still succeeded.
- *
- * Context: Sleeps; no lock of this driver held. Killable.
- * Return: 0; -ENODEV the mdev is being removed; -EINTR the task is to die.
- */
-int vfio_ap_guest_unassign(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *remove)
-{
-	struct vfio_ap_matrix candidate;
-	struct vfio_ap_guest_tx tx;
-
-	if (!vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_KILLABLE, false))
-		return tx.error;
-	vfio_ap_matrix_andnot(&candidate, &mdev->assigned, remove);
-	if (!vfio_ap_matrix_equal(&candidate, &mdev->assigned)) {
-		mdev->assigned = candidate;
-		vfio_ap_guest_commit(&tx, &candidate);
-	}
-	vfio_ap_guest_end(&tx);
-
 	vfio_ap_reset_wait_left(&tx.old, &tx.new, tx.leaver_reset, VFIO_AP_WRITER_PATIENCE, true);
 	return 0;
 }

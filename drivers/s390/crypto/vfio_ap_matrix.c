@@ -99,6 +99,22 @@ static bool vfio_ap_mask_meets(const unsigned long *a, const unsigned long *b)
 }
 
 /**
+ * vfio_ap_matrix_replace - one matrix in place of another
+ * @to: the result
+ * @a: the one that goes
+ * @b: the one that comes
+ *
+ * For where vfio_ap_matrix_or() and vfio_ap_matrix_andnot() fit, too.
+ *
+ * Context: Any.
+ */
+void vfio_ap_matrix_replace(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
+			    const struct vfio_ap_matrix *b)
+{
+	*to = *b;
+}
+
+/**
  * vfio_ap_matrix_first_shared - do two matrices have a queue in common?
  * @a: one
  * @b: the other
@@ -126,6 +142,28 @@ bool vfio_ap_matrix_first_shared(const struct vfio_ap_matrix *a, const struct vf
 	return true;
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_first_shared);
+
+static bool vfio_ap_mask_within(const unsigned long *mask, unsigned int limit)
+{
+	return find_next_bit_inv(mask, VFIO_AP_NR_IDS, limit + 1) >= VFIO_AP_NR_IDS;
+}
+
+/**
+ * vfio_ap_matrix_within - can a machine have all of a matrix?
+ * @matrix: the matrix
+ * @limits: the highest ids of the machine
+ *
+ * Context: Any.
+ * Return: true if no id is above them.
+ */
+bool vfio_ap_matrix_within(const struct vfio_ap_matrix *matrix,
+			   const struct vfio_ap_limits *limits)
+{
+	return vfio_ap_mask_within(matrix->apm, limits->apid) &&
+	       vfio_ap_mask_within(matrix->aqm, limits->domain) &&
+	       vfio_ap_mask_within(matrix->adm, limits->domain);
+}
+EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_within);
 
 /* The first id from one on that is in a mask and, if there is one, not in the other. */
 static __always_inline unsigned int vfio_ap_mask_next(const unsigned long *in,
@@ -256,6 +294,80 @@ void vfio_ap_matrix_derive(struct vfio_ap_matrix *guest, const struct vfio_ap_ma
 	bitmap_andnot(guest->aqm, usable.aqm, held_back, VFIO_AP_NR_IDS);
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_derive);
+
+/* Reads as far as there are digits; NULL: none, or more than the mask has room for. */
+static const char *vfio_ap_mask_parse(const char *text, unsigned long *mask)
+{
+	unsigned int id = 0, bit;
+	int digit;
+
+	bitmap_zero(mask, VFIO_AP_NR_IDS);
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+		text += 2;
+	for (; (digit = hex_to_bin(*text)) >= 0; text++) {
+		if (id == VFIO_AP_NR_IDS)
+			return NULL;
+		for (bit = 0; bit < 4; bit++, id++) {
+			if (digit & (8 >> bit))
+				set_bit_inv(id, mask);
+		}
+	}
+	return id ? text : NULL;
+}
+
+/**
+ * vfio_ap_masks_parse - read a matrix that was written to sysfs as masks
+ * @text: adapters, usage domains and control domains: 1 to 64 hexadecimal digits
+ *	each, 0x before them or not, with commas between; one newline may follow
+ * @matrix: set on success
+ *
+ * The first digit is that of ids 0 to 3; what is missing at the end is 0.
+ *
+ * Context: Any.
+ * Return: 0 or -EINVAL.
+ */
+int vfio_ap_masks_parse(const char *text, struct vfio_ap_matrix *matrix)
+{
+	struct vfio_ap_matrix read;
+
+	text = vfio_ap_mask_parse(text, read.apm);
+	if (!text || *text++ != ',')
+		return -EINVAL;
+	text = vfio_ap_mask_parse(text, read.aqm);
+	if (!text || *text++ != ',')
+		return -EINVAL;
+	text = vfio_ap_mask_parse(text, read.adm);
+	if (!text)
+		return -EINVAL;
+	if (*text == '\n')
+		text++;
+	if (*text)
+		return -EINVAL;
+	*matrix = read;
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(vfio_ap_masks_parse);
+
+/**
+ * vfio_ap_masks_print - print a matrix as masks
+ * @matrix: the matrix
+ * @buf: room for VFIO_AP_MASKS_TEXT_SIZE characters and a NUL
+ *
+ * Context: Any.
+ */
+void vfio_ap_masks_print(const struct vfio_ap_matrix *matrix, char *buf)
+{
+	const unsigned long *masks[] = { matrix->apm, matrix->aqm, matrix->adm };
+	unsigned int i, word;
+
+	for (i = 0; i < ARRAY_SIZE(masks); i++) {
+		buf += sprintf(buf, "0x");
+		for (word = 0; word < BITS_TO_LONGS(VFIO_AP_NR_IDS); word++)
+			buf += sprintf(buf, "%016lx", masks[i][word]);
+		buf += sprintf(buf, i + 1 < ARRAY_SIZE(masks) ? "," : "\n");
+	}
+}
+EXPORT_SYMBOL_IF_KUNIT(vfio_ap_masks_print);
 
 /**
  * vfio_ap_id_parse - read an adapter or domain id that was written to sysfs

@@ -11,6 +11,8 @@
 #include <asm/ap.h>
 
 #define VFIO_AP_NR_IDS 256
+/* Three masks in hexadecimal with 0x before and a comma or newline behind each. */
+#define VFIO_AP_MASKS_TEXT_SIZE (3 * (2 + VFIO_AP_NR_IDS / 4 + 1))
 
 /**
  * struct vfio_ap_matrix - adapters x usage domains, and control domains
@@ -69,6 +71,15 @@ struct vfio_ap_unfit {
 typedef void (*vfio_ap_unfit_fn)(unsigned int apid, const unsigned long *domains,
 				 struct vfio_ap_unfit *unfit, void *data);
 
+/**
+ * typedef vfio_ap_combine_fn - make a matrix of two
+ * @to: the result; may be one of the others
+ * @a: one
+ * @b: the other
+ */
+typedef void (*vfio_ap_combine_fn)(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
+				   const struct vfio_ap_matrix *b);
+
 #define vfio_ap_for_each_id(id, mask) for_each_set_bit_inv(id, mask, VFIO_AP_NR_IDS)
 
 bool vfio_ap_matrix_has(const struct vfio_ap_matrix *matrix, unsigned int apid,
@@ -76,6 +87,8 @@ bool vfio_ap_matrix_has(const struct vfio_ap_matrix *matrix, unsigned int apid,
 bool vfio_ap_matrix_equal(const struct vfio_ap_matrix *a, const struct vfio_ap_matrix *b);
 void vfio_ap_matrix_and(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
 			const struct vfio_ap_matrix *b);
+void vfio_ap_matrix_replace(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
+			    const struct vfio_ap_matrix *b);
 void vfio_ap_matrix_or(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
 		       const struct vfio_ap_matrix *b);
 void vfio_ap_matrix_andnot(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
@@ -92,6 +105,11 @@ void vfio_ap_matrix_derive(struct vfio_ap_matrix *guest, const struct vfio_ap_ma
 			   const struct vfio_ap_matrix *host, const struct vfio_ap_matrix *now,
 			   vfio_ap_unfit_fn list_unfit, void *data);
 
+bool vfio_ap_matrix_within(const struct vfio_ap_matrix *matrix,
+			   const struct vfio_ap_limits *limits);
+
+int vfio_ap_masks_parse(const char *text, struct vfio_ap_matrix *matrix);
+void vfio_ap_masks_print(const struct vfio_ap_matrix *matrix, char *buf);
 int vfio_ap_id_parse(const char *text, unsigned int limit, unsigned int *id);
 size_t vfio_ap_matrix_text_size(const struct vfio_ap_matrix *matrix);
 size_t vfio_ap_matrix_text_read(const struct vfio_ap_matrix *matrix, char *buf, size_t offset,

@@ -497,6 +497,85 @@ static void config_masks_start_at_the_left(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, bitmap_equal(matrix.adm, expected.adm, VFIO_AP_NR_IDS));
 }
 
+#define ZEROS_63 "000000000000000000000000000000000000000000000000000000000000000"
+
+static void masks_parse_errors(struct kunit *test)
+{
+	static const struct {
+		const char *text;
+		int ret;
+		/* Of adapters, usage domains and control domains: the lowest. */
+		unsigned int apid, apqi, domain;
+	} cases[] = {
+		{ "", -EINVAL }, { "\n", -EINVAL }, { ",,", -EINVAL }, { "0x,0x,0x", -EINVAL },
+		{ "8", -EINVAL }, { "8,8", -EINVAL }, { "8,8,", -EINVAL }, { "8,,8", -EINVAL },
+		{ ",8,8", -EINVAL }, { "8,8,8,", -EINVAL }, { "8,8,8,8", -EINVAL },
+		{ "8,8,8 ", -EINVAL }, { "8,8,8\n\n", -EINVAL }, { "8, 8,8", -EINVAL },
+		{ " 8,8,8", -EINVAL }, { "g,8,8", -EINVAL }, { "0x0x8,8,8", -EINVAL },
+		{ "8,8,8g", -EINVAL }, { "-8,8,8", -EINVAL },
+		{ "0" ZEROS_63 "0,8,8", -EINVAL }, { "8,0x0" ZEROS_63 "0,8", -EINVAL },
+		{ "8,8,0" ZEROS_63 "0\n", -EINVAL },
+		{ "8,4,2", 0, 0, 1, 2 }, { "0x1,0X08,0x0004\n", 0, 3, 4, 13 },
+		{ ZEROS_63 "1,0x8" ZEROS_63 ",Ff", 0, 255, 0, 0 },
+		{ "0,0,0", 0, 256, 256, 256 },
+	};
+	struct vfio_ap_matrix matrix, untouched;
+	unsigned int i;
+
+	memset(&untouched, 0x55, sizeof(untouched));
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		matrix = untouched;
+		KUNIT_EXPECT_EQ_MSG(test, vfio_ap_masks_parse(cases[i].text, &matrix),
+				    cases[i].ret, "text '%s'", cases[i].text);
+		if (cases[i].ret) {
+			KUNIT_EXPECT_TRUE(test, vfio_ap_matrix_equal(&matrix, &untouched));
+			continue;
+		}
+		KUNIT_EXPECT_EQ(test, find_first_bit_inv(matrix.apm, 256), cases[i].apid);
+		KUNIT_EXPECT_EQ(test, find_first_bit_inv(matrix.aqm, 256), cases[i].apqi);
+		KUNIT_EXPECT_EQ(test, find_first_bit_inv(matrix.adm, 256), cases[i].domain);
+	}
+}
+
+/* What is printed can be written again, whatever bit is on. */
+static void masks_print_what_they_parse(struct kunit *test)
+{
+	char text[VFIO_AP_MASKS_TEXT_SIZE + 1];
+	struct vfio_ap_matrix in, out;
+	unsigned int id;
+
+	for (id = 0; id < VFIO_AP_NR_IDS; id++) {
+		in = (struct vfio_ap_matrix){};
+		set_bit_inv(id, in.apm);
+		set_bit_inv((id + 1) % VFIO_AP_NR_IDS, in.aqm);
+		set_bit_inv((id + 70) % VFIO_AP_NR_IDS, in.adm);
+		vfio_ap_masks_print(&in, text);
+		KUNIT_ASSERT_EQ(test, strlen(text), (size_t)VFIO_AP_MASKS_TEXT_SIZE);
+		KUNIT_ASSERT_EQ(test, vfio_ap_masks_parse(text, &out), 0);
+		KUNIT_ASSERT_TRUE(test, vfio_ap_matrix_equal(&in, &out));
+	}
+	KUNIT_EXPECT_EQ(test, VFIO_AP_MASKS_TEXT_SIZE, 201);
+}
+
+static void within_looks_at_each_mask(struct kunit *test)
+{
+	static const struct vfio_ap_limits limits = { .apid = 63, .domain = 15 };
+	struct vfio_ap_matrix matrix = {};
+
+	set_bit_inv(63, matrix.apm);
+	set_bit_inv(15, matrix.aqm);
+	set_bit_inv(15, matrix.adm);
+	KUNIT_EXPECT_TRUE(test, vfio_ap_matrix_within(&matrix, &limits));
+	set_bit_inv(64, matrix.apm);
+	KUNIT_EXPECT_FALSE(test, vfio_ap_matrix_within(&matrix, &limits));
+	clear_bit_inv(64, matrix.apm);
+	set_bit_inv(255, matrix.aqm);
+	KUNIT_EXPECT_FALSE(test, vfio_ap_matrix_within(&matrix, &limits));
+	clear_bit_inv(255, matrix.aqm);
+	set_bit_inv(16, matrix.adm);
+	KUNIT_EXPECT_FALSE(test, vfio_ap_matrix_within(&matrix, &limits));
+}
+
 static void id_parse_errors(struct kunit *test)
 {
 	static const struct {
@@ -589,6 +668,9 @@ static struct kunit_case vfio_ap_matrix_cases[] = {
 	KUNIT_CASE(next_finds_each_queue_and_no_other),
 	KUNIT_CASE(operations_work_on_every_mask),
 	KUNIT_CASE(config_masks_start_at_the_left),
+	KUNIT_CASE(masks_parse_errors),
+	KUNIT_CASE(masks_print_what_they_parse),
+	KUNIT_CASE(within_looks_at_each_mask),
 	KUNIT_CASE(id_parse_errors),
 	KUNIT_CASE(text_of_every_size),
 	KUNIT_CASE(limits_follow_apxa),

@@ -325,6 +325,7 @@ int vfio_ap_mdev_register(void);
 void vfio_ap_mdev_unregister(void);
 
 /* vfio_ap_sysfs.c */
+extern const struct attribute_group *vfio_ap_matrix_groups[];
 extern const struct attribute_group *vfio_ap_mdev_groups[];
 extern const struct attribute_group *vfio_ap_queue_groups[];
 
@@ -336,8 +337,8 @@ bool __vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mde
 		    __vfio_ap_guest_begin(tx, mdev, patience, perms))
 void vfio_ap_guest_end(struct vfio_ap_guest_tx *tx)
 	__releases(&vfio_ap_tx_context);
-int vfio_ap_guest_assign(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *add);
-int vfio_ap_guest_unassign(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *remove);
+int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
+			 const struct vfio_ap_matrix *change);
 int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm);
 void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev);
 int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev);

@@ -15,18 +15,20 @@ enum vfio_ap_mask {
 	VFIO_AP_MASK_CONTROL,
 };
 
-typedef int (*vfio_ap_change_fn)(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *change);
+static struct vfio_ap_limits vfio_ap_limits_now(void)
+{
+	guard(mutex)(&matrix_dev->lock);
+	return matrix_dev->limits;
+}
 
 static ssize_t vfio_ap_change_store(struct device *dev, const char *buf, size_t count,
-				    enum vfio_ap_mask mask, vfio_ap_change_fn change)
+				    enum vfio_ap_mask mask, vfio_ap_combine_fn combine)
 {
+	struct vfio_ap_limits limits = vfio_ap_limits_now();
 	struct vfio_ap_matrix one = {};
-	struct vfio_ap_limits limits;
 	unsigned int id;
 	int ret;
 
-	scoped_guard(mutex, &matrix_dev->lock)
-		limits = matrix_dev->limits;
 	ret = vfio_ap_id_parse(buf, mask == VFIO_AP_MASK_ADAPTER ? limits.apid : limits.domain,
 			       &id);
 	if (ret)
@@ -43,24 +45,24 @@ static ssize_t vfio_ap_change_store(struct device *dev, const char *buf, size_t 
 		set_bit_inv(id, one.adm);
 		break;
 	}
-	ret = change(dev_get_drvdata(dev), &one);
+	ret = vfio_ap_guest_change(dev_get_drvdata(dev), combine, &one);
 	return ret ?: count;
 }
 
-#define VFIO_AP_CHANGE_ATTR(name, mask, change)						\
+#define VFIO_AP_CHANGE_ATTR(name, mask, combine)					\
 static ssize_t name##_store(struct device *dev, struct device_attribute *attr,		\
 			    const char *buf, size_t count)				\
 {											\
-	return vfio_ap_change_store(dev, buf, count, mask, change);			\
+	return vfio_ap_change_store(dev, buf, count, mask, combine);			\
 }											\
 static DEVICE_ATTR_WO(name)
 
-VFIO_AP_CHANGE_ATTR(assign_adapter, VFIO_AP_MASK_ADAPTER, vfio_ap_guest_assign);
-VFIO_AP_CHANGE_ATTR(unassign_adapter, VFIO_AP_MASK_ADAPTER, vfio_ap_guest_unassign);
-VFIO_AP_CHANGE_ATTR(assign_domain, VFIO_AP_MASK_DOMAIN, vfio_ap_guest_assign);
-VFIO_AP_CHANGE_ATTR(unassign_domain, VFIO_AP_MASK_DOMAIN, vfio_ap_guest_unassign);
-VFIO_AP_CHANGE_ATTR(assign_control_domain, VFIO_AP_MASK_CONTROL, vfio_ap_guest_assign);
-VFIO_AP_CHANGE_ATTR(unassign_control_domain, VFIO_AP_MASK_CONTROL, vfio_ap_guest_unassign);
+VFIO_AP_CHANGE_ATTR(assign_adapter, VFIO_AP_MASK_ADAPTER, vfio_ap_matrix_or);
+VFIO_AP_CHANGE_ATTR(unassign_adapter, VFIO_AP_MASK_ADAPTER, vfio_ap_matrix_andnot);
+VFIO_AP_CHANGE_ATTR(assign_domain, VFIO_AP_MASK_DOMAIN, vfio_ap_matrix_or);
+VFIO_AP_CHANGE_ATTR(unassign_domain, VFIO_AP_MASK_DOMAIN, vfio_ap_matrix_andnot);
+VFIO_AP_CHANGE_ATTR(assign_control_domain, VFIO_AP_MASK_CONTROL, vfio_ap_matrix_or);
+VFIO_AP_CHANGE_ATTR(unassign_control_domain, VFIO_AP_MASK_CONTROL, vfio_ap_matrix_andnot);
 
 static void vfio_ap_mdev_snapshot(struct device *dev, struct vfio_ap_matrix *assigned,
 				  struct vfio_ap_matrix *guest)
@@ -97,6 +99,47 @@ static ssize_t guest_matrix_show(struct device *dev, struct device_attribute *at
 	return vfio_ap_matrix_show(&guest, buf);
 }
 static DEVICE_ATTR_RO(guest_matrix);
+
+static ssize_t vfio_ap_masks_show(const struct vfio_ap_matrix *matrix, char *buf)
+{
+	vfio_ap_masks_print(matrix, buf);
+	return VFIO_AP_MASKS_TEXT_SIZE;
+}
+
+static ssize_t ap_config_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vfio_ap_matrix assigned, guest;
+
+	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
+	return vfio_ap_masks_show(&assigned, buf);
+}
+
+static ssize_t ap_config_store(struct device *dev, struct device_attribute *attr,
+			       const char *buf, size_t count)
+{
+	struct vfio_ap_limits limits = vfio_ap_limits_now();
+	struct vfio_ap_matrix wanted;
+	int ret;
+
+	/* A NUL is junk, too. */
+	ret = strlen(buf) == count ? vfio_ap_masks_parse(buf, &wanted) : -EINVAL;
+	if (ret)
+		return ret;
+	if (!vfio_ap_matrix_within(&wanted, &limits))
+		return -ENODEV;
+	ret = vfio_ap_guest_change(dev_get_drvdata(dev), vfio_ap_matrix_replace, &wanted);
+	return ret ?: count;
+}
+static DEVICE_ATTR_RW(ap_config);
+
+static ssize_t guest_ap_config_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vfio_ap_matrix assigned, guest;
+
+	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
+	return vfio_ap_masks_show(&guest, buf);
+}
+static DEVICE_ATTR_RO(guest_ap_config);
 
 static ssize_t control_domains_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -166,7 +209,30 @@ static ssize_t guest_matrix_full_read(struct file *file, struct kobject *kobj,
 }
 static BIN_ATTR_RO(guest_matrix_full, 0);
 
+/* Programs ask for these words: new ones go to the end, and none ever goes. */
+static ssize_t features_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "guest_matrix hotplug ap_config guest_ap_config\n");
+}
+static DEVICE_ATTR_RO(features);
+
+static struct attribute *vfio_ap_matrix_attrs[] = {
+	&dev_attr_features.attr,
+	NULL
+};
+
+static const struct attribute_group vfio_ap_matrix_group = {
+	.attrs = vfio_ap_matrix_attrs,
+};
+
+const struct attribute_group *vfio_ap_matrix_groups[] = {
+	&vfio_ap_matrix_group,
+	NULL
+};
+
 static struct attribute *vfio_ap_mdev_attrs[] = {
+	&dev_attr_ap_config.attr,
+	&dev_attr_guest_ap_config.attr,
 	&dev_attr_control_domains.attr,
 	&dev_attr_guest_matrix.attr,
 	&dev_attr_matrix.attr,

@@ -207,6 +207,77 @@ TEST_F(guest, that_keeps_its_adapters_notices_nothing_when_another_loses_some)
 }
 
 /* C-3: 0000 and 0090 of an adapter shared a bucket of a hash table once. */
+/* A.3: what comes and what goes, in one step; only what goes is reset. */
+TEST_F(guest, config_is_replaced_in_one_update)
+{
+	long updates;
+
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,08,08"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	hwsim("reset", "1");
+	updates = hwsim_guest_updates(getpid());
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "06,0c,04"));
+	EXPECT_EQ(1, hwsim_guest_updates(getpid()) - updates);
+	EXPECT_TRUE(vm_sees(&self->vm, "05.0004 05.0005 06.0004 06.0005"));
+	EXPECT_EQ(1, hwsim_state(4, 4, "zapq"));
+	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
+	EXPECT_EQ(0, hwsim_state(5, 4, "zapq"));
+	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
+	EXPECT_TRUE(queue_status(6, 5, "in use"));
+	/* The same again is no change. */
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "06,0c,04"));
+	EXPECT_EQ(1, hwsim_guest_updates(getpid()) - updates);
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	EXPECT_EQ(0, hwsim_state(6, 5, "dirty"));
+}
+
+static bool reader_stops;
+
+/* How many readings are neither the one configuration nor the other. */
+static void *reader_run(void *unused)
+{
+	static const char *const attributes[] = { "ap_config", "guest_ap_config" };
+	static const char *const begins[] = { "0x0800", "0x0400" };
+	unsigned long mixed = 0, n;
+	char text[256];
+
+	(void)unused;
+	for (n = 0; !__atomic_load_n(&reader_stops, __ATOMIC_RELAXED); n++) {
+		if (mdev_read(UUID1, attributes[n % 2], text, sizeof(text)) != 201) {
+			mixed++;
+			continue;
+		}
+		/* Three times the same mask. */
+		if ((memcmp(text, begins[0], 6) && memcmp(text, begins[1], 6)) ||
+		    memcmp(text, text + 67, 66) || memcmp(text, text + 134, 66))
+			mixed++;
+	}
+	return (void *)(n < 10 ? 1000000 : mixed);
+}
+
+/* C-18 */
+TEST_F(guest, reader_sees_one_config_or_the_other)
+{
+	pthread_t reader;
+	void *mixed;
+	int i;
+
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,08"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	reader_stops = false;
+	ASSERT_EQ(0, pthread_create(&reader, NULL, reader_run, NULL));
+	for (i = 0; i < 20; i++) {
+		EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "04,04,04"));
+		EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,08"));
+		/* A refused one is not to be seen, either. */
+		EXPECT_EQ(-EINVAL, mdev_write(UUID1, "ap_config", "02,02,02,"));
+	}
+	__atomic_store_n(&reader_stops, true, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(reader, &mixed));
+	EXPECT_EQ(0, (long)mixed);
+}
+
 TEST_F(guest, queues_0000_and_0090_leave_together)
 {
 	ASSERT_EQ(0, hwsim("domain_add", "0"));

@@ -23,6 +23,9 @@ TEST(nothing_is_passed_through)
 	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "assign_adapter", "64"));
 	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "assign_domain", "16"));
 	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "assign_control_domain", "16"));
+	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "ap_config", "00000000000000008,08,0"));
+	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "ap_config", "08,00008,0"));
+	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "ap_config", "08,08,00008"));
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "63"));
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "63"));
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_control_domain", "15"));

@@ -70,6 +70,81 @@ TEST_F(mdev, removed_mdev_frees_its_queues)
 }
 
 /* A.3, E.3 */
+#define Z60	"000000000000000000000000000000000000000000000000000000000000"
+#define MASKS(apm, aqm, adm)	"0x" apm Z60 ",0x" aqm Z60 ",0x" adm Z60
+
+static bool masks_are(struct __test_metadata *_metadata, const char *attribute, const char *text)
+{
+	char shown[256] = "";
+
+	mdev_read(UUID1, attribute, shown, sizeof(shown));
+	EXPECT_STREQ(text, shown);
+	return !strcmp(text, shown);
+}
+
+/* A.3, C-18: all three masks at once, and what was read can be written. */
+TEST_F(mdev, config_is_read_and_written_as_masks)
+{
+	EXPECT_TRUE(masks_are(_metadata, "ap_config", MASKS("0000", "0000", "0000") "\n"));
+	EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "0xC,0x04,0802\n"));
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "00.0005 01.0005"));
+	EXPECT_TRUE(mdev_shows(UUID1, "control_domains", "0004 000e"));
+	EXPECT_TRUE(masks_are(_metadata, "ap_config", MASKS("c000", "0400", "0802") "\n"));
+	EXPECT_EQ(0, mdev_write(UUID1, "ap_config", MASKS("0800", "0c00", "0000") "\n"));
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004 04.0005"));
+	EXPECT_TRUE(mdev_shows(UUID1, "control_domains", ""));
+	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", "04.0004 04.0005"));
+	EXPECT_TRUE(masks_are(_metadata, "guest_ap_config", MASKS("0800", "0c00", "0000") "\n"));
+	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "255"));
+	ASSERT_LT(0, mdev_read(UUID1, "ap_config", self->text, sizeof(self->text)));
+	EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "%s", self->text));
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004 04.0005 ff.0004 ff.0005"));
+	EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
+}
+
+/* C-18: the first obstacle by its kind, and nothing changes. */
+TEST_F(mdev, config_that_is_refused_changes_nothing)
+{
+	static const struct {
+		const char *text;
+		int ret;
+	} cases[] = {
+		{ ",,", -EINVAL }, { "8,8", -EINVAL }, { "8,8,", -EINVAL }, { "8,8,8,8", -EINVAL },
+		{ "8,8,8 ", -EINVAL }, { "8,8,8\n\n", -EINVAL },
+		{ MASKS("0800", "0800", "08000"), -EINVAL },
+		{ MASKS("0800", "0800", "0800") "\njunk", -EINVAL },
+		/* Adapter 5 is the other mdev's, 6 with domain 6 the host's. */
+		{ "04,08,0", -EADDRINUSE }, { "06,0a,0", -EADDRNOTAVAIL },
+	};
+	char before[256], after[256];
+	unsigned int i;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	ASSERT_EQ(0, mdev_write(UUID2, "ap_config", "04,08,0"));
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,08"));
+	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
+	ASSERT_EQ(0, file_write(BUS "aqmask", "+6"));
+	ASSERT_LT(0, mdev_read(UUID1, "ap_config", before, sizeof(before)));
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		EXPECT_EQ(cases[i].ret, mdev_write(UUID1, "ap_config", "%s", cases[i].text)) {
+			TH_LOG("'%s'", cases[i].text);
+		}
+		ASSERT_LT(0, mdev_read(UUID1, "ap_config", after, sizeof(after)));
+		EXPECT_STREQ(before, after);
+	}
+	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
+	EXPECT_EQ(0, file_write(BUS "aqmask", "-6"));
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+/* A.1 */
+TEST_F(mdev, features_are_those_of_mainline_and_then_ours)
+{
+	ASSERT_LT(0, file_read(MATRIX "features", self->text, sizeof(self->text)));
+	EXPECT_STREQ("guest_matrix hotplug ap_config guest_ap_config\n", self->text);
+}
+
 TEST_F(mdev, numbers_are_parsed_as_documented)
 {
 	static const struct {
