@@ -205,6 +205,8 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 	if (tx->attachment)
 		lockdep_assert_held(&tx->attachment->kvm->lock);
 
+	if (mdev->withdrawn)
+		assigned = &vfio_ap_matrix_nothing;
 	tx->old = tx->attachment ? mdev->guest : vfio_ap_matrix_nothing;
 	vfio_ap_matrix_derive(&tx->new, assigned, &matrix_dev->host, &tx->old,
 			      vfio_ap_guest_list_unfit, tx);
@@ -219,6 +221,7 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 		return;
 	kvm_arch_crypto_set_masks(tx->attachment->kvm, tx->new.apm, tx->new.aqm, tx->new.adm);
 	leavers = vfio_ap_guest_want_resets(tx);
+	vfio_ap_trigger_config_changed(mdev);
 	trace_vfio_ap_guest_update(dev_name(mdev->vdev.dev), leavers, &tx->old, &tx->new);
 }
 
@@ -458,6 +461,22 @@ void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
 	vfio_ap_guest_end(&tx);
 
 	/* Show what the next guest would get. */
+	vfio_ap_mdev_commit_later(mdev);
+}
+
+/**
+ * vfio_ap_guest_withdraw - take all from the guest of an mdev that is to go
+ * @mdev: the mdev; nobody can open it any more
+ *
+ * What is assigned stays so until the mdev is gone.
+ *
+ * Context: Sleeps shortly; no lock of this driver held. Waits for no guest.
+ */
+void vfio_ap_guest_withdraw(struct vfio_ap_mdev *mdev)
+{
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	mdev->withdrawn = true;
 	vfio_ap_mdev_commit_later(mdev);
 }
 

@@ -20,6 +20,7 @@ static struct vfio_ap_mdev *to_vfio_ap_mdev(struct vfio_device *vdev)
 
 static int vfio_ap_mdev_init(struct vfio_device *vdev)
 {
+	spin_lock_init(&to_vfio_ap_mdev(vdev)->trigger_lock);
 	INIT_DELAYED_WORK(&to_vfio_ap_mdev(vdev)->commit_work, vfio_ap_guest_commit_work);
 	return 0;
 }
@@ -39,14 +40,33 @@ static int vfio_ap_mdev_open(struct vfio_device *vdev)
 static void vfio_ap_mdev_close(struct vfio_device *vdev)
 {
 	vfio_ap_guest_detach(to_vfio_ap_mdev(vdev));
+	vfio_ap_trigger_forget_all(to_vfio_ap_mdev(vdev));
+}
+
+/*
+ * Somebody removes the mdev, and VFIO waits until the device is closed. Whether
+ * or not the VMM does that, the queues are free soon.
+ */
+static void vfio_ap_mdev_request(struct vfio_device *vdev, unsigned int count)
+{
+	struct vfio_ap_mdev *mdev = to_vfio_ap_mdev(vdev);
+	bool asked;
+
+	vfio_ap_guest_withdraw(mdev);
+	asked = vfio_ap_trigger_request(mdev);
+	if (!count)
+		dev_notice(vdev->dev, "Removed while a guest has it: %s\n",
+			   asked ? "its VMM is asked to let go" :
+				   "its VMM cannot be asked, so this waits for device_del or its end");
 }
 
 static int vfio_ap_mdev_get_info(struct vfio_device_info __user *arg)
 {
 	const size_t known = offsetofend(struct vfio_device_info, num_irqs);
-	/* No regions, and no interrupts that userspace could trigger. */
+	/* No regions; the interrupts are eventfds, see vfio_ap_trigger.c. */
 	struct vfio_device_info info = {
 		.flags = VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_AP,
+		.num_irqs = VFIO_AP_NUM_IRQS,
 	};
 
 	if (get_user(info.argsz, &arg->argsz))
@@ -61,6 +81,10 @@ static long vfio_ap_mdev_ioctl(struct vfio_device *vdev, unsigned int cmd, unsig
 	switch (cmd) {
 	case VFIO_DEVICE_GET_INFO:
 		return vfio_ap_mdev_get_info((void __user *)arg);
+	case VFIO_DEVICE_GET_IRQ_INFO:
+		return vfio_ap_trigger_info((void __user *)arg);
+	case VFIO_DEVICE_SET_IRQS:
+		return vfio_ap_trigger_set(to_vfio_ap_mdev(vdev), (void __user *)arg);
 	case VFIO_DEVICE_RESET:
 		return vfio_ap_guest_reset(to_vfio_ap_mdev(vdev));
 	default:
@@ -76,6 +100,7 @@ static const struct vfio_device_ops vfio_ap_mdev_ops = {
 	.open_device = vfio_ap_mdev_open,
 	.close_device = vfio_ap_mdev_close,
 	.ioctl = vfio_ap_mdev_ioctl,
+	.request = vfio_ap_mdev_request,
 };
 
 static int vfio_ap_mdev_probe(struct mdev_device *device)

@@ -51,6 +51,7 @@
  *                                   the host's configuration.
  *           slot->lock              reset and interrupt state of one APQN;
  *                                   AP instructions are issued under it.
+ *         mdev->trigger_lock        the eventfds of one mdev's VMM.
  *
  * Nothing that another guest needs is held while a kvm->lock is waited for,
  * nothing at all while a reset is waited for, and no user memory is touched
@@ -128,6 +129,15 @@ struct vfio_ap_mdev {
 	 * and matrix_dev->lock; read under either of the last two.
 	 */
 	struct vfio_ap_attachment *attachment;
+	/**
+	 * @withdrawn: the mdev is to be removed while a guest has it, so the
+	 * guest gets nothing any more. Written like @guest.
+	 */
+	bool withdrawn;
+	/** @trigger_lock: protects @triggers; leaf */
+	spinlock_t trigger_lock;
+	/** @triggers: eventfds of the VMM by interrupt index, or NULL */
+	struct eventfd_ctx *triggers[VFIO_AP_NUM_IRQS];
 	/** @commit_work: derives and commits again; holds a reference while queued */
 	struct delayed_work commit_work;
 	/**
@@ -341,6 +351,7 @@ int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
 			 const struct vfio_ap_matrix *change);
 int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm);
 void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev);
+void vfio_ap_guest_withdraw(struct vfio_ap_mdev *mdev);
 int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev);
 void vfio_ap_guest_commit_work(struct work_struct *work);
 void vfio_ap_guest_host_change(const struct ap_config_info *new,
@@ -387,6 +398,13 @@ u64 vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix,
 		      const struct vfio_ap_attachment *asker);
 int vfio_ap_reset_wait_asked(const struct vfio_ap_matrix *asked,
 			     const struct vfio_ap_attachment *asker, u64 number);
+
+/* vfio_ap_trigger.c */
+void vfio_ap_trigger_config_changed(struct vfio_ap_mdev *mdev);
+bool vfio_ap_trigger_request(struct vfio_ap_mdev *mdev);
+void vfio_ap_trigger_forget_all(struct vfio_ap_mdev *mdev);
+int vfio_ap_trigger_info(struct vfio_irq_info __user *arg);
+int vfio_ap_trigger_set(struct vfio_ap_mdev *mdev, struct vfio_irq_set __user *arg);
 
 /* vfio_ap_irq.c */
 void vfio_ap_irq_end(struct vfio_ap_slot *slot, bool current_too);

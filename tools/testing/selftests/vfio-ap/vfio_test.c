@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The VFIO device: behaviour rows A.5, E.15 (what 6.1 has of it). */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/vfio.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "lib/guest_fixture.h"
+
+/* Not in the headers of every system yet. */
+enum { REQUEST, CONFIG_CHANGED, IRQS };
 
 static int ioctl_errno(int fd, unsigned long request, void *arg)
 {
@@ -32,7 +38,7 @@ TEST_F(guest, info_tells_ap_and_reset)
 	ASSERT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_INFO, &info));
 	EXPECT_EQ(VFIO_DEVICE_FLAGS_AP | VFIO_DEVICE_FLAGS_RESET, info.flags);
 	EXPECT_EQ(0, info.num_regions);
-	EXPECT_EQ(0, info.num_irqs);
+	EXPECT_EQ(IRQS, info.num_irqs);
 	info.argsz = 4096;
 	EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_INFO, &info));
 }
@@ -54,6 +60,11 @@ TEST_F(guest, info_that_cannot_be_written_is_a_fault)
 	munmap(info, 4096);
 }
 
+static bool queue_is_clean(void *unused)
+{
+	return !hwsim_state(4, 4, "dirty") && !hwsim_state(4, 4, "resetting");
+}
+
 static bool attributes_are_gone(void *data)
 {
 	return mdev_read(UUID1, "matrix", data, 64) < 0;
@@ -63,13 +74,27 @@ static bool attributes_are_gone(void *data)
 TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
 {
 	struct writer writer;
+	int log;
 
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	log = kmsg_open();
 	writer_start(&writer, UUID1, "remove", "1");
 	EXPECT_EQ(0, until(attributes_are_gone, self->text));
 	EXPECT_TRUE(writer_waits(&writer));
-	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
+	/* QEMU before 8.1 cannot be asked, but its guest need not keep the queues. */
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_EQ(0, until(queue_is_clean, NULL));
+	EXPECT_TRUE(queue_status(4, 4, "assigned"));
+	EXPECT_EQ(1, kmsg_lines(log, "its VMM cannot be asked", self->text, sizeof(self->text)));
+	close(log);
+	/* Nor do they come back by what happens to the host. */
+	EXPECT_EQ(0, queue_unbind(4, 4));
+	EXPECT_EQ(0, queue_bind(4, 4));
+	EXPECT_EQ(0, until(queue_is_clean, NULL));
+	EXPECT_EQ(0, bus_scan());
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	EXPECT_TRUE(writer_waits(&writer));
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_NE(0, access(MATRIX UUID1, F_OK));
@@ -79,10 +104,177 @@ TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
+struct irq_set {
+	struct vfio_irq_set header;
+	int32_t fd;
+};
+
+static int irq_set(int device, unsigned int index, int fd)
+{
+	struct irq_set set = {
+		.header = {
+			.argsz = sizeof(set),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = index,
+			.count = 1,
+		},
+		.fd = fd,
+	};
+
+	return ioctl_errno(device, VFIO_DEVICE_SET_IRQS, &set);
+}
+
+/* How often it was signalled since it was last read. */
+static long signals(int fd)
+{
+	uint64_t count;
+
+	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
+}
+
+/* E.17 */
+TEST_F(guest, irq_info_tells_two_eventfds)
+{
+	struct vfio_irq_info info = { .argsz = sizeof(info) };
+
+	for (info.index = 0; info.index < IRQS; info.index++) {
+		ASSERT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_IRQ_INFO, &info));
+		EXPECT_EQ(VFIO_IRQ_INFO_EVENTFD, info.flags);
+		EXPECT_EQ(1, info.count);
+	}
+	EXPECT_EQ(-EINVAL, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_IRQ_INFO, &info));
+	info.index = 0;
+	info.argsz = 15;
+	EXPECT_EQ(-EINVAL, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_IRQ_INFO, &info));
+	EXPECT_EQ(-EFAULT, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_IRQ_INFO, NULL));
+}
+
+/* E.17, C-16: nothing but one eventfd, or -1. */
+TEST_F(guest, irqs_take_one_eventfd)
+{
+	static const struct {
+		unsigned int argsz, flags, index, start, count;
+		int fd, ret;
+	} cases[] = {
+		{ 19, 36, 0, 0, 1, -1, -EINVAL }, { 20, 36, 0, 0, 1, -1, -EINVAL },
+		{ 23, 36, 0, 0, 1, -1, -EINVAL }, { 24, 36, IRQS, 0, 1, -1, -EINVAL },
+		{ 24, 36, 0, 1, 1, -1, -EINVAL }, { 24, 36, 0, 0, 2, -1, -EINVAL },
+		{ 24, 36, 0, 0, 0, -1, -EINVAL }, { 20, 36, 0, 0, 0, -1, -EINVAL },
+		/* No data, or a boolean; to mask or to unmask; neither. */
+		{ 24, 33, 0, 0, 1, -1, -EINVAL }, { 24, 34, 0, 0, 1, -1, -EINVAL },
+		{ 24, 12, 0, 0, 1, -1, -EINVAL }, { 24, 20, 0, 0, 1, -1, -EINVAL },
+		{ 24, 4, 0, 0, 1, -1, -EINVAL }, { 24, 36 | 64, 0, 0, 1, -1, -EINVAL },
+		{ 24, 36, 0, 0, 1, -2, -EINVAL }, { 24, 36, 0, 0, 1, 12345, -EBADF },
+		{ 24, 36, 1, 0, 1, -1, 0 }, { 24, 36, 1, 0, 1, -1, 0 },
+	};
+	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* All of the header, and nothing behind it. */
+	struct irq_set *last = (struct irq_set *)(page + 4096 - sizeof(struct vfio_irq_set));
+	struct irq_set set;
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		set.header.argsz = cases[i].argsz;
+		set.header.flags = cases[i].flags;
+		set.header.index = cases[i].index;
+		set.header.start = cases[i].start;
+		set.header.count = cases[i].count;
+		set.fd = cases[i].fd;
+		EXPECT_EQ(cases[i].ret,
+			  ioctl_errno(self->vfio.device, VFIO_DEVICE_SET_IRQS, &set)) {
+			TH_LOG("case %u", i);
+		}
+	}
+	EXPECT_EQ(-EFAULT, ioctl_errno(self->vfio.device, VFIO_DEVICE_SET_IRQS, NULL));
+	ASSERT_EQ(0, munmap(page + 4096, 4096));
+	set.header.argsz = sizeof(set);
+	set.header.count = 1;
+	memcpy(last, &set, sizeof(set.header));
+	EXPECT_EQ(-EFAULT, ioctl_errno(self->vfio.device, VFIO_DEVICE_SET_IRQS, last));
+	munmap(page, 4096);
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	EXPECT_EQ(-EINVAL, irq_set(self->vfio.device, REQUEST, fd));
+	close(fd);
+}
+
+/* E.17: each change of what the guest has, and nothing else. */
+TEST_F(guest, each_change_is_signalled)
+{
+	int first = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int second = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int request = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	long updates;
+
+	ASSERT_EQ(0, irq_set(self->vfio.device, CONFIG_CHANGED, first));
+	ASSERT_EQ(0, irq_set(self->vfio.device, REQUEST, request));
+	updates = hwsim_guest_updates(getpid());
+	assign(_metadata, UUID1, 4, 4);
+	/* Not in the host, and again. */
+	assign(_metadata, UUID1, 200, -1);
+	assign(_metadata, UUID1, 4, -1);
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_control_domain", "4"));
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	ASSERT_EQ(0, queue_bind(4, 4));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(hwsim_guest_updates(getpid()) - updates, signals(first));
+	/* From one to the other, none lost. */
+	ASSERT_EQ(0, irq_set(self->vfio.device, CONFIG_CHANGED, second));
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
+	EXPECT_EQ(0, signals(first));
+	EXPECT_EQ(1, signals(second));
+	EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_RESET, NULL));
+	EXPECT_EQ(0, signals(second));
+	ASSERT_EQ(0, irq_set(self->vfio.device, CONFIG_CHANGED, -1));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
+	EXPECT_EQ(0, signals(second));
+	EXPECT_EQ(0, signals(request));
+	/* Who opens the device next is not told for the one before. */
+	ASSERT_EQ(0, irq_set(self->vfio.device, CONFIG_CHANGED, second));
+	close(self->vfio.device);
+	EXPECT_EQ(1, signals(second));
+	ASSERT_EQ(0, vfio_open_device(&self->vfio, UUID1));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(0, signals(second));
+	close(first);
+	close(second);
+	close(request);
+}
+
+static bool is_signalled(void *fd)
+{
+	return signals(*(int *)fd);
+}
+
+/* E.15: who can be asked is asked. */
+TEST_F(guest, vmm_is_asked_to_let_go_of_a_removed_mdev)
+{
+	int request = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	struct writer writer;
+	int log;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, irq_set(self->vfio.device, REQUEST, request));
+	log = kmsg_open();
+	writer_start(&writer, UUID1, "remove", "1");
+	EXPECT_EQ(0, until(is_signalled, &request));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_TRUE(writer_waits(&writer));
+	vfio_close(&self->vfio);
+	EXPECT_EQ(0, writer_end(&writer));
+	EXPECT_EQ(1, kmsg_lines(log, "its VMM is asked", self->text, sizeof(self->text)));
+	close(log);
+	close(request);
+	ASSERT_EQ(0, mdev_create(UUID1));
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+}
+
 TEST_F(guest, unknown_ioctls_are_not_supported)
 {
 	EXPECT_EQ(-EOPNOTSUPP, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_REGION_INFO, NULL));
-	EXPECT_EQ(-EOPNOTSUPP, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_IRQ_INFO, NULL));
+	EXPECT_EQ(-EOPNOTSUPP,
+		  ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, NULL));
 }
 
 TEST_F(guest, device_reset_resets_all_and_unplugs_none)

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the VMM of a guest is told by eventfd: that the mdev is to be removed,
+ * and that what the guest has is another.
+ */
+#include <linux/eventfd.h>
+#include <linux/uaccess.h>
+
+#include "vfio_ap_private.h"
+
+static bool vfio_ap_trigger_signal(struct vfio_ap_mdev *mdev, unsigned int index)
+{
+	bool signalled = false;
+
+	guard(spinlock)(&mdev->trigger_lock);
+	if (mdev->triggers[index]) {
+		eventfd_signal(mdev->triggers[index], 1);
+		signalled = true;
+	}
+	return signalled;
+}
+
+/**
+ * vfio_ap_trigger_config_changed - the guest has other queues or domains
+ * @mdev: its mdev
+ *
+ * Context: Any but an interrupt handler.
+ */
+void vfio_ap_trigger_config_changed(struct vfio_ap_mdev *mdev)
+{
+	vfio_ap_trigger_signal(mdev, VFIO_AP_CFG_CHG_IRQ_INDEX);
+}
+
+/**
+ * vfio_ap_trigger_request - ask the VMM to let go of an mdev
+ * @mdev: the mdev
+ *
+ * Context: Any but an interrupt handler.
+ * Return: false if the VMM does not want to be asked.
+ */
+bool vfio_ap_trigger_request(struct vfio_ap_mdev *mdev)
+{
+	return vfio_ap_trigger_signal(mdev, VFIO_AP_REQ_IRQ_INDEX);
+}
+
+static void vfio_ap_trigger_replace(struct vfio_ap_mdev *mdev, unsigned int index,
+				    struct eventfd_ctx *trigger)
+{
+	scoped_guard(spinlock, &mdev->trigger_lock)
+		swap(mdev->triggers[index], trigger);
+	if (trigger)
+		eventfd_ctx_put(trigger);
+}
+
+/**
+ * vfio_ap_trigger_forget_all - nobody is there to be told any more
+ * @mdev: the mdev; its device is closed
+ *
+ * Context: May sleep.
+ */
+void vfio_ap_trigger_forget_all(struct vfio_ap_mdev *mdev)
+{
+	unsigned int index;
+
+	for (index = 0; index < VFIO_AP_NUM_IRQS; index++)
+		vfio_ap_trigger_replace(mdev, index, NULL);
+}
+
+/**
+ * vfio_ap_trigger_info - VFIO_DEVICE_GET_IRQ_INFO
+ * @arg: struct vfio_irq_info of userspace
+ *
+ * Context: May sleep.
+ * Return: 0; -EFAULT; -EINVAL too short, or no such index.
+ */
+int vfio_ap_trigger_info(struct vfio_irq_info __user *arg)
+{
+	const size_t known = offsetofend(struct vfio_irq_info, count);
+	struct vfio_irq_info info;
+
+	if (copy_from_user(&info, arg, known))
+		return -EFAULT;
+	if (info.argsz < known || info.index >= VFIO_AP_NUM_IRQS)
+		return -EINVAL;
+	info.flags = VFIO_IRQ_INFO_EVENTFD;
+	info.count = 1;
+	return copy_to_user(arg, &info, known) ? -EFAULT : 0;
+}
+
+/**
+ * vfio_ap_trigger_set - VFIO_DEVICE_SET_IRQS: set, replace or remove an eventfd
+ * @mdev: the mdev; its device is open
+ * @arg: struct vfio_irq_set of userspace with one file descriptor, -1 to remove
+ *
+ * Context: May sleep.
+ * Return: 0; -EFAULT; -EINVAL anything but one file descriptor to be triggered,
+ * or no such index; -EBADF or -EINVAL it is none of an eventfd.
+ */
+int vfio_ap_trigger_set(struct vfio_ap_mdev *mdev, struct vfio_irq_set __user *arg)
+{
+	const size_t known = offsetofend(struct vfio_irq_set, count);
+	struct eventfd_ctx *trigger = NULL;
+	struct vfio_irq_set set;
+	size_t size;
+	int ret;
+	s32 fd;
+
+	if (copy_from_user(&set, arg, known))
+		return -EFAULT;
+	ret = vfio_set_irqs_validate_and_prepare(&set, 1, VFIO_AP_NUM_IRQS, &size);
+	if (ret)
+		return ret;
+	/* With a count of 0 there is no descriptor behind the header. */
+	if ((set.flags & VFIO_IRQ_SET_DATA_TYPE_MASK) != VFIO_IRQ_SET_DATA_EVENTFD ||
+	    !(set.flags & VFIO_IRQ_SET_ACTION_TRIGGER) || set.count != 1)
+		return -EINVAL;
+	if (get_user(fd, (s32 __user *)arg->data))
+		return -EFAULT;
+	if (fd < -1)
+		return -EINVAL;
+	if (fd >= 0) {
+		trigger = eventfd_ctx_fdget(fd);
+		if (IS_ERR(trigger))
+			return PTR_ERR(trigger);
+	}
+	vfio_ap_trigger_replace(mdev, set.index, trigger);
+	return 0;
+}
