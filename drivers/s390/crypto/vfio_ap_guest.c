@@ -198,7 +198,7 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 {
 	struct vfio_ap_mdev *mdev = tx->mdev;
 	unsigned int leavers;
-	bool changed;
+	bool changed, news;
 
 	lockdep_assert_held(&matrix_dev->guests_lock);
 	lockdep_assert_held(&matrix_dev->lock);
@@ -214,11 +214,16 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 	changed = tx->attachment && !vfio_ap_matrix_equal(&tx->old, &tx->new);
 	if (changed)
 		vfio_ap_guest_mark_queues(tx);
+	news = changed || !vfio_ap_matrix_equal(&mdev->told.guest, &mdev->guest) ||
+	       !vfio_ap_matrix_equal(&mdev->told.assigned, &mdev->assigned);
 	mutex_unlock(&matrix_dev->lock);
 	tx->published = true;
 
+	if (news)
+		vfio_ap_notify_later(mdev);
 	if (!changed)
 		return;
+	mdev->updates++;
 	kvm_arch_crypto_set_masks(tx->attachment->kvm, tx->new.apm, tx->new.aqm, tx->new.adm);
 	leavers = vfio_ap_guest_want_resets(tx);
 	vfio_ap_trigger_config_changed(mdev);

@@ -20,6 +20,7 @@ static struct vfio_ap_mdev *to_vfio_ap_mdev(struct vfio_device *vdev)
 
 static int vfio_ap_mdev_init(struct vfio_device *vdev)
 {
+	vfio_ap_notify_init(to_vfio_ap_mdev(vdev));
 	spin_lock_init(&to_vfio_ap_mdev(vdev)->trigger_lock);
 	INIT_DELAYED_WORK(&to_vfio_ap_mdev(vdev)->commit_work, vfio_ap_guest_commit_work);
 	return 0;
@@ -132,6 +133,7 @@ static void vfio_ap_mdev_remove(struct mdev_device *device)
 	/* A try that was put off would come when the module has gone. None waits for a guest. */
 	if (cancel_delayed_work_sync(&mdev->commit_work))
 		vfio_put_device(&mdev->vdev);
+	vfio_ap_notify_gone(mdev);
 	vfio_put_device(&mdev->vdev);
 }
 

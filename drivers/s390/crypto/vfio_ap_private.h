@@ -99,6 +99,20 @@ struct vfio_ap_matrix_dev {
 extern struct vfio_ap_matrix_dev *matrix_dev;
 
 /**
+ * struct vfio_ap_told - what those who watch an mdev were told last
+ */
+struct vfio_ap_told {
+	/** @assigned: what was assigned */
+	struct vfio_ap_matrix assigned;
+	/** @guest: what the guest had, or would have got */
+	struct vfio_ap_matrix guest;
+	/** @in_use: what the guest had, nothing without one */
+	struct vfio_ap_matrix in_use;
+	/** @updates: how often the guest's APCB had been changed */
+	u64 updates;
+};
+
+/**
  * struct vfio_ap_mdev - one mediated device
  */
 struct vfio_ap_mdev {
@@ -134,6 +148,12 @@ struct vfio_ap_mdev {
 	 * guest gets nothing any more. Written like @guest.
 	 */
 	bool withdrawn;
+	/** @updates: how often the guest's APCB was changed; guests_lock */
+	u64 updates;
+	/** @told: what @notify_work told last; guests_lock */
+	struct vfio_ap_told told;
+	/** @notify_work: tells the news; holds a reference while queued */
+	struct work_struct notify_work;
 	/** @trigger_lock: protects @triggers; leaf */
 	spinlock_t trigger_lock;
 	/** @triggers: eventfds of the VMM by interrupt index, or NULL */
@@ -297,6 +317,24 @@ enum vfio_ap_patience {
 	VFIO_AP_WAIT_BOUNDED,
 };
 
+/**
+ * vfio_ap_told_set - note what there is to be told
+ * @told: set to it
+ * @mdev: the mdev
+ *
+ * Context: guests_lock and matrix_dev->lock held.
+ */
+static inline void vfio_ap_told_set(struct vfio_ap_told *told, const struct vfio_ap_mdev *mdev)
+{
+	told->assigned = mdev->assigned;
+	told->guest = mdev->guest;
+	if (mdev->attachment)
+		told->in_use = mdev->guest;
+	else
+		told->in_use = (struct vfio_ap_matrix){};
+	told->updates = mdev->updates;
+}
+
 /* vfio_ap_drv.c */
 extern struct workqueue_struct *vfio_ap_commit_wq;
 extern struct workqueue_struct *vfio_ap_reset_wq;
@@ -374,6 +412,8 @@ struct vfio_ap_slot *vfio_ap_slot_find(const struct vfio_ap_matrix *in,
 	for ((apqn) = 0;						\
 	     ((slot) = vfio_ap_slot_find(in, except, &(apqn)));		\
 	     (apqn)++)
+bool vfio_ap_slot_visit(const struct vfio_ap_matrix *in, const struct vfio_ap_matrix *except,
+			bool (*visit)(struct vfio_ap_slot *slot));
 int vfio_ap_slot_bind(u16 apqn);
 void vfio_ap_slot_reap(struct vfio_ap_slot *slot);
 void vfio_ap_slot_destroy_all(void);
@@ -398,6 +438,11 @@ u64 vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix,
 		      const struct vfio_ap_attachment *asker);
 int vfio_ap_reset_wait_asked(const struct vfio_ap_matrix *asked,
 			     const struct vfio_ap_attachment *asker, u64 number);
+
+/* vfio_ap_notify.c */
+void vfio_ap_notify_init(struct vfio_ap_mdev *mdev);
+void vfio_ap_notify_later(struct vfio_ap_mdev *mdev);
+void vfio_ap_notify_gone(struct vfio_ap_mdev *mdev);
 
 /* vfio_ap_trigger.c */
 void vfio_ap_trigger_config_changed(struct vfio_ap_mdev *mdev);

@@ -498,9 +498,17 @@ static bool vfio_ap_slot_look(struct vfio_ap_slot *slot)
 	return vfio_ap_slot_go_on(slot, false);
 }
 
-/* Return: true if the visit of any slot returned it. */
-static bool vfio_ap_slot_visit(const struct vfio_ap_matrix *in, const struct vfio_ap_matrix *except,
-			       bool (*visit)(struct vfio_ap_slot *slot))
+/**
+ * vfio_ap_slot_visit - call a function for each slot of a matrix
+ * @in: the matrix
+ * @except: slots that are left out, or NULL
+ * @visit: the function; may sleep
+ *
+ * Context: Sleeps if @visit does.
+ * Return: true if any call returned it.
+ */
+bool vfio_ap_slot_visit(const struct vfio_ap_matrix *in, const struct vfio_ap_matrix *except,
+			bool (*visit)(struct vfio_ap_slot *slot))
 {
 	struct vfio_ap_slot *slot;
 	unsigned long apqn;

@@ -212,7 +212,7 @@ static BIN_ATTR_RO(guest_matrix_full, 0);
 /* Programs ask for these words: new ones go to the end, and none ever goes. */
 static ssize_t features_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "guest_matrix hotplug ap_config guest_ap_config\n");
+	return sysfs_emit(buf, "guest_matrix hotplug ap_config guest_ap_config notify\n");
 }
 static DEVICE_ATTR_RO(features);
 

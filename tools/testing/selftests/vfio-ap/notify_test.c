@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Nobody need poll in a loop: attributes wake who waits for them, and an uevent tells of updates. */
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/guest_fixture.h"
+
+#define QUEUE(name)	"/sys/devices/ap/card" name "/status"
+
+/* Looks at it, so that only what changes from now on wakes. */
+static int watch(const char *path)
+{
+	char text[8192];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && read(fd, text, sizeof(text)) < 0)
+		return -1;
+	return fd;
+}
+
+/* Wakes within 30 s; looked at again, it sleeps on. */
+static bool wakes(int fd)
+{
+	struct pollfd poller = { .fd = fd, .events = POLLPRI };
+	char text[8192];
+
+	if (poll(&poller, 1, 30000) != 1 || !(poller.revents & POLLPRI))
+		return false;
+	lseek(fd, 0, SEEK_SET);
+	return read(fd, text, sizeof(text)) >= 0;
+}
+
+static bool sleeps_on(int fd)
+{
+	struct pollfd poller = { .fd = fd, .events = POLLPRI };
+
+	return !poll(&poller, 1, 0);
+}
+
+TEST_F(guest, who_polls_is_woken_by_what_concerns_him)
+{
+	int matrix = watch(MATRIX UUID1 "/guest_matrix");
+	int config = watch(MATRIX UUID1 "/guest_ap_config");
+	int queue = watch(QUEUE("04/04.0004")), stranger = watch(QUEUE("06/06.0006"));
+
+	ASSERT_LE(0, matrix);
+	ASSERT_LE(0, config);
+	ASSERT_LE(0, queue);
+	ASSERT_LE(0, stranger);
+	EXPECT_TRUE(sleeps_on(matrix) && sleeps_on(config) && sleeps_on(queue));
+
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
+	EXPECT_TRUE(wakes(matrix));
+	EXPECT_TRUE(wakes(config));
+	EXPECT_TRUE(wakes(queue));
+	EXPECT_TRUE(queue_status(4, 4, "in use"));
+	/* The host takes the queue. */
+	ASSERT_EQ(0, hwsim("domain_del", "4"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(wakes(matrix));
+	ASSERT_EQ(0, hwsim("domain_add", "4"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(wakes(matrix));
+	EXPECT_TRUE(wakes(config));
+	EXPECT_TRUE(sleeps_on(stranger));
+	close(matrix);
+	close(config);
+	close(queue);
+	close(stranger);
+}
+
+/* Also where no guest has anything: assigned, and free again when the mdev goes. */
+TEST_F(guest, status_wakes_with_the_mdev_of_its_queue)
+{
+	int queue = watch(QUEUE("05/05.0005"));
+
+	ASSERT_LE(0, queue);
+	ASSERT_EQ(0, mdev_create(UUID2));
+	ASSERT_EQ(0, mdev_write(UUID2, "ap_config", "04,04,0"));
+	EXPECT_TRUE(wakes(queue));
+	EXPECT_TRUE(queue_status(5, 5, "assigned"));
+	ASSERT_EQ(0, mdev_remove(UUID2));
+	EXPECT_TRUE(wakes(queue));
+	EXPECT_TRUE(queue_status(5, 5, "unassigned"));
+	close(queue);
+}
+
+static int uevents_open(void)
+{
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	struct timeval patience = { .tv_sec = 30 };
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
+		return -1;
+	return fd;
+}
+
+/* The number of the next update that is told for mdev 1, or -1. */
+static long uevent_update(int fd)
+{
+	char text[8192], *line;
+	ssize_t len;
+
+	while ((len = recv(fd, text, sizeof(text) - 1, 0)) > 0) {
+		text[len] = 0;
+		if (strncmp(text, "change@", 7) || !strstr(text, UUID1))
+			continue;
+		for (line = text; line < text + len; line += strlen(line) + 1) {
+			if (!strncmp(line, "GUEST_UPDATE=", 13))
+				return atol(line + 13);
+		}
+	}
+	return -1;
+}
+
+TEST_F(guest, uevents_number_the_updates_of_the_guest)
+{
+	int uevents = uevents_open();
+	long first, last;
+	int i;
+
+	ASSERT_LE(0, uevents);
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
+	first = uevent_update(uevents);
+	EXPECT_EQ(1, first);
+	/* Some may be told of together: the number says how many there were. */
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
+		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
+	}
+	/* Nothing for the guest. */
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "200"));
+	for (last = first; last != first + 6; ) {
+		long next = uevent_update(uevents);
+
+		ASSERT_LT(last, next);
+		ASSERT_GE(first + 6, next);
+		last = next;
+	}
+	close(uevents);
+}
+
+#include "lib/main.h"
