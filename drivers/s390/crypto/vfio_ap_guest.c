@@ -275,7 +275,8 @@ static bool vfio_ap_guest_first_reserved(const struct vfio_ap_matrix *candidate,
  * host since by in_use().
  */
 static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
-				  const struct vfio_ap_matrix *candidate)
+				  const struct vfio_ap_matrix *candidate,
+				  struct vfio_ap_refusal *refusal)
 {
 	const char *name = dev_name(tx->mdev->vdev.dev);
 	struct vfio_ap_mdev *other;
@@ -285,6 +286,8 @@ static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
 	lockdep_assert_held(&matrix_dev->lock);
 
 	if (vfio_ap_guest_first_reserved(candidate, &tx->mdev->assigned, &apqn)) {
+		refusal->apqn = apqn;
+		strscpy(refusal->owner, "host", sizeof(refusal->owner));
 		trace_vfio_ap_assign_refused(name, apqn, "host", -EADDRNOTAVAIL);
 		return -EADDRNOTAVAIL;
 	}
@@ -295,6 +298,8 @@ static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
 		dev_warn(tx->mdev->vdev.dev,
 			 "Userspace may not assign queue %02x.%04x to mdev: already assigned to %s\n",
 			 apid, apqi, dev_name(other->vdev.dev));
+		refusal->apqn = AP_MKQID(apid, apqi);
+		strscpy(refusal->owner, dev_name(other->vdev.dev), sizeof(refusal->owner));
 		trace_vfio_ap_assign_refused(name, AP_MKQID(apid, apqi), dev_name(other->vdev.dev),
 					     -EADDRINUSE);
 		return -EADDRINUSE;
@@ -308,6 +313,7 @@ static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
  * @combine: makes the new matrix of the old one and @change
  * @change: the matrix to add, to remove or to put in its place; ids are within
  *	the limits
+ * @refusal: set to the queue in the way, and its owner, if one is
  *
  * Validates; where queues are still being reset for their last owner, waits
  * with no lock held and validates again: the guest gets all at once. Then waits
@@ -320,7 +326,7 @@ static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
  * -ERESTARTSYS the task is to die. With an error, nothing has changed.
  */
 int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
-			 const struct vfio_ap_matrix *change)
+			 const struct vfio_ap_matrix *change, struct vfio_ap_refusal *refusal)
 {
 	bool adds = combine != vfio_ap_matrix_andnot &&
 		    (!bitmap_empty(change->apm, AP_DEVICES) ||
@@ -340,7 +346,7 @@ int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
 			return 0;
 		}
 		if (adds)
-			ret = vfio_ap_guest_validate(&tx, &candidate);
+			ret = vfio_ap_guest_validate(&tx, &candidate, refusal);
 		/* Also for what was assigned before: one pending queue keeps its adapter out. */
 		commit = !ret && (waited || !vfio_ap_reset_worth(&candidate, &had));
 		if (commit) {

@@ -431,6 +431,37 @@ static unsigned int vfio_ap_nth_id(const unsigned long *mask, size_t n)
 }
 
 /**
+ * vfio_ap_matrix_queue_count - how many queues has a matrix?
+ * @matrix: the matrix
+ *
+ * Context: Any.
+ * Return: 0 to 65536.
+ */
+size_t vfio_ap_matrix_queue_count(const struct vfio_ap_matrix *matrix)
+{
+	return bitmap_weight(matrix->apm, VFIO_AP_NR_IDS) *
+	       bitmap_weight(matrix->aqm, VFIO_AP_NR_IDS);
+}
+EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_queue_count);
+
+/**
+ * vfio_ap_matrix_nth_queue - a queue of a matrix by its place
+ * @matrix: the matrix
+ * @n: the place: by adapter, then by domain; less than the number of its queues
+ *
+ * Context: Any.
+ * Return: The APQN.
+ */
+u16 vfio_ap_matrix_nth_queue(const struct vfio_ap_matrix *matrix, size_t n)
+{
+	size_t domains = bitmap_weight(matrix->aqm, VFIO_AP_NR_IDS);
+
+	return AP_MKQID(vfio_ap_nth_id(matrix->apm, n / domains),
+			vfio_ap_nth_id(matrix->aqm, n % domains));
+}
+EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_nth_queue);
+
+/**
  * vfio_ap_matrix_text_size - length of the text of a matrix
  * @matrix: the matrix
  *

@@ -111,6 +111,8 @@ bool vfio_ap_matrix_within(const struct vfio_ap_matrix *matrix,
 int vfio_ap_masks_parse(const char *text, struct vfio_ap_matrix *matrix);
 void vfio_ap_masks_print(const struct vfio_ap_matrix *matrix, char *buf);
 int vfio_ap_id_parse(const char *text, unsigned int limit, unsigned int *id);
+size_t vfio_ap_matrix_queue_count(const struct vfio_ap_matrix *matrix);
+u16 vfio_ap_matrix_nth_queue(const struct vfio_ap_matrix *matrix, size_t n);
 size_t vfio_ap_matrix_text_size(const struct vfio_ap_matrix *matrix);
 size_t vfio_ap_matrix_text_read(const struct vfio_ap_matrix *matrix, char *buf, size_t offset,
 				size_t count);

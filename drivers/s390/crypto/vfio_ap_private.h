@@ -99,6 +99,24 @@ struct vfio_ap_matrix_dev {
 extern struct vfio_ap_matrix_dev *matrix_dev;
 
 /**
+ * struct vfio_ap_refusal - a write that was refused
+ */
+struct vfio_ap_refusal {
+	/** @time: when, in seconds since 1970 */
+	time64_t time;
+	/** @attribute: what was written to */
+	const char *attribute;
+	/** @value: what was written, or the begin of it */
+	char value[VFIO_AP_MASKS_TEXT_SIZE + 3];
+	/** @owner: UUID of the mdev that has @apqn, or "host"; empty: no queue was in the way */
+	char owner[UUID_STRING_LEN + 1];
+	/** @apqn: the first queue in the way */
+	u16 apqn;
+	/** @error: the errno, negative; 0: nothing was refused yet */
+	int error;
+};
+
+/**
  * struct vfio_ap_told - what those who watch an mdev were told last
  */
 struct vfio_ap_told {
@@ -148,6 +166,8 @@ struct vfio_ap_mdev {
 	 * guest gets nothing any more. Written like @guest.
 	 */
 	bool withdrawn;
+	/** @refusal: the last one; matrix_dev->lock */
+	struct vfio_ap_refusal refusal;
 	/** @updates: how often the guest's APCB was changed; guests_lock */
 	u64 updates;
 	/** @told: what @notify_work told last; guests_lock */
@@ -386,7 +406,7 @@ bool __vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mde
 void vfio_ap_guest_end(struct vfio_ap_guest_tx *tx)
 	__releases(&vfio_ap_tx_context);
 int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
-			 const struct vfio_ap_matrix *change);
+			 const struct vfio_ap_matrix *change, struct vfio_ap_refusal *refusal);
 int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm);
 void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev);
 void vfio_ap_guest_withdraw(struct vfio_ap_mdev *mdev);
@@ -438,6 +458,13 @@ u64 vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix,
 		      const struct vfio_ap_attachment *asker);
 int vfio_ap_reset_wait_asked(const struct vfio_ap_matrix *asked,
 			     const struct vfio_ap_attachment *asker, u64 number);
+
+/* vfio_ap_state.c */
+#define VFIO_AP_STATE_LINE	64
+void vfio_ap_state_print(struct vfio_ap_mdev *mdev, u16 apqn, char line[VFIO_AP_STATE_LINE]);
+void vfio_ap_refusal_note(struct vfio_ap_mdev *mdev, struct vfio_ap_refusal *refusal,
+			  const char *attribute, const char *value, int error);
+int vfio_ap_refusal_print(struct vfio_ap_mdev *mdev, char *buf);
 
 /* vfio_ap_notify.c */
 void vfio_ap_notify_init(struct vfio_ap_mdev *mdev);

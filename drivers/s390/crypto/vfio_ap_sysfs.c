@@ -21,11 +21,10 @@ static struct vfio_ap_limits vfio_ap_limits_now(void)
 	return matrix_dev->limits;
 }
 
-static ssize_t vfio_ap_change_store(struct device *dev, const char *buf, size_t count,
-				    enum vfio_ap_mask mask, vfio_ap_combine_fn combine)
+static int vfio_ap_change_parse(const char *buf, enum vfio_ap_mask mask,
+				struct vfio_ap_matrix *one)
 {
 	struct vfio_ap_limits limits = vfio_ap_limits_now();
-	struct vfio_ap_matrix one = {};
 	unsigned int id;
 	int ret;
 
@@ -34,26 +33,51 @@ static ssize_t vfio_ap_change_store(struct device *dev, const char *buf, size_t 
 	if (ret)
 		return ret;
 
+	*one = (struct vfio_ap_matrix){};
 	switch (mask) {
 	case VFIO_AP_MASK_ADAPTER:
-		set_bit_inv(id, one.apm);
+		set_bit_inv(id, one->apm);
 		break;
 	case VFIO_AP_MASK_DOMAIN:
-		set_bit_inv(id, one.aqm);
+		set_bit_inv(id, one->aqm);
 		break;
 	case VFIO_AP_MASK_CONTROL:
-		set_bit_inv(id, one.adm);
+		set_bit_inv(id, one->adm);
 		break;
 	}
-	ret = vfio_ap_guest_change(dev_get_drvdata(dev), combine, &one);
-	return ret ?: count;
+	return 0;
+}
+
+/* What has become of a write, also for last_refusal. */
+static ssize_t vfio_ap_change_end(struct device *dev, struct vfio_ap_refusal *refusal,
+				  struct device_attribute *attr, const char *buf, size_t count,
+				  int error)
+{
+	if (!error)
+		return count;
+	vfio_ap_refusal_note(dev_get_drvdata(dev), refusal, attr->attr.name, buf, error);
+	return error;
+}
+
+static ssize_t vfio_ap_change_store(struct device *dev, struct device_attribute *attr,
+				    const char *buf, size_t count, enum vfio_ap_mask mask,
+				    vfio_ap_combine_fn combine)
+{
+	struct vfio_ap_refusal refusal = {};
+	struct vfio_ap_matrix one;
+	int ret;
+
+	ret = vfio_ap_change_parse(buf, mask, &one);
+	if (!ret)
+		ret = vfio_ap_guest_change(dev_get_drvdata(dev), combine, &one, &refusal);
+	return vfio_ap_change_end(dev, &refusal, attr, buf, count, ret);
 }
 
 #define VFIO_AP_CHANGE_ATTR(name, mask, combine)					\
 static ssize_t name##_store(struct device *dev, struct device_attribute *attr,		\
 			    const char *buf, size_t count)				\
 {											\
-	return vfio_ap_change_store(dev, buf, count, mask, combine);			\
+	return vfio_ap_change_store(dev, attr, buf, count, mask, combine);		\
 }											\
 static DEVICE_ATTR_WO(name)
 
@@ -114,8 +138,8 @@ static ssize_t ap_config_show(struct device *dev, struct device_attribute *attr,
 	return vfio_ap_masks_show(&assigned, buf);
 }
 
-static ssize_t ap_config_store(struct device *dev, struct device_attribute *attr,
-			       const char *buf, size_t count)
+static int vfio_ap_masks_store(struct device *dev, const char *buf, size_t count,
+			       struct vfio_ap_refusal *refusal)
 {
 	struct vfio_ap_limits limits = vfio_ap_limits_now();
 	struct vfio_ap_matrix wanted;
@@ -127,8 +151,17 @@ static ssize_t ap_config_store(struct device *dev, struct device_attribute *attr
 		return ret;
 	if (!vfio_ap_matrix_within(&wanted, &limits))
 		return -ENODEV;
-	ret = vfio_ap_guest_change(dev_get_drvdata(dev), vfio_ap_matrix_replace, &wanted);
-	return ret ?: count;
+	return vfio_ap_guest_change(dev_get_drvdata(dev), vfio_ap_matrix_replace, &wanted,
+				    refusal);
+}
+
+static ssize_t ap_config_store(struct device *dev, struct device_attribute *attr,
+			       const char *buf, size_t count)
+{
+	struct vfio_ap_refusal refusal = {};
+	int ret = vfio_ap_masks_store(dev, buf, count, &refusal);
+
+	return vfio_ap_change_end(dev, &refusal, attr, buf, count, ret);
 }
 static DEVICE_ATTR_RW(ap_config);
 
@@ -140,6 +173,12 @@ static ssize_t guest_ap_config_show(struct device *dev, struct device_attribute 
 	return vfio_ap_masks_show(&guest, buf);
 }
 static DEVICE_ATTR_RO(guest_ap_config);
+
+static ssize_t last_refusal_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return vfio_ap_refusal_print(dev_get_drvdata(dev), buf);
+}
+static DEVICE_ATTR_RO(last_refusal);
 
 static ssize_t control_domains_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -209,10 +248,34 @@ static ssize_t guest_matrix_full_read(struct file *file, struct kobject *kobj,
 }
 static BIN_ATTR_RO(guest_matrix_full, 0);
 
+/* All lines are of one length, so any can be printed without those before. */
+static ssize_t queue_states_read(struct file *file, struct kobject *kobj,
+				 struct bin_attribute *attr, char *buf, loff_t offset,
+				 size_t count)
+{
+	struct vfio_ap_mdev *mdev = dev_get_drvdata(kobj_to_dev(kobj));
+	struct vfio_ap_matrix assigned, guest;
+	char line[VFIO_AP_STATE_LINE];
+	size_t nr, lines, done = 0;
+
+	vfio_ap_mdev_snapshot(kobj_to_dev(kobj), &assigned, &guest);
+	lines = vfio_ap_matrix_queue_count(&assigned);
+	for (nr = offset / sizeof(line); nr < lines && done < count; nr++) {
+		size_t skip = (offset + done) % sizeof(line);
+		size_t part = min(sizeof(line) - skip, count - done);
+
+		vfio_ap_state_print(mdev, vfio_ap_matrix_nth_queue(&assigned, nr), line);
+		memcpy(buf + done, line + skip, part);
+		done += part;
+	}
+	return done;
+}
+static BIN_ATTR_RO(queue_states, 0);
+
 /* Programs ask for these words: new ones go to the end, and none ever goes. */
 static ssize_t features_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "guest_matrix hotplug ap_config guest_ap_config notify\n");
+	return sysfs_emit(buf, "guest_matrix hotplug ap_config guest_ap_config notify queue_states last_refusal\n");
 }
 static DEVICE_ATTR_RO(features);
 
@@ -233,6 +296,7 @@ const struct attribute_group *vfio_ap_matrix_groups[] = {
 static struct attribute *vfio_ap_mdev_attrs[] = {
 	&dev_attr_ap_config.attr,
 	&dev_attr_guest_ap_config.attr,
+	&dev_attr_last_refusal.attr,
 	&dev_attr_control_domains.attr,
 	&dev_attr_guest_matrix.attr,
 	&dev_attr_matrix.attr,
@@ -249,6 +313,7 @@ static struct attribute *vfio_ap_mdev_attrs[] = {
 static struct bin_attribute *vfio_ap_mdev_bin_attrs[] = {
 	&bin_attr_matrix_full,
 	&bin_attr_guest_matrix_full,
+	&bin_attr_queue_states,
 	NULL
 };
 

@@ -142,7 +142,8 @@ TEST_F(mdev, config_that_is_refused_changes_nothing)
 TEST_F(mdev, features_are_those_of_mainline_and_then_ours)
 {
 	ASSERT_LT(0, file_read(MATRIX "features", self->text, sizeof(self->text)));
-	EXPECT_STREQ("guest_matrix hotplug ap_config guest_ap_config notify\n", self->text);
+	EXPECT_STREQ("guest_matrix hotplug ap_config guest_ap_config notify queue_states "
+		     "last_refusal\n", self->text);
 }
 
 TEST_F(mdev, numbers_are_parsed_as_documented)

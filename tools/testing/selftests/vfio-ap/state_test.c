@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Why a queue is not in the guest, and why a write was refused: each answer that there is. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/guest_fixture.h"
+
+#define LINE 64
+
+/* What is said of an assigned queue, without the spaces at the end. */
+static const char *state(const char *uuid, const char *apqn)
+{
+	static char text[1 << 16];
+	char *line, *end;
+
+	memset(text, 0, sizeof(text));
+	if (mdev_read(uuid, "queue_states", text, sizeof(text)) < 0)
+		return "unreadable";
+	for (line = text; *line; line += LINE) {
+		if (strlen(line) < LINE || line[LINE - 1] != '\n')
+			return "cut";
+		if (strncmp(line, apqn, 7) || line[7] != ' ')
+			continue;
+		for (end = line + LINE - 1; end[-1] == ' '; end--)
+			;
+		*end = 0;
+		return line + 8;
+	}
+	return "not listed";
+}
+
+static bool state_is(const char *apqn, const char *text)
+{
+	return !strcmp(state(UUID1, apqn), text);
+}
+
+static bool comes_to_be_in_guest(void *apqn)
+{
+	return state_is(apqn, "in-guest");
+}
+
+TEST_F(guest, queue_is_in_the_guest_or_says_why_not)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_STREQ("in-guest", state(UUID1, "04.0004"));
+	EXPECT_STREQ("not listed", state(UUID1, "05.0004"));
+	assign(_metadata, UUID1, 200, -1);
+	EXPECT_STREQ("not-in-host", state(UUID1, "c8.0004"));
+	ASSERT_EQ(0, queue_unbind(4, 5));
+	assign(_metadata, UUID1, -1, 5);
+	EXPECT_STREQ("not-bound", state(UUID1, "04.0005"));
+	EXPECT_STREQ("held-back by=04.0005", state(UUID1, "04.0004"));
+	ASSERT_EQ(0, queue_bind(4, 5));
+	EXPECT_EQ(0, until(comes_to_be_in_guest, "04.0005"));
+	EXPECT_STREQ("in-guest", state(UUID1, "04.0004"));
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, 6, 6);
+	EXPECT_STREQ("ready", state(UUID2, "06.0006"));
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+TEST_F(guest, queue_that_is_being_reset_says_since_when)
+{
+	struct writer writer;
+	const char *text;
+
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, 5, -1);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_EQ(0, queue_unbind(4, 5));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
+	ASSERT_EQ(0, queue_bind(4, 5));
+	writer_start(&writer, UUID1, "assign_domain", "5");
+	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
+	/* Nothing is assigned before it can be given. */
+	EXPECT_STREQ("not listed", state(UUID1, "04.0005"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
+	EXPECT_EQ(0, writer_end(&writer));
+	EXPECT_STREQ("in-guest", state(UUID1, "04.0005"));
+
+	/* An adapter that is not in the guest waits for any of its queues. */
+	ASSERT_EQ(0, queue_unbind(4, 5));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
+	ASSERT_EQ(0, queue_bind(4, 5));
+	text = state(UUID1, "04.0005");
+	EXPECT_EQ(0, strncmp(text, "being-reset ms=", 15)) TH_LOG("%s", text);
+	EXPECT_LE(0, atoi(text + 15));
+	EXPECT_STREQ("held-back by=04.0005", state(UUID1, "04.0004"));
+	EXPECT_STREQ("in-guest", state(UUID1, "05.0005"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
+	EXPECT_EQ(0, until(comes_to_be_in_guest, "04.0004"));
+}
+
+static bool comes_to_be_held_back(void *apqn)
+{
+	return state_is(apqn, "held-back by=04.0005");
+}
+
+/* Where the guest has the adapter, a pending queue keeps out its domain. */
+TEST_F(guest, queue_is_held_back_by_one_of_its_domain)
+{
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	ASSERT_EQ(0, hwsim("domain_del", "5"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_STREQ("not-in-host", state(UUID1, "05.0005"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
+	ASSERT_EQ(0, hwsim("domain_add", "5"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_EQ(0, until(comes_to_be_held_back, "05.0005"));
+	EXPECT_STREQ("in-guest", state(UUID1, "05.0004"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
+	EXPECT_EQ(0, until(comes_to_be_in_guest, "05.0005"));
+}
+
+TEST_F(guest, queue_whose_reset_failed_says_how)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 30 forever"));
+	ASSERT_EQ(0, queue_bind(4, 4));
+	EXPECT_STREQ("reset-failed rc=30", state(UUID1, "04.0004"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 30 0"));
+	EXPECT_EQ(0, until(comes_to_be_in_guest, "04.0004"));
+}
+
+TEST_F(guest, queue_tells_what_the_bus_knows_of_the_hardware)
+{
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, 5, -1);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_EQ(0, hwsim("deconfigure", "4"));
+	ASSERT_EQ(0, hwsim("checkstop", "05.0004"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_STREQ("in-guest deconfigured", state(UUID1, "04.0004"));
+	EXPECT_STREQ("in-guest checkstopped", state(UUID1, "05.0004"));
+	ASSERT_EQ(0, hwsim("configure", "4"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_STREQ("in-guest", state(UUID1, "04.0004"));
+}
+
+static bool comes_to_be_clean(void *unused)
+{
+	char text[8];
+
+	return file_read("/sys/devices/ap/card05/05.0005/reset_pending", text, sizeof(text)) > 0 &&
+	       text[0] == '0';
+}
+
+/* All is well with the queue, but the guest's user keeps the lock that it takes to plug it. */
+TEST_F(guest, queue_that_waits_for_the_guests_lock_is_coming)
+{
+	struct vfio vfio;
+	struct hold hold;
+	struct vm vm;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, 5, 5);
+	ASSERT_EQ(0, vm_create_bare(&vm));
+	ASSERT_EQ(0, vfio_open(&vfio, &vm, UUID2));
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &vm));
+	ASSERT_EQ(0, queue_bind(5, 5));
+	ASSERT_EQ(0, until(comes_to_be_clean, NULL));
+	EXPECT_STREQ("coming", state(UUID2, "05.0005"));
+	EXPECT_EQ(0, hold_release(&hold));
+	EXPECT_TRUE(queue_comes_to(5, 5, "in use"));
+	vfio_close(&vfio);
+	vm_destroy(&vm);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+/* However many: each line can be read by itself, and nothing is cut. */
+TEST_F(guest, states_of_65536_queues_can_be_read)
+{
+	static char line[LINE + 1];
+	char all[256];
+	int fd;
+
+	memset(all, 0, sizeof(all));
+	memset(all, 'f', 64);
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "%s,%s,0", all, all));
+	fd = open(MATRIX UUID1 "/queue_states", O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(LINE, pread(fd, line, LINE, 65535L * LINE));
+	EXPECT_EQ(0, strncmp(line, "ff.00ff not-in-host ", 20)) TH_LOG("%s", line);
+	EXPECT_EQ(0, pread(fd, line, LINE, 65536L * LINE));
+	/* From the middle of one to the middle of the next. */
+	EXPECT_EQ(LINE, pread(fd, line, LINE, 256L * LINE + LINE / 2));
+	EXPECT_EQ(0, strncmp(line + LINE / 2, "01.0001 ", 8)) TH_LOG("%s", line);
+	close(fd);
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
+}
+
+static bool refusal_is(struct __test_metadata *_metadata, const char *text)
+{
+	char shown[512] = "", *rest;
+	long when;
+
+	if (mdev_read(UUID1, "last_refusal", shown, sizeof(shown)) < 0)
+		return false;
+	EXPECT_EQ(0, strncmp(shown, "time=", 5));
+	when = strtol(shown + 5, &rest, 10);
+	EXPECT_LE(labs(when - time(NULL)), 60);
+	EXPECT_STREQ(text, rest);
+	return !strcmp(text, rest);
+}
+
+TEST_F(guest, last_refusal_tells_what_was_asked_and_what_is_in_the_way)
+{
+	EXPECT_EQ(0, mdev_read(UUID1, "last_refusal", self->text, sizeof(self->text)));
+	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_adapter", "4x\n"));
+	EXPECT_TRUE(refusal_is(_metadata, " attribute=assign_adapter value=4x error=-22\n"));
+	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "unassign_domain", "256"));
+	EXPECT_TRUE(refusal_is(_metadata, " attribute=unassign_domain value=256 error=-19\n"));
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, 5, 6);
+	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID1, "ap_config", "0c,02,0"));
+	EXPECT_TRUE(refusal_is(_metadata, " attribute=ap_config value=0c,02,0 error=-98"
+			       " apqn=05.0006 owner=" UUID2 "\n"));
+	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
+	ASSERT_EQ(0, file_write(BUS "aqmask", "+6"));
+	assign(_metadata, UUID1, 6, -1);
+	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID1, "assign_domain", "0x6"));
+	EXPECT_TRUE(refusal_is(_metadata, " attribute=assign_domain value=0x6 error=-99"
+			       " apqn=06.0006 owner=host\n"));
+	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
+	EXPECT_EQ(0, file_write(BUS "aqmask", "-6"));
+	/* What succeeds is none. */
+	assign(_metadata, UUID1, -1, 4);
+	EXPECT_TRUE(refusal_is(_metadata, " attribute=assign_domain value=0x6 error=-99"
+			       " apqn=06.0006 owner=host\n"));
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+#include "lib/main.h"
