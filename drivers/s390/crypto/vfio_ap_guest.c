@@ -197,8 +197,9 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 				 const struct vfio_ap_matrix *assigned)
 {
 	struct vfio_ap_mdev *mdev = tx->mdev;
+	struct vfio_ap_matrix shown_before;
 	unsigned int leavers;
-	bool changed, news;
+	bool changed;
 
 	lockdep_assert_held(&matrix_dev->guests_lock);
 	lockdep_assert_held(&matrix_dev->lock);
@@ -210,20 +211,18 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 	tx->old = tx->attachment ? mdev->guest : vfio_ap_matrix_nothing;
 	vfio_ap_matrix_derive(&tx->new, assigned, &matrix_dev->host, &tx->old,
 			      vfio_ap_guest_list_unfit, tx);
+	shown_before = mdev->guest;
 	mdev->guest = tx->new;
 	changed = tx->attachment && !vfio_ap_matrix_equal(&tx->old, &tx->new);
 	if (changed)
 		vfio_ap_guest_mark_queues(tx);
-	news = changed || !vfio_ap_matrix_equal(&mdev->told.guest, &mdev->guest) ||
-	       !vfio_ap_matrix_equal(&mdev->told.assigned, &mdev->assigned);
+	mdev->updates += changed;
+	vfio_ap_notify_commit(tx, &shown_before);
 	mutex_unlock(&matrix_dev->lock);
 	tx->published = true;
 
-	if (news)
-		vfio_ap_notify_later(mdev);
 	if (!changed)
 		return;
-	mdev->updates++;
 	kvm_arch_crypto_set_masks(tx->attachment->kvm, tx->new.apm, tx->new.aqm, tx->new.adm);
 	leavers = vfio_ap_guest_want_resets(tx);
 	vfio_ap_trigger_config_changed(mdev);
@@ -348,6 +347,8 @@ int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
 		if (adds)
 			ret = vfio_ap_guest_validate(&tx, &candidate, refusal);
 		/* Also for what was assigned before: one pending queue keeps its adapter out. */
+		if (!vfio_ap_matrix_adds_queues(&candidate, &mdev->assigned))
+			waited = true;
 		commit = !ret && (waited || !vfio_ap_reset_worth(&candidate, &had));
 		if (commit) {
 			mdev->assigned = candidate;
@@ -477,7 +478,7 @@ void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
 
 /**
  * vfio_ap_guest_withdraw - take all from the guest of an mdev that is to go
- * @mdev: the mdev; nobody can open it any more
+ * @mdev: the mdev; who opens it from now on gets nothing
  *
  * What is assigned stays so until the mdev is gone.
  *

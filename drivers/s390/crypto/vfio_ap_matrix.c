@@ -165,6 +165,23 @@ bool vfio_ap_matrix_within(const struct vfio_ap_matrix *matrix,
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_within);
 
+/**
+ * vfio_ap_matrix_adds_queues - has a matrix adapters or domains that another has not?
+ * @new: the one
+ * @old: the other
+ *
+ * Control domains do not count.
+ *
+ * Context: Any.
+ * Return: true if so.
+ */
+bool vfio_ap_matrix_adds_queues(const struct vfio_ap_matrix *new,
+				const struct vfio_ap_matrix *old)
+{
+	return !bitmap_subset(new->apm, old->apm, VFIO_AP_NR_IDS) ||
+	       !bitmap_subset(new->aqm, old->aqm, VFIO_AP_NR_IDS);
+}
+
 /* The first id from one on that is in a mask and, if there is one, not in the other. */
 static __always_inline unsigned int vfio_ap_mask_next(const unsigned long *in,
 						      const unsigned long *except, unsigned int id)

@@ -95,6 +95,8 @@ void vfio_ap_matrix_andnot(struct vfio_ap_matrix *to, const struct vfio_ap_matri
 			   const struct vfio_ap_matrix *b);
 bool vfio_ap_matrix_first_shared(const struct vfio_ap_matrix *a, const struct vfio_ap_matrix *b,
 				 unsigned int *apid, unsigned int *apqi);
+bool vfio_ap_matrix_adds_queues(const struct vfio_ap_matrix *new,
+				const struct vfio_ap_matrix *old);
 bool vfio_ap_matrix_next(const struct vfio_ap_matrix *in, const struct vfio_ap_matrix *except,
 			 unsigned long *apqn);
 void vfio_ap_matrix_from_config(struct vfio_ap_matrix *matrix,

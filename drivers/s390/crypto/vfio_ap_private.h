@@ -117,16 +117,29 @@ struct vfio_ap_refusal {
 };
 
 /**
- * struct vfio_ap_told - what those who watch an mdev were told last
+ * struct vfio_ap_span - what a matrix has been since it was last told
+ *
+ * It may have changed and changed back meanwhile: who looked in between must be
+ * told again.
  */
-struct vfio_ap_told {
+struct vfio_ap_span {
+	/** @ever: what was in it at some time; may have more, as it is one matrix */
+	struct vfio_ap_matrix ever;
+	/** @always: what was in it all the time */
+	struct vfio_ap_matrix always;
+};
+
+/**
+ * struct vfio_ap_news - what those who watch an mdev are to be told
+ */
+struct vfio_ap_news {
+	/** @guest_changed: what guest_matrix shows has changed */
+	bool guest_changed;
 	/** @assigned: what was assigned */
-	struct vfio_ap_matrix assigned;
-	/** @guest: what the guest had, or would have got */
-	struct vfio_ap_matrix guest;
-	/** @in_use: what the guest had, nothing without one */
-	struct vfio_ap_matrix in_use;
-	/** @updates: how often the guest's APCB had been changed */
+	struct vfio_ap_span assigned;
+	/** @in_use: what a guest had */
+	struct vfio_ap_span in_use;
+	/** @updates: how often the guest's APCB had been changed when it was told last */
 	u64 updates;
 };
 
@@ -170,10 +183,10 @@ struct vfio_ap_mdev {
 	struct vfio_ap_refusal refusal;
 	/** @updates: how often the guest's APCB was changed; guests_lock */
 	u64 updates;
-	/** @told: what @notify_work told last; guests_lock */
-	struct vfio_ap_told told;
+	/** @news: what @notify_work is to tell; guests_lock */
+	struct vfio_ap_news news;
 	/** @notify_work: tells the news; holds a reference while queued */
-	struct work_struct notify_work;
+	struct delayed_work notify_work;
 	/** @trigger_lock: protects @triggers; leaf */
 	spinlock_t trigger_lock;
 	/** @triggers: eventfds of the VMM by interrupt index, or NULL */
@@ -337,24 +350,6 @@ enum vfio_ap_patience {
 	VFIO_AP_WAIT_BOUNDED,
 };
 
-/**
- * vfio_ap_told_set - note what there is to be told
- * @told: set to it
- * @mdev: the mdev
- *
- * Context: guests_lock and matrix_dev->lock held.
- */
-static inline void vfio_ap_told_set(struct vfio_ap_told *told, const struct vfio_ap_mdev *mdev)
-{
-	told->assigned = mdev->assigned;
-	told->guest = mdev->guest;
-	if (mdev->attachment)
-		told->in_use = mdev->guest;
-	else
-		told->in_use = (struct vfio_ap_matrix){};
-	told->updates = mdev->updates;
-}
-
 /* vfio_ap_drv.c */
 extern struct workqueue_struct *vfio_ap_commit_wq;
 extern struct workqueue_struct *vfio_ap_reset_wq;
@@ -468,7 +463,7 @@ int vfio_ap_refusal_print(struct vfio_ap_mdev *mdev, char *buf);
 
 /* vfio_ap_notify.c */
 void vfio_ap_notify_init(struct vfio_ap_mdev *mdev);
-void vfio_ap_notify_later(struct vfio_ap_mdev *mdev);
+void vfio_ap_notify_commit(struct vfio_ap_guest_tx *tx, const struct vfio_ap_matrix *shown_before);
 void vfio_ap_notify_gone(struct vfio_ap_mdev *mdev);
 
 /* vfio_ap_trigger.c */

@@ -521,6 +521,7 @@ bool vfio_ap_slot_visit(const struct vfio_ap_matrix *in, const struct vfio_ap_ma
 		rcu_read_unlock();
 		any |= visit(slot);
 		vfio_ap_slot_put(slot);
+		cond_resched();
 		rcu_read_lock();
 	}
 	rcu_read_unlock();

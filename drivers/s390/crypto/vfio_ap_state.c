@@ -3,6 +3,7 @@
  * For who asks why a queue is not in the guest: the state of each assigned
  * queue, and the last write that was refused.
  */
+#include <linux/ctype.h>
 #include <linux/ktime.h>
 
 #include "vfio_ap_private.h"
@@ -96,10 +97,12 @@ static const char *vfio_ap_state_hardware(u16 apqn)
 
 	if (!queue)
 		return text;
+	spin_lock_bh(&queue->lock);
 	if (queue->chkstop)
 		text = " checkstopped";
 	else if (!queue->config)
 		text = " deconfigured";
+	spin_unlock_bh(&queue->lock);
 	put_device(&queue->ap_dev.device);
 	return text;
 }
@@ -139,10 +142,17 @@ void vfio_ap_state_print(struct vfio_ap_mdev *mdev, u16 apqn, char line[VFIO_AP_
 void vfio_ap_refusal_note(struct vfio_ap_mdev *mdev, struct vfio_ap_refusal *refusal,
 			  const char *attribute, const char *value, int error)
 {
+	char *at;
+
 	refusal->time = ktime_get_real_seconds();
 	refusal->attribute = attribute;
 	strscpy(refusal->value, value, sizeof(refusal->value));
 	refusal->value[strcspn(refusal->value, "\n")] = 0;
+	/* So that nobody can write what looks like the words that follow. */
+	for (at = refusal->value; *at; at++) {
+		if (!isalnum(*at) && *at != ',')
+			*at = '?';
+	}
 	refusal->error = error;
 
 	guard(mutex)(&matrix_dev->lock);
@@ -165,9 +175,8 @@ int vfio_ap_refusal_print(struct vfio_ap_mdev *mdev, char *buf)
 	guard(mutex)(&matrix_dev->lock);
 	if (!refusal->error)
 		return 0;
-	len = scnprintf(buf, PAGE_SIZE, "time=%lld attribute=%s value=%*pE error=%d",
-			refusal->time, refusal->attribute, (int)strlen(refusal->value),
-			refusal->value, refusal->error);
+	len = scnprintf(buf, PAGE_SIZE, "time=%lld attribute=%s value=%s error=%d",
+			refusal->time, refusal->attribute, refusal->value, refusal->error);
 	if (refusal->owner[0])
 		len += scnprintf(buf + len, PAGE_SIZE - len, " apqn=%02x.%04x owner=%s",
 				 AP_QID_CARD(refusal->apqn), AP_QID_QUEUE(refusal->apqn),

@@ -273,9 +273,20 @@ static ssize_t queue_states_read(struct file *file, struct kobject *kobj,
 static BIN_ATTR_RO(queue_states, 0);
 
 /* Programs ask for these words: new ones go to the end, and none ever goes. */
+static const char *const vfio_ap_features[] = {
+	"guest_matrix", "hotplug", "ap_config", "guest_ap_config", "notify", "queue_states",
+	"last_refusal",
+};
+
 static ssize_t features_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "guest_matrix hotplug ap_config guest_ap_config notify queue_states last_refusal\n");
+	unsigned int i;
+	int len = 0;
+
+	for (i = 0; i < ARRAY_SIZE(vfio_ap_features); i++)
+		len += sysfs_emit_at(buf, len, "%s ", vfio_ap_features[i]);
+	buf[len - 1] = '\n';
+	return len;
 }
 static DEVICE_ATTR_RO(features);
 

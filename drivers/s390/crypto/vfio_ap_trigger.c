@@ -12,11 +12,12 @@ static bool vfio_ap_trigger_signal(struct vfio_ap_mdev *mdev, unsigned int index
 {
 	bool signalled = false;
 
-	guard(spinlock)(&mdev->trigger_lock);
+	spin_lock(&mdev->trigger_lock);
 	if (mdev->triggers[index]) {
 		eventfd_signal(mdev->triggers[index], 1);
 		signalled = true;
 	}
+	spin_unlock(&mdev->trigger_lock);
 	return signalled;
 }
 
@@ -99,7 +100,7 @@ int vfio_ap_trigger_info(struct vfio_irq_info __user *arg)
 int vfio_ap_trigger_set(struct vfio_ap_mdev *mdev, struct vfio_irq_set __user *arg)
 {
 	const size_t known = offsetofend(struct vfio_irq_set, count);
-	struct eventfd_ctx *trigger = NULL;
+	struct eventfd_ctx *trigger;
 	struct vfio_irq_set set;
 	size_t size;
 	int ret;
@@ -118,11 +119,9 @@ int vfio_ap_trigger_set(struct vfio_ap_mdev *mdev, struct vfio_irq_set __user *a
 		return -EFAULT;
 	if (fd < -1)
 		return -EINVAL;
-	if (fd >= 0) {
-		trigger = eventfd_ctx_fdget(fd);
-		if (IS_ERR(trigger))
-			return PTR_ERR(trigger);
-	}
+	trigger = fd == -1 ? NULL : eventfd_ctx_fdget(fd);
+	if (IS_ERR(trigger))
+		return PTR_ERR(trigger);
 	vfio_ap_trigger_replace(mdev, set.index, trigger);
 	return 0;
 }

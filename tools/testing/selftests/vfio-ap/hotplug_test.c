@@ -206,7 +206,6 @@ TEST_F(guest, that_keeps_its_adapters_notices_nothing_when_another_loses_some)
 	other_end(_metadata, &other);
 }
 
-/* C-3: 0000 and 0090 of an adapter shared a bucket of a hash table once. */
 /* A.3: what comes and what goes, in one step; only what goes is reset. */
 TEST_F(guest, config_is_replaced_in_one_update)
 {
@@ -278,6 +277,7 @@ TEST_F(guest, reader_sees_one_config_or_the_other)
 	EXPECT_EQ(0, (long)mixed);
 }
 
+/* C-3: 0000 and 0090 of an adapter shared a bucket of a hash table once. */
 TEST_F(guest, queues_0000_and_0090_leave_together)
 {
 	ASSERT_EQ(0, hwsim("domain_add", "0"));

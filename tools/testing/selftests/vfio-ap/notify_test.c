@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Nobody need poll in a loop: attributes wake who waits for them, and an uevent tells of updates. */
+/* Nobody need look again and again: attributes wake who waits, an uevent tells of updates. */
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <poll.h>
@@ -63,6 +63,7 @@ TEST_F(guest, who_polls_is_woken_by_what_concerns_him)
 	ASSERT_EQ(0, hwsim("domain_del", "4"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(wakes(matrix));
+	EXPECT_TRUE(wakes(config));
 	ASSERT_EQ(0, hwsim("domain_add", "4"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(wakes(matrix));
@@ -87,6 +88,37 @@ TEST_F(guest, status_wakes_with_the_mdev_of_its_queue)
 	ASSERT_EQ(0, mdev_remove(UUID2));
 	EXPECT_TRUE(wakes(queue));
 	EXPECT_TRUE(queue_status(5, 5, "unassigned"));
+	close(queue);
+}
+
+/* Also who looked while it was otherwise, and also when the mdev goes at once. */
+TEST_F(guest, what_changes_and_changes_back_wakes)
+{
+	int matrix = open(MATRIX UUID1 "/guest_matrix", O_RDONLY | O_CLOEXEC);
+	int queue = open(QUEUE("05/05.0005"), O_RDONLY | O_CLOEXEC);
+	int i;
+
+	ASSERT_LE(0, matrix);
+	ASSERT_LE(0, queue);
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
+		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
+		/* Nothing: now, or when it was looked at last. */
+		lseek(matrix, 0, SEEK_SET);
+		ASSERT_EQ(0, read(matrix, self->text, sizeof(self->text)));
+		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
+		EXPECT_TRUE(wakes(matrix)) TH_LOG("round %d", i);
+		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
+
+		ASSERT_EQ(0, mdev_create(UUID2));
+		ASSERT_EQ(0, mdev_write(UUID2, "ap_config", "04,04,0"));
+		lseek(queue, 0, SEEK_SET);
+		ASSERT_EQ(9, read(queue, self->text, sizeof(self->text)));
+		ASSERT_EQ(0, mdev_write(UUID2, "ap_config", "0,0,0"));
+		ASSERT_EQ(0, mdev_remove(UUID2));
+		EXPECT_TRUE(wakes(queue)) TH_LOG("round %d", i);
+	}
+	close(matrix);
 	close(queue);
 }
 
@@ -130,13 +162,13 @@ TEST_F(guest, uevents_number_the_updates_of_the_guest)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
 	first = uevent_update(uevents);
 	EXPECT_EQ(1, first);
+	/* Nothing for the guest. */
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "200"));
 	/* Some may be told of together: the number says how many there were. */
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
 		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
 	}
-	/* Nothing for the guest. */
-	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "200"));
 	for (last = first; last != first + 6; ) {
 		long next = uevent_update(uevents);
 

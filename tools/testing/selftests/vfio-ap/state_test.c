@@ -69,6 +69,7 @@ TEST_F(guest, queue_that_is_being_reset_says_since_when)
 {
 	struct writer writer;
 	const char *text;
+	char *end;
 
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, -1);
@@ -90,7 +91,8 @@ TEST_F(guest, queue_that_is_being_reset_says_since_when)
 	ASSERT_EQ(0, queue_bind(4, 5));
 	text = state(UUID1, "04.0005");
 	EXPECT_EQ(0, strncmp(text, "being-reset ms=", 15)) TH_LOG("%s", text);
-	EXPECT_LE(0, atoi(text + 15));
+	EXPECT_GT(60000UL, strtoul(text + 15, &end, 10));
+	EXPECT_TRUE(end > text + 15 && !*end);
 	EXPECT_STREQ("held-back by=04.0005", state(UUID1, "04.0004"));
 	EXPECT_STREQ("in-guest", state(UUID1, "05.0005"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
@@ -199,6 +201,10 @@ TEST_F(guest, states_of_65536_queues_can_be_read)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
 }
 
+#define REFUSED(attribute, value, error)	\
+	" attribute=" attribute " value=" value " error=" error
+#define IN_THE_WAY(apqn, owner)	" apqn=" apqn " owner=" owner
+
 static bool refusal_is(struct __test_metadata *_metadata, const char *text)
 {
 	char shown[512] = "", *rest;
@@ -217,26 +223,28 @@ TEST_F(guest, last_refusal_tells_what_was_asked_and_what_is_in_the_way)
 {
 	EXPECT_EQ(0, mdev_read(UUID1, "last_refusal", self->text, sizeof(self->text)));
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_adapter", "4x\n"));
-	EXPECT_TRUE(refusal_is(_metadata, " attribute=assign_adapter value=4x error=-22\n"));
+	EXPECT_TRUE(refusal_is(_metadata, REFUSED("assign_adapter", "4x", "-22\n")));
+	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_domain", "4 error=0 \\"));
+	EXPECT_TRUE(refusal_is(_metadata, REFUSED("assign_domain", "4?error?0??", "-22\n")));
 	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "unassign_domain", "256"));
-	EXPECT_TRUE(refusal_is(_metadata, " attribute=unassign_domain value=256 error=-19\n"));
+	EXPECT_TRUE(refusal_is(_metadata, REFUSED("unassign_domain", "256", "-19\n")));
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 5, 6);
 	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID1, "ap_config", "0c,02,0"));
-	EXPECT_TRUE(refusal_is(_metadata, " attribute=ap_config value=0c,02,0 error=-98"
-			       " apqn=05.0006 owner=" UUID2 "\n"));
+	EXPECT_TRUE(refusal_is(_metadata, REFUSED("ap_config", "0c,02,0", "-98")
+			       IN_THE_WAY("05.0006", UUID2 "\n")));
 	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
 	ASSERT_EQ(0, file_write(BUS "aqmask", "+6"));
 	assign(_metadata, UUID1, 6, -1);
 	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID1, "assign_domain", "0x6"));
-	EXPECT_TRUE(refusal_is(_metadata, " attribute=assign_domain value=0x6 error=-99"
-			       " apqn=06.0006 owner=host\n"));
+	EXPECT_TRUE(refusal_is(_metadata, REFUSED("assign_domain", "0x6", "-99")
+			       IN_THE_WAY("06.0006", "host\n")));
 	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
 	EXPECT_EQ(0, file_write(BUS "aqmask", "-6"));
 	/* What succeeds is none. */
 	assign(_metadata, UUID1, -1, 4);
-	EXPECT_TRUE(refusal_is(_metadata, " attribute=assign_domain value=0x6 error=-99"
-			       " apqn=06.0006 owner=host\n"));
+	EXPECT_TRUE(refusal_is(_metadata, REFUSED("assign_domain", "0x6", "-99")
+			       IN_THE_WAY("06.0006", "host\n")));
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
