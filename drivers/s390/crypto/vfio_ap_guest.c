@@ -346,9 +346,9 @@ int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
 		}
 		if (adds)
 			ret = vfio_ap_guest_validate(&tx, &candidate, refusal);
-		/* Also for what was assigned before: one pending queue keeps its adapter out. */
 		if (!vfio_ap_matrix_adds_queues(&candidate, &mdev->assigned))
 			waited = true;
+		/* Also for what was assigned before: one pending queue keeps its adapter out. */
 		commit = !ret && (waited || !vfio_ap_reset_worth(&candidate, &had));
 		if (commit) {
 			mdev->assigned = candidate;

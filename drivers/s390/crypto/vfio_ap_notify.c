@@ -11,7 +11,6 @@
 static bool vfio_ap_notify_queue(struct vfio_ap_slot *slot)
 {
 	struct ap_queue *queue = ap_get_qdev(slot->apqn);
-
 	struct device *device;
 
 	if (!queue)
@@ -141,6 +140,7 @@ void vfio_ap_notify_gone(struct vfio_ap_mdev *mdev)
 	/* Its last news would come when the mdev's files have gone. */
 	if (cancel_delayed_work_sync(&mdev->notify_work))
 		put_device(&mdev->vdev.device);
+	/* No lock: who could still change the news would need the mdev to be linked. */
 	vfio_ap_slot_visit(&mdev->news.assigned.ever, NULL, vfio_ap_notify_queue);
 	vfio_ap_notify_span(&mdev->news.in_use);
 }

@@ -28,6 +28,8 @@ static bool vfio_ap_state_find_culprit(const struct vfio_ap_mdev *mdev, unsigned
 	struct vfio_ap_unfit unfit;
 	unsigned int id;
 
+	lockdep_assert_held(&matrix_dev->lock);
+
 	vfio_ap_matrix_and(&usable, &mdev->assigned, &matrix_dev->host);
 	if (!test_bit_inv(apid, mdev->guest.apm)) {
 		vfio_ap_slot_list_unfit(apid, usable.aqm, mdev->attachment, &unfit);

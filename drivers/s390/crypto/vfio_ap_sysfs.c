@@ -55,7 +55,10 @@ static ssize_t vfio_ap_change_end(struct device *dev, struct vfio_ap_refusal *re
 {
 	if (!error)
 		return count;
-	vfio_ap_refusal_note(dev_get_drvdata(dev), refusal, attr->attr.name, buf, error);
+	/* Who was killed was not refused anything. */
+	if (error != -EINTR && error != -ERESTARTSYS)
+		vfio_ap_refusal_note(dev_get_drvdata(dev), refusal, attr->attr.name, buf,
+				     error);
 	return error;
 }
 

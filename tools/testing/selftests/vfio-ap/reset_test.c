@@ -149,8 +149,9 @@ TEST_F(guest, writer_that_waits_for_what_it_adds_can_be_killed)
 	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
 	kill(writer.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, writer_end(&writer));
-	/* It has not happened. */
+	/* It has not happened, and was not refused. */
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004"));
+	EXPECT_TRUE(mdev_shows(UUID1, "last_refusal", ""));
 	held_queue_release(_metadata, &measure);
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
 }
