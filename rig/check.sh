@@ -79,7 +79,7 @@ pages() {
 	if ! make -C "$linux" SPHINXDIRS=s390 BUILDDIR="$build/check/htmldocs" htmldocs >"$logs/check-pages.log" 2>&1; then
 		echo "Documentation: htmldocs failed, see build/log/check-pages.log"
 	fi
-	grep -E '(vfio-ap|ap-hwsim)[a-z-]*\.rst.*(WARNING|ERROR)' "$logs/check-pages.log" | sed "s,^$linux/,," || true
+	grep -E '(vfio-ap|ap-hwsim)[a-z-]*\.rst.*(WARNING|ERROR)|(WARNING|ERROR).*(vfio-ap|ap-hwsim)' "$logs/check-pages.log" | sed "s,^$linux/,," || true
 }
 
 logged check-compile "compile with W=1 and sparse" compile

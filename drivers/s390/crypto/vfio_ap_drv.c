@@ -182,6 +182,7 @@ static int __init vfio_ap_init(void)
 	ret = vfio_ap_mdev_register();
 	if (ret)
 		goto err_ap_driver;
+	vfio_ap_numbers_register();
 	return 0;
 
 err_ap_driver:
@@ -208,6 +209,7 @@ static void __exit vfio_ap_exit(void)
 {
 	struct device *root = matrix_dev->device.parent;
 
+	vfio_ap_numbers_unregister();
 	vfio_ap_mdev_unregister();
 	ap_driver_unregister(&vfio_ap_drv);
 	vfio_ap_slot_destroy_all();

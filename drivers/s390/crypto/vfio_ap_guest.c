@@ -138,9 +138,15 @@ void vfio_ap_guest_end(struct vfio_ap_guest_tx *tx)
 static void vfio_ap_guest_list_unfit(unsigned int apid, const unsigned long *domains,
 				     struct vfio_ap_unfit *unfit, void *data)
 {
-	const struct vfio_ap_guest_tx *tx = data;
+	vfio_ap_slot_list_unfit(apid, domains, data, unfit);
+}
 
-	vfio_ap_slot_list_unfit(apid, domains, tx->attachment, unfit);
+/* The same for when the resets have completed that a writer waits for. */
+static void vfio_ap_guest_list_unfit_then(unsigned int apid, const unsigned long *domains,
+					  struct vfio_ap_unfit *unfit, void *data)
+{
+	vfio_ap_slot_list_unfit(apid, domains, data, unfit);
+	vfio_ap_reset_expect(apid, unfit->pending);
 }
 
 /* Before the APCB is written: AQIC goes by this bit. */
@@ -148,6 +154,7 @@ static void vfio_ap_guest_mark_queues(const struct vfio_ap_guest_tx *tx)
 {
 	struct vfio_ap_slot *slot;
 	unsigned long apqn;
+	u64 joiners = 0;
 
 	lockdep_assert_held(&matrix_dev->lock);
 
@@ -160,8 +167,11 @@ static void vfio_ap_guest_mark_queues(const struct vfio_ap_guest_tx *tx)
 	vfio_ap_slot_for_each(slot, apqn, &tx->new, &tx->old) {
 		spin_lock(&slot->lock);
 		slot->guest = tx->attachment;
+		slot->plugs++;
 		spin_unlock(&slot->lock);
+		joiners++;
 	}
+	tx->mdev->numbers.plugs += joiners;
 }
 
 /* After the APCB is written: no ZAPQ from before counts. */
@@ -210,7 +220,7 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 		assigned = &vfio_ap_matrix_nothing;
 	tx->old = tx->attachment ? mdev->guest : vfio_ap_matrix_nothing;
 	vfio_ap_matrix_derive(&tx->new, assigned, &matrix_dev->host, &tx->old,
-			      vfio_ap_guest_list_unfit, tx);
+			      vfio_ap_guest_list_unfit, tx->attachment);
 	shown_before = mdev->guest;
 	mdev->guest = tx->new;
 	changed = tx->attachment && !vfio_ap_matrix_equal(&tx->old, &tx->new);
@@ -225,6 +235,7 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 		return;
 	kvm_arch_crypto_set_masks(tx->attachment->kvm, tx->new.apm, tx->new.aqm, tx->new.adm);
 	leavers = vfio_ap_guest_want_resets(tx);
+	mdev->numbers.unplugs += leavers;
 	vfio_ap_trigger_config_changed(mdev);
 	trace_vfio_ap_guest_update(dev_name(mdev->vdev.dev), leavers, &tx->old, &tx->new);
 }
@@ -269,41 +280,99 @@ static bool vfio_ap_guest_first_reserved(const struct vfio_ap_matrix *candidate,
 }
 
 /*
- * May the mdev have this matrix? The errno and the one line in the log name the
- * first obstacle. What it has already was validated then, and is kept from the
- * host since by in_use().
+ * May the mdev have this matrix? The errno names the first obstacle. What it has
+ * already was validated then, and is kept from the host since by in_use().
  */
-static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
+static int vfio_ap_guest_validate(const struct vfio_ap_mdev *mdev,
 				  const struct vfio_ap_matrix *candidate,
-				  struct vfio_ap_refusal *refusal)
+				  struct vfio_ap_obstacle *obstacle)
 {
-	const char *name = dev_name(tx->mdev->vdev.dev);
 	struct vfio_ap_mdev *other;
 	unsigned int apid, apqi;
 	unsigned long apqn;
 
 	lockdep_assert_held(&matrix_dev->lock);
 
-	if (vfio_ap_guest_first_reserved(candidate, &tx->mdev->assigned, &apqn)) {
-		refusal->apqn = apqn;
-		strscpy(refusal->owner, "host", sizeof(refusal->owner));
-		trace_vfio_ap_assign_refused(name, apqn, "host", -EADDRNOTAVAIL);
+	if (vfio_ap_guest_first_reserved(candidate, &mdev->assigned, &apqn)) {
+		obstacle->apqn = apqn;
+		strscpy(obstacle->owner, "host", sizeof(obstacle->owner));
 		return -EADDRNOTAVAIL;
 	}
 	list_for_each_entry(other, &matrix_dev->mdevs, node) {
-		if (other == tx->mdev ||
+		if (other == mdev ||
 		    !vfio_ap_matrix_first_shared(candidate, &other->assigned, &apid, &apqi))
 			continue;
-		dev_warn(tx->mdev->vdev.dev,
-			 "Userspace may not assign queue %02x.%04x to mdev: already assigned to %s\n",
-			 apid, apqi, dev_name(other->vdev.dev));
-		refusal->apqn = AP_MKQID(apid, apqi);
-		strscpy(refusal->owner, dev_name(other->vdev.dev), sizeof(refusal->owner));
-		trace_vfio_ap_assign_refused(name, AP_MKQID(apid, apqi), dev_name(other->vdev.dev),
-					     -EADDRINUSE);
+		obstacle->apqn = AP_MKQID(apid, apqi);
+		strscpy(obstacle->owner, dev_name(other->vdev.dev), sizeof(obstacle->owner));
 		return -EADDRINUSE;
 	}
 	return 0;
+}
+
+static void vfio_ap_guest_refuse(struct vfio_ap_mdev *mdev,
+				 const struct vfio_ap_obstacle *obstacle, int error)
+{
+	if (error == -EADDRINUSE)
+		dev_warn(mdev->vdev.dev,
+			 "Userspace may not assign queue %02x.%04x to mdev: already assigned to %s\n",
+			 AP_QID_CARD(obstacle->apqn), AP_QID_QUEUE(obstacle->apqn),
+			 obstacle->owner);
+	trace_vfio_ap_assign_refused(dev_name(mdev->vdev.dev), obstacle->apqn, obstacle->owner,
+				     error);
+}
+
+/*
+ * Jiffies that a writer waits at most for the queues it adds. Also for what was
+ * assigned before: one pending queue keeps its adapter out.
+ */
+static unsigned long vfio_ap_guest_worth(const struct vfio_ap_mdev *mdev,
+					 const struct vfio_ap_matrix *candidate,
+					 const struct vfio_ap_matrix *had)
+{
+	lockdep_assert_held(&matrix_dev->lock);
+
+	if (!vfio_ap_matrix_adds_queues(candidate, &mdev->assigned))
+		return 0;
+	return vfio_ap_reset_worth(candidate, had);
+}
+
+/**
+ * vfio_ap_guest_try - find out what a write to ap_config would do
+ * @mdev: the mdev; the answer is kept there
+ * @asked: the masks; ids are within the limits
+ *
+ * The answer is that of a moment, and takes it that no reset fails. Nothing is
+ * changed, and nothing said in the log.
+ *
+ * Context: Sleeps shortly; no lock of this driver held. Waits for no guest.
+ * Return: 0; -EADDRNOTAVAIL or -EADDRINUSE as the write would end; -ENODEV the
+ * mdev is being removed.
+ */
+int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *asked)
+{
+	struct vfio_ap_trial trial = { .asked = *asked, .valid = true };
+	const struct vfio_ap_matrix *had = &vfio_ap_matrix_nothing;
+	unsigned long worth;
+
+	guard(mutex)(&ap_perms_mutex);
+	guard(mutex)(&matrix_dev->lock);
+	if (!mdev->linked)
+		return -ENODEV;
+	if (mdev->attachment)
+		had = &mdev->guest;
+	trial.error = vfio_ap_guest_validate(mdev, asked, &trial.obstacle);
+	trial.now = mdev->guest;
+	if (vfio_ap_matrix_equal(asked, &mdev->assigned)) {
+		trial.then = mdev->guest;
+	} else if (!trial.error && !mdev->withdrawn) {
+		worth = vfio_ap_guest_worth(mdev, asked, had);
+		trial.wait_ms = jiffies_to_msecs(worth);
+		vfio_ap_matrix_derive(&trial.then, asked, &matrix_dev->host, had,
+				      worth ? vfio_ap_guest_list_unfit_then :
+					      vfio_ap_guest_list_unfit, mdev->attachment);
+	}
+	mdev->trial = trial;
+	return trial.error;
 }
 
 /**
@@ -312,7 +381,7 @@ static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
  * @combine: makes the new matrix of the old one and @change
  * @change: the matrix to add, to remove or to put in its place; ids are within
  *	the limits
- * @refusal: set to the queue in the way, and its owner, if one is
+ * @obstacle: set to the queue in the way, and its owner, if one is
  *
  * Validates; where queues are still being reset for their last owner, waits
  * with no lock held and validates again: the guest gets all at once. Then waits
@@ -325,7 +394,7 @@ static int vfio_ap_guest_validate(const struct vfio_ap_guest_tx *tx,
  * -ERESTARTSYS the task is to die. With an error, nothing has changed.
  */
 int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
-			 const struct vfio_ap_matrix *change, struct vfio_ap_refusal *refusal)
+			 const struct vfio_ap_matrix *change, struct vfio_ap_obstacle *obstacle)
 {
 	bool adds = combine != vfio_ap_matrix_andnot &&
 		    (!bitmap_empty(change->apm, AP_DEVICES) ||
@@ -335,7 +404,7 @@ int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
 	bool waited, commit = false;
 	int ret = 0;
 
-	for (waited = !adds; !commit; waited = true) {
+	for (waited = false; !commit; waited = true) {
 		if (!vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_KILLABLE, adds))
 			return tx.error;
 		had = tx.attachment ? mdev->guest : vfio_ap_matrix_nothing;
@@ -345,17 +414,16 @@ int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
 			return 0;
 		}
 		if (adds)
-			ret = vfio_ap_guest_validate(&tx, &candidate, refusal);
-		if (!vfio_ap_matrix_adds_queues(&candidate, &mdev->assigned))
-			waited = true;
-		/* Also for what was assigned before: one pending queue keeps its adapter out. */
-		commit = !ret && (waited || !vfio_ap_reset_worth(&candidate, &had));
+			ret = vfio_ap_guest_validate(mdev, &candidate, obstacle);
+		commit = !ret && (waited || !vfio_ap_guest_worth(mdev, &candidate, &had));
 		if (commit) {
 			mdev->assigned = candidate;
 			vfio_ap_guest_commit(&tx, &candidate);
 		}
 		vfio_ap_guest_end(&tx);
-		if (!ret && !commit)
+		if (ret)
+			vfio_ap_guest_refuse(mdev, obstacle, ret);
+		else if (!commit)
 			ret = vfio_ap_reset_wait_added(&candidate, &had);
 		if (ret)
 			return ret;
@@ -469,6 +537,7 @@ void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
 	vfio_ap_guest_hook_set(attachment->kvm, NULL);
 	vfio_ap_guest_enter(&tx, mdev, attachment);
 	mdev->attachment = NULL;
+	vfio_ap_numbers_keep(mdev, attachment);
 	vfio_ap_guest_commit(&tx, &vfio_ap_matrix_nothing);
 	vfio_ap_guest_end(&tx);
 

@@ -334,8 +334,10 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_slot *slot,
 	if (!status.response_code)
 		status = ap_aqic(slot->apqn, control, irq->nib);
 	/* Accepted: an older registration is off, and this one takes its place. */
-	if (!status.response_code)
+	if (!status.response_code) {
 		swap(slot->irq, irq);
+		slot->irqs++;
+	}
 	spin_unlock(&slot->lock);
 
 	/* Here and now: a guest that repeats this must not outrun a work item. */
@@ -356,6 +358,7 @@ static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_slot *slot,
 		status = ap_aqic(slot->apqn, control, 0);
 		if (!status.response_code) {
 			swap(slot->irq, slot->draining);
+			slot->irqs++;
 			/* Not for each refusal: a guest could put the look off for ever. */
 			if (slot->draining)
 				vfio_ap_slot_poll(slot);
@@ -402,6 +405,7 @@ static int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 		vfio_ap_slot_put(slot);
 	}
 
+	vfio_ap_numbers_count_aqic(attachment, status.response_code);
 	trace_vfio_ap_irq_set(attachment->uuid, apqn, gr1.control.ir, gr1.control.isc, gprs[2],
 			      status.response_code);
 	word.status = status;

@@ -33,6 +33,8 @@
 
 #define VFIO_AP_MODULE_NAME "vfio_ap"
 #define VFIO_AP_NR_GISC 8
+/* Response codes of AQIC that are counted one by one; the last place is for all others. */
+#define VFIO_AP_NR_AQIC_CODES 9
 
 /*
  * Lock order, outermost first; each line names who forces its place:
@@ -99,6 +101,36 @@ struct vfio_ap_matrix_dev {
 extern struct vfio_ap_matrix_dev *matrix_dev;
 
 /**
+ * struct vfio_ap_obstacle - the queue that is in the way of an assignment
+ */
+struct vfio_ap_obstacle {
+	/** @owner: UUID of the mdev that has @apqn, or "host"; empty: there is none */
+	char owner[UUID_STRING_LEN + 1];
+	/** @apqn: the first queue in the way */
+	u16 apqn;
+};
+
+/**
+ * struct vfio_ap_trial - what a write to ap_config would do
+ */
+struct vfio_ap_trial {
+	/** @asked: the masks that were asked about */
+	struct vfio_ap_matrix asked;
+	/** @now: what the guest had when that was asked, or would have got */
+	struct vfio_ap_matrix now;
+	/** @then: what it would have when the write returns */
+	struct vfio_ap_matrix then;
+	/** @obstacle: why the write would be refused */
+	struct vfio_ap_obstacle obstacle;
+	/** @wait_ms: how long it would wait at most for queues that it adds */
+	unsigned int wait_ms;
+	/** @error: the errno that it would end with, negative, or 0 */
+	int error;
+	/** @valid: something was asked */
+	bool valid;
+};
+
+/**
  * struct vfio_ap_refusal - a write that was refused
  */
 struct vfio_ap_refusal {
@@ -108,10 +140,8 @@ struct vfio_ap_refusal {
 	const char *attribute;
 	/** @value: what was written, or the begin of it */
 	char value[VFIO_AP_MASKS_TEXT_SIZE + 3];
-	/** @owner: UUID of the mdev that has @apqn, or "host"; empty: no queue was in the way */
-	char owner[UUID_STRING_LEN + 1];
-	/** @apqn: the first queue in the way */
-	u16 apqn;
+	/** @obstacle: what was in the way, if that was the reason */
+	struct vfio_ap_obstacle obstacle;
 	/** @error: the errno, negative; 0: nothing was refused yet */
 	int error;
 };
@@ -141,6 +171,24 @@ struct vfio_ap_news {
 	struct vfio_ap_span in_use;
 	/** @updates: how often the guest's APCB had been changed when it was told last */
 	u64 updates;
+};
+
+/**
+ * struct vfio_ap_numbers - what has happened to an mdev since it was made
+ *
+ * matrix_dev->lock, where nothing else is said.
+ */
+struct vfio_ap_numbers {
+	/** @plugs: queues that a guest got */
+	u64 plugs;
+	/** @unplugs: queues that a guest lost; guests_lock */
+	u64 unplugs;
+	/** @notified: how often watchers were told something */
+	u64 notified;
+	/** @refused: writes that were refused */
+	u64 refused;
+	/** @aqic: answers to guests that the mdev does not have any more, by response code */
+	u64 aqic[VFIO_AP_NR_AQIC_CODES];
 };
 
 /**
@@ -179,9 +227,13 @@ struct vfio_ap_mdev {
 	 * guest gets nothing any more. Written like @guest.
 	 */
 	bool withdrawn;
+	/** @numbers: for those who count */
+	struct vfio_ap_numbers numbers;
 	/** @refusal: the last one; matrix_dev->lock */
 	struct vfio_ap_refusal refusal;
-	/** @updates: how often the guest's APCB was changed; guests_lock */
+	/** @trial: the last one; matrix_dev->lock */
+	struct vfio_ap_trial trial;
+	/** @updates: how often the guest's APCB was changed. Written like @guest. */
 	u64 updates;
 	/** @news: what @notify_work is to tell; guests_lock */
 	struct vfio_ap_news news;
@@ -225,6 +277,8 @@ struct vfio_ap_attachment {
 	struct work_struct drain_work;
 	/** @nisc: the host's interruption subclass for alerts of this guest */
 	int nisc;
+	/** @aqic: answers to AQIC, by response code */
+	atomic64_t aqic[VFIO_AP_NR_AQIC_CODES];
 	/** @spare_giscs: references per GISC that only wait for kvm->lock to be dropped */
 	atomic_t spare_giscs[VFIO_AP_NR_GISC];
 	/** @gisc_work: drops @spare_giscs; holds a reference, also on the module, while queued */
@@ -258,21 +312,26 @@ struct vfio_ap_slot {
 	struct kref kref;
 	/** @lock: leaf; never taken by an interrupt handler */
 	spinlock_t lock;
-	/** @binding: see the enum; written under both locks, read under either */
-	enum vfio_ap_binding binding;
 	/** @apqn: the queue; never changes */
 	u16 apqn;
 	/** @retry_delay: jiffies until the next look */
 	u16 retry_delay;
+	/** @slowest_ms: the longest from @wanted_since to the end of a reset, up to 65535 */
+	u16 slowest_ms;
+	/**
+	 * @binding: enum vfio_ap_binding; written under both locks, read under
+	 * either
+	 */
+	u8 binding;
 	/** @present: in the host's newest configuration; without it no ZAPQ */
-	bool present;
+	u8 present : 1;
 	/**
 	 * @away: was unbound since the last commit of @guest, so that guest
 	 * must lose it before it can have it again.
 	 */
-	bool away;
+	u8 away : 1;
 	/** @reported: the failed reset has its line in the log */
-	bool reported;
+	u8 reported : 1;
 	/**
 	 * @response: 01 or an unknown response code that stopped a reset; 00
 	 * again when one has completed
@@ -280,13 +339,20 @@ struct vfio_ap_slot {
 	u8 response;
 	/** @answer: last response code to ZAPQ, or to TAPQ after it; for the log */
 	u8 answer;
+	/** @resets: resets that completed */
+	u32 resets;
+	/** @plugs: how often a guest got the queue */
+	u32 plugs;
+	/** @irqs: how often a guest enabled or disabled its interrupt */
+	u32 irqs;
 	/** @guest: the guest that can use the queue, or NULL. Compared only. */
 	const struct vfio_ap_attachment *guest;
-	/** @asker: the guest whose user asked for @asked */
-	const struct vfio_ap_attachment *asker;
 	/** @wanted: number of the newest reset that must happen, see @done */
 	u64 wanted;
-	/** @asked: number of the newest reset asked for by VFIO_DEVICE_RESET */
+	/**
+	 * @asked: number of the newest reset asked for by VFIO_DEVICE_RESET. When
+	 * the queue leaves the guest, @wanted is larger.
+	 */
 	u64 asked;
 	/** @issued: number for which the ZAPQ under way counts, 0: none is */
 	u64 issued;
@@ -401,7 +467,8 @@ bool __vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mde
 void vfio_ap_guest_end(struct vfio_ap_guest_tx *tx)
 	__releases(&vfio_ap_tx_context);
 int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
-			 const struct vfio_ap_matrix *change, struct vfio_ap_refusal *refusal);
+			 const struct vfio_ap_matrix *change, struct vfio_ap_obstacle *obstacle);
+int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *asked);
 int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm);
 void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev);
 void vfio_ap_guest_withdraw(struct vfio_ap_mdev *mdev);
@@ -445,6 +512,7 @@ void vfio_ap_reset_start_matrix(const struct vfio_ap_matrix *in,
 int vfio_ap_reset_wait_left(const struct vfio_ap_matrix *old,
 			    const struct vfio_ap_matrix *new, u64 number,
 			    unsigned long timeout, bool killable);
+void vfio_ap_reset_expect(unsigned int apid, unsigned long *pending);
 unsigned long vfio_ap_reset_worth(const struct vfio_ap_matrix *new,
 				  const struct vfio_ap_matrix *old);
 int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *new,
@@ -460,6 +528,13 @@ void vfio_ap_state_print(struct vfio_ap_mdev *mdev, u16 apqn, char line[VFIO_AP_
 void vfio_ap_refusal_note(struct vfio_ap_mdev *mdev, struct vfio_ap_refusal *refusal,
 			  const char *attribute, const char *value, int error);
 int vfio_ap_refusal_print(struct vfio_ap_mdev *mdev, char *buf);
+int vfio_ap_trial_print(struct vfio_ap_mdev *mdev, char *buf);
+
+/* vfio_ap_numbers.c */
+void vfio_ap_numbers_count_aqic(struct vfio_ap_attachment *attachment, u8 response_code);
+void vfio_ap_numbers_keep(struct vfio_ap_mdev *mdev, const struct vfio_ap_attachment *attachment);
+void vfio_ap_numbers_register(void);
+void vfio_ap_numbers_unregister(void);
 
 /* vfio_ap_notify.c */
 void vfio_ap_notify_init(struct vfio_ap_mdev *mdev);

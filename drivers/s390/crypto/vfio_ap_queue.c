@@ -171,7 +171,7 @@ bool vfio_ap_slot_outstanding(const struct vfio_ap_slot *slot)
 {
 	lockdep_assert_held(&slot->lock);
 	return slot->issued || slot->wanted > slot->done ||
-	       (slot->asked > slot->done && slot->asker == slot->guest);
+	       slot->asked > slot->done;
 }
 
 /*
@@ -243,9 +243,7 @@ static bool vfio_ap_reset_is_due(const struct vfio_ap_slot *slot)
 
 	if (slot->binding == VFIO_AP_UNBOUND || !slot->present || slot->issued)
 		return false;
-	if (slot->guest)
-		return slot->asked > slot->done && slot->asker == slot->guest;
-	return slot->wanted > slot->done;
+	return (slot->guest ? slot->asked : slot->wanted) > slot->done;
 }
 
 static void vfio_ap_reset_complete(struct vfio_ap_slot *slot, u64 number, u8 response_code)
@@ -253,6 +251,9 @@ static void vfio_ap_reset_complete(struct vfio_ap_slot *slot, u64 number, u8 res
 	lockdep_assert_held(&slot->lock);
 
 	trace_vfio_ap_queue_reset_end(slot->apqn, number, response_code, true);
+	slot->resets++;
+	slot->slowest_ms = clamp(jiffies_to_msecs(jiffies - slot->wanted_since),
+				 (unsigned int)slot->slowest_ms, (unsigned int)U16_MAX);
 	slot->done = max(slot->done, number);
 	slot->issued = 0;
 	slot->response = 0;
@@ -746,6 +747,42 @@ int vfio_ap_reset_wait_left(const struct vfio_ap_matrix *old, const struct vfio_
 	return left ? 0 : -ETIME;
 }
 
+/* Jiffies until a reset is not worth waiting for any more, 0: it is not now. */
+static unsigned long vfio_ap_slot_worth(const struct vfio_ap_slot *slot)
+{
+	unsigned long deadline = slot->wanted_since + VFIO_AP_RESET_PATIENCE;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (slot->binding != VFIO_AP_BOUND || slot->guest || !vfio_ap_slot_outstanding(slot) ||
+	    vfio_ap_reset_is_hopeless(slot) || !time_before(jiffies, deadline))
+		return 0;
+	return deadline - jiffies;
+}
+
+/**
+ * vfio_ap_reset_expect - take it that those resets complete that are waited for
+ * @apid: the adapter
+ * @pending: mask of domains whose queues are being reset; theirs are taken out
+ *
+ * Context: matrix_dev->lock held.
+ */
+void vfio_ap_reset_expect(unsigned int apid, unsigned long *pending)
+{
+	struct vfio_ap_slot *slot;
+	unsigned int apqi;
+
+	lockdep_assert_held(&matrix_dev->lock);
+
+	vfio_ap_for_each_id(apqi, pending) {
+		slot = xa_load(&matrix_dev->slots, AP_MKQID(apid, apqi));
+		spin_lock(&slot->lock);
+		if (vfio_ap_slot_worth(slot))
+			clear_bit_inv(apqi, pending);
+		spin_unlock(&slot->lock);
+	}
+}
+
 /**
  * vfio_ap_reset_worth - how long are queues that are to be added waited for?
  * @new: what the mdev is to have
@@ -757,17 +794,13 @@ int vfio_ap_reset_wait_left(const struct vfio_ap_matrix *old, const struct vfio_
 unsigned long vfio_ap_reset_worth(const struct vfio_ap_matrix *new,
 				  const struct vfio_ap_matrix *old)
 {
-	unsigned long apqn, deadline, worth = 0;
+	unsigned long apqn, worth = 0;
 	struct vfio_ap_slot *slot;
 
 	rcu_read_lock();
 	vfio_ap_slot_for_each(slot, apqn, new, old) {
 		spin_lock(&slot->lock);
-		deadline = slot->wanted_since + VFIO_AP_RESET_PATIENCE;
-		if (slot->binding == VFIO_AP_BOUND && !slot->guest &&
-		    vfio_ap_slot_outstanding(slot) && !vfio_ap_reset_is_hopeless(slot) &&
-		    time_before(jiffies, deadline))
-			worth = max(worth, deadline - jiffies);
+		worth = max(worth, vfio_ap_slot_worth(slot));
 		spin_unlock(&slot->lock);
 	}
 	rcu_read_unlock();
@@ -822,7 +855,6 @@ u64 vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix, const struct vfio_ap_
 		slot->retry_delay = 1;
 		if (slot->guest == asker) {
 			slot->asked = number;
-			slot->asker = asker;
 			slot->wanted_since = jiffies;
 		} else if (!slot->guest && slot->binding == VFIO_AP_BOUND &&
 			   slot->wanted <= slot->done) {

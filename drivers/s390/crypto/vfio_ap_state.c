@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * For who asks why a queue is not in the guest: the state of each assigned
- * queue, and the last write that was refused.
+ * queue, the last write that was refused, and what a write would do.
  */
 #include <linux/ctype.h>
 #include <linux/ktime.h>
@@ -134,7 +134,7 @@ void vfio_ap_state_print(struct vfio_ap_mdev *mdev, u16 apqn, char line[VFIO_AP_
 /**
  * vfio_ap_refusal_note - note that a write was refused
  * @mdev: the mdev
- * @refusal: where its queue and owner are noted already
+ * @refusal: where its obstacle is noted already
  * @attribute: name of what was written to
  * @value: what was written
  * @error: the errno, negative
@@ -152,13 +152,21 @@ void vfio_ap_refusal_note(struct vfio_ap_mdev *mdev, struct vfio_ap_refusal *ref
 	refusal->value[strcspn(refusal->value, "\n")] = 0;
 	/* So that nobody can write what looks like the words that follow. */
 	for (at = refusal->value; *at; at++) {
-		if (!isalnum(*at) && *at != ',')
+		if (!isascii(*at) || (!isalnum(*at) && *at != ','))
 			*at = '?';
 	}
 	refusal->error = error;
 
 	guard(mutex)(&matrix_dev->lock);
 	mdev->refusal = *refusal;
+	mdev->numbers.refused++;
+}
+
+static size_t vfio_ap_obstacle_print(const struct vfio_ap_obstacle *obstacle, char separator,
+				     char *buf, size_t size)
+{
+	return scnprintf(buf, size, "apqn=%02x.%04x%cowner=%s", AP_QID_CARD(obstacle->apqn),
+			 AP_QID_QUEUE(obstacle->apqn), separator, obstacle->owner);
 }
 
 /**
@@ -179,9 +187,58 @@ int vfio_ap_refusal_print(struct vfio_ap_mdev *mdev, char *buf)
 		return 0;
 	len = scnprintf(buf, PAGE_SIZE, "time=%lld attribute=%s value=%s error=%d",
 			refusal->time, refusal->attribute, refusal->value, refusal->error);
-	if (refusal->owner[0])
-		len += scnprintf(buf + len, PAGE_SIZE - len, " apqn=%02x.%04x owner=%s",
-				 AP_QID_CARD(refusal->apqn), AP_QID_QUEUE(refusal->apqn),
-				 refusal->owner);
+	if (refusal->obstacle.owner[0]) {
+		len += scnprintf(buf + len, PAGE_SIZE - len, " ");
+		len += vfio_ap_obstacle_print(&refusal->obstacle, ' ', buf + len, PAGE_SIZE - len);
+	}
 	return len + scnprintf(buf + len, PAGE_SIZE - len, "\n");
+}
+
+/* Queues that are in one matrix and not in another. */
+static size_t vfio_ap_state_count_new(const struct vfio_ap_matrix *matrix,
+				      const struct vfio_ap_matrix *other)
+{
+	struct vfio_ap_matrix both;
+
+	vfio_ap_matrix_and(&both, matrix, other);
+	return vfio_ap_matrix_queue_count(matrix) - vfio_ap_matrix_queue_count(&both);
+}
+
+static size_t vfio_ap_state_print_masks(const char *name, const struct vfio_ap_matrix *matrix,
+					char *buf)
+{
+	size_t len = sprintf(buf, "%s=", name);
+
+	vfio_ap_masks_print(matrix, buf + len);
+	return len + VFIO_AP_MASKS_TEXT_SIZE;
+}
+
+/**
+ * vfio_ap_trial_print - print what a write to ap_config would do
+ * @mdev: the mdev; the last question and its answer are printed
+ * @buf: a page
+ *
+ * Context: Sleeps shortly; no lock of this driver held.
+ * Return: Length; 0 if nothing was asked.
+ */
+int vfio_ap_trial_print(struct vfio_ap_mdev *mdev, char *buf)
+{
+	struct vfio_ap_trial trial;
+	int len;
+
+	scoped_guard(mutex, &matrix_dev->lock)
+		trial = mdev->trial;
+	if (!trial.valid)
+		return 0;
+	len = vfio_ap_state_print_masks("asked", &trial.asked, buf);
+	len += scnprintf(buf + len, PAGE_SIZE - len, "error=%d\n", trial.error);
+	if (trial.error) {
+		len += vfio_ap_obstacle_print(&trial.obstacle, '\n', buf + len, PAGE_SIZE - len);
+		return len + scnprintf(buf + len, PAGE_SIZE - len, "\n");
+	}
+	len += scnprintf(buf + len, PAGE_SIZE - len, "plugs=%zu\nunplugs=%zu\nwait_ms=%u\n",
+			 vfio_ap_state_count_new(&trial.then, &trial.now),
+			 vfio_ap_state_count_new(&trial.now, &trial.then), trial.wait_ms);
+	len += vfio_ap_state_print_masks("now", &trial.now, buf + len);
+	return len + vfio_ap_state_print_masks("then", &trial.then, buf + len);
 }

@@ -72,7 +72,8 @@ static ssize_t vfio_ap_change_store(struct device *dev, struct device_attribute 
 
 	ret = vfio_ap_change_parse(buf, mask, &one);
 	if (!ret)
-		ret = vfio_ap_guest_change(dev_get_drvdata(dev), combine, &one, &refusal);
+		ret = vfio_ap_guest_change(dev_get_drvdata(dev), combine, &one,
+					   &refusal.obstacle);
 	return vfio_ap_change_end(dev, &refusal, attr, buf, count, ret);
 }
 
@@ -141,32 +142,50 @@ static ssize_t ap_config_show(struct device *dev, struct device_attribute *attr,
 	return vfio_ap_masks_show(&assigned, buf);
 }
 
-static int vfio_ap_masks_store(struct device *dev, const char *buf, size_t count,
-			       struct vfio_ap_refusal *refusal)
+static int vfio_ap_masks_read(const char *buf, size_t count, struct vfio_ap_matrix *masks)
 {
 	struct vfio_ap_limits limits = vfio_ap_limits_now();
-	struct vfio_ap_matrix wanted;
 	int ret;
 
 	/* A NUL is junk, too. */
-	ret = strlen(buf) == count ? vfio_ap_masks_parse(buf, &wanted) : -EINVAL;
+	ret = strlen(buf) == count ? vfio_ap_masks_parse(buf, masks) : -EINVAL;
 	if (ret)
 		return ret;
-	if (!vfio_ap_matrix_within(&wanted, &limits))
-		return -ENODEV;
-	return vfio_ap_guest_change(dev_get_drvdata(dev), vfio_ap_matrix_replace, &wanted,
-				    refusal);
+	return vfio_ap_matrix_within(masks, &limits) ? 0 : -ENODEV;
 }
 
 static ssize_t ap_config_store(struct device *dev, struct device_attribute *attr,
 			       const char *buf, size_t count)
 {
 	struct vfio_ap_refusal refusal = {};
-	int ret = vfio_ap_masks_store(dev, buf, count, &refusal);
+	struct vfio_ap_matrix wanted;
+	int ret;
 
+	ret = vfio_ap_masks_read(buf, count, &wanted);
+	if (!ret)
+		ret = vfio_ap_guest_change(dev_get_drvdata(dev), vfio_ap_matrix_replace, &wanted,
+					   &refusal.obstacle);
 	return vfio_ap_change_end(dev, &refusal, attr, buf, count, ret);
 }
 static DEVICE_ATTR_RW(ap_config);
+
+static ssize_t try_ap_config_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return vfio_ap_trial_print(dev_get_drvdata(dev), buf);
+}
+
+static ssize_t try_ap_config_store(struct device *dev, struct device_attribute *attr,
+				   const char *buf, size_t count)
+{
+	struct vfio_ap_matrix asked;
+	int ret;
+
+	ret = vfio_ap_masks_read(buf, count, &asked);
+	if (!ret)
+		ret = vfio_ap_guest_try(dev_get_drvdata(dev), &asked);
+	return ret ?: count;
+}
+static DEVICE_ATTR_RW(try_ap_config);
 
 static ssize_t guest_ap_config_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -278,7 +297,7 @@ static BIN_ATTR_RO(queue_states, 0);
 /* Programs ask for these words: new ones go to the end, and none ever goes. */
 static const char *const vfio_ap_features[] = {
 	"guest_matrix", "hotplug", "ap_config", "guest_ap_config", "notify", "queue_states",
-	"last_refusal",
+	"last_refusal", "try_ap_config",
 };
 
 static ssize_t features_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -309,6 +328,7 @@ const struct attribute_group *vfio_ap_matrix_groups[] = {
 
 static struct attribute *vfio_ap_mdev_attrs[] = {
 	&dev_attr_ap_config.attr,
+	&dev_attr_try_ap_config.attr,
 	&dev_attr_guest_ap_config.attr,
 	&dev_attr_last_refusal.attr,
 	&dev_attr_control_domains.attr,

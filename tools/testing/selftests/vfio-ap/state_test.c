@@ -248,4 +248,137 @@ TEST_F(guest, last_refusal_tells_what_was_asked_and_what_is_in_the_way)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
+#define MASKS(apm, aqm, adm)	"0x" apm ZEROS ",0x" aqm ZEROS ",0x" adm ZEROS
+/* Behind two digits. */
+#define ZEROS	"00000000000000000000000000000000000000000000000000000000000000"
+
+static void snapshot(char *text, size_t size)
+{
+	mdev_read(UUID1, "ap_config", text, size);
+	mdev_read(UUID1, "guest_ap_config", text + strlen(text), size - strlen(text));
+}
+
+/* Asks, and nothing else happens. */
+static void expect_trial(struct __test_metadata *_metadata, const char *masks, int error,
+			 const char *asked, const char *answer)
+{
+	char shown[4096] = "", before[1024] = "", after[1024] = "", refusal[512] = "";
+	long updates = hwsim_guest_updates(getpid());
+
+	snapshot(before, sizeof(before));
+	EXPECT_EQ(error, mdev_write(UUID1, "try_ap_config", "%s", masks));
+	ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", shown, sizeof(shown)));
+	EXPECT_EQ(0, strncmp(shown, asked, strlen(asked))) TH_LOG("%s", shown);
+	EXPECT_STREQ(answer, shown + strlen(asked));
+	snapshot(after, sizeof(after));
+	EXPECT_STREQ(before, after);
+	EXPECT_EQ(updates, hwsim_guest_updates(getpid()));
+	EXPECT_EQ(0, mdev_read(UUID1, "last_refusal", refusal, sizeof(refusal)));
+}
+
+TEST_F(guest, trial_tells_what_the_write_would_do)
+{
+	EXPECT_EQ(0, mdev_read(UUID1, "try_ap_config", self->text, sizeof(self->text)));
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,08,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+
+	/* Takes one away, adds one, and one that the host has not. */
+	expect_trial(_metadata, "0x08,0c,0", 0, "asked=" MASKS("08", "0c", "00") "\n",
+		     "error=0\nplugs=1\nunplugs=1\nwait_ms=0\n"
+		     "now=" MASKS("0c", "08", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004 05.0004"));
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0x08,0c,0"));
+	EXPECT_TRUE(mdev_shows(UUID1, "guest_ap_config", MASKS("08", "0c", "00")));
+
+	/* A queue that is not bound costs its adapter. */
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	expect_trial(_metadata, "0c,0c,0", 0, "asked=" MASKS("0c", "0c", "00") "\n",
+		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
+		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
+	ASSERT_EQ(0, queue_bind(5, 5));
+	/* What is assigned already is not assigned again. */
+	expect_trial(_metadata, "08,0c,0", 0, "asked=" MASKS("08", "0c", "00") "\n",
+		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
+		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
+}
+
+/* One that is being reset is waited for by the write that adds it, and not by the question. */
+TEST_F(guest, trial_tells_how_long_the_write_would_wait)
+{
+	struct writer writer;
+
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
+	ASSERT_EQ(0, queue_bind(5, 5));
+	ASSERT_EQ(0, mdev_write(UUID1, "try_ap_config", "0c,0c,0"));
+	ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", self->text, sizeof(self->text)));
+	EXPECT_NE(NULL, strstr(self->text, "error=0\nplugs=2\nunplugs=0\nwait_ms="));
+	EXPECT_EQ(NULL, strstr(self->text, "wait_ms=0\n"));
+	EXPECT_NE(NULL, strstr(self->text, "then=" MASKS("0c", "0c", "00")));
+	/* Nobody waits who adds no queue. */
+	expect_trial(_metadata, "08,0c,08", 0, "asked=" MASKS("08", "0c", "08") "\n",
+		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
+		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "08") "\n");
+	/* And for one that has not ended for long, nobody does. */
+	sleep(11);
+	expect_trial(_metadata, "0c,0c,0", 0, "asked=" MASKS("0c", "0c", "00") "\n",
+		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
+		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
+	writer_start(&writer, UUID1, "ap_config", "0c,0c,0");
+	EXPECT_EQ(0, writer_end(&writer));
+	EXPECT_TRUE(mdev_shows(UUID1, "guest_ap_config", MASKS("08", "0c", "00")));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
+	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_ap_config", MASKS("0c", "0c", "00")));
+}
+
+TEST_F(guest, trial_is_refused_as_the_write_is)
+{
+	int kmsg;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, 5, 6);
+	kmsg = kmsg_open();
+	ASSERT_LE(0, kmsg);
+	expect_trial(_metadata, "0c,02,0", -EADDRINUSE, "asked=" MASKS("0c", "02", "00") "\n",
+		     "error=-98\napqn=05.0006\nowner=" UUID2 "\n");
+	EXPECT_EQ(0, kmsg_lines(kmsg, "already assigned", self->text, sizeof(self->text)));
+	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
+	ASSERT_EQ(0, file_write(BUS "aqmask", "+6"));
+	expect_trial(_metadata, "02,02,0", -EADDRNOTAVAIL, "asked=" MASKS("02", "02", "00") "\n",
+		     "error=-99\napqn=06.0006\nowner=host\n");
+	/* No question: the last answer stays. */
+	expect_trial(_metadata, "02,02", -EINVAL, "asked=" MASKS("02", "02", "00") "\n",
+		     "error=-99\napqn=06.0006\nowner=host\n");
+	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
+	EXPECT_EQ(0, file_write(BUS "aqmask", "-6"));
+	/* Nor with a mdev that no guest has. */
+	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID2, "try_ap_config", "0,0,0") ?:
+		  mdev_write(UUID1, "try_ap_config", "06,02,0"));
+	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0006"));
+	close(kmsg);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+/* Nobody who asks waits for a guest, not even for the one that it is about. */
+TEST_F(guest, trial_does_not_wait_for_the_guests_lock)
+{
+	struct vfio vfio;
+	struct hold hold;
+	struct vm vm;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	ASSERT_EQ(0, vm_create_bare(&vm));
+	ASSERT_EQ(0, vfio_open(&vfio, &vm, UUID2));
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &vm));
+	EXPECT_EQ(0, mdev_write(UUID2, "try_ap_config", "04,04,0"));
+	ASSERT_LE(0, mdev_read(UUID2, "try_ap_config", self->text, sizeof(self->text)));
+	EXPECT_NE(NULL, strstr(self->text, "\nplugs=1\n"));
+	EXPECT_EQ(0, hold_release(&hold));
+	vfio_close(&vfio);
+	vm_destroy(&vm);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
 #include "lib/main.h"

@@ -143,7 +143,7 @@ TEST_F(mdev, config_that_is_refused_changes_nothing)
 TEST_F(mdev, features_are_those_of_mainline_and_then_ours)
 {
 	ASSERT_LT(0, file_read(MATRIX "features", self->text, sizeof(self->text)));
-	EXPECT_STREQ(MAINLINE_FEATURES " guest_ap_config notify queue_states last_refusal\n",
+	EXPECT_STREQ(MAINLINE_FEATURES " guest_ap_config notify queue_states last_refusal try_ap_config\n",
 		     self->text);
 }
 

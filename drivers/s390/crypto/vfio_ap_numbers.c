@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What has happened how often, in debugfs: a line for each mdev and for each
+ * queue. See Documentation/ABI/testing/debugfs-vfio-ap.
+ */
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+
+#include "vfio_ap_private.h"
+
+static struct dentry *vfio_ap_numbers_dir;
+
+/**
+ * vfio_ap_numbers_count_aqic - count an answer to AQIC
+ * @attachment: the guest
+ * @response_code: the answer
+ *
+ * Context: Any.
+ */
+void vfio_ap_numbers_count_aqic(struct vfio_ap_attachment *attachment, u8 response_code)
+{
+	atomic64_inc(&attachment->aqic[min_t(u8, response_code, VFIO_AP_NR_AQIC_CODES - 1)]);
+}
+
+/**
+ * vfio_ap_numbers_keep - keep what was counted for a guest that goes
+ * @mdev: the mdev that had it
+ * @attachment: the guest; none of its vCPUs is in AQIC any more
+ *
+ * Context: matrix_dev->lock held.
+ */
+void vfio_ap_numbers_keep(struct vfio_ap_mdev *mdev, const struct vfio_ap_attachment *attachment)
+{
+	unsigned int code;
+
+	lockdep_assert_held(&matrix_dev->lock);
+
+	for (code = 0; code < VFIO_AP_NR_AQIC_CODES; code++)
+		mdev->numbers.aqic[code] += atomic64_read(&attachment->aqic[code]);
+}
+
+static void *vfio_ap_numbers_mdevs_start(struct seq_file *file, loff_t *pos)
+{
+	mutex_lock(&matrix_dev->lock);
+	return seq_list_start(&matrix_dev->mdevs, *pos);
+}
+
+static void *vfio_ap_numbers_mdevs_next(struct seq_file *file, void *at, loff_t *pos)
+{
+	return seq_list_next(at, &matrix_dev->mdevs, pos);
+}
+
+static void vfio_ap_numbers_mdevs_stop(struct seq_file *file, void *at)
+{
+	mutex_unlock(&matrix_dev->lock);
+}
+
+static int vfio_ap_numbers_mdevs_show(struct seq_file *file, void *at)
+{
+	const struct vfio_ap_mdev *mdev = list_entry(at, struct vfio_ap_mdev, node);
+	const struct vfio_ap_numbers *numbers = &mdev->numbers;
+	u64 unplugs, count;
+	unsigned int code;
+
+	lockdep_assert_held(&matrix_dev->lock);
+
+	/* Counted under guests_lock: shown as it was, or as it is about to be. */
+	unplugs = data_race(numbers->unplugs);
+	seq_printf(file, "%s updates=%llu plugs=%llu unplugs=%llu refused=%llu notified=%llu aqic=",
+		   dev_name(mdev->vdev.dev), mdev->updates, numbers->plugs, unplugs,
+		   numbers->refused, numbers->notified);
+	for (code = 0; code < VFIO_AP_NR_AQIC_CODES; code++) {
+		count = numbers->aqic[code];
+		if (mdev->attachment)
+			count += atomic64_read(&mdev->attachment->aqic[code]);
+		seq_printf(file, "%s%llu", code ? "," : "", count);
+	}
+	seq_putc(file, '\n');
+	return 0;
+}
+
+static const struct seq_operations vfio_ap_numbers_mdevs_sops = {
+	.start = vfio_ap_numbers_mdevs_start,
+	.next = vfio_ap_numbers_mdevs_next,
+	.stop = vfio_ap_numbers_mdevs_stop,
+	.show = vfio_ap_numbers_mdevs_show,
+};
+DEFINE_SEQ_ATTRIBUTE(vfio_ap_numbers_mdevs);
+
+/* The position is the APQN: a reader who comes back goes on where it was. */
+static struct vfio_ap_slot *vfio_ap_numbers_find(loff_t *pos)
+{
+	unsigned long apqn = *pos;
+	struct vfio_ap_slot *slot;
+
+	slot = xa_find(&matrix_dev->slots, &apqn, U16_MAX, XA_PRESENT);
+	*pos = slot ? apqn : U16_MAX + 1;
+	return slot;
+}
+
+static void *vfio_ap_numbers_queues_start(struct seq_file *file, loff_t *pos)
+	__acquires(RCU)
+{
+	rcu_read_lock();
+	return vfio_ap_numbers_find(pos);
+}
+
+static void *vfio_ap_numbers_queues_next(struct seq_file *file, void *at, loff_t *pos)
+{
+	++*pos;
+	return vfio_ap_numbers_find(pos);
+}
+
+static void vfio_ap_numbers_queues_stop(struct seq_file *file, void *at)
+	__releases(RCU)
+{
+	rcu_read_unlock();
+}
+
+static int vfio_ap_numbers_queues_show(struct seq_file *file, void *at)
+{
+	struct vfio_ap_slot *slot = at;
+
+	spin_lock(&slot->lock);
+	seq_printf(file, "%02x.%04x resets=%u slowest_ms=%u response=%02x plugs=%u unplugs=%u irqs=%u\n",
+		   AP_QID_CARD(slot->apqn), AP_QID_QUEUE(slot->apqn), slot->resets,
+		   slot->slowest_ms, slot->answer, slot->plugs, slot->plugs - !!slot->guest,
+		   slot->irqs);
+	spin_unlock(&slot->lock);
+	return 0;
+}
+
+static const struct seq_operations vfio_ap_numbers_queues_sops = {
+	.start = vfio_ap_numbers_queues_start,
+	.next = vfio_ap_numbers_queues_next,
+	.stop = vfio_ap_numbers_queues_stop,
+	.show = vfio_ap_numbers_queues_show,
+};
+DEFINE_SEQ_ATTRIBUTE(vfio_ap_numbers_queues);
+
+/**
+ * vfio_ap_numbers_register - show the numbers
+ *
+ * Without debugfs the driver works as well.
+ *
+ * Context: Module initialisation.
+ */
+void vfio_ap_numbers_register(void)
+{
+	vfio_ap_numbers_dir = debugfs_create_dir(VFIO_AP_MODULE_NAME, NULL);
+	debugfs_create_file("mdevs", 0400, vfio_ap_numbers_dir, NULL, &vfio_ap_numbers_mdevs_fops);
+	debugfs_create_file("queues", 0400, vfio_ap_numbers_dir, NULL,
+			    &vfio_ap_numbers_queues_fops);
+}
+
+/**
+ * vfio_ap_numbers_unregister - show them no more; waits for readers
+ *
+ * Context: Module exit.
+ */
+void vfio_ap_numbers_unregister(void)
+{
+	debugfs_remove(vfio_ap_numbers_dir);
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What is counted in debugfs: each number moves by what happened, and by nothing else. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/guest_fixture.h"
+
+#define NUMBERS	"/sys/kernel/debug/vfio_ap/"
+
+/* The number behind a word in the line that begins with a name; -1: no such line or word. */
+static long number(const char *file, const char *name, const char *word, int base)
+{
+	static char text[1 << 16];
+	char path[64], *line, *end, *at;
+
+	snprintf(path, sizeof(path), NUMBERS "%s", file);
+	memset(text, 0, sizeof(text));
+	if (file_read(path, text, sizeof(text)) < 0)
+		return -1;
+	for (line = text; *line; line = end + 1) {
+		end = strchr(line, '\n');
+		if (!end)
+			return -1;
+		*end = 0;
+		if (strncmp(line, name, strlen(name)) || line[strlen(name)] != ' ')
+			continue;
+		at = strstr(line, word);
+		return at ? strtol(at + strlen(word), NULL, base) : -1;
+	}
+	return -1;
+}
+
+static long mdev_number(const char *word)
+{
+	return number("mdevs", UUID1, word, 10);
+}
+
+static long queue_number(const char *apqn, const char *word)
+{
+	return number("queues", apqn, word, 10);
+}
+
+static bool comes_to_be_told(void *before)
+{
+	return mdev_number(" notified=") > *(long *)before;
+}
+
+TEST_F(guest, plugs_and_refusals_are_counted)
+{
+	long plugs = queue_number("04.0004", " plugs="), told;
+
+	EXPECT_EQ(0, mdev_number(" updates="));
+	EXPECT_EQ(0, mdev_number(" plugs="));
+	EXPECT_LE(0, plugs);
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	EXPECT_EQ(1, mdev_number(" updates="));
+	EXPECT_EQ(4, mdev_number(" plugs="));
+	EXPECT_EQ(0, mdev_number(" unplugs="));
+	EXPECT_EQ(plugs + 1, queue_number("04.0004", " plugs="));
+	EXPECT_EQ(queue_number("04.0004", " unplugs=") + 1, queue_number("04.0004", " plugs="));
+	told = 0;
+	EXPECT_EQ(0, until(comes_to_be_told, &told));
+	told = mdev_number(" notified=");
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "5"));
+	EXPECT_EQ(2, mdev_number(" updates="));
+	EXPECT_EQ(4, mdev_number(" plugs="));
+	EXPECT_EQ(2, mdev_number(" unplugs="));
+	EXPECT_EQ(plugs + 1, queue_number("04.0004", " plugs="));
+	EXPECT_EQ(0, until(comes_to_be_told, &told));
+
+	EXPECT_EQ(0, mdev_number(" refused="));
+	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_adapter", "x"));
+	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "assign_domain", "256"));
+	EXPECT_EQ(2, mdev_number(" refused="));
+	/* A question is none. */
+	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "try_ap_config", "x"));
+	EXPECT_EQ(2, mdev_number(" refused="));
+}
+
+TEST_F(guest, resets_are_counted_with_the_slowest)
+{
+	long resets;
+
+	/* Forgotten, and known anew. */
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	EXPECT_EQ(-1, queue_number("04.0004", " resets="));
+	ASSERT_EQ(0, queue_bind(4, 4));
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	resets = queue_number("04.0004", " resets=");
+	EXPECT_LT(0, resets);
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 ms 2000"));
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
+	EXPECT_EQ(resets + 1, queue_number("04.0004", " resets="));
+	EXPECT_LE(1900, queue_number("04.0004", " slowest_ms="));
+	EXPECT_EQ(0, queue_number("04.0004", " response="));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 03 forever"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
+	EXPECT_EQ(3, number("queues", "04.0004", " response=", 16));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 03 0"));
+	/* That one was quick. */
+	EXPECT_EQ(resets + 2, queue_number("04.0004", " resets="));
+	EXPECT_LE(1900, queue_number("04.0004", " slowest_ms="));
+}
+
+/* The place of a response code in the list. */
+static long aqic_number(int place)
+{
+	static char text[1 << 16];
+	char *at;
+
+	memset(text, 0, sizeof(text));
+	if (file_read(NUMBERS "mdevs", text, sizeof(text)) < 0)
+		return -1;
+	at = strstr(text, UUID1);
+	at = at ? strstr(at, " aqic=") : NULL;
+	if (!at)
+		return -1;
+	for (at += strlen(" aqic="); place--; at++) {
+		at = strchr(at, ',');
+		if (!at)
+			return -1;
+	}
+	return strtol(at, NULL, 10);
+}
+
+TEST_F(guest, answers_to_aqic_are_counted_and_outlive_the_guest)
+{
+	long irqs;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	irqs = queue_number("04.0004", " irqs=");
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, AGENT_NIB));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, 0));
+	EXPECT_EQ(2, aqic_number(0));
+	EXPECT_EQ(1, aqic_number(1));
+	EXPECT_EQ(1, aqic_number(6));
+	EXPECT_EQ(irqs + 2, queue_number("04.0004", " irqs="));
+	/* QEMU closes it with the guest; KVM would keep nothing else. */
+	close(self->vfio.device);
+	self->vfio.device = -1;
+	EXPECT_EQ(2, aqic_number(0));
+	EXPECT_EQ(1, aqic_number(1));
+	EXPECT_EQ(1, aqic_number(6));
+}
+
+#include "lib/main.h"
