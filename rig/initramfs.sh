@@ -12,6 +12,10 @@ build_init() {
 	${CROSS_COMPILE}gcc -static -O2 -Wall -Wextra -Werror -o "$build/init" "$top/rig/init.c"
 }
 
+build_view() {
+	make -C "$build/linux/tools/vfio-ap" OUTPUT="$build" CC="${CROSS_COMPILE}gcc"
+}
+
 build_tests() {
 	mkdir -p "$user"
 	# Debian's cross headers are those of the same kernel; to install them from the source takes a minute.
@@ -32,6 +36,7 @@ spec() {
 	cat "$top/rig/initramfs.list"
 	echo "file /init $build/init 0755 0 0"
 	echo "file /bin/busybox $build/debian/bin/busybox 0755 0 0"
+	echo "file /bin/lsvfioap $build/lsvfioap 0755 0 0"
 	intree=$out/drivers/s390/crypto/vfio_ap.ko
 	case ${VARIANT:-} in
 	'') modules "$intree" "$build/base-driver/vfio_ap.ko" ;;
@@ -62,5 +67,6 @@ pack() {
 }
 
 logged init "build init" build_init
+logged view "build lsvfioap" build_view
 [ ! -f "$tests/Makefile" ] || logged selftests "build the selftests" build_tests
 logged initramfs "pack the initramfs" pack

@@ -3,34 +3,13 @@
 # Shows hot plug with Debian's QEMU: its guest prints what it finds. usage: qemu_demo [--fault=noplug]
 . "$(dirname "$0")/lib/client.sh"
 
-queue_mark() {
-	case $(cat "$(queue_status "$1")" 2>/dev/null) in
-	"in use") echo G ;;
-	assigned) echo a ;;
-	unassigned) echo v ;;
-	*) echo . ;;
-	esac
-}
-
-grid_draw() {
-	printf '    domain   0004   0005   0006\n'
-	for apid in 04 05 06; do
-		printf '    adapter %s ' $apid
-		for apqi in 0004 0005 0006; do
-			printf '[ %s ]  ' "$(queue_mark $apid.$apqi)"
-		done
-		echo
-	done
-	echo "    G in the guest   a assigned to the mdev   v bound to vfio_ap"
-}
-
 # step TEXT QUEUES: what was done, and what the guest must come to say of it
 step() {
 	printf '\n%s\n' "$1"
 	missing=${2:-none}
 	guest_sees 1 "$2"
 	missing=
-	grid_draw
+	lsvfioap
 	echo "    on the guest's console: $(tail -n 1 $SCRATCH/1/console | tr -d '\r')"
 }
 

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What tools/vfio-ap/lsvfioap shows: compared with what was done to the machine. */
+#include <errno.h>
+#include <pty.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "lib/guest_fixture.h"
+
+#define REPORT	"/tmp/report"
+#define MDEV	"mediated device " UUID1 ": "
+
+static char shown[1 << 21];
+
+static void read_all(int fd)
+{
+	size_t length = 0;
+	ssize_t got;
+
+	/* A terminal ends with EIO. */
+	while ((got = read(fd, shown + length, sizeof(shown) - 1 - length)) > 0)
+		length += got;
+	shown[length] = 0;
+}
+
+static int exit_status(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Into shown[]. Return: the exit status. */
+static int view(const char *arguments)
+{
+	char command[256];
+	FILE *pipe;
+
+	snprintf(command, sizeof(command), "lsvfioap %s 2>&1", arguments);
+	pipe = popen(command, "r");
+	if (!pipe)
+		return -1;
+	read_all(fileno(pipe));
+	return exit_status(pclose(pipe));
+}
+
+/* The same on a terminal. */
+static int view_on_terminal(const char *argument)
+{
+	int terminal, status;
+	pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
+
+	if (pid < 0)
+		return -1;
+	if (!pid) {
+		execlp("lsvfioap", "lsvfioap", argument, NULL);
+		_exit(127);
+	}
+	read_all(terminal);
+	close(terminal);
+	waitpid(pid, &status, 0);
+	return exit_status(status);
+}
+
+static size_t longest_line(void)
+{
+	const char *line = shown, *end;
+	size_t longest = 0;
+
+	for (; (end = strchr(line, '\n')); line = end + 1) {
+		if ((size_t)(end - line) > longest)
+			longest = end - line;
+	}
+	return longest;
+}
+
+static bool begins_with(const char *text)
+{
+	return !strncmp(shown, text, strlen(text));
+}
+
+TEST_F(guest, host_is_drawn_with_owner_and_state)
+{
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, 6, 6);
+	ASSERT_EQ(0, queue_unbind(6, 5));
+	ASSERT_EQ(0, hwsim("deconfigure", "5"));
+	ASSERT_EQ(0, hwsim("checkstop", "06.0004"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_EQ(0, view(""));
+	EXPECT_STREQ("host: 3 adapters, 3 domains\n"
+		     "  domain  0 0 0\n"
+		     "  adapter 4 5 6\n"
+		     "       04 G G v\n"
+		     "       05 G-G-v-\n"
+		     "       06 v!n a\n"
+		     "  G in a guest   a assigned to a mediated device\n"
+		     "  v bound to vfio_ap, unassigned   n bound to no driver\n"
+		     "  - deconfigured   ! checkstopped\n"
+		     "mediated device " UUID1 ": 4 queues\n"
+		     "mediated device " UUID2 ": 1 queues\n", shown);
+	ASSERT_EQ(0, hwsim("configure", "5"));
+	ASSERT_EQ(0, bus_scan());
+	ASSERT_EQ(0, queue_bind(6, 5));
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+TEST_F(guest, mdev_is_drawn_with_the_reasons)
+{
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,08,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c800000000001,0c,0"));
+	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_adapter", "x"));
+	EXPECT_EQ(0, view(UUID1));
+	EXPECT_TRUE(begins_with(MDEV "4 adapters, 2 domains\n"
+			     "  domain  0 0\n"
+			     "  adapter 4 5\n"
+			     "       04 G G\n"
+			     "       05 b u\n"
+			     "       08 x x\n"
+			     "       37 x x\n"
+			     "  G in the guest   b held back by another   u not bound to vfio_ap\n"
+			     "  x not in the host\n"
+			     "  05.0004 held-back by=05.0005\n"
+			     "  05.0005 not-bound\n"
+			     "  08.0004 not-in-host\n"
+			     "  08.0005 not-in-host\n"
+			     "  37.0004 not-in-host\n"
+			     "  37.0005 not-in-host\n"
+			     "  last refusal: time=")) TH_LOG("%s", shown);
+	EXPECT_NE(NULL, strstr(shown, "value=x"));
+	EXPECT_NE(NULL, strstr(shown, "error=-22\n"));
+	EXPECT_EQ(1, view(UUID3));
+	EXPECT_STREQ("lsvfioap: no such mediated device: " UUID3 "\n", shown);
+	EXPECT_EQ(2, view("--nothing"));
+	ASSERT_EQ(0, queue_bind(5, 5));
+}
+
+/* The whole of it, in 80 columns. */
+TEST_F(guest, matrix_of_65536_queues_is_drawn)
+{
+	char all[65];
+	int lines = 0;
+	char *at;
+
+	memset(all, 'f', 64);
+	all[64] = 0;
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "%s,%s,0", all, all));
+	EXPECT_EQ(0, view("--all " UUID1));
+	EXPECT_GE(80, longest_line());
+	for (at = shown; (at = strstr(at, "\n       ")); at++)
+		lines++;
+	/* 8 blocks of 32 domains. */
+	EXPECT_EQ(8 * 256, lines);
+	EXPECT_NE(NULL, strstr(shown, "  domain  e e e e e e e e e e e e e e e e f f"));
+	EXPECT_NE(NULL, strstr(shown, "\n  ff.00ff not-in-host\n"));
+	/* Nor does a long refusal go beyond. */
+	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "ap_config", "%s,%s,x", all, all));
+	EXPECT_EQ(0, view(UUID1));
+	EXPECT_GE(80, longest_line());
+	EXPECT_NE(NULL, strstr(shown, "value=fffff"));
+	EXPECT_NE(NULL, strstr(shown, "\n  and 65511 more, see --all\n"));
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
+}
+
+TEST_F(guest, programs_get_json)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	assign(_metadata, UUID1, 8, -1);
+	EXPECT_EQ(0, view("--json " UUID1));
+	EXPECT_STREQ("{\"uuid\": \"" UUID1 "\", \"queues\": [\n"
+		     "  {\"apqn\": \"04.0004\", \"state\": \"in-guest\"},\n"
+		     "  {\"apqn\": \"08.0004\", \"state\": \"not-in-host\"}], \"last_refusal\": \"\"}\n",
+		     shown);
+	EXPECT_EQ(0, view("--json"));
+	EXPECT_TRUE(begins_with("{\"queues\": [\n  {\"apqn\": \"04.0004\", \"owner\": \"guest\", "
+			     "\"mdev\": \"" UUID1 "\"},\n")) TH_LOG("%s", shown);
+	EXPECT_NE(NULL, strstr(shown, "\"mdevs\": [\n{\"uuid\": \"" UUID1 "\""));
+	/* What no text in UTF-8 is. */
+	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_adapter", "\344"));
+	EXPECT_EQ(0, view("--json " UUID1));
+	EXPECT_EQ(NULL, strchr(shown, '\344'));
+}
+
+TEST_F(guest, colours_are_for_terminals_only)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(0, view(UUID1));
+	EXPECT_EQ(NULL, strchr(shown, '\033'));
+	EXPECT_EQ(0, view_on_terminal(UUID1));
+	EXPECT_NE(NULL, strstr(shown, "       04 \033[32mG\033[0m\r\n")) TH_LOG("%s", shown);
+	setenv("NO_COLOR", "1", 1);
+	EXPECT_EQ(0, view_on_terminal(UUID1));
+	EXPECT_NE(NULL, strstr(shown, "       04 G\r\n"));
+	unsetenv("NO_COLOR");
+}
+
+TEST_F(guest, report_has_all_of_it)
+{
+	static const char *const parts[] = {
+		"vfio_ap on Linux ", "\n== queues\nhost: 3 adapters, 3 domains\n",
+		"\n== mediated device\n" MDEV "1 adapters, 1 domains\n",
+		"\n== /sys/bus/ap\n", "\napmask: 0x0000", "\n== " MATRIX UUID1 "\n",
+		"\nmatrix: 04.0004\n", "\nlast_refusal: time=", "\nfeatures: guest_matrix",
+		"\n== /sys/kernel/debug/vfio_ap\nmdevs: " UUID1 " updates=",
+		"\nqueues:\n04.0004 resets=", "\n== /sys/kernel/debug/s390dbf/vfio_ap/sprintf\n",
+		"cannot use NIB", "\n== /sys/kernel/tracing/trace\n",
+		": vfio_ap_guest_update: mdev=" UUID1,
+	};
+	unsigned int i;
+
+	ASSERT_EQ(0, file_write("/sys/kernel/tracing/events/vfio_ap/enable", "1"));
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, 0));
+	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_adapter", "x"));
+	EXPECT_EQ(0, view("--report " REPORT));
+	EXPECT_STREQ("lsvfioap: " REPORT " is written; it names queues and mediated devices, no keys\n",
+		     shown);
+	ASSERT_LT(0, file_read(REPORT, shown, sizeof(shown)));
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		EXPECT_NE(NULL, strstr(shown, parts[i])) TH_LOG("%s", parts[i]);
+	/* Nobody was asked to do anything. */
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
+	EXPECT_EQ(0, file_write("/sys/kernel/tracing/events/vfio_ap/enable", "0"));
+	EXPECT_EQ(1, view("--report /nowhere/report"));
+	unlink(REPORT);
+}
+
+#include "lib/main.h"

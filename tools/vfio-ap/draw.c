@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/* For people: grids, what their letters mean, and reasons. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lsvfioap.h"
+
+/* Two columns each, behind ten: 74 of 80. */
+#define PER_BLOCK	32
+#define REASONS		16
+
+bool colours, everything;
+
+static void put(const struct meaning *of, char letter)
+{
+	const char *colour = colours ? meaning_of(of, letter)->colour : NULL;
+
+	if (colour && *colour)
+		printf("%s%c\033[0m", colour, letter);
+	else
+		putchar(letter);
+}
+
+static unsigned int count(const bool ids[NR_IDS])
+{
+	unsigned int id, n = 0;
+
+	for (id = 0; id < NR_IDS; id++)
+		n += ids[id];
+	return n;
+}
+
+static void block_draw(const struct grid *grid, const struct meaning *of,
+		       const unsigned int *domains, unsigned int nr)
+{
+	unsigned int apid, i;
+
+	printf("  domain  ");
+	for (i = 0; i < nr; i++)
+		printf("%x%s", domains[i] >> 4, i + 1 < nr ? " " : "\n");
+	printf("  adapter ");
+	for (i = 0; i < nr; i++)
+		printf("%x%s", domains[i] & 15, i + 1 < nr ? " " : "\n");
+	for (apid = 0; apid < NR_IDS; apid++) {
+		if (!grid->adapters[apid])
+			continue;
+		printf("       %02x ", apid);
+		for (i = 0; i < nr; i++) {
+			struct cell cell = grid->cells[apid][domains[i]];
+
+			put(of, cell.letter ?: '.');
+			if (i + 1 < nr || (cell.mark && cell.mark != ' '))
+				put(marks, cell.mark ?: ' ');
+		}
+		putchar('\n');
+	}
+}
+
+/* Only what is to be seen in the grid. */
+static void legend_draw(const struct grid *grid, const struct meaning *of, bool mark)
+{
+	unsigned int apid, apqi, column = 0;
+	bool seen[256] = {};
+
+	for (apid = 0; apid < NR_IDS; apid++) {
+		for (apqi = 0; apqi < NR_IDS; apqi++) {
+			struct cell cell = grid->cells[apid][apqi];
+
+			seen[(unsigned char)(mark ? cell.mark : cell.letter)] = true;
+		}
+	}
+	for (; of->letter; of++) {
+		if (!seen[(unsigned char)of->letter])
+			continue;
+		if (column && column + strlen(of->text) + 5 > 80) {
+			putchar('\n');
+			column = 0;
+		}
+		printf("%s", column ? "   " : "  ");
+		put(of, of->letter);
+		printf(" %s", of->text);
+		column += strlen(of->text) + 5;
+	}
+	if (column)
+		putchar('\n');
+}
+
+static void grid_draw(const struct grid *grid, const struct meaning *of)
+{
+	unsigned int domains[PER_BLOCK], id, nr = 0;
+
+	if (!count(grid->adapters) || !count(grid->domains)) {
+		printf("  no queue\n");
+		return;
+	}
+	for (id = 0; id < NR_IDS; id++) {
+		if (grid->domains[id])
+			domains[nr++] = id;
+		if (nr == PER_BLOCK || (id + 1 == NR_IDS && nr)) {
+			block_draw(grid, of, domains, nr);
+			nr = 0;
+		}
+	}
+	legend_draw(grid, of, false);
+	legend_draw(grid, marks, true);
+}
+
+bool host_draw(void)
+{
+	struct grid *grid = host_read();
+	unsigned int i;
+
+	if (!grid) {
+		printf("host: no AP bus: %s\n", strerror(errno));
+		return false;
+	}
+	printf("host: %u adapters, %u domains\n", count(grid->adapters), count(grid->domains));
+	grid_draw(grid, owners);
+	free(grid);
+	for (i = 0; i < nr_mdevs; i++)
+		printf("mediated device %s: %zu queues\n", mdevs[i].uuid, mdevs[i].nr_lines);
+	return true;
+}
+
+/* Each queue that is not where it should be, or not well. */
+static void reasons_draw(const struct mdev *mdev)
+{
+	unsigned int apid, apqi, shown = 0, left = 0;
+	char text[STATE_LINE];
+	size_t nr;
+
+	for (nr = 0; nr < mdev->nr_lines; nr++) {
+		if (!line_read(mdev, nr, &apid, &apqi, text) || !strcmp(text, "in-guest") ||
+		    !strcmp(text, "ready"))
+			continue;
+		if (everything || shown < REASONS) {
+			printf("  %02x.%04x %s\n", apid, apqi, text);
+			shown++;
+		} else {
+			left++;
+		}
+	}
+	if (left)
+		printf("  and %u more, see --all\n", left);
+}
+
+/* In 80 columns: of a long word, the begin. */
+static void refusal_draw(char *refusal)
+{
+	size_t column = printf("  last refusal:");
+	char *word;
+
+	while ((word = strsep(&refusal, " \n"))) {
+		size_t length = strlen(word);
+
+		if (!length)
+			continue;
+		if (column + 1 + length > 80)
+			column = printf("\n%3s", "") - 1;
+		if (length > 76)
+			column += printf(" %.73s...", word);
+		else
+			column += printf(" %s", word);
+	}
+	putchar('\n');
+}
+
+void mdev_draw(const struct mdev *mdev)
+{
+	struct grid *grid = mdev_grid(mdev);
+	char *refusal = file_get(NULL, MATRIX "/%s/last_refusal", mdev->uuid);
+
+	printf("mediated device %s: %u adapters, %u domains\n", mdev->uuid, count(mdev->adapters),
+	       count(mdev->domains));
+	grid_draw(grid, states);
+	reasons_draw(mdev);
+	if (refusal && *refusal)
+		refusal_draw(refusal);
+	free(refusal);
+	free(grid);
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * lsvfioap: who has which AP queue, and why a guest does not have one.
+ * What it shows is read from sysfs; it changes nothing. See help_print().
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lsvfioap.h"
+
+static void help_print(FILE *to)
+{
+	fputs("usage: lsvfioap [--all] [--json] [UUID]\n"
+	      "       lsvfioap --report FILE\n"
+	      "\n"
+	      "Draws the host's AP queues with owner and state; with the UUID of a mediated\n"
+	      "device what is assigned to it, what its guest has, and why not the rest.\n"
+	      "\n"
+	      "  -a, --all          list all queues that a guest lacks, not only the first 16\n"
+	      "  -j, --json         for programs\n"
+	      "  -r, --report FILE  grids, attributes, numbers, debug feature, and the last minute\n"
+	      "                     of the trace, for a bug report\n"
+	      "  -h, --help         this text\n", to);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "all", no_argument, NULL, 'a' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "report", required_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	const struct mdev *only = NULL;
+	const char *report = NULL;
+	bool json = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "ajr:h", options, NULL)) >= 0) {
+		switch (option) {
+		case 'a':
+			everything = true;
+			break;
+		case 'j':
+			json = true;
+			break;
+		case 'r':
+			report = optarg;
+			break;
+		case 'h':
+			help_print(stdout);
+			return 0;
+		default:
+			help_print(stderr);
+			return 2;
+		}
+	}
+	if (argc - optind > 1 || (report && (json || optind < argc))) {
+		help_print(stderr);
+		return 2;
+	}
+	colours = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	mdevs_read();
+	if (optind < argc)
+		only = mdev_find(argv[optind]);
+	if (report)
+		report_write(report);
+	else if (json)
+		json_print(only);
+	else if (only)
+		mdev_draw(only);
+	else if (!host_draw())
+		return 1;
+	return fflush(stdout) || ferror(stdout) ? 1 : 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the files of lsvfioap share. */
+#ifndef LSVFIOAP_H
+#define LSVFIOAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define BUS	"/sys/bus/ap"
+#define MATRIX	"/sys/devices/vfio_ap/matrix"
+
+#define NR_IDS		256
+#define UUID_LEN	36
+/* Of a line of queue_states. */
+#define STATE_LINE	64
+
+/* A cell of a grid: a letter for owner or state, and a mark for the hardware. */
+struct cell {
+	char letter, mark;
+};
+
+struct grid {
+	struct cell cells[NR_IDS][NR_IDS];
+	bool adapters[NR_IDS], domains[NR_IDS];
+};
+
+struct meaning {
+	char letter;
+	const char *colour, *word, *text;
+};
+
+/* What is known of one mediated device. */
+struct mdev {
+	char uuid[UUID_LEN + 1];
+	bool adapters[NR_IDS], domains[NR_IDS];
+	/* queue_states, lines of STATE_LINE characters. */
+	char *lines;
+	size_t nr_lines;
+};
+
+/* read.c */
+extern const struct meaning owners[], states[], marks[];
+extern struct mdev *mdevs;
+extern unsigned int nr_mdevs;
+
+void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+void *need(void *memory);
+/* The whole of a file, with a NUL behind it; NULL and errno if it cannot be read. */
+char *file_get(size_t *size, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+const struct meaning *meaning_of(const struct meaning *of, char letter);
+/* NULL and errno if there is no AP bus. */
+struct grid *host_read(void);
+struct grid *mdev_grid(const struct mdev *mdev);
+void mdevs_read(void);
+const struct mdev *mdev_find(const char *uuid);
+const struct mdev *mdev_of(unsigned int apid, unsigned int apqi);
+/* What a line of queue_states says: APQN, and behind it words without the spaces at the end. */
+bool line_read(const struct mdev *mdev, size_t nr, unsigned int *apid, unsigned int *apqi,
+	       char text[STATE_LINE]);
+
+/* draw.c */
+extern bool colours, everything;
+
+/* false: there is no AP bus, which was said */
+bool host_draw(void);
+void mdev_draw(const struct mdev *mdev);
+
+/* json.c */
+void json_print(const struct mdev *only);
+
+/* report.c */
+void report_write(const char *path);
+
+#endif /* LSVFIOAP_H */

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/* For who is to help: all that can be read, in one file. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lsvfioap.h"
+
+#define NUMBERS	"/sys/kernel/debug/vfio_ap"
+#define DBF	"/sys/kernel/debug/s390dbf/vfio_ap/sprintf"
+#define TRACE	"/sys/kernel/tracing/trace"
+#define LAST_SECONDS	60
+
+static void title(const char *text)
+{
+	printf("\n== %s\n", text);
+}
+
+static void attribute_print(const char *directory, const char *name)
+{
+	char *text = file_get(NULL, "%s/%s", directory, name);
+	bool lines = text && strchr(text, '\n') != strrchr(text, '\n');
+
+	printf("%s:%c%s", name, lines ? '\n' : ' ', text ?: strerror(errno));
+	if (!text || !*text || text[strlen(text) - 1] != '\n')
+		putchar('\n');
+	free(text);
+}
+
+/* What can be read and is not a directory or a link. */
+static void attributes_print(const char *directory)
+{
+	struct dirent **entries;
+	int i, nr = scandir(directory, &entries, NULL, alphasort);
+
+	title(directory);
+	if (nr < 0)
+		printf("%s\n", strerror(errno));
+	for (i = 0; i < nr; i++) {
+		char path[1024];
+
+		snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
+		/* queue_states was drawn, and root may open what nobody can read. */
+		if (entries[i]->d_type == DT_REG && strcmp(entries[i]->d_name, "queue_states") &&
+		    strncmp(entries[i]->d_name, "assign_", 7) &&
+		    strncmp(entries[i]->d_name, "unassign_", 9) &&
+		    strcmp(entries[i]->d_name, "remove") && strcmp(entries[i]->d_name, "uevent") &&
+		    !access(path, R_OK))
+			attribute_print(directory, entries[i]->d_name);
+		free(entries[i]);
+	}
+	if (nr >= 0)
+		free(entries);
+}
+
+static void file_print(const char *path)
+{
+	char *text = file_get(NULL, "%s", path);
+
+	title(path);
+	printf("%s%s", text ?: strerror(errno), text ? "" : "\n");
+	free(text);
+}
+
+/* The seconds before the name of an event of this driver; below 0: none of its. */
+static double trace_time(const char *line)
+{
+	const char *event = strstr(line, ": vfio_ap_"), *begin = event;
+
+	if (!event)
+		return -1;
+	while (begin > line && begin[-1] != ' ')
+		begin--;
+	return atof(begin);
+}
+
+/* The last minute before the newest event: whatever clock the trace has. */
+static void trace_print(void)
+{
+	char *text = file_get(NULL, TRACE), *line, *rest, *copy;
+	double newest = -1, time;
+
+	title(TRACE);
+	if (!text) {
+		printf("%s\n", strerror(errno));
+		return;
+	}
+	copy = need(strdup(text));
+	for (rest = copy; (line = strsep(&rest, "\n"));) {
+		time = trace_time(line);
+		if (time > newest)
+			newest = time;
+	}
+	free(copy);
+	if (newest < 0)
+		printf("no event: see Documentation/s390/vfio-ap-tracing.rst\n");
+	for (rest = text; (line = strsep(&rest, "\n"));) {
+		time = trace_time(line);
+		if (time >= 0 && time >= newest - LAST_SECONDS)
+			printf("%s\n", line);
+	}
+	free(text);
+}
+
+static void report_print(void)
+{
+	time_t now = time(NULL);
+	struct utsname system;
+	char path[512];
+	unsigned int i;
+
+	uname(&system);
+	printf("vfio_ap on %s %s, %s", system.sysname, system.release, ctime(&now));
+	title("queues");
+	host_draw();
+	for (i = 0; i < nr_mdevs; i++) {
+		title("mediated device");
+		mdev_draw(&mdevs[i]);
+	}
+	attributes_print(BUS);
+	attributes_print(MATRIX);
+	for (i = 0; i < nr_mdevs; i++) {
+		snprintf(path, sizeof(path), MATRIX "/%s", mdevs[i].uuid);
+		attributes_print(path);
+	}
+	attributes_print(NUMBERS);
+	/* It holds little, and its clock is not that of the day. */
+	file_print(DBF);
+	trace_print();
+}
+
+void report_write(const char *path)
+{
+	if (!freopen(path, "w", stdout))
+		fail("%s: %s", path, strerror(errno));
+	colours = false;
+	everything = true;
+	report_print();
+	if (fflush(stdout) || ferror(stdout))
+		fail("%s: %s", path, strerror(errno));
+	fprintf(stderr, "lsvfioap: %s is written; it names queues and mediated devices, no keys\n",
+		path);
+}
