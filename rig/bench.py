@@ -83,6 +83,15 @@ def unplug_rows(figures):
     return rows
 
 
+def notify_rows(figures):
+    rows = []
+    for name in ("poll", "uevent"):
+        waits = figures.waits.get((f"notify.{name}", "ours", "quiet"), [])
+        for share, word in ((0.5, "p50"), (1, "longest")):
+            rows.append(row(f"notify.{name} {word}", "ms", None, at(waits, share), text=f"n={len(waits)}; the base tells nobody"))
+    return rows
+
+
 def cost_rows(figures):
     def pair(name):
         return tuple(figures.values.get((name, driver)) for driver in DRIVERS)
@@ -192,7 +201,8 @@ def main():
     measure(figures, "wait_bench", PAIRS)
     measure(figures, "cost_bench", 1, cpus="1", shift=0)
     measure(figures, "hold_bench", 1, variant="")
-    rows = stall_rows(figures) + [scan_row(figures)] + unplug_rows(figures) + hold_rows(figures) + cost_rows(figures) + text_rows()
+    rows = (stall_rows(figures) + [scan_row(figures)] + unplug_rows(figures) + notify_rows(figures) + hold_rows(figures)
+            + cost_rows(figures) + text_rows())
     table(rows)
     with open(os.path.join(boot.BUILD, "bench.json"), "w") as out:
         json.dump(rows, out, indent=1)

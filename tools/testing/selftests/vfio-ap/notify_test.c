@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Nobody need look again and again: attributes wake who waits, an uevent tells of updates. */
 #include <fcntl.h>
-#include <linux/netlink.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,17 +10,6 @@
 #include "lib/guest_fixture.h"
 
 #define QUEUE(name)	"/sys/devices/ap/card" name "/status"
-
-/* Looks at it, so that only what changes from now on wakes. */
-static int watch(const char *path)
-{
-	char text[8192];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd >= 0 && read(fd, text, sizeof(text)) < 0)
-		return -1;
-	return fd;
-}
 
 /* Wakes within 30 s; looked at again, it sleeps on. */
 static bool wakes(int fd)
@@ -44,9 +32,9 @@ static bool sleeps_on(int fd)
 
 TEST_F(guest, who_polls_is_woken_by_what_concerns_him)
 {
-	int matrix = watch(MATRIX UUID1 "/guest_matrix");
-	int config = watch(MATRIX UUID1 "/guest_ap_config");
-	int queue = watch(QUEUE("04/04.0004")), stranger = watch(QUEUE("06/06.0006"));
+	int matrix = watch_open(MATRIX UUID1 "/guest_matrix");
+	int config = watch_open(MATRIX UUID1 "/guest_ap_config");
+	int queue = watch_open(QUEUE("04/04.0004")), stranger = watch_open(QUEUE("06/06.0006"));
 
 	ASSERT_LE(0, matrix);
 	ASSERT_LE(0, config);
@@ -78,7 +66,7 @@ TEST_F(guest, who_polls_is_woken_by_what_concerns_him)
 /* Also where no guest has anything: assigned, and free again when the mdev goes. */
 TEST_F(guest, status_wakes_with_the_mdev_of_its_queue)
 {
-	int queue = watch(QUEUE("05/05.0005"));
+	int queue = watch_open(QUEUE("05/05.0005"));
 
 	ASSERT_LE(0, queue);
 	ASSERT_EQ(0, mdev_create(UUID2));
@@ -120,18 +108,6 @@ TEST_F(guest, what_changes_and_changes_back_wakes)
 	}
 	close(matrix);
 	close(queue);
-}
-
-static int uevents_open(void)
-{
-	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
-	struct timeval patience = { .tv_sec = 30 };
-	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
-		return -1;
-	return fd;
 }
 
 /* The number of the next update that is told for mdev 1, or -1. */

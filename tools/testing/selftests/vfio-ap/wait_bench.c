@@ -8,6 +8,8 @@
  * keeps its kvm->lock, and while a queue does not end its reset.
  */
 #include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/bench.h"
@@ -16,6 +18,7 @@
 #define SAMPLES		220
 #define SAMPLES_MAX	4000
 #define HOLD_MS		500
+#define NOTIFICATIONS	50
 /* Not in the host: nothing is plugged, and nothing has to be reset. */
 #define ABSENT		200
 
@@ -235,6 +238,63 @@ static void unplug_measure(int reset_ms)
 	must(!hwsim("reset_time", "*.* ms 1"));
 }
 
+static bool adapter_7_is_reset(void *unused)
+{
+	char path[64], text[8];
+	int apqi;
+
+	for (apqi = 4; apqi < 8; apqi++) {
+		snprintf(path, sizeof(path), "/sys/devices/ap/card07/07.%04x/reset_pending", apqi);
+		if (file_read(path, text, sizeof(text)) < 0 || text[0] != '0')
+			return false;
+	}
+	return true;
+}
+
+/* What was told before is not measured. */
+static void notifications_drop(int attribute, int uevents)
+{
+	char text[8192];
+
+	/* They come a tick later. */
+	usleep(100000);
+	pread(attribute, text, sizeof(text), 0);
+	while (recv(uevents, text, sizeof(text), MSG_DONTWAIT) > 0)
+		;
+}
+
+/* From a write that plugs to when those know who wait for it. The base tells nobody. */
+static void notify_measure(void)
+{
+	struct pollfd fds[2] = { { .events = POLLPRI }, { .events = POLLIN } };
+	long start, poll_us[NOTIFICATIONS], uevent_us[NOTIFICATIONS];
+	unsigned int i;
+
+	fds[0].fd = watch_open(MATRIX UUID1 "/guest_ap_config");
+	fds[1].fd = uevents_open();
+	must(fds[0].fd >= 0 && fds[1].fd >= 0);
+	for (i = 0; i < NOTIFICATIONS; i++) {
+		must(!mdev_write(UUID1, "unassign_adapter", "7"));
+		must(!until(adapter_7_is_reset, NULL));
+		notifications_drop(fds[0].fd, fds[1].fd);
+		start = bench_now_ns();
+		must(!mdev_write(UUID1, "assign_adapter", "7"));
+		must(poll(&fds[0], 1, 30000) == 1);
+		poll_us[i] = (bench_now_ns() - start) / 1000;
+		must(poll(&fds[1], 1, 30000) == 1);
+		uevent_us[i] = (bench_now_ns() - start) / 1000;
+	}
+	close(fds[0].fd);
+	close(fds[1].fd);
+	printf("@waits notify.poll %s quiet", driver);
+	for (i = 0; i < NOTIFICATIONS; i++)
+		printf(" %ld", poll_us[i]);
+	printf("\n@waits notify.uevent %s quiet", driver);
+	for (i = 0; i < NOTIFICATIONS; i++)
+		printf(" %ld", uevent_us[i]);
+	printf("\n");
+}
+
 static bool b_has_the_new_adapter(void *unused)
 {
 	return mdev_shows(UUID2, "guest_matrix", "08.0008 0a.0008");
@@ -364,6 +424,8 @@ int main(int argc, char **argv)
 		scan_take_beside_held_lock();
 		scan_undo();
 	}
+	if (strcmp(driver, "base"))
+		notify_measure();
 	must(!hwsim("reset_time", "*.* ms %d", RESET_MS));
 	measure_beside("busy", churn_run, 20);
 	a_restore();

@@ -129,6 +129,10 @@ int hold_wait(struct hold *hold);
 int hold_argument(struct hold *hold, int fd, unsigned long request);
 int hold_release(struct hold *hold);
 
+/* watch.c */
+int watch_open(const char *path);
+int uevents_open(void);
+
 /* vfio.c */
 struct vfio {
 	int container, group, device;
