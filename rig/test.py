@@ -24,6 +24,7 @@ TESTS = os.path.join(boot.TOP, "tools/testing/selftests/vfio-ap")
 ROWS = os.path.join(TESTS, "rows.txt")
 BOOTS = os.path.join(TESTS, "boots.txt")
 LONG = os.path.join(boot.TOP, "rig/long.txt")
+PAGE = os.path.join(boot.TOP, "Documentation/s390/vfio-ap-tests.rst")
 RESULTS = os.path.join(boot.BUILD, "results")
 # (file in RESULTS, what is shown above it)
 COLUMNS = (("ours", "ours"), ("base-driver", "base driver"), ("base-kernel", "base kernel"), ("base-both", "base both"))
@@ -196,14 +197,50 @@ def results(column):
     return dict(table(path)) if os.path.exists(path) else {}
 
 
+def word(column, words, test, note):
+    """What came of a test when it last ran; of what only this driver has, the base says nothing by failing."""
+    last = words.get(test, "-")
+    return "lacks it" if column in ("base-driver", "base-both") and note.startswith("new") and last != "passes" and last != "-" else last
+
+
 def show_rows():
     """Which row is tested by what, where it runs, and what came of it when it last ran."""
-    known = [(title, results(name)) for name, title in COLUMNS if results(name)]
-    say(f"{'row':6} {'runs in':7} " + "".join(f"{title:12}" for title, _ in known) + "test")
+    known = [(name, title, results(name)) for name, title in COLUMNS if results(name)]
+    say(f"{'row':6} {'runs in':7} " + "".join(f"{title:12}" for _, title, _ in known) + "test")
     for row, test, note in rows():
         where = "LONG=1" if test and "_long:" in test else "test" if test else ""
-        words = "".join(f"{words.get(test, '-') if test else '':12}" for _, words in known)
+        words = "".join(f"{word(name, last, test, note) if test else '':12}" for name, _, last in known)
         say(f"{row:6} {where:7} {words}{test or 'not tested: ' + note}")
+    return 0
+
+
+SECTIONS = {"A": "The interface", "B": "Faults that earlier drivers had", "C": "Weak points of the newest drivers",
+            "E": "Scenarios", "W": "What users asked for"}
+
+
+def page():
+    """The same as a page of the documentation."""
+    columns = [(name, results(name)) for name in ("base-driver", "base-kernel", "ours")]
+    lines = [".. SPDX-License-Identifier: GPL-2.0", "", "======================", "What the tests of vfio_ap show",
+             "======================", "", "Made by ``make test LIST=rst`` from what each test did when it last ran: with the base's own",
+             "driver, with this driver on the base's kernel, and with this driver on the patched kernel. *lacks",
+             "it*: the base's driver has no such thing. *-*: did not run.", ""]
+    lines[2] = lines[4] = "=" * len(lines[3])
+    done = set()
+    for letter, title in SECTIONS.items():
+        lines += [title, "=" * len(title), "", ".. list-table::", "   :header-rows: 1", "   :widths: 55 15 15 15", "",
+                  "   * - Test", "     - base's driver", "     - this, base's kernel", "     - this driver"]
+        for row, test, note in rows():
+            if row[0] != letter or not test or test in done:
+                continue
+            done.add(test)
+            program, _, name = test.rpartition(":")
+            lines.append(f"   * - {name.rpartition('.')[2].replace('_', ' ')} ({program})")
+            lines += [f"     - {word(column, last, test, note)}" for column, last in columns]
+        lines.append("")
+    with open(PAGE, "w") as out:
+        out.write("\n".join(lines[:-1]) + "\n")
+    say(f"written: {boot.shown(PAGE)}")
     return 0
 
 
@@ -368,7 +405,7 @@ def main():
     if sys.argv[1:] == ["kernels"]:
         return say(*long_kernels(setting("LONG")))
     if setting("LIST"):
-        return show_rows()
+        return page() if setting("LIST") == "rst" else show_rows()
     return base() if "base" in (setting("DRIVER"), setting("KERNEL")) else ours()
 
 
