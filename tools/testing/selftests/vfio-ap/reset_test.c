@@ -177,7 +177,10 @@ TEST_F(guest, writer_waits_for_what_keeps_its_adapter_out)
 TEST_F(guest, that_waits_for_its_queues_can_be_killed)
 {
 	struct writer measure, opener;
+	int ready[2];
+	char byte;
 
+	ASSERT_EQ(0, pipe(ready));
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 6, 4);
 	held_queue_prepare(_metadata, &self->vm, &measure);
@@ -186,8 +189,16 @@ TEST_F(guest, that_waits_for_its_queues_can_be_killed)
 		struct vfio vfio;
 		struct vm vm;
 
-		_exit(vm_create(&vm) || vfio_open(&vfio, &vm, UUID2));
+		/* What comes before sleeps, too. */
+		if (vm_create(&vm) || vfio_open_group(&vfio, &vm, UUID2))
+			_exit(1);
+		if (write(ready[1], "", 1) != 1)
+			_exit(2);
+		_exit(!!vfio_open_device(&vfio, UUID2));
 	}
+	ASSERT_EQ(1, read(ready[0], &byte, 1));
+	close(ready[0]);
+	close(ready[1]);
 	ASSERT_EQ(0, until(task_sleeps, &opener.pid));
 	kill(opener.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, writer_end(&opener));

@@ -104,6 +104,19 @@ static bool comes_to_be_held_back(void *apqn)
 	return state_is(apqn, "held-back by=04.0005");
 }
 
+/* As long as its reset is under way, the driver still knows it. */
+TEST_F(guest, queue_that_is_unbound_while_it_is_reset_is_not_bound)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	EXPECT_STREQ("not-bound", state(UUID1, "04.0004"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
+	ASSERT_EQ(0, queue_bind(4, 4));
+	EXPECT_EQ(0, until(comes_to_be_in_guest, "04.0004"));
+}
+
 /* Where the guest has the adapter, a pending queue keeps out its domain. */
 TEST_F(guest, queue_is_held_back_by_one_of_its_domain)
 {

@@ -140,6 +140,7 @@ struct vfio {
 	struct vm *vm;
 };
 
+int vfio_open_group(struct vfio *vfio, struct vm *vm, const char *uuid);
 int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid);
 int vfio_dma_map(struct vfio *vfio, struct vm *vm);
 int vfio_dma_unmap(struct vfio *vfio);

@@ -79,8 +79,8 @@ int vfio_open_device(struct vfio *vfio, const char *uuid)
 	return vfio->device < 0 ? -errno : 0;
 }
 
-/* As QEMU does it; without a VM nothing is associated. */
-int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
+/* All that comes before the device. Without a VM nothing is associated. */
+int vfio_open_group(struct vfio *vfio, struct vm *vm, const char *uuid)
 {
 	int ret;
 
@@ -94,13 +94,16 @@ int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
 		return -errno;
 	if (ioctl(vfio->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
 		return -errno;
-	if (vm) {
-		ret = vfio_dma_map(vfio, vm);
-		ret = ret ?: vfio_associate(vfio, vm);
-		if (ret)
-			return ret;
-	}
-	return vfio_open_device(vfio, uuid);
+	if (!vm)
+		return 0;
+	ret = vfio_dma_map(vfio, vm);
+	return ret ?: vfio_associate(vfio, vm);
+}
+
+/* As QEMU does it. */
+int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
+{
+	return vfio_open_group(vfio, vm, uuid) ?: vfio_open_device(vfio, uuid);
 }
 
 void vfio_close(struct vfio *vfio)
