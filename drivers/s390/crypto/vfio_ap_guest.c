@@ -346,33 +346,45 @@ static unsigned long vfio_ap_guest_worth(const struct vfio_ap_mdev *mdev,
  *
  * Context: Sleeps shortly; no lock of this driver held. Waits for no guest.
  * Return: 0; -EADDRNOTAVAIL or -EADDRINUSE as the write would end; -ENODEV the
- * mdev is being removed.
+ * mdev is being removed; -ENOMEM.
  */
 int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *asked)
 {
-	struct vfio_ap_trial trial = { .asked = *asked, .valid = true };
 	const struct vfio_ap_matrix *had = &vfio_ap_matrix_nothing;
+	struct vfio_ap_trial *trial;
 	unsigned long worth;
+	int ret = -ENODEV;
 
-	guard(mutex)(&ap_perms_mutex);
-	guard(mutex)(&matrix_dev->lock);
+	trial = kzalloc(sizeof(*trial), GFP_KERNEL_ACCOUNT);
+	if (!trial)
+		return -ENOMEM;
+	trial->asked = *asked;
+
+	mutex_lock(&ap_perms_mutex);
+	mutex_lock(&matrix_dev->lock);
 	if (!mdev->linked)
-		return -ENODEV;
+		goto out;
 	if (mdev->attachment)
 		had = &mdev->guest;
-	trial.error = vfio_ap_guest_validate(mdev, asked, &trial.obstacle);
-	trial.now = mdev->guest;
+	ret = vfio_ap_guest_validate(mdev, asked, &trial->obstacle);
+	trial->error = ret;
+	trial->now = mdev->guest;
 	if (vfio_ap_matrix_equal(asked, &mdev->assigned)) {
-		trial.then = mdev->guest;
-	} else if (!trial.error && !mdev->withdrawn) {
+		trial->then = mdev->guest;
+	} else if (!ret && !mdev->withdrawn) {
 		worth = vfio_ap_guest_worth(mdev, asked, had);
-		trial.wait_ms = jiffies_to_msecs(worth);
-		vfio_ap_matrix_derive(&trial.then, asked, &matrix_dev->host, had,
+		trial->wait_ms = jiffies_to_msecs(worth);
+		vfio_ap_matrix_derive(&trial->then, asked, &matrix_dev->host, had,
 				      worth ? vfio_ap_guest_list_unfit_then :
 					      vfio_ap_guest_list_unfit, mdev->attachment);
 	}
-	mdev->trial = trial;
-	return trial.error;
+	/* The one before goes. */
+	swap(mdev->trial, trial);
+out:
+	mutex_unlock(&matrix_dev->lock);
+	mutex_unlock(&ap_perms_mutex);
+	kfree(trial);
+	return ret;
 }
 
 /**

@@ -28,6 +28,7 @@ static int vfio_ap_mdev_init(struct vfio_device *vdev)
 
 static void vfio_ap_mdev_release(struct vfio_device *vdev)
 {
+	kfree(to_vfio_ap_mdev(vdev)->trial);
 	kvfree_rcu(to_vfio_ap_mdev(vdev), rcu);
 }
 

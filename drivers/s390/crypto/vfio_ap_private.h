@@ -126,8 +126,6 @@ struct vfio_ap_trial {
 	unsigned int wait_ms;
 	/** @error: the errno that it would end with, negative, or 0 */
 	int error;
-	/** @valid: something was asked */
-	bool valid;
 };
 
 /**
@@ -231,8 +229,8 @@ struct vfio_ap_mdev {
 	struct vfio_ap_numbers numbers;
 	/** @refusal: the last one; matrix_dev->lock */
 	struct vfio_ap_refusal refusal;
-	/** @trial: the last one; matrix_dev->lock */
-	struct vfio_ap_trial trial;
+	/** @trial: the last one, or NULL: few ask; matrix_dev->lock */
+	struct vfio_ap_trial *trial;
 	/** @updates: how often the guest's APCB was changed. Written like @guest. */
 	u64 updates;
 	/** @news: what @notify_work is to tell; guests_lock */
@@ -323,15 +321,15 @@ struct vfio_ap_slot {
 	 * either
 	 */
 	u8 binding;
-	/** @present: in the host's newest configuration; without it no ZAPQ */
+	/** @present: in the host's newest configuration; without it no ZAPQ. Written like @binding. */
 	u8 present : 1;
 	/**
 	 * @away: was unbound since the last commit of @guest, so that guest
-	 * must lose it before it can have it again.
+	 * must lose it before it can have it again. Written like @binding.
 	 */
 	u8 away : 1;
 	/** @reported: the failed reset has its line in the log */
-	u8 reported : 1;
+	bool reported;
 	/**
 	 * @response: 01 or an unknown response code that stopped a reset; 00
 	 * again when one has completed
@@ -345,7 +343,7 @@ struct vfio_ap_slot {
 	u32 plugs;
 	/** @irqs: how often a guest enabled or disabled its interrupt */
 	u32 irqs;
-	/** @guest: the guest that can use the queue, or NULL. Compared only. */
+	/** @guest: who can use the queue, or NULL. Compared only; written like @binding. */
 	const struct vfio_ap_attachment *guest;
 	/** @wanted: number of the newest reset that must happen, see @done */
 	u64 wanted;

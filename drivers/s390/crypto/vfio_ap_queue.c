@@ -193,6 +193,19 @@ static enum vfio_ap_fitness vfio_ap_slot_fitness(struct vfio_ap_slot *slot,
 	return VFIO_AP_QUEUE_FIT;
 }
 
+/*
+ * Most queues that are looked at are the guest's and stay so. Without the queue's
+ * lock: only @response can change meanwhile, and if it does, a commit follows.
+ */
+static bool vfio_ap_slot_is_kept(const struct vfio_ap_slot *slot,
+				 const struct vfio_ap_attachment *guest)
+{
+	lockdep_assert_held(&matrix_dev->lock);
+
+	return slot->guest && slot->guest == guest && slot->binding == VFIO_AP_BOUND &&
+	       !slot->away && !READ_ONCE(slot->response);
+}
+
 /**
  * vfio_ap_slot_list_unfit - which queues of an adapter may a guest not have?
  * @apid: the adapter
@@ -224,9 +237,12 @@ void vfio_ap_slot_list_unfit(unsigned int apid, const unsigned long *domains,
 		apqi = AP_QID_QUEUE(slot->apqn);
 		if (!test_bit_inv(apqi, domains))
 			continue;
-		spin_lock(&slot->lock);
-		fitness = vfio_ap_slot_fitness(slot, guest);
-		spin_unlock(&slot->lock);
+		fitness = VFIO_AP_QUEUE_FIT;
+		if (!vfio_ap_slot_is_kept(slot, guest)) {
+			spin_lock(&slot->lock);
+			fitness = vfio_ap_slot_fitness(slot, guest);
+			spin_unlock(&slot->lock);
+		}
 		if (fitness != VFIO_AP_QUEUE_BAD)
 			__clear_bit_inv(apqi, unfit->bad);
 		if (fitness == VFIO_AP_QUEUE_PENDING)

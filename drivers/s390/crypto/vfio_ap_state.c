@@ -223,22 +223,22 @@ static size_t vfio_ap_state_print_masks(const char *name, const struct vfio_ap_m
  */
 int vfio_ap_trial_print(struct vfio_ap_mdev *mdev, char *buf)
 {
-	struct vfio_ap_trial trial;
+	const struct vfio_ap_trial *trial;
 	int len;
 
-	scoped_guard(mutex, &matrix_dev->lock)
-		trial = mdev->trial;
-	if (!trial.valid)
+	guard(mutex)(&matrix_dev->lock);
+	trial = mdev->trial;
+	if (!trial)
 		return 0;
-	len = vfio_ap_state_print_masks("asked", &trial.asked, buf);
-	len += scnprintf(buf + len, PAGE_SIZE - len, "error=%d\n", trial.error);
-	if (trial.error) {
-		len += vfio_ap_obstacle_print(&trial.obstacle, '\n', buf + len, PAGE_SIZE - len);
+	len = vfio_ap_state_print_masks("asked", &trial->asked, buf);
+	len += scnprintf(buf + len, PAGE_SIZE - len, "error=%d\n", trial->error);
+	if (trial->error) {
+		len += vfio_ap_obstacle_print(&trial->obstacle, '\n', buf + len, PAGE_SIZE - len);
 		return len + scnprintf(buf + len, PAGE_SIZE - len, "\n");
 	}
 	len += scnprintf(buf + len, PAGE_SIZE - len, "plugs=%zu\nunplugs=%zu\nwait_ms=%u\n",
-			 vfio_ap_state_count_new(&trial.then, &trial.now),
-			 vfio_ap_state_count_new(&trial.now, &trial.then), trial.wait_ms);
-	len += vfio_ap_state_print_masks("now", &trial.now, buf + len);
-	return len + vfio_ap_state_print_masks("then", &trial.then, buf + len);
+			 vfio_ap_state_count_new(&trial->then, &trial->now),
+			 vfio_ap_state_count_new(&trial->now, &trial->then), trial->wait_ms);
+	len += vfio_ap_state_print_masks("now", &trial->now, buf + len);
+	return len + vfio_ap_state_print_masks("then", &trial->then, buf + len);
 }

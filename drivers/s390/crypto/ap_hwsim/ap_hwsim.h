@@ -170,8 +170,8 @@ struct hwsim_queue {
 	unsigned int mode_value;
 	/** @polls_left: TAPQs until the reset is done */
 	unsigned int polls_left;
-	/** @reset_until: jiffies at which it is done */
-	unsigned long reset_until;
+	/** @reset_until: nanoseconds since boot at which it is done */
+	u64 reset_until;
 	/** @reset_cleans: a ZAPQ that began while no guest had the queue */
 	bool reset_cleans;
 	/** @driver: name of the driver that has the queue, NULL: none */

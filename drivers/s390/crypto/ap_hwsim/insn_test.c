@@ -283,7 +283,7 @@ static void timed_reset_takes_its_time(struct kunit *test)
 	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY | RC(0x02));
 	/* Not only TAPQ notices that the time has passed. */
-	queue->reset_until = jiffies;
+	queue->reset_until = ktime_get_mono_fast_ns();
 	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
 }
 

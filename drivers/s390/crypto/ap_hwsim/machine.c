@@ -6,10 +6,10 @@
 #define pr_fmt(fmt) "ap_hwsim: " fmt
 
 #include <linux/init.h>
-#include <linux/jiffies.h>
 #include <linux/kprobes.h>
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 
 #include "../ap_bus.h"
 #include "ap_hwsim.h"
@@ -176,7 +176,7 @@ void hwsim_queue_settle(struct hwsim_queue *queue)
 	lockdep_assert_held(&hwsim_lock);
 
 	if (queue->resetting && queue->mode == HWSIM_RESET_MS &&
-	    time_after_eq(jiffies, queue->reset_until))
+	    ktime_get_mono_fast_ns() >= queue->reset_until)
 		hwsim_queue_complete_reset(queue);
 }
 
@@ -224,7 +224,7 @@ void hwsim_queue_reset(struct hwsim_queue *queue, bool zeroize)
 	queue->resetting = true;
 	queue->reset_cleans = zeroize && !hwsim_queue_in_guest(queue, NULL);
 	queue->polls_left = queue->mode == HWSIM_RESET_POLLS ? queue->mode_value : 0;
-	queue->reset_until = jiffies + msecs_to_jiffies(queue->mode_value);
+	queue->reset_until = ktime_get_mono_fast_ns() + queue->mode_value * (u64)NSEC_PER_MSEC;
 	queue->nr_replies = 0;
 	queue->forced_replies = 0;
 }

@@ -306,6 +306,40 @@ TEST_F(guest, adapter_is_plugged_or_not)
 	EXPECT_EQ(0, faults.ours);
 }
 
+static int masks_are_tried(struct faults *faults)
+{
+	return mdev_write(UUID1, "try_ap_config", "0c,08,0");
+}
+
+static bool answer_is_there(struct faults *faults)
+{
+	char text[4096] = "";
+
+	return mdev_read(UUID1, "try_ap_config", text, sizeof(text)) > 0 &&
+	       !strncmp(text, "asked=0x0c", 10);
+}
+
+static void other_masks_are_tried(struct faults *faults)
+{
+	struct __test_metadata *_metadata = faults->metadata;
+
+	EXPECT_EQ(0, mdev_write(UUID1, "try_ap_config", "08,08,0"));
+}
+
+TEST_F(guest, masks_are_tried_or_not)
+{
+	static const struct operation try_masks = {
+		"try", masks_are_tried, answer_is_there, { -ENOMEM }, other_masks_are_tried,
+	};
+	struct faults faults;
+
+	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
+	other_masks_are_tried(&faults);
+	faults_try_all(&faults, &try_masks);
+	EXPECT_LT(0, faults.ours);
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
+}
+
 /* C-4 */
 TEST_F(guest, adapter_is_unplugged_or_not)
 {

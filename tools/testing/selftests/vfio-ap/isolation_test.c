@@ -175,6 +175,39 @@ TEST_F(guest, last_guest_does_not_hold_up_the_next)
 }
 
 /* C-13: an argument that takes its time is nobody else's business. */
+static long updates_wanted;
+
+static bool guest_was_updated(void *unused)
+{
+	return hwsim_guest_updates(getpid()) >= updates_wanted;
+}
+
+/* Somebody else may have had it: the guest loses it first, and it is reset. */
+TEST_F(guest, queue_that_was_away_while_the_lock_was_held_leaves_and_comes_back)
+{
+	struct vfio vfio;
+	struct hold hold;
+	struct vm vm;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, 5, 5);
+	ASSERT_EQ(0, vm_create_bare(&vm));
+	ASSERT_EQ(0, vfio_open(&vfio, &vm, UUID2));
+	ASSERT_TRUE(queue_comes_to(5, 5, "in use"));
+	updates_wanted = hwsim_guest_updates(getpid()) + 2;
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &vm));
+	EXPECT_EQ(0, queue_unbind(5, 5));
+	EXPECT_EQ(0, queue_bind(5, 5));
+	EXPECT_TRUE(queue_status(5, 5, "in use"));
+	EXPECT_EQ(0, hold_release(&hold));
+	EXPECT_EQ(0, until(guest_was_updated, NULL));
+	EXPECT_TRUE(queue_comes_to(5, 5, "in use"));
+	EXPECT_EQ(updates_wanted, hwsim_guest_updates(getpid()));
+	vfio_close(&vfio);
+	vm_destroy(&vm);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
 TEST_F(guest, ioctl_with_a_missing_argument_stops_nobody_else)
 {
 	struct owner owner = {};
