@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 # What is set here comes by the environment. As a flag, M= would reach kbuild, which takes it for a module's directory.
 MAKEOVERRIDES :=
 .DELETE_ON_ERROR:
-.PHONY: help run test mutate bench check exec shell log clean kernel bootable
+.PHONY: help run test mutate bench model check exec shell log clean kernel bootable
 
 # The simulated machine, and the machine that simulates it.
 HWSIM ?=
@@ -27,7 +27,8 @@ SEED ?=
 export T N LIST LONG DRIVER KERNEL SEED
 # Which faults to try.
 M ?= *
-export M
+MUTATE ?=
+export M MUTATE
 
 B := build
 # Two in one clone would build over each other. PPID is this make.
@@ -58,7 +59,7 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      T=PATTERN              only where program:fixture.test matches; with its program's name also one
 ##                             that has a boot of its own
 ##      N=TIMES                several times
-##      LIST=1                 which row of the behaviour is tested where
+##      LIST=1                 which row of the behaviour is tested where; LIST=rst: as a page of Documentation/
 ##      LONG=1                 then also what takes long: other kernels, more CPUs, faults, 10 minutes of
 ##                             stress, which lines of the driver never ran; LONG=NAME: one row of rig/long.txt
 ##      SEED=NUMBER            repeat what stress_test did with that seed
@@ -72,6 +73,8 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##                             domains=0-3" is for exec and shell only: run draws 04 to 06
 ##      CPUS=1                 slower clock, same on a busy machine: time counts instructions
 ## make bench                measure against the base's driver: a table, build/bench.json, a plot; 15 minutes
+## make model                check the lock rule with spin, in every order of steps: rig/model/vfio_ap.pml
+##      MUTATE=1               with one rule broken at a time: each must be found
 ## make check                W=1, sparse, checkpatch, kernel-doc: no warning in our files
 ## make kernel               build it only; VARIANT=memory, races, base, gdb: another one, see rig/config/variant/
 ## make log                  show the last full log
@@ -104,6 +107,9 @@ bench:
 	@$(MAKE) VARIANT=bench bootable
 	@VARIANT=bench rig/bench.py
 
+model: $(B)/.packages
+	@rig/model.sh
+
 check: $(B)/.overlay $(K)/.config
 	@rig/check.sh
 
@@ -112,7 +118,7 @@ log:
 	@cat $(B)/log/last
 
 clean:
-	rm -rf $(B)/linux* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/selftests $(B)/coverage $(B)/log
+	rm -rf $(B)/linux* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/coverage $(B)/log
 	rm -f $(B)/init* $(B)/.source* $(B)/.overlay*
 
 kernel: $(K)/.built

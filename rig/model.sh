@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Check the model of the lock rule, rig/model/vfio_ap.pml, with Debian's spin: every order of the steps of those who take
+# part. With MUTATE=1 one fault at a time: each must be found. The last line says what was checked.
+. "$(dirname "$0")/lib.sh"
+model=$top/rig/model/vfio_ap.pml
+work=$build/model
+
+# What is checked, and who takes part in it beside the guests.
+CHECKS='
+no queue goes to another guest unreset:ADMINS RESETS
+a queue that is unbound, used by the host and bound again:ADMINS BUS
+host configuration, and ioctls of KVM that stop vCPUs:HOST KVM
+an administrator does not wait for the guest of another:ADMINS HOLD
+neither does an unbind:BUS HOLD
+nor a change of the host configuration:HOST HOLD
+'
+# The fault, and where it is looked for.
+MUTANTS='
+the guest is not looked up again under its lock:NO_SECOND_LOOK ADMINS
+what was valid before a wait is taken for valid after it:NO_RECHECK ADMINS
+the reset is wanted before the APCB is written:EARLY_WANT ADMINS
+a reset that began in the guest counts for its leaving:STALE_COUNTS ADMINS RESETS
+a queue that is bound again is taken for reset:PROBED_IS_CLEAN ADMINS BUS
+the end of a reset is told to nobody:NO_NEWS ADMINS
+ap_perms_mutex is taken before kvm->lock:PERMS_FIRST ADMINS HOLD
+guests_lock is taken before kvm->lock, as the base does:BASE_ORDER HOST HOLD
+likewise, an administrator:BASE_ORDER ADMINS HOLD
+'
+
+# check TEXT:FLAGS: prints a line; fails if the search was not complete, or found what it should not, or not what it should
+check() {
+	local text=${1%%:*} flags=${1#*:} place states errors found
+	place=$work/$(echo "$flags" | tr ' ' '-')
+	rm -rf "$place" && mkdir -p "$place" && cd "$place"
+	spin -a $(printf -- '-D%s ' $flags) "$model" >spin.log
+	gcc -O2 -w -DSAFETY -DCOLLAPSE -DMEMLIM=6000 -o pan pan.c
+	timeout 1200 ./pan -E -m500000 >pan.log 2>&1 || true
+	errors=$(sed -n 's/.*errors: \([0-9]*\)$/\1/p' pan.log)
+	states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' pan.log)
+	found="$text ($flags): ${states:-?} states, ${errors:-no} errors"
+	if grep -Eq 'max search depth too small|out of memory|search was not completed' pan.log && [ "$errors" = 0 ]; then
+		found="$found, not complete"
+		errors=
+	fi
+	if [ -n "${MUTATE:-}" ]; then
+		[ "$errors" = 1 ] && echo "  $found: found" || { echo "  $found: NOT FOUND"; return 1; }
+	else
+		[ "$errors" = 0 ] && echo "  $found" || { echo "  $found: FAILED, see build/model/"; return 1; }
+	fi
+}
+
+if [ "${1:-}" = check ]; then
+	check "$2"
+	exit
+fi
+say "two guests, two mdevs, one queue; every order of steps"
+all=$([ -n "${MUTATE:-}" ] && echo "$MUTANTS" || echo "$CHECKS")
+total=$(echo "$all" | grep -c .)
+if echo "$all" | grep . | tr '\n' '\0' | xargs -0 -n 1 -P "$jobs" "$0" check; then
+	say "model: $total $([ -n "${MUTATE:-}" ] && echo faults found || echo checks passed)"
+else
+	die "model: something above is not as it should be"
+fi

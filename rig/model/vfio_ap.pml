@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The lock rule and the guest transaction of vfio_ap, with what they are for:
+ * two guests, each with the mdev of the same number, and one queue that both
+ * mdevs would like to have, and mdev 0 has at the beginning. Behind each step stands the function it is of.
+ *
+ * Checked, in every order of steps: nobody waits for ever; nobody waits for a
+ * kvm->lock with a lock that others need; a retry means that somebody else got
+ * on; no guest meets what another, or the host, left in the queue; nothing is
+ * reset that somebody uses; at rest each guest has what is derived for it.
+ *
+ * -DADMINS, -DBUS, -DHOST, -DRESETS, -DKVM: who takes part beside the guests.
+ * -DHOLD: the user of guest 0 never gives its kvm->lock back; all that does not
+ * concern guest 0 must come to its end all the same.
+ * -DBASE_ORDER and the names in MUTANTS of model.sh: faults, one at a time.
+ */
+#define GUESTS	2
+#define HOST_DATA 9
+
+/* Locks. mutexes are taken in the order of vfio_ap_private.h. */
+bit kvm_lock[GUESTS], vcpu_mutex[GUESTS], perms, guests_lock, matrix_lock;
+byte hook_readers[GUESTS];
+bit hook[GUESTS];
+
+#define lock(l)		atomic { !l -> l = 1 }
+#define unlock(l)	l = 0
+
+/* Of each mdev: struct vfio_ap_mdev. attached: 1 + the guest, or 0. */
+bit assigned[GUESTS], committed[GUESTS], commit_queued[GUESTS];
+byte attached[GUESTS], attachments[GUESTS];
+
+/* Hardware: the APCBs, the queue being reset, and whose data is in it. */
+bit apcb[GUESTS], resetting;
+byte data;
+
+/* The host's configuration, and is the queue reserved for the host's drivers? */
+bit in_host = 1, reserved;
+
+/*
+ * struct vfio_ap_slot. Of its numbers only the order matters: owes is
+ * wanted > done; asked is asked > done; issued is 1 for a ZAPQ that counts for
+ * the newest wanted, 2 for one that was given before that was raised.
+ */
+mtype = { UNBOUND, BOUND, UNBINDING };
+mtype binding = BOUND;
+byte slot_guest, issued;
+bit owes, asked, away, news;
+
+byte finished, finished_of_1;
+
+inline want_reset() {
+	owes = 1;
+	if
+	:: issued == 1 -> issued = 2
+	:: else
+	fi
+}
+
+#define outstanding	(owes || asked || issued != 0)
+/* vfio_ap_slot_fitness() and vfio_ap_matrix_derive(), for a matrix of one queue. */
+#define fit(a)		(binding == BOUND && \
+			 (a != 0 && slot_guest == a -> !away : (slot_guest == 0 && !outstanding)))
+#define derived(m, a)	(assigned[m] && in_host && fit(a))
+
+/* In one step: to give up a lock makes nobody wait. */
+inline guest_unlock(with_perms) {
+	d_step {
+		unlock(guests_lock);
+		mine = 0;
+		if
+		:: with_perms -> unlock(perms)
+		:: else
+		fi;
+		if
+		:: a != 0 -> unlock(kvm_lock[a - 1])
+		:: else
+		fi
+	}
+}
+
+/*
+ * __vfio_ap_guest_begin(): of its caller it wants byte a, seen; bit mine, got.
+ * patience: 0 killable, 1 not at all or bounded: then got may be 0.
+ */
+inline guest_begin(m, with_perms, patience) {
+	got = 0;
+	do
+	:: got -> break
+	:: else ->
+#ifdef BASE_ORDER
+		lock(guests_lock);
+		mine = 1;
+		a = attached[m];
+		if
+		:: a != 0 -> lock(kvm_lock[a - 1])
+		:: else
+		fi;
+		lock(matrix_lock);
+		got = 1
+#else
+		atomic { !guests_lock -> a = attached[m]; seen = attachments[m] };
+#ifdef PERMS_FIRST
+		if
+		:: with_perms -> lock(perms)
+		:: else
+		fi;
+#endif
+		if
+		:: a == 0
+		:: a != 0 -> assert(!mine);
+			if
+			:: atomic { !kvm_lock[a - 1] -> kvm_lock[a - 1] = 1 }
+			:: patience && kvm_lock[a - 1] -> break
+			fi
+		fi;
+#ifndef PERMS_FIRST
+		if
+		:: with_perms -> lock(perms)
+		:: else
+		fi;
+#endif
+		atomic { !guests_lock -> guests_lock = 1; mine = 1 };
+		lock(matrix_lock);
+		if
+#ifdef NO_SECOND_LOOK
+		:: true -> skip; got = 1
+#else
+		:: attached[m] == a -> got = 1
+		:: else ->
+			assert(seen != attachments[m]);
+			unlock(matrix_lock);
+			guest_unlock(with_perms)
+#endif
+		fi
+#endif
+	od
+}
+
+/* vfio_ap_guest_commit(): of its caller it wants bit old, new. Drops matrix_lock. */
+inline guest_commit(m, is_assigned) {
+	atomic {
+		old = (a != 0 && committed[m]);
+		new = (is_assigned && derived(m, a));
+		committed[m] = new;
+#ifdef EARLY_WANT
+		if
+		:: old && !new -> want_reset()
+		:: else
+		fi;
+#endif
+		if
+		:: a != 0 && old && !new -> slot_guest = 0; away = 0
+		:: a != 0 && !old && new -> slot_guest = a
+		:: else
+		fi
+	}
+	unlock(matrix_lock);
+	if
+	:: a != 0 && old != new -> apcb[a - 1] = new
+	:: else
+	fi;
+#ifndef EARLY_WANT
+	if
+	:: old && !new -> atomic { want_reset() }
+	:: else
+	fi
+#endif
+}
+
+/* vfio_ap_guest_validate(): with perms and matrix_lock. */
+#define refused(m)	(reserved || assigned[1 - m])
+
+/* vfio_ap_guest_change(), to add the queue. */
+inline change_add(m) {
+	waited = 0;
+	do
+	:: guest_begin(m, 1, 0);
+		if
+		:: assigned[m] -> unlock(matrix_lock); guest_unlock(1); break
+#ifdef NO_RECHECK
+		:: !assigned[m] && !waited && refused(m) -> unlock(matrix_lock); guest_unlock(1); break
+		:: !assigned[m] && (waited || !refused(m)) && (waited || !outstanding) ->
+#else
+		:: !assigned[m] && refused(m) -> unlock(matrix_lock); guest_unlock(1); break
+		:: !assigned[m] && !refused(m) && (waited || !outstanding) ->
+#endif
+			assigned[m] = 1;
+			assert(!assigned[1 - m]);
+			guest_commit(m, 1);
+			guest_unlock(1);
+			break
+		:: else -> unlock(matrix_lock); guest_unlock(1);
+			/* vfio_ap_reset_wait_added(), or its time is up */
+			waited = 1
+		fi
+	od
+}
+
+/* vfio_ap_guest_change(), to take it away. */
+inline change_remove(m) {
+	guest_begin(m, 0, 0);
+	assigned[m] = 0;
+	guest_commit(m, 0);
+	guest_unlock(0);
+	/* vfio_ap_reset_wait_left(): with no lock, and not for ever */
+	if
+	:: !owes
+	:: true
+	fi
+}
+
+#define locals	byte a, seen; bit mine, got, old, new, waited
+
+#ifdef ADMINS
+/* The queue goes from mdev 0 to mdev 1, or back to mdev 0. */
+proctype admin(byte m) {
+	locals;
+	if
+	:: m == 0 -> change_remove(m)
+	:: else
+	fi;
+	change_add(m);
+	atomic { finished++; finished_of_1 = finished_of_1 + m }
+}
+#endif
+
+/* vfio_ap_guest_enter() for vfio_ap_guest_attach() and vfio_ap_guest_detach(). */
+inline enter(m, to) {
+#ifdef BASE_ORDER
+	lock(guests_lock);
+	lock(kvm_lock[m]);
+	lock(matrix_lock);
+#else
+	lock(kvm_lock[m]);
+	/* vfio_ap_guest_hook_set() */
+	atomic { hook_readers[m] == 0 -> hook[m] = (to != 0) };
+	lock(guests_lock);
+	lock(matrix_lock);
+#endif
+	atomic { attached[m] = to; attachments[m]++ };
+	a = m + 1
+}
+
+/* Guest 0 comes and goes, guest 1 comes. */
+proctype vmm(byte m) {
+	locals;
+
+	enter(m, m + 1);
+	committed[m] = 0;
+	guest_commit(m, 1);
+	guest_unlock(0);
+	if
+	:: m == 0 ->
+		enter(m, 0);
+		guest_commit(m, 0);
+		guest_unlock(0);
+		/* vfio_ap_mdev_commit_later() */
+		commit_queued[m] = 1
+	:: else
+	fi;
+	atomic { finished++; finished_of_1 = finished_of_1 + m }
+}
+
+/* The guest uses what it has. */
+proctype vcpu(byte m) {
+	bit asked_irq;
+end:	do
+	:: atomic {
+		apcb[m] && !resetting && data != m + 1 ->
+		assert(data == 0);
+		data = m + 1
+	}
+#ifdef KVM
+	/* vfio_ap_irq_intercept() */
+	:: atomic { !asked_irq && hook[m] && !vcpu_mutex[m] -> vcpu_mutex[m] = 1; asked_irq = 1 };
+		hook_readers[m]++;
+		hook_readers[m]--;
+		unlock(vcpu_mutex[m])
+#endif
+	od
+}
+
+#ifdef KVM
+/* An ioctl of KVM that stops the vCPUs. */
+proctype kvm_user(byte m) {
+	lock(kvm_lock[m]);
+	lock(vcpu_mutex[m]);
+	unlock(vcpu_mutex[m]);
+	unlock(kvm_lock[m]);
+	atomic { finished++; finished_of_1 = finished_of_1 + m }
+}
+#endif
+
+/* vfio_ap_guest_commit_work() */
+proctype commit_worker(byte m) {
+	locals;
+end:	do
+	:: atomic { commit_queued[m] && (attached[m] == 0 || !kvm_lock[m]) -> commit_queued[m] = 0 };
+		guest_begin(m, 0, 1);
+		if
+		:: got -> guest_commit(m, 1); guest_unlock(0)
+		:: else -> commit_queued[m] = 1
+		fi
+	od
+}
+
+#ifdef HOLD
+proctype holder() {
+	lock(kvm_lock[0])
+}
+#endif
+
+/* vfio_ap_slot_go_on(), and the hardware's part of it. */
+proctype reset_worker() {
+	byte m;
+end:	do
+	/* vfio_ap_reset_issue() */
+	:: atomic {
+		binding != UNBOUND && issued == 0 && !resetting &&
+		((slot_guest != 0 && asked) || (slot_guest == 0 && owes)) ->
+		/* Who is just losing the queue does not mind. */
+		assert(slot_guest != 0 || guests_lock || (!apcb[0] && !apcb[1]));
+		assert(data != HOST_DATA || binding == BOUND);
+		resetting = 1;
+		issued = 1
+	}
+	:: atomic { resetting -> resetting = 0; data = 0 }
+	/* vfio_ap_reset_verify() */
+	:: atomic {
+		issued != 0 && !resetting ->
+		asked = 0;
+		if
+#ifdef STALE_COUNTS
+		:: true -> owes = 0
+#else
+		:: issued == 1 -> owes = 0
+		:: else
+#endif
+		fi;
+		issued = 0;
+#ifndef NO_NEWS
+		news = 1
+#endif
+	}
+	/* vfio_ap_slot_notify_owner() */
+	:: atomic { news && !matrix_lock -> matrix_lock = 1; news = 0 };
+		commit_queued[0] = commit_queued[0] || assigned[0];
+		commit_queued[1] = commit_queued[1] || assigned[1];
+		unlock(matrix_lock)
+	od
+}
+
+#ifdef RESETS
+/* vfio_ap_guest_reset(): VFIO_DEVICE_RESET of guest 0. */
+proctype device_reset() {
+	lock(matrix_lock);
+	if
+	:: slot_guest == 1 -> asked = 1
+	:: else
+	fi;
+	unlock(matrix_lock);
+	finished++
+}
+#endif
+
+#ifdef BUS
+/* vfio_ap_guest_queue_remove(), a host's driver, vfio_ap_guest_queue_probe() */
+proctype bus() {
+	locals;
+	byte m;
+
+	lock(matrix_lock);
+	atomic { binding = UNBINDING; away = away || (slot_guest != 0) };
+	m = (assigned[0] -> 0 : (assigned[1] -> 1 : GUESTS));
+	unlock(matrix_lock);
+	if
+	:: m < GUESTS ->
+		guest_begin(m, 0, 1);
+		if
+		:: got -> guest_commit(m, assigned[m]); guest_unlock(0)
+		:: else -> commit_queued[m] = 1
+		fi
+	:: else
+	fi;
+	/* vfio_ap_reset_wait_left(), 2 s at most */
+	lock(matrix_lock);
+	binding = UNBOUND;
+	unlock(matrix_lock);
+
+	/* apmask_store(), vfio_ap_guest_in_use() */
+	lock(perms);
+	lock(matrix_lock);
+	reserved = !assigned[0] && !assigned[1];
+	unlock(matrix_lock);
+	unlock(perms);
+	if
+	:: reserved -> atomic { data = HOST_DATA; assert(!apcb[0] && !apcb[1]) }
+	:: else
+	fi;
+	lock(perms);
+	reserved = 0;
+	unlock(perms);
+
+	lock(matrix_lock);
+#ifdef PROBED_IS_CLEAN
+	binding = BOUND;
+#else
+	atomic { binding = BOUND; want_reset() };
+#endif
+	unlock(matrix_lock);
+	finished++
+}
+#endif
+
+#ifdef HOST
+/* vfio_ap_guest_host_change(): the queue leaves the host's configuration and comes back. */
+proctype host() {
+	byte turn;
+	do
+	:: turn < 2 ->
+		lock(guests_lock);
+		lock(matrix_lock);
+		in_host = !in_host;
+		commit_queued[0] = 1;
+		commit_queued[1] = 1;
+		unlock(matrix_lock);
+		unlock(guests_lock);
+		turn++
+	:: else -> break
+	od;
+	finished++
+}
+#endif
+
+#ifdef ADMINS
+#define OF_ADMINS	GUESTS
+#else
+#define OF_ADMINS	0
+#endif
+#ifdef KVM
+#define OF_KVM		GUESTS
+#else
+#define OF_KVM		0
+#endif
+#ifdef RESETS
+#define OF_RESETS	1
+#else
+#define OF_RESETS	0
+#endif
+#ifdef BUS
+#define OF_BUS		1
+#else
+#define OF_BUS		0
+#endif
+#ifdef HOST
+#define OF_HOST		1
+#else
+#define OF_HOST		0
+#endif
+
+/* When nobody can do anything any more. */
+proctype at_rest() {
+	timeout;
+#ifdef HOLD
+	/* The AP bus, the host and all of guest 1 have come to their end. */
+	assert(finished_of_1 * GUESTS >= GUESTS + OF_ADMINS + OF_KVM);
+	assert(finished >= (GUESTS + OF_ADMINS + OF_KVM) / GUESTS + OF_RESETS + OF_BUS + OF_HOST)
+#else
+	assert(finished == GUESTS + OF_ADMINS + OF_KVM + OF_RESETS + OF_BUS + OF_HOST);
+	assert(committed[0] == derived(0, attached[0]));
+	assert(committed[1] == derived(1, attached[1]));
+	assert(apcb[0] == (attached[0] != 0 && committed[0]));
+	assert(apcb[1] == (attached[1] != 0 && committed[1]));
+	assert(!outstanding || binding != BOUND)
+#endif
+}
+
+#define run_both(p)	run p(0); run p(1)
+
+init {
+	atomic {
+		assigned[0] = 1;
+		committed[0] = 1;
+		run_both(vmm);
+		run_both(vcpu);
+		run_both(commit_worker);
+		run reset_worker();
+#ifdef ADMINS
+		run_both(admin);
+#endif
+#ifdef KVM
+		run_both(kvm_user);
+#endif
+#ifdef RESETS
+		run device_reset();
+#endif
+#ifdef BUS
+		run bus();
+#endif
+#ifdef HOST
+		run host();
+#endif
+#ifdef HOLD
+		run holder();
+#endif
+		run at_rest()
+	}
+}

@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Make the patch series, build/series/*.patch, and check what a maintainer would.
+
+Each file of series/ is one patch: subject and message, a line ---, and the paths that it carries, a pattern a line. A
+patch of patches/ may be among them; if it is all there is, its own message may stand for an empty one. series/cover.txt
+is the cover letter; @SIZES@ and @TABLE@ in it are replaced.
+
+What must hold: every file of ours is in one patch; `git am` of the series on the pristine base gives, file for file, the
+tree that the rig builds; checkpatch, get_maintainer and the SPDX lines have nothing to object to; the uapi headers compile
+in user space. That each patch builds is not checked yet.
+"""
+import fnmatch
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import boot
+from boot import say
+
+TOP = boot.TOP
+LINUX = os.path.join(boot.BUILD, "linux")
+WORK = os.path.join(boot.BUILD, "series-work")
+OUT = os.path.join(boot.BUILD, "series")
+TARBALL = "/usr/src/linux-source-6.1.tar.xz"
+# Above so many added lines, the cover letter has to say why.
+LARGE = 1500
+CROSS = "s390x-linux-gnu-"
+
+
+class Failed(Exception):
+    pass
+
+
+def run(*command, cwd=None, text=None, check=True):
+    done = subprocess.run(command, cwd=cwd, input=text, capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise Failed(f"{' '.join(command[:6])}: {(done.stderr or done.stdout).strip()[-2000:]}")
+    return done.stdout
+
+
+def git(tree, *words, **more):
+    return run("git", "-C", tree, "-c", "user.name=vfio_ap", "-c", "user.email=vfio_ap@localhost", "-c", "gc.auto=0",
+               *words, **more)
+
+
+def ours():
+    """What of this repository is part of the kernel."""
+    return git(TOP, "ls-files", "--", "arch", "drivers", "include", "Documentation", "tools").split()
+
+
+def patched(path):
+    with open(os.path.join(TOP, path)) as patch:
+        return re.findall(r"^\+\+\+ [^/\n]*/(\S+)", patch.read(), re.M)
+
+
+class Entry:
+    """One patch of the series."""
+
+    def __init__(self, path, files):
+        self.name = os.path.splitext(os.path.basename(path))[0]
+        with open(path) as lines:
+            self.message, _, rest = lines.read().partition("---\n")
+        patterns = rest.split()
+        self.patches = [pattern for pattern in patterns if pattern.startswith("patches/")]
+        self.files = [file for pattern in patterns for file in files if fnmatch.fnmatch(file, pattern)]
+        if not self.message.strip():
+            with open(os.path.join(TOP, self.patches[0])) as patch:
+                self.message = patch.read().partition("---\n")[0]
+        self.message = self.message.removeprefix("Subject: ").strip()
+        if not self.files and not self.patches:
+            raise Failed(f"{path}: carries nothing")
+
+    def touched(self):
+        return sorted({*self.files, *(file for patch in self.patches for file in patched(patch))})
+
+
+def entries():
+    files = ours()
+    found = [Entry(path, files) for path in sorted(glob.glob(os.path.join(TOP, "series/[0-9]*.txt")))]
+    carried = [file for entry in found for file in entry.files]
+    left = [file for file in files if carried.count(file) != 1]
+    patches = [os.path.relpath(path, TOP) for path in sorted(glob.glob(os.path.join(TOP, "patches/*.patch")))]
+    left += [path for path in patches if sum(path in entry.patches for entry in found) != 1]
+    if left:
+        raise Failed(f"not in exactly one patch of series/: {' '.join(left)}")
+    return found
+
+
+def unpack_base(paths):
+    """The files of the pristine base that the series touches, as the first commit of a repository."""
+    tree = os.path.join(WORK, "base")
+    shutil.rmtree(WORK, ignore_errors=True)
+    os.makedirs(tree)
+    names = [f"linux-source-6.1/{path}" for path in paths]
+    # Most are new: tar says so of each, and unpacks the others.
+    subprocess.run(["tar", "-C", tree, "--strip-components=1", "-xf", TARBALL, *names], stderr=subprocess.DEVNULL, check=False)
+    git(tree, "init", "-q")
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-m", "base")
+    git(tree, "tag", "base")
+    return tree
+
+
+def commit(tree, entry):
+    for patch in entry.patches:
+        run("patch", "-p1", "--batch", "--forward", "--no-backup-if-mismatch", "-d", tree, "-i", os.path.join(TOP, patch))
+    for file in entry.files:
+        place = os.path.join(tree, file)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        shutil.copy(os.path.join(TOP, file), place)
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-F", "-", text=entry.message)
+
+
+def sizes(tree, found):
+    """[(entry, lines added, lines removed)]"""
+    rows = []
+    for entry, line in zip(found, git(tree, "log", "--reverse", "--format=%x00", "--numstat", "base..").split("\0")[1:]):
+        numbers = [row.split("\t") for row in line.split("\n") if row.strip()]
+        rows.append((entry, sum(int(row[0]) for row in numbers), sum(int(row[1]) for row in numbers)))
+    return rows
+
+
+def write_series(tree, rows):
+    shutil.rmtree(OUT, ignore_errors=True)
+    git(tree, "format-patch", "-q", "-o", OUT, "--cover-letter", "--zero-commit", "base..")
+    with open(os.path.join(TOP, "series/cover.txt")) as text:
+        subject, _, cover = text.read().partition("\n")
+    table = "\n".join(f"  {add:6} {gone:5}  {entry.message.partition(chr(10))[0]}" for entry, add, gone in rows)
+    for entry, add, _ in rows:
+        if add > LARGE and f"{entry.name}:" not in cover:
+            raise Failed(f"{entry.name}: {add} lines, and the cover letter does not say why (a line `{entry.name}: ...`)")
+    # The names of the files of series/ mean nothing to who reads the mail.
+    for number, (entry, _, _) in enumerate(rows, 1):
+        cover = cover.replace(f"{entry.name}:", f"patch {number}:")
+    cover = cover.replace("@SIZES@", "   added  gone  patch\n" + table)
+    path = glob.glob(os.path.join(OUT, "0000-*"))[0]
+    with open(path) as letter:
+        text = letter.read()
+    text = text.replace("*** SUBJECT HERE ***", subject.removeprefix("Subject: ")).replace("*** BLURB HERE ***", cover.strip())
+    with open(path, "w") as letter:
+        letter.write(text)
+
+
+def check_am(tree, found):
+    """`git am` on the pristine base gives what the rig builds."""
+    again = os.path.join(WORK, "am")
+    run("git", "clone", "-q", tree, again)
+    git(again, "reset", "-q", "--hard", "base")
+    git(again, "am", "-q", *sorted(glob.glob(os.path.join(OUT, "0*.patch")))[1:])
+    differ = []
+    for path in sorted({path for entry in found for path in entry.touched()}):
+        here, there = os.path.join(again, path), os.path.join(LINUX, path)
+        if not os.path.exists(here) or not os.path.exists(there) or open(here, "rb").read() != open(there, "rb").read():
+            differ.append(path)
+    if differ:
+        raise Failed(f"git am gives something else than the tree that is built: {' '.join(differ)}")
+    return again
+
+
+def exceptions():
+    with open(os.path.join(TOP, "rig/check-exceptions.txt")) as lines:
+        return re.compile("|".join(f"(?:{line.partition(chr(9))[0]})" for line in lines if line.strip() and line[0] != "#"))
+
+
+def check_style():
+    """checkpatch --strict of each patch, and somebody to send it to."""
+    found, excepted = [], exceptions()
+    for path in sorted(glob.glob(os.path.join(OUT, "0*.patch")))[1:]:
+        said = run("perl", "scripts/checkpatch.pl", "--strict", "--terse", "--show-types", "--showfile", "--no-signoff", path,
+                   cwd=LINUX, check=False)
+        found += [line for line in said.split("\n") if re.search(r": (ERROR|WARNING|CHECK):", line) and not excepted.search(line)]
+        people = run("perl", "scripts/get_maintainer.pl", "--no-git", "--no-git-fallback", "--no-rolestats", path, cwd=LINUX,
+                     check=False)
+        if not [line for line in people.split("\n") if "@" in line and "linux-kernel@vger" not in line]:
+            found.append(f"{os.path.basename(path)}: get_maintainer.pl finds nobody")
+    return found
+
+
+def check_licences(found):
+    bad = []
+    for file in (file for entry in found for file in entry.files):
+        with open(os.path.join(TOP, file), errors="replace") as text:
+            head = "".join(text.readline() for _ in range(3))
+        # Text of the ABI, pictures and lists have none in the kernel either.
+        if "SPDX-License-Identifier" not in head and not re.search(r"Documentation/ABI/|\.svg$|\.txt$", file):
+            bad.append(f"{file}: no SPDX line")
+    return bad
+
+
+def check_uapi(tree):
+    test = "#include <linux/vfio.h>\nint main(void) { return VFIO_AP_REQ_IRQ_INDEX + VFIO_AP_CFG_CHG_IRQ_INDEX; }\n"
+    run(f"{CROSS}gcc", "-Wall", "-Werror", "-fsyntax-only", "-D__user=", "-I", os.path.join(tree, "include/uapi"), "-x", "c", "-", text=test)
+
+
+def main():
+    begin = time.time()
+    try:
+        found = entries()
+        tree = unpack_base(sorted({path for entry in found for path in entry.touched()}))
+        for entry in found:
+            commit(tree, entry)
+        rows = sizes(tree, found)
+        write_series(tree, rows)
+        check_am(tree, found)
+        say("git am on the pristine base gives the tree that is built")
+        objections = check_style() + check_licences(found)
+        check_uapi(tree)
+    except Failed as reason:
+        say(f"FAILED: {reason}")
+        return 1
+    for line in objections:
+        say(line)
+    for number, (entry, add, gone) in enumerate(rows, 1):
+        say(f"  {number:02} {add:+6} {-gone:+6}  {entry.message.partition(chr(10))[0]}")
+    say(f"series: {len(found)} patches, {len(objections)} objections, {time.time() - begin:.0f} s")
+    return 1 if objections else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
