@@ -321,7 +321,7 @@ struct vfio_ap_slot {
 	 * either
 	 */
 	u8 binding;
-	/** @present: in the host's newest configuration; without it no ZAPQ. Written like @binding. */
+	/** @present: in the host's newest configuration, else no ZAPQ; written like @binding */
 	u8 present : 1;
 	/**
 	 * @away: was unbound since the last commit of @guest, so that guest

@@ -413,7 +413,7 @@ TEST_F(responses, more_resets_than_a_page_can_list_are_an_error)
 		ASSERT_EQ(0, hwsim("adapter_add", "%x", apid));
 		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", apid));
 	}
-	/* The bus compares each queue with all that it has: on a busy machine that takes minutes. */
+	/* The bus compares each queue with all that it has: on a busy machine for minutes. */
 	ASSERT_EQ(0, file_write("/proc/sys/kernel/hung_task_timeout_secs", "0"));
 	EXPECT_EQ(0, bus_scan());
 	ASSERT_EQ(0, file_write("/proc/sys/kernel/hung_task_timeout_secs", "60"));
