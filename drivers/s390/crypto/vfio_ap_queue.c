@@ -25,10 +25,10 @@
 
 /* How long a writer cares for one reset, and when a slow one is reported. */
 #define VFIO_AP_RESET_PATIENCE	(10 * HZ)
-#define VFIO_AP_POLL_MAX	max_t(unsigned long, HZ / 50, 1)
+#define VFIO_AP_POLL_MAX	max_t(unsigned long, HZ / 100, 1)
 #define VFIO_AP_POLL_SLOW	(HZ / 2)
 /* The last of the looks that a waiter takes itself, in ms. */
-#define VFIO_AP_EARLY_LOOK_MS	4
+#define VFIO_AP_EARLY_LOOK_MS	8
 
 static DECLARE_WAIT_QUEUE_HEAD(vfio_ap_reset_waiters);
 
