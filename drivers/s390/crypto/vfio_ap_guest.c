@@ -153,8 +153,8 @@ static void vfio_ap_guest_list_unfit_then(unsigned int apid, const unsigned long
 static void vfio_ap_guest_mark_queues(const struct vfio_ap_guest_tx *tx)
 {
 	struct vfio_ap_slot *slot;
+	u64 leavers = 0, joiners = 0;
 	unsigned long apqn;
-	u64 joiners = 0;
 
 	lockdep_assert_held(&matrix_dev->lock);
 
@@ -163,6 +163,7 @@ static void vfio_ap_guest_mark_queues(const struct vfio_ap_guest_tx *tx)
 		slot->guest = NULL;
 		slot->away = false;
 		spin_unlock(&slot->lock);
+		leavers++;
 	}
 	vfio_ap_slot_for_each(slot, apqn, &tx->new, &tx->old) {
 		spin_lock(&slot->lock);
@@ -171,6 +172,7 @@ static void vfio_ap_guest_mark_queues(const struct vfio_ap_guest_tx *tx)
 		spin_unlock(&slot->lock);
 		joiners++;
 	}
+	tx->mdev->numbers.unplugs += leavers;
 	tx->mdev->numbers.plugs += joiners;
 }
 
@@ -235,7 +237,6 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 		return;
 	kvm_arch_crypto_set_masks(tx->attachment->kvm, tx->new.apm, tx->new.aqm, tx->new.adm);
 	leavers = vfio_ap_guest_want_resets(tx);
-	mdev->numbers.unplugs += leavers;
 	vfio_ap_trigger_config_changed(mdev);
 	trace_vfio_ap_guest_update(dev_name(mdev->vdev.dev), leavers, &tx->old, &tx->new);
 }

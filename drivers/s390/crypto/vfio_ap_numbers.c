@@ -59,16 +59,14 @@ static int vfio_ap_numbers_mdevs_show(struct seq_file *file, void *at)
 {
 	const struct vfio_ap_mdev *mdev = list_entry(at, struct vfio_ap_mdev, node);
 	const struct vfio_ap_numbers *numbers = &mdev->numbers;
-	u64 unplugs, count;
 	unsigned int code;
+	u64 count;
 
 	lockdep_assert_held(&matrix_dev->lock);
 
-	/* Counted under guests_lock: shown as it was, or as it is about to be. */
-	unplugs = data_race(numbers->unplugs);
 	seq_printf(file, "%s updates=%llu plugs=%llu unplugs=%llu refused=%llu notified=%llu aqic=",
-		   dev_name(mdev->vdev.dev), mdev->updates, numbers->plugs, unplugs,
-		   numbers->refused, numbers->notified);
+		   dev_name(mdev->vdev.dev), mdev->updates, numbers->plugs,
+		   numbers->unplugs, numbers->refused, numbers->notified);
 	for (code = 0; code < VFIO_AP_NR_AQIC_CODES; code++) {
 		count = numbers->aqic[code];
 		if (mdev->attachment)

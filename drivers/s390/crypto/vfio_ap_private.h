@@ -174,12 +174,12 @@ struct vfio_ap_news {
 /**
  * struct vfio_ap_numbers - what has happened to an mdev since it was made
  *
- * matrix_dev->lock, where nothing else is said.
+ * matrix_dev->lock protects all of it.
  */
 struct vfio_ap_numbers {
 	/** @plugs: queues that a guest got */
 	u64 plugs;
-	/** @unplugs: queues that a guest lost; guests_lock */
+	/** @unplugs: queues that a guest lost */
 	u64 unplugs;
 	/** @notified: how often watchers were told something */
 	u64 notified;
