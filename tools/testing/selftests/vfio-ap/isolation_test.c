@@ -16,38 +16,16 @@
 
 #include "lib/guest_fixture.h"
 
-struct owner {
-	struct vm vm;
-	struct vfio vfio;
-};
-
-static int owner_create(struct owner *owner)
-{
-	int ret = mdev_create(UUID2);
-
-	ret = ret ?: mdev_write(UUID2, "assign_adapter", "5");
-	ret = ret ?: mdev_write(UUID2, "assign_domain", "5");
-	ret = ret ?: vm_create_bare(&owner->vm);
-	return ret ?: vfio_open(&owner->vfio, &owner->vm, UUID2);
-}
-
-static void owner_destroy(struct owner *owner)
-{
-	vfio_close(&owner->vfio);
-	vm_destroy(&owner->vm);
-	mdev_remove(UUID2);
-}
-
 /* C-14: each line below returns while guest A's lock is held. */
 TEST_F(guest, held_kvm_lock_stops_nobody_else)
 {
 	struct writer writer, doomed, adder;
-	struct owner owner = {};
+	struct other owner = {};
 	struct vfio third_vfio;
 	struct hold hold;
 	struct vm third;
 
-	ASSERT_EQ(0, owner_create(&owner));
+	ASSERT_EQ(0, other_create_bare(&owner));
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
@@ -97,12 +75,12 @@ TEST_F(guest, held_kvm_lock_stops_nobody_else)
 	EXPECT_TRUE(mdev_shows(UUID2, "control_domains", ""));
 	/* What was unbound meanwhile has left by now, or leaves soon. */
 	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", ".0005 .0006"));
-	owner_destroy(&owner);
+	other_end(_metadata, &owner);
 }
 
 static void *owner_closes(void *data)
 {
-	struct owner *owner = data;
+	struct other *owner = data;
 
 	owner->vm.thread_id = task_id();
 	vfio_close(&owner->vfio);
@@ -112,12 +90,12 @@ static void *owner_closes(void *data)
 /* The closer gets the lock first; the writer then has the lock of a guest that is not attached. */
 TEST_F(guest, writer_that_waited_does_not_plug_into_a_guest_that_let_go)
 {
-	struct owner owner = {};
+	struct other owner = {};
 	struct writer writer;
 	pthread_t closer;
 	struct hold hold;
 
-	ASSERT_EQ(0, owner_create(&owner));
+	ASSERT_EQ(0, other_create_bare(&owner));
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	ASSERT_EQ(0, pthread_create(&closer, NULL, owner_closes, &owner));
 	ASSERT_EQ(0, until(task_sleeps, &owner.vm.thread_id));
@@ -144,10 +122,10 @@ TEST_F(guest, writer_that_waited_does_not_plug_into_a_guest_that_let_go)
 TEST_F(guest, last_guest_does_not_hold_up_the_next)
 {
 	struct hold first, again;
-	struct owner owner = {};
+	struct other owner = {};
 	pthread_t closer;
 
-	ASSERT_EQ(0, owner_create(&owner));
+	ASSERT_EQ(0, other_create_bare(&owner));
 	ASSERT_EQ(0, hold_kvm_lock(&first, &owner.vm));
 	ASSERT_EQ(0, pthread_create(&closer, NULL, owner_closes, &owner));
 	ASSERT_EQ(0, until(task_sleeps, &owner.vm.thread_id));
@@ -174,7 +152,6 @@ TEST_F(guest, last_guest_does_not_hold_up_the_next)
 	vm_destroy(&owner.vm);
 }
 
-/* C-13: an argument that takes its time is nobody else's business. */
 static long updates_wanted;
 
 /* The simulator does not know a guest that never ran. */
@@ -195,17 +172,13 @@ static bool guest_was_updated(void *unused)
 /* Somebody else may have had it: the guest loses it first, and it is reset. */
 TEST_F(guest, queue_that_was_away_while_the_lock_was_held_leaves_and_comes_back)
 {
-	struct vfio vfio;
+	struct other owner = {};
 	struct hold hold;
-	struct vm vm;
 
-	ASSERT_EQ(0, mdev_create(UUID2));
-	assign(_metadata, UUID2, 5, 5);
-	ASSERT_EQ(0, vm_create_bare(&vm));
-	ASSERT_EQ(0, vfio_open(&vfio, &vm, UUID2));
+	ASSERT_EQ(0, other_create_bare(&owner));
 	ASSERT_TRUE(queue_comes_to(5, 5, "in use"));
 	updates_wanted = updates_of_mdev_2() + 2;
-	ASSERT_EQ(0, hold_kvm_lock(&hold, &vm));
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	EXPECT_EQ(0, queue_unbind(5, 5));
 	EXPECT_EQ(0, queue_bind(5, 5));
 	EXPECT_TRUE(queue_status(5, 5, "in use"));
@@ -213,17 +186,16 @@ TEST_F(guest, queue_that_was_away_while_the_lock_was_held_leaves_and_comes_back)
 	EXPECT_EQ(0, until(guest_was_updated, NULL));
 	EXPECT_TRUE(queue_comes_to(5, 5, "in use"));
 	EXPECT_EQ(updates_wanted, updates_of_mdev_2());
-	vfio_close(&vfio);
-	vm_destroy(&vm);
-	EXPECT_EQ(0, mdev_remove(UUID2));
+	other_end(_metadata, &owner);
 }
 
+/* C-13: an argument that takes its time is nobody else's business. */
 TEST_F(guest, ioctl_with_a_missing_argument_stops_nobody_else)
 {
-	struct owner owner = {};
+	struct other owner = {};
 	struct hold hold;
 
-	ASSERT_EQ(0, owner_create(&owner));
+	ASSERT_EQ(0, other_create_bare(&owner));
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hold_argument(&hold, owner.vfio.device, VFIO_DEVICE_GET_INFO));
@@ -234,7 +206,7 @@ TEST_F(guest, ioctl_with_a_missing_argument_stops_nobody_else)
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
 	/* argsz 0 is what it reads at last. */
 	EXPECT_EQ(-EINVAL, hold_release(&hold));
-	owner_destroy(&owner);
+	other_end(_metadata, &owner);
 }
 
 #include "lib/main.h"

@@ -63,6 +63,16 @@ static inline void other_start(struct __test_metadata *_metadata, struct other *
 	ASSERT_EQ(0, vm_start(&other->vm));
 }
 
+/* Without a vCPU, so that its user can keep its kvm->lock. It has 05.0005. */
+static inline int other_create_bare(struct other *other)
+{
+	int ret = mdev_create(UUID2);
+
+	ret = ret ?: mdev_write(UUID2, "ap_config", "04,04,0");
+	ret = ret ?: vm_create_bare(&other->vm);
+	return ret ?: vfio_open(&other->vfio, &other->vm, UUID2);
+}
+
 static inline void other_end(struct __test_metadata *_metadata, struct other *other)
 {
 	vfio_close(&other->vfio);
