@@ -4,7 +4,7 @@
 
 Each file of series/ is one patch: subject and message, a line ---, and the paths that it carries, a pattern a line. A
 patch of patches/ may be among them; if it is all there is, its own message may stand for an empty one. series/cover.txt
-is the cover letter; @SIZES@ and @TABLE@ in it are replaced.
+is the cover letter; @SIZES@ in it is replaced.
 
 What must hold: every file of ours is in one patch; `git am` of the series on the pristine base gives, file for file, the
 tree that the rig builds; checkpatch, get_maintainer and the SPDX lines have nothing to object to; the uapi headers compile

@@ -221,11 +221,11 @@ SECTIONS = {"A": "The interface", "B": "Faults that earlier drivers had", "C": "
 def page():
     """The same as a page of the documentation."""
     columns = [(name, results(name)) for name in ("base-driver", "base-kernel", "ours")]
-    lines = [".. SPDX-License-Identifier: GPL-2.0", "", "======================", "What the tests of vfio_ap show",
-             "======================", "", "Made by ``make test LIST=rst`` from what each test did when it last ran: with the base's own",
+    name = "What the tests of vfio_ap show"
+    lines = [".. SPDX-License-Identifier: GPL-2.0", "", "=" * len(name), name, "=" * len(name), "",
+             "Made by ``make test LIST=rst`` from what each test did when it last ran: with the base's own",
              "driver, with this driver on the base's kernel, and with this driver on the patched kernel. *lacks",
              "it*: the base's driver has no such thing. *-*: did not run.", ""]
-    lines[2] = lines[4] = "=" * len(lines[3])
     done = set()
     for letter, title in SECTIONS.items():
         lines += [title, "=" * len(title), "", ".. list-table::", "   :header-rows: 1", "   :widths: 55 15 15 15", "",

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "lsvfioap.h"
 
@@ -32,7 +32,14 @@ static void attribute_print(const char *directory, const char *name)
 	free(text);
 }
 
-/* What can be read and is not a directory or a link. */
+/* root may open what nobody can read, so it goes by the mode. */
+static bool is_readable(const char *path)
+{
+	struct stat status;
+
+	return !lstat(path, &status) && S_ISREG(status.st_mode) && (status.st_mode & 0444);
+}
+
 static void attributes_print(const char *directory)
 {
 	struct dirent **entries;
@@ -45,12 +52,8 @@ static void attributes_print(const char *directory)
 		char path[1024];
 
 		snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
-		/* queue_states was drawn, and root may open what nobody can read. */
-		if (entries[i]->d_type == DT_REG && strcmp(entries[i]->d_name, "queue_states") &&
-		    strncmp(entries[i]->d_name, "assign_", 7) &&
-		    strncmp(entries[i]->d_name, "unassign_", 9) &&
-		    strcmp(entries[i]->d_name, "remove") && strcmp(entries[i]->d_name, "uevent") &&
-		    !access(path, R_OK))
+		/* That was drawn. */
+		if (is_readable(path) && strcmp(entries[i]->d_name, "queue_states"))
 			attribute_print(directory, entries[i]->d_name);
 		free(entries[i]);
 	}
