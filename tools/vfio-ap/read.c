@@ -31,6 +31,7 @@ const struct meaning states[] = {
 	{ 'z', YELLOW, "being-reset", "being reset" },
 	{ 'c', YELLOW, "coming", "coming" },
 	{ 'b', YELLOW, "held-back", "held back by another" },
+	{ 'w', YELLOW, "withdrawn", "to be removed" },
 	{ 'u', RED, "not-bound", "not bound to vfio_ap" },
 	{ 'x', RED, "not-in-host", "not in the host" },
 	{ 'F', RED, "reset-failed", "reset failed" },

@@ -218,7 +218,7 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 	if (tx->attachment)
 		lockdep_assert_held(&tx->attachment->kvm->lock);
 
-	if (mdev->withdrawn)
+	if (mdev->removers)
 		assigned = &vfio_ap_matrix_nothing;
 	tx->old = tx->attachment ? mdev->guest : vfio_ap_matrix_nothing;
 	vfio_ap_matrix_derive(&tx->new, assigned, &matrix_dev->host, &tx->old,
@@ -372,7 +372,7 @@ int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *as
 	trial->now = mdev->guest;
 	if (vfio_ap_matrix_equal(asked, &mdev->assigned)) {
 		trial->then = mdev->guest;
-	} else if (!ret && !mdev->withdrawn) {
+	} else if (!ret && !mdev->removers) {
 		worth = vfio_ap_guest_worth(mdev, asked, had);
 		trial->wait_ms = jiffies_to_msecs(worth);
 		vfio_ap_matrix_derive(&trial->then, asked, &matrix_dev->host, had,
@@ -558,9 +558,18 @@ void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
 	vfio_ap_mdev_commit_later(mdev);
 }
 
+static void vfio_ap_guest_count_remover(struct vfio_ap_mdev *mdev, int change)
+{
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	mdev->removers += change;
+	if (mdev->linked && mdev->attachment)
+		vfio_ap_mdev_commit_later(mdev);
+}
+
 /**
  * vfio_ap_guest_withdraw - take all from the guest of an mdev that is to go
- * @mdev: the mdev; who opens it from now on gets nothing
+ * @mdev: the mdev; nobody can open it from now on
  *
  * What is assigned stays so until the mdev is gone.
  *
@@ -568,10 +577,18 @@ void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
  */
 void vfio_ap_guest_withdraw(struct vfio_ap_mdev *mdev)
 {
-	guard(mutex)(&matrix_dev->guests_lock);
-	guard(mutex)(&matrix_dev->lock);
-	mdev->withdrawn = true;
-	vfio_ap_mdev_commit_later(mdev);
+	vfio_ap_guest_count_remover(mdev, 1);
+}
+
+/**
+ * vfio_ap_guest_readmit - undo one vfio_ap_guest_withdraw()
+ * @mdev: the mdev; with the last, its guest gets back what is assigned
+ *
+ * Context: Likewise.
+ */
+void vfio_ap_guest_readmit(struct vfio_ap_mdev *mdev)
+{
+	vfio_ap_guest_count_remover(mdev, -1);
 }
 
 /**

@@ -12,6 +12,8 @@
 #define VFIO_AP_TYPE_NAME	"VFIO AP Passthrough Device"
 /* As many as there can be queues. */
 #define VFIO_AP_MAX_MDEVS	(AP_DEVICES * AP_DOMAINS)
+/* How often who has an mdev that is to be removed is asked to let go of it. */
+#define VFIO_AP_REQUEST_PERIOD	(10 * HZ)
 
 static struct vfio_ap_mdev *to_vfio_ap_mdev(struct vfio_device *vdev)
 {
@@ -21,6 +23,7 @@ static struct vfio_ap_mdev *to_vfio_ap_mdev(struct vfio_device *vdev)
 static int vfio_ap_mdev_init(struct vfio_device *vdev)
 {
 	vfio_ap_notify_init(to_vfio_ap_mdev(vdev));
+	init_waitqueue_head(&to_vfio_ap_mdev(vdev)->closed);
 	spin_lock_init(&to_vfio_ap_mdev(vdev)->trigger_lock);
 	INIT_DELAYED_WORK(&to_vfio_ap_mdev(vdev)->commit_work, vfio_ap_guest_commit_work);
 	return 0;
@@ -32,34 +35,100 @@ static void vfio_ap_mdev_release(struct vfio_device *vdev)
 	kvfree_rcu(to_vfio_ap_mdev(vdev), rcu);
 }
 
+/* From here on a remover waits, so it must not have looked before. */
+static bool vfio_ap_mdev_occupy(struct vfio_ap_mdev *mdev)
+{
+	guard(mutex)(&matrix_dev->lock);
+	if (mdev->removers)
+		return false;
+	WRITE_ONCE(mdev->occupied, true);
+	return true;
+}
+
+static void vfio_ap_mdev_leave(struct vfio_ap_mdev *mdev)
+{
+	WRITE_ONCE(mdev->occupied, false);
+	wake_up_all(&mdev->closed);
+}
+
 static int vfio_ap_mdev_open(struct vfio_device *vdev)
 {
+	struct vfio_ap_mdev *mdev = to_vfio_ap_mdev(vdev);
+	int ret;
+
 	if (!vdev->kvm)
 		return -EINVAL;
-	return vfio_ap_guest_attach(to_vfio_ap_mdev(vdev), vdev->kvm);
+	if (!vfio_ap_mdev_occupy(mdev))
+		return -ENODEV;
+	ret = vfio_ap_guest_attach(mdev, vdev->kvm);
+	if (ret)
+		vfio_ap_mdev_leave(mdev);
+	return ret;
 }
 
 static void vfio_ap_mdev_close(struct vfio_device *vdev)
 {
 	vfio_ap_guest_detach(to_vfio_ap_mdev(vdev));
 	vfio_ap_trigger_forget_all(to_vfio_ap_mdev(vdev));
+	vfio_ap_mdev_leave(to_vfio_ap_mdev(vdev));
+}
+
+static void vfio_ap_mdev_ask(struct vfio_ap_mdev *mdev, bool first)
+{
+	bool asked = vfio_ap_trigger_request(mdev);
+
+	if (first && READ_ONCE(mdev->occupied))
+		dev_notice(mdev->vdev.dev, "Removed while a guest has it: %s\n",
+			   asked ? "its VMM is asked to let go" :
+				   "its VMM cannot be asked, so this waits for device_del or its end");
 }
 
 /*
- * Somebody removes the mdev, and VFIO waits until the device is closed. Whether
- * or not the VMM does that, the queues are free soon.
+ * The driver is taken from the mdev, and VFIO waits until the device is closed,
+ * signals or not. Whether or not the VMM does that, the queues are free soon.
  */
 static void vfio_ap_mdev_request(struct vfio_device *vdev, unsigned int count)
 {
-	struct vfio_ap_mdev *mdev = to_vfio_ap_mdev(vdev);
-	bool asked;
+	if (!count)
+		vfio_ap_guest_withdraw(to_vfio_ap_mdev(vdev));
+	vfio_ap_mdev_ask(to_vfio_ap_mdev(vdev), !count);
+}
+
+/*
+ * Somebody wrote to the attribute "remove". What VFIO would wait for is waited
+ * for here, where nothing is lost yet: who gives up has changed nothing.
+ */
+static int vfio_ap_mdev_prepare_remove(struct mdev_device *device)
+{
+	struct vfio_ap_mdev *mdev;
+	bool first = true;
+	long left;
+	int ret;
+
+	/* The driver may be taken from the mdev at any time. */
+	ret = device_lock_interruptible(&device->dev);
+	if (ret)
+		return ret;
+	mdev = dev_get_drvdata(&device->dev);
+	if (mdev)
+		get_device(&mdev->vdev.device);
+	device_unlock(&device->dev);
+	if (!mdev)
+		return 0;
 
 	vfio_ap_guest_withdraw(mdev);
-	asked = vfio_ap_trigger_request(mdev);
-	if (!count)
-		dev_notice(vdev->dev, "Removed while a guest has it: %s\n",
-			   asked ? "its VMM is asked to let go" :
-				   "its VMM cannot be asked, so this waits for device_del or its end");
+	do {
+		vfio_ap_mdev_ask(mdev, first);
+		first = false;
+		left = wait_event_interruptible_timeout(mdev->closed, !READ_ONCE(mdev->occupied),
+							VFIO_AP_REQUEST_PERIOD);
+	} while (!left);
+	if (left < 0) {
+		vfio_ap_guest_readmit(mdev);
+		dev_notice(mdev->vdev.dev, "Not removed: who wanted that has given up\n");
+	}
+	put_device(&mdev->vdev.device);
+	return min(left, 0L);
 }
 
 static int vfio_ap_mdev_get_info(struct vfio_device_info __user *arg)
@@ -149,6 +218,7 @@ static struct mdev_driver vfio_ap_mdev_driver = {
 	.device_api = VFIO_DEVICE_API_AP_STRING,
 	.remove = vfio_ap_mdev_remove,
 	.probe = vfio_ap_mdev_probe,
+	.prepare_remove = vfio_ap_mdev_prepare_remove,
 };
 
 /**

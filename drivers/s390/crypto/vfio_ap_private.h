@@ -24,6 +24,7 @@
 #include <linux/spinlock.h>
 #include <linux/uuid.h>
 #include <linux/vfio.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
@@ -221,10 +222,18 @@ struct vfio_ap_mdev {
 	 */
 	struct vfio_ap_attachment *attachment;
 	/**
-	 * @withdrawn: the mdev is to be removed while a guest has it, so the
-	 * guest gets nothing any more. Written like @guest.
+	 * @removers: how many wait for the end of the mdev's use to remove it.
+	 * While there are any, a guest gets nothing. Written like @guest.
 	 */
-	bool withdrawn;
+	unsigned int removers;
+	/**
+	 * @occupied: the device is open, or being opened. Set under
+	 * matrix_dev->lock while there are no @removers; VFIO serialises
+	 * that with its end.
+	 */
+	bool occupied;
+	/** @closed: where removers wait for the end of @occupied */
+	wait_queue_head_t closed;
 	/** @numbers: for those who count */
 	struct vfio_ap_numbers numbers;
 	/** @refusal: the last one; matrix_dev->lock */
@@ -470,6 +479,7 @@ int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *as
 int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm);
 void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev);
 void vfio_ap_guest_withdraw(struct vfio_ap_mdev *mdev);
+void vfio_ap_guest_readmit(struct vfio_ap_mdev *mdev);
 int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev);
 void vfio_ap_guest_commit_work(struct work_struct *work);
 void vfio_ap_guest_host_change(const struct ap_config_info *new,

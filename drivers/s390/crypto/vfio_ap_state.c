@@ -73,6 +73,8 @@ static size_t vfio_ap_state_print_cause(const struct vfio_ap_mdev *mdev, u16 apq
 
 	if (vfio_ap_matrix_has(&mdev->guest, apid, apqi))
 		return scnprintf(text, size, mdev->attachment ? "in-guest" : "ready");
+	if (mdev->removers)
+		return scnprintf(text, size, "withdrawn");
 	if (!vfio_ap_matrix_has(&matrix_dev->host, apid, apqi))
 		return scnprintf(text, size, "not-in-host");
 	slot = vfio_ap_slot_get(apqn);

@@ -2,6 +2,7 @@
 /* Why a queue is not in the guest, and why a write was refused: each answer that there is. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +185,23 @@ TEST_F(guest, queue_that_waits_for_the_guests_lock_is_coming)
 	EXPECT_EQ(0, hold_release(&hold));
 	EXPECT_TRUE(queue_comes_to(5, 5, "in use"));
 	other_end(_metadata, &owner);
+}
+
+static bool comes_to_be_withdrawn(void *apqn)
+{
+	return state_is(apqn, "withdrawn");
+}
+
+TEST_F(guest, queue_of_a_mdev_that_is_to_be_removed_is_withdrawn)
+{
+	struct writer writer;
+
+	assign(_metadata, UUID1, 4, 4);
+	writer_start(&writer, UUID1, "remove", "1");
+	EXPECT_EQ(0, until(comes_to_be_withdrawn, "04.0004"));
+	kill(writer.pid, SIGINT);
+	EXPECT_EQ(-SIGINT, writer_end(&writer));
+	EXPECT_EQ(0, until(comes_to_be_in_guest, "04.0004"));
 }
 
 /* However many: each line can be read by itself, and nothing is cut. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -60,17 +61,19 @@ TEST_F(guest, info_that_cannot_be_written_is_a_fault)
 	munmap(info, 4096);
 }
 
+static bool attributes_are_gone(void *uuid)
+{
+	char text[64];
+
+	return mdev_read(uuid, "matrix", text, sizeof(text)) < 0;
+}
+
 static bool queue_is_clean(void *unused)
 {
 	return !hwsim_state(4, 4, "dirty") && !hwsim_state(4, 4, "resetting");
 }
 
-static bool attributes_are_gone(void *data)
-{
-	return mdev_read(UUID1, "matrix", data, 64) < 0;
-}
-
-/* A.2: the mdev goes when its device is closed; what can be written to it, at once. */
+/* A.2: the mdev goes when its device is closed. */
 TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
 {
 	struct writer writer;
@@ -80,10 +83,9 @@ TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	log = kmsg_open();
 	writer_start(&writer, UUID1, "remove", "1");
-	EXPECT_EQ(0, until(attributes_are_gone, self->text));
-	EXPECT_TRUE(writer_waits(&writer));
 	/* QEMU before 8.1 cannot be asked, but its guest need not keep the queues. */
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_TRUE(writer_waits(&writer));
 	EXPECT_EQ(0, until(queue_is_clean, NULL));
 	EXPECT_TRUE(queue_status(4, 4, "assigned"));
 	EXPECT_EQ(1, kmsg_lines(log, "its VMM cannot be asked", self->text, sizeof(self->text)));
@@ -100,6 +102,81 @@ TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
 	EXPECT_NE(0, access(MATRIX UUID1, F_OK));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
+	ASSERT_EQ(0, mdev_create(UUID1));
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+}
+
+/* What was typed by mistake can be taken back: Ctrl-C. */
+TEST_F(guest, removal_that_waits_can_be_interrupted)
+{
+	struct writer writer;
+	int log;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	log = kmsg_open();
+	writer_start(&writer, UUID1, "remove", "1");
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	ASSERT_TRUE(writer_waits(&writer));
+	kill(writer.pid, SIGINT);
+	EXPECT_EQ(-SIGINT, writer_end(&writer));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(1, kmsg_lines(log, "Not removed", self->text, sizeof(self->text)));
+	close(log);
+	/* Nothing is left of it: who has it can let go and come again. */
+	vfio_close(&self->vfio);
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+}
+
+TEST_F(guest, remover_that_gives_up_leaves_the_other_waiting)
+{
+	struct writer first, second;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	writer_start(&first, UUID1, "remove", "1");
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	writer_start(&second, UUID1, "remove", "1");
+	ASSERT_EQ(0, until(task_is_interruptible, &second.pid));
+	kill(first.pid, SIGINT);
+	EXPECT_EQ(-SIGINT, writer_end(&first));
+	/* What is committed after it would show a guest that got something back. */
+	assign(_metadata, UUID1, 5, -1);
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	EXPECT_TRUE(writer_waits(&second));
+	vfio_close(&self->vfio);
+	EXPECT_EQ(0, writer_end(&second));
+	EXPECT_NE(0, access(MATRIX UUID1, F_OK));
+	ASSERT_EQ(0, mdev_create(UUID1));
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+}
+
+/* The driver's part of the mdev goes while somebody waits in it. */
+TEST_F(guest, driver_is_taken_from_a_mdev_whose_remover_waits)
+{
+	struct writer remover, late, unbinder;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	writer_start(&remover, UUID1, "remove", "1");
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	writer_start(&unbinder, UUID1, "driver/unbind", UUID1);
+	ASSERT_EQ(0, until(attributes_are_gone, UUID1));
+	/* Who comes now cannot even look, but can be interrupted. */
+	writer_start(&late, UUID1, "remove", "1");
+	ASSERT_EQ(0, until(task_is_interruptible, &late.pid));
+	kill(late.pid, SIGINT);
+	EXPECT_EQ(-SIGINT, writer_end(&late));
+	kill(remover.pid, SIGINT);
+	EXPECT_EQ(-SIGINT, writer_end(&remover));
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	EXPECT_TRUE(writer_waits(&unbinder));
+	vfio_close(&self->vfio);
+	EXPECT_EQ(0, writer_end(&unbinder));
+	/* A mdev without a driver has nothing to wait for. */
+	EXPECT_EQ(0, access(MATRIX UUID1, F_OK));
+	EXPECT_EQ(0, mdev_remove(UUID1));
 	ASSERT_EQ(0, mdev_create(UUID1));
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }

@@ -99,6 +99,7 @@ bool writer_waits(struct writer *writer);
 int writer_end(struct writer *writer);
 pid_t task_id(void);
 bool task_sleeps(void *task);
+bool task_is_interruptible(void *task);
 
 /* pins.c */
 long pinned_kib(void);

@@ -39,14 +39,25 @@ pid_t task_id(void)
 	return syscall(SYS_gettid);
 }
 
-/* For until(): does the task, a pid_t, wait in the kernel, where only SIGKILL could wake it? */
-bool task_sleeps(void *task)
+static char task_state(pid_t task)
 {
 	char path[64], text[512], *end;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", *(pid_t *)task);
+	snprintf(path, sizeof(path), "/proc/%d/stat", task);
 	if (file_read(path, text, sizeof(text)) < 0)
-		return false;
+		return 0;
 	end = strrchr(text, ')');
-	return end && end[2] == 'D';
+	return end ? end[2] : 0;
+}
+
+/* For until(): does the task, a pid_t, wait in the kernel, where only SIGKILL could wake it? */
+bool task_sleeps(void *task)
+{
+	return task_state(*(pid_t *)task) == 'D';
+}
+
+/* Likewise: where any signal can wake it? */
+bool task_is_interruptible(void *task)
+{
+	return task_state(*(pid_t *)task) == 'S';
 }
