@@ -10,6 +10,7 @@
  * registration object that is thrown away when the instruction fails.
  */
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/slab.h>
 
 #include "vfio_ap_private.h"
@@ -140,32 +141,74 @@ static void vfio_ap_gisc_put(struct vfio_ap_attachment *attachment, u8 gisc)
 	vfio_ap_gisc_drop_after(attachment, 0);
 }
 
+/* For a task of the guest's user: it may wait for what he does with the guest's memory. */
 static void vfio_ap_irq_unpin(struct vfio_ap_irq *irq)
 {
 	unpin_user_pages_dirty_lock(&irq->page, 1, true);
 	account_locked_vm(irq->attachment->kvm->mm, 1, false);
 }
 
+/* For a worker: it does not. Return: false if somebody has the page locked. */
+static bool vfio_ap_irq_try_unpin(struct vfio_ap_irq *irq)
+{
+	mmap_assert_write_locked(irq->attachment->kvm->mm);
+
+	if (!PageDirty(irq->page)) {
+		if (!trylock_page(irq->page))
+			return false;
+		set_page_dirty(irq->page);
+		unlock_page(irq->page);
+	}
+	unpin_user_page(irq->page);
+	__account_locked_vm(irq->attachment->kvm->mm, 1, false, current, true);
+	return true;
+}
+
+/* Its page is unpinned already. */
 static void vfio_ap_irq_free(struct vfio_ap_irq *irq)
 {
 	struct vfio_ap_attachment *attachment = irq->attachment;
 
-	vfio_ap_irq_unpin(irq);
 	vfio_ap_gisc_put(attachment, irq->gisc);
 	kfree(irq);
 	vfio_ap_attachment_put(attachment);
 	module_put(THIS_MODULE);
 }
 
-static void vfio_ap_irq_drain_work(struct work_struct *work)
+static void vfio_ap_irq_drain(struct vfio_ap_attachment *attachment)
 {
-	struct vfio_ap_attachment *attachment =
-		container_of(work, struct vfio_ap_attachment, drain_work);
 	struct llist_node *dead = llist_del_all(&attachment->dead_irqs);
 	struct vfio_ap_irq *irq, *next;
 
-	llist_for_each_entry_safe(irq, next, dead, dead)
-		vfio_ap_irq_free(irq);
+	llist_for_each_entry_safe(irq, next, dead, dead) {
+		if (vfio_ap_irq_try_unpin(irq))
+			vfio_ap_irq_free(irq);
+		else
+			llist_add(&irq->dead, &attachment->dead_irqs);
+	}
+}
+
+/* Each of the dead has a reference on the module, so it stays until they are gone. */
+static void vfio_ap_irq_drain_after(struct vfio_ap_attachment *attachment, unsigned long delay)
+{
+	vfio_ap_attachment_get(attachment);
+	if (!queue_delayed_work(vfio_ap_commit_wq, &attachment->drain_work, delay))
+		vfio_ap_attachment_put(attachment);
+}
+
+static void vfio_ap_irq_drain_work(struct work_struct *work)
+{
+	struct vfio_ap_attachment *attachment =
+		container_of(to_delayed_work(work), struct vfio_ap_attachment, drain_work);
+	struct mm_struct *mm = attachment->kvm->mm;
+
+	/* Whoever keeps this lock of his own process keeps no worker. */
+	if (mmap_write_trylock(mm)) {
+		vfio_ap_irq_drain(attachment);
+		mmap_write_unlock(mm);
+	}
+	if (!llist_empty(&attachment->dead_irqs))
+		vfio_ap_irq_drain_after(attachment, VFIO_AP_LOCK_RETRY);
 	vfio_ap_attachment_put(attachment);
 }
 
@@ -184,8 +227,8 @@ static void vfio_ap_irq_bury(struct vfio_ap_irq **place)
 	 */
 	vfio_ap_attachment_get(attachment);
 	llist_add(&irq->dead, &attachment->dead_irqs);
-	if (!queue_work(vfio_ap_commit_wq, &attachment->drain_work))
-		vfio_ap_attachment_put(attachment);
+	vfio_ap_irq_drain_after(attachment, 0);
+	vfio_ap_attachment_put(attachment);
 }
 
 /**
@@ -200,7 +243,12 @@ int vfio_ap_attachment_settle(struct vfio_ap_attachment *attachment)
 	int ret;
 
 	might_sleep();
-	flush_work(&attachment->drain_work);
+	flush_delayed_work(&attachment->drain_work);
+	while (!llist_empty(&attachment->dead_irqs)) {
+		if (schedule_timeout_killable(VFIO_AP_LOCK_RETRY))
+			return -EINTR;
+		flush_delayed_work(&attachment->drain_work);
+	}
 	ret = mutex_lock_killable(&attachment->kvm->lock);
 	if (ret)
 		return ret;
@@ -341,8 +389,10 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_slot *slot,
 	spin_unlock(&slot->lock);
 
 	/* Here and now: a guest that repeats this must not outrun a work item. */
-	if (irq)
+	if (irq) {
+		vfio_ap_irq_unpin(irq);
 		vfio_ap_irq_free(irq);
+	}
 	return status;
 }
 
@@ -430,7 +480,7 @@ struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm, const char
 		return NULL;
 	kref_init(&attachment->kref);
 	init_llist_head(&attachment->dead_irqs);
-	INIT_WORK(&attachment->drain_work, vfio_ap_irq_drain_work);
+	INIT_DELAYED_WORK(&attachment->drain_work, vfio_ap_irq_drain_work);
 	INIT_DELAYED_WORK(&attachment->gisc_work, vfio_ap_gisc_work);
 	INIT_WORK(&attachment->release_work, vfio_ap_attachment_release_work);
 	attachment->pqap_hook = vfio_ap_irq_intercept;

@@ -57,8 +57,8 @@
  *         mdev->trigger_lock        the eventfds of one mdev's VMM.
  *
  * Nothing that another guest needs is held while a kvm->lock is waited for,
- * nothing at all while a reset is waited for, and no user memory is touched
- * under any of these locks.
+ * none of these while a reset is waited for, and pqap_hook_rwsem alone while
+ * user memory is touched.
  */
 
 struct vfio_ap_attachment;
@@ -281,7 +281,7 @@ struct vfio_ap_attachment {
 	/** @dead_irqs: registrations that hardware no longer knows */
 	struct llist_head dead_irqs;
 	/** @drain_work: gives back what @dead_irqs hold; holds a reference while queued */
-	struct work_struct drain_work;
+	struct delayed_work drain_work;
 	/** @nisc: the host's interruption subclass for alerts of this guest */
 	int nisc;
 	/** @aqic: answers to AQIC, by response code */
@@ -401,6 +401,8 @@ struct vfio_ap_guest_tx {
 	struct vfio_ap_matrix old;
 	/** @new: what it has since */
 	struct vfio_ap_matrix new;
+	/** @joins: @attachment is new: it has nothing yet, whatever the mdev showed */
+	bool joins;
 	/** @leaver_reset: number of the reset of what left the guest, 0: nothing did */
 	u64 leaver_reset;
 	/** @error: why vfio_ap_guest_begin() failed */

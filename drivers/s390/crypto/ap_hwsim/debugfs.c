@@ -5,6 +5,9 @@
  */
 #include <linux/debugfs.h>
 #include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -358,6 +361,33 @@ static int hwsim_check_write(char *line)
 	return 0;
 }
 
+/*
+ * Keeps mmap_lock of a process, as a fault on a slow file system would, until the
+ * writer gets a signal.
+ */
+static int hwsim_mmap_lock_write(char *line)
+{
+	struct mm_struct *mm = NULL;
+	struct task_struct *task;
+	pid_t pid;
+
+	if (kstrtoint(line, 10, &pid))
+		return -EINVAL;
+	task = find_get_task_by_vpid(pid);
+	if (task) {
+		mm = get_task_mm(task);
+		put_task_struct(task);
+	}
+	if (!mm)
+		return -ESRCH;
+	mmap_read_lock(mm);
+	while (!signal_pending(current))
+		schedule_timeout_interruptible(HZ);
+	mmap_read_unlock(mm);
+	mmput(mm);
+	return -EINTR;
+}
+
 static const struct hwsim_knob {
 	const char *name;
 	int (*write)(char *line);
@@ -381,6 +411,7 @@ static const struct hwsim_knob {
 	{ "gisc_fail", hwsim_gisc_fail_write },
 	{ "check", hwsim_check_write },
 	{ "apcb", hwsim_apcb_write },
+	{ "mmap_lock", hwsim_mmap_lock_write },
 	{ "provoke", hwsim_provoke_write },
 };
 

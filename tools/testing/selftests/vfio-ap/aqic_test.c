@@ -3,10 +3,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/vfio.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "lib/guest_fixture.h"
 
@@ -263,6 +267,48 @@ TEST_F(guest, unmap_of_the_indicator_page_succeeds_and_its_pin_ends_with_the_int
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+}
+
+static bool reset_is_over(void *unused)
+{
+	return !hwsim_state(4, 4, "resetting") && !hwsim_state(4, 4, "irq");
+}
+
+static bool gives_back_what_interrupts_held(void *task)
+{
+	return task_waits_in(*(pid_t *)task, "vfio_ap_attachment_settle");
+}
+
+/* The user of the guest can be long at his own memory: nobody waits for that but he. */
+TEST_F(guest, held_mmap_lock_keeps_no_worker)
+{
+	pid_t resetter, holder, waiter;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	resetter = fork();
+	if (!resetter)
+		_exit(-ioctl(self->vfio.device, VFIO_DEVICE_RESET));
+	waiter = getpid();
+	holder = fork();
+	if (!holder)
+		_exit(hwsim("mmap_lock", "%d", waiter));
+	/* From here on, whatever needs this lock for writing would wait: fork(), mmap(). */
+	ASSERT_EQ(0, until(task_is_interruptible, &holder));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
+	EXPECT_EQ(0, until(reset_is_over, NULL));
+	EXPECT_EQ(0, until(gives_back_what_interrupts_held, &resetter));
+	EXPECT_EQ(4, pinned_kib());
+	/* If a worker waited, so would he, for it. */
+	kill(resetter, SIGKILL);
+	EXPECT_EQ(resetter, waitpid(resetter, NULL, 0));
+	EXPECT_EQ(4, pinned_kib());
+	kill(holder, SIGKILL);
+	EXPECT_EQ(holder, waitpid(holder, NULL, 0));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+	EXPECT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
 }
 
 struct mapper {

@@ -47,6 +47,8 @@ TEST(knobs_refuse_what_they_do_not_understand)
 		{ "qci", "perhaps", -EINVAL },
 		{ "gisc_fail", "-1", -EINVAL },
 		{ "gisc_fail", "often", -EINVAL },
+		{ "mmap_lock", "mine", -EINVAL },
+		{ "mmap_lock", "-1", -ESRCH },
 		{ "violations", "1", -EINVAL },
 		{ "apcb", "1 4", -EINVAL },
 		{ "apcb", "x 4 4", -EINVAL },

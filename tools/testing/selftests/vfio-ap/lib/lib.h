@@ -100,6 +100,7 @@ int writer_end(struct writer *writer);
 pid_t task_id(void);
 bool task_sleeps(void *task);
 bool task_is_interruptible(void *task);
+bool task_waits_in(pid_t task, const char *function);
 
 /* pins.c */
 long pinned_kib(void);

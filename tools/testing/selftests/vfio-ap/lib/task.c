@@ -61,3 +61,12 @@ bool task_is_interruptible(void *task)
 {
 	return task_state(*(pid_t *)task) == 'S';
 }
+
+/* Is a function of the kernel among those that the task waits in? */
+bool task_waits_in(pid_t task, const char *function)
+{
+	char path[64], text[4096];
+
+	snprintf(path, sizeof(path), "/proc/%d/stack", task);
+	return file_read(path, text, sizeof(text)) >= 0 && strstr(text, function);
+}
