@@ -220,7 +220,7 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 
 	if (mdev->removers)
 		assigned = &vfio_ap_matrix_nothing;
-	tx->old = tx->attachment ? mdev->guest : vfio_ap_matrix_nothing;
+	tx->old = tx->attachment && !tx->joins ? mdev->guest : vfio_ap_matrix_nothing;
 	vfio_ap_matrix_derive(&tx->new, assigned, &matrix_dev->host, &tx->old,
 			      vfio_ap_guest_list_unfit, tx->attachment);
 	shown_before = mdev->guest;
@@ -523,7 +523,7 @@ int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm)
 	vfio_ap_attachment_get(attachment);
 	vfio_ap_guest_enter(&tx, mdev, attachment);
 	mdev->attachment = attachment;
-	mdev->guest = vfio_ap_matrix_nothing;
+	tx.joins = true;
 	vfio_ap_guest_commit(&tx, &mdev->assigned);
 	vfio_ap_guest_end(&tx);
 	return 0;
@@ -563,7 +563,7 @@ static void vfio_ap_guest_count_remover(struct vfio_ap_mdev *mdev, int change)
 	guard(mutex)(&matrix_dev->guests_lock);
 	guard(mutex)(&matrix_dev->lock);
 	mdev->removers += change;
-	if (mdev->linked && mdev->attachment)
+	if (mdev->linked)
 		vfio_ap_mdev_commit_later(mdev);
 }
 
@@ -852,6 +852,7 @@ void vfio_ap_guest_queue_remove(struct ap_queue *queue)
 int vfio_ap_guest_in_use(const unsigned long *apm, const unsigned long *aqm)
 {
 	struct vfio_ap_matrix reserved = {};
+	struct device *owner = NULL;
 	struct vfio_ap_mdev *mdev;
 	unsigned int apid, apqi;
 
@@ -859,16 +860,21 @@ int vfio_ap_guest_in_use(const unsigned long *apm, const unsigned long *aqm)
 	bitmap_copy(reserved.apm, apm, AP_DEVICES);
 	bitmap_copy(reserved.aqm, aqm, AP_DOMAINS);
 
-	guard(mutex)(&matrix_dev->lock);
-	list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
-		if (!vfio_ap_matrix_first_shared(&reserved, &mdev->assigned, &apid, &apqi))
-			continue;
-		dev_warn(mdev->vdev.dev,
-			 "Can not reserve queue %02x.%04x for host driver: in use by mdev\n",
-			 apid, apqi);
-		return -EADDRINUSE;
+	scoped_guard(mutex, &matrix_dev->lock) {
+		list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
+			if (!vfio_ap_matrix_first_shared(&reserved, &mdev->assigned, &apid, &apqi))
+				continue;
+			owner = get_device(mdev->vdev.dev);
+			break;
+		}
 	}
-	return 0;
+	if (!owner)
+		return 0;
+	/* A console can be slow. */
+	dev_warn(owner,
+		 "Can not reserve queue %02x.%04x for host driver: in use by mdev\n", apid, apqi);
+	put_device(owner);
+	return -EADDRINUSE;
 }
 
 /**

@@ -272,7 +272,7 @@ static void vfio_ap_reset_complete(struct vfio_ap_slot *slot, u64 number, u8 res
 				 (unsigned int)slot->slowest_ms, (unsigned int)U16_MAX);
 	slot->done = max(slot->done, number);
 	slot->issued = 0;
-	slot->response = 0;
+	WRITE_ONCE(slot->response, 0);
 	slot->reported = false;
 	slot->retry_delay = 1;
 	vfio_ap_irq_end(slot, true);
@@ -287,7 +287,7 @@ static void vfio_ap_reset_fail(struct vfio_ap_slot *slot, u64 number,
 	slot->issued = 0;
 	if (answer == VFIO_AP_ANSWER_REPEAT || answer == VFIO_AP_ANSWER_IN_PROGRESS)
 		return;
-	slot->response = response_code;
+	WRITE_ONCE(slot->response, response_code);
 	slot->failed = number;
 	slot->retry_delay = VFIO_AP_POLL_SLOW;
 	if (answer == VFIO_AP_ANSWER_GONE)
@@ -591,7 +591,7 @@ int vfio_ap_slot_bind(u16 apqn)
 	/* Not always: the bus may not have taken back yet what the host has lost. */
 	slot->present = vfio_ap_matrix_has(&matrix_dev->newest, AP_QID_CARD(apqn),
 					   AP_QID_QUEUE(apqn));
-	slot->response = 0;
+	WRITE_ONCE(slot->response, 0);
 	slot->reported = false;
 	slot->wanted = vfio_ap_reset_number();
 	slot->wanted_since = jiffies;
