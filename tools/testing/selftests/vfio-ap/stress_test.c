@@ -29,6 +29,7 @@
 #include "../kselftest_harness.h"
 
 #define STRESS_SECONDS	"10"
+#define NUMBERS		"/sys/kernel/debug/vfio_ap/"
 
 /* The machine: adapters and domains 4 to 7, of which the test adds 7 itself. */
 #define FIRST	4
@@ -81,38 +82,67 @@ static void expect(struct actor *actor, int ret, const char *what, const int *al
 			 strerror(-ret));
 }
 
+/* A few of the ids that the others use, all at once. */
+static int mdev_write_masks(struct actor *actor, const char *uuid, const char *attribute)
+{
+	unsigned int shift = 8 - FIRST - COUNT, some = (1 << COUNT) - 1;
+
+	return mdev_write(uuid, attribute, "0x%02x,0x%02x,0x%02x", dice(actor, some + 1) << shift,
+			  dice(actor, some + 1) << shift, dice(actor, some + 1) << shift);
+}
+
 static void administrator_acts(struct actor *actor)
 {
 	static const char *const attributes[] = {
 		"assign_adapter", "assign_domain", "assign_control_domain",
 		"unassign_adapter", "unassign_domain", "unassign_control_domain",
 	};
+	/* While the module is not there, neither is the attribute. */
+	static const int allowed[] = { 0, -EADDRINUSE, -ENOENT, -ENODEV, 1 };
 	const char *attribute = attributes[dice(actor, 6)];
 	const char *uuid = uuids[dice(actor, 3)];
 
-	/* While the module is not there, neither is the attribute. */
-	expect(actor, mdev_write(uuid, attribute, "%u", some_id(actor)), attribute,
-	       (int[]){ 0, -EADDRINUSE, -ENOENT, -ENODEV, 1 });
+	switch (dice(actor, 8)) {
+	case 0:
+		attribute = "try_ap_config";
+		expect(actor, mdev_write_masks(actor, uuid, attribute), attribute, allowed);
+		break;
+	case 1:
+		attribute = "ap_config";
+		expect(actor, mdev_write_masks(actor, uuid, attribute), attribute, allowed);
+		break;
+	default:
+		expect(actor, mdev_write(uuid, attribute, "%u", some_id(actor)), attribute,
+		       allowed);
+	}
 }
 
 static void reader_acts(struct actor *actor)
 {
 	static const char *const attributes[] = {
 		"matrix", "guest_matrix", "control_domains", "reset_pending",
+		"ap_config", "guest_ap_config", "queue_states", "last_refusal", "try_ap_config",
 	};
 	char text[8192], path[128];
 	unsigned int apid = some_id(actor);
+	int ret;
 
-	if (dice(actor, 2)) {
-		int ret = mdev_read(uuids[dice(actor, 3)], attributes[dice(actor, 4)], text,
-				    sizeof(text));
-
-		expect(actor, ret > 0 ? 0 : ret, "read", (int[]){ 0, -ENOENT, -ENODEV, 1 });
-	} else {
+	switch (dice(actor, 5)) {
+	case 0:
+		/* The queue may not be there. */
 		snprintf(path, sizeof(path), "/sys/devices/ap/card%02x/%02x.%04x/status", apid,
 			 apid, some_id(actor));
-		/* The queue may not be there. */
 		file_read(path, text, sizeof(text));
+		break;
+	case 1:
+		/* Nor the module. */
+		file_read(dice(actor, 2) ? NUMBERS "mdevs" : NUMBERS "queues", text,
+			  sizeof(text));
+		break;
+	default:
+		ret = mdev_read(uuids[dice(actor, 3)], attributes[dice(actor, 9)], text,
+				sizeof(text));
+		expect(actor, ret > 0 ? 0 : ret, "read", (int[]){ 0, -ENOENT, -ENODEV, 1 });
 	}
 }
 

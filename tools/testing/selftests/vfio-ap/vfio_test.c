@@ -337,12 +337,15 @@ static bool is_signalled(void *fd)
 TEST_F(guest, vmm_is_asked_to_let_go_of_a_removed_mdev)
 {
 	int request = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int changed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	long updates = hwsim_guest_updates(getpid());
 	struct writer writer;
 	int log;
 
-	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, irq_set(self->vfio.device, CONFIG_CHANGED, changed));
 	ASSERT_EQ(0, irq_set(self->vfio.device, REQUEST, request));
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	log = kmsg_open();
 	writer_start(&writer, UUID1, "remove", "1");
 	EXPECT_EQ(0, until(is_signalled, &request));
@@ -350,10 +353,14 @@ TEST_F(guest, vmm_is_asked_to_let_go_of_a_removed_mdev)
 	EXPECT_TRUE(writer_waits(&writer));
 	/* Again after 10 s, for a VMM that was not ready; in the log it is said once. */
 	EXPECT_EQ(0, until(is_signalled, &request));
+	/* What it had is taken from it, and told, once: what it got, and that it lost it. */
+	EXPECT_EQ(updates + 2, hwsim_guest_updates(getpid()));
+	EXPECT_EQ(2, signals(changed));
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_EQ(1, kmsg_lines(log, "its VMM is asked", self->text, sizeof(self->text)));
 	close(log);
+	close(changed);
 	close(request);
 	ASSERT_EQ(0, mdev_create(UUID1));
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
