@@ -137,7 +137,7 @@ def write_series(tree, rows):
             raise Failed(f"{entry.name}: {add} lines, and the cover letter does not say why (a line `{entry.name}: ...`)")
     # The names of the files of series/ mean nothing to who reads the mail.
     for number, (entry, _, _) in enumerate(rows, 1):
-        cover = cover.replace(f"{entry.name}:", f"patch {number}:")
+        cover = cover.replace(f"{entry.name}:", f"patch {number}:").replace(f"@{entry.name}@", str(number))
     cover = cover.replace("@SIZES@", "   added  gone  patch\n" + table)
     path = glob.glob(os.path.join(OUT, "0000-*"))[0]
     with open(path) as letter:
