@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 # What is set here comes by the environment. As a flag, M= would reach kbuild, which takes it for a module's directory.
 MAKEOVERRIDES :=
 .DELETE_ON_ERROR:
-.PHONY: help run test mutate bench model check exec shell log clean kernel bootable
+.PHONY: help run test mutate bench model check series exec shell log clean kernel bootable
 
 # The simulated machine, and the machine that simulates it.
 HWSIM ?=
@@ -29,6 +29,9 @@ export T N LIST LONG DRIVER KERNEL SEED
 M ?= *
 MUTATE ?=
 export M MUTATE
+# What not to do with the series.
+FAST ?=
+export FAST
 
 B := build
 # Two in one clone would build over each other. PPID is this make.
@@ -75,6 +78,8 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ## make bench                measure against the base's driver: a table, build/bench.json, a plot; 15 minutes
 ## make model                check the lock rule with spin, in every order of steps: rig/model/vfio_ap.pml
 ##      MUTATE=1               with one rule broken at a time: each must be found
+## make series               the patches for git am, build/series/, and what a maintainer would check; 30 minutes
+##      FAST=1                 without building each
 ## make check                W=1, sparse, checkpatch, kernel-doc: no warning in our files
 ## make kernel               build it only; VARIANT=memory, races, base, gdb: another one, see rig/config/variant/
 ## make log                  show the last full log
@@ -110,6 +115,9 @@ bench:
 model: $(B)/.packages
 	@rig/model.sh
 
+series: $(B)/.overlay
+	@rig/series.py
+
 check: $(B)/.overlay $(K)/.config
 	@rig/check.sh
 
@@ -118,7 +126,7 @@ log:
 	@cat $(B)/log/last
 
 clean:
-	rm -rf $(B)/linux* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/coverage $(B)/log
+	rm -rf $(B)/series* $(B)/linux* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/coverage $(B)/log
 	rm -f $(B)/init* $(B)/.source* $(B)/.overlay*
 
 kernel: $(K)/.built

@@ -13,6 +13,7 @@
  * PER.
  */
 #include <linux/bitops.h>
+#include <linux/io.h>
 #include <linux/kvm_host.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
@@ -20,7 +21,6 @@
 #include <linux/uaccess.h>
 #include <asm/futex.h>
 #include <asm/gmap.h>
-#include <asm/io.h>
 #include <asm/lowcore.h>
 #include <asm/stacktrace.h>
 #include <asm/switch_to.h>

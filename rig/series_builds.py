@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Does the kernel build after each patch of the series?
+
+The directories that a patch touches are built after it with W=1, as the tests have them: vfio_ap as a module, with the
+simulator. After a patch that touches a Kconfig or a Makefile, and after the last, also as others may have them.
+"""
+import os
+import re
+import subprocess
+import time
+
+import boot
+
+# What is configured otherwise than for the tests.
+OTHERS = {
+    "VFIO_AP=y": "CONFIG_VFIO_AP=y\nCONFIG_VFIO_AP_KUNIT_TEST=n\n",
+    "AP_HWSIM=n": "CONFIG_AP_HWSIM=n\nCONFIG_AP_HWSIM_KUNIT_TEST=n\n",
+    "KVM=n": "CONFIG_KVM=n\n",
+}
+# Where the users of what is below a path are; without an entry it is what it builds itself.
+BUILDS = [
+    ("arch/s390/include/", ["arch/s390/kvm/", "drivers/s390/crypto/"]),
+    ("include/", ["arch/s390/kvm/", "drivers/vfio/", "drivers/s390/crypto/"]),
+    ("arch/s390/kvm/", ["arch/s390/kvm/"]),
+    ("drivers/s390/crypto/", ["drivers/s390/crypto/"]),
+    ("drivers/vfio/", ["drivers/vfio/"]),
+    ("drivers/base/", ["drivers/base/"]),
+    ("lib/", ["lib/"]),
+]
+PROGRAMS = ["tools/vfio-ap", "tools/testing/selftests/vfio-ap"]
+
+
+class Broken(Exception):
+    pass
+
+
+class Tree:
+    """The pristine base, onto which patches come one by one; a directory of objects for each configuration."""
+
+    def __init__(self, work, tarball, fragments):
+        self.source, self.work, self.fragments = os.path.join(work, "linux"), work, fragments
+        self.log = open(os.path.join(boot.LOGS, "series-builds.log"), "w")
+        os.makedirs(self.source)
+        subprocess.run(["tar", "-C", self.source, "--strip-components=1", "-X", os.path.join(boot.TOP, "rig/not-unpacked.txt"),
+                        "--wildcards", "-xf", tarball], check=True)
+
+    def run(self, *command, cwd=None):
+        done = subprocess.run(command, cwd=cwd or self.source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        self.log.write(f"+ {' '.join(command)}\n{done.stdout}")
+        self.log.flush()
+        if done.returncode:
+            errors = [line for line in done.stdout.split("\n") if re.search(r"error|undefined|\*\*\*", line)]
+            raise Broken("\n".join(errors[:8]) or done.stdout[-500:])
+        return done.stdout
+
+    def make(self, out, *words):
+        return self.run("make", f"O={out}", f"-j{os.cpu_count()}", "ARCH=s390", "CROSS_COMPILE=s390x-linux-gnu-",
+                        "CC=ccache s390x-linux-gnu-gcc", "KBUILD_BUILD_TIMESTAMP=2026-01-01", *words)
+
+    def configure(self, name):
+        out = os.path.join(self.work, "out-" + name.replace("=", "-"))
+        fragments = list(self.fragments)
+        os.makedirs(out, exist_ok=True)
+        if name in OTHERS:
+            fragments.append(os.path.join(out, "other.config"))
+            with open(fragments[-1], "w") as text:
+                text.write(OTHERS[name])
+        self.make(out, "allnoconfig")
+        self.run("scripts/kconfig/merge_config.sh", "-m", "-O", out, os.path.join(out, ".config"), *fragments)
+        self.make(out, "olddefconfig", "prepare", "modules_prepare")
+        return out
+
+    def build(self, out, directories):
+        """Warnings that the compiler has for these."""
+        said = self.make(out, "W=1", "KBUILD_MODPOST_WARN=1", *[each for each in directories if os.path.exists(os.path.join(self.source, each))])
+        return re.findall(r"^(?:\.\./)*\S*?((?:arch|drivers|include|lib)/\S+?:\d+(?::\d+)?: warning: .*)", said, re.M)
+
+    def build_programs(self, files):
+        for program in PROGRAMS:
+            if any(file.startswith(program + "/") for file in files):
+                out = os.path.join(self.work, "programs")
+                os.makedirs(out, exist_ok=True)
+                self.run("make", "-C", program, f"OUTPUT={out}", "CC=s390x-linux-gnu-gcc", f"-j{os.cpu_count()}")
+
+
+def directories_of(files):
+    found = set()
+    for file in files:
+        for prefix, directories in BUILDS:
+            if file.startswith(prefix):
+                found.update(directories)
+                break
+    return sorted(found)
+
+
+def build_all(tree, git, commits, say):
+    """commits: [(name, commit, files)], of the repository git. Return: what is wrong, a line each."""
+    wrong, number, begin = [], 0, time.time()
+    everything = sorted({file for _, _, files in commits for file in files})
+    for name, commit, files in commits:
+        for file in files:
+            place = os.path.join(tree.source, file)
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            if git("cat-file", "-e", f"{commit}:{file}") is None:
+                os.unlink(place)
+                continue
+            mode = os.stat(place).st_mode if os.path.exists(place) else 0o644
+            with open(place, "w", newline="") as text:
+                text.write(git("show", f"{commit}:{file}"))
+            os.chmod(place, mode | (0o111 if file.endswith(".sh") else 0))
+        last = commit == commits[-1][1]
+        rules = any(re.search(r"/(Kconfig|Makefile|Kbuild)$", file) and not file.startswith("tools/") for file in files)
+        directories = directories_of(everything if last else files)
+        try:
+            for config in [""] + (list(OTHERS) if rules or last else []):
+                if directories:
+                    out = tree.configure(config)
+                    warnings = tree.build(out, directories)
+                    wrong += [f"{name}: {line}" for line in warnings if line.split(":")[0] in files]
+                    number += 1
+            tree.build_programs(files)
+        except Broken as reason:
+            wrong.append(f"{name}: does not build{': ' + config if config else ''}: {reason}")
+        say(f"  builds after {name}: {time.time() - begin:.0f} s")
+    say(f"{number} builds, {len(wrong)} objections")
+    return wrong
