@@ -79,7 +79,7 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ## make model                check the lock rule with spin, in every order of steps: rig/model/vfio_ap.pml
 ##      MUTATE=1               with one rule broken at a time: each must be found
 ## make series               the patches for git am, build/series/, and what a maintainer would check; 30 minutes
-##      FAST=1                 without building each
+##      FAST=1                 without building each, and without coccinelle
 ## make check                W=1, sparse, checkpatch, kernel-doc: no warning in our files
 ## make kernel               build it only; VARIANT=memory, races, base, gdb: another one, see rig/config/variant/
 ## make log                  show the last full log
@@ -116,6 +116,7 @@ model: $(B)/.packages
 	@rig/model.sh
 
 series: $(B)/.overlay
+	@[ -n "$(FAST)" ] || rig/install.sh packages-series.txt
 	@rig/series.py
 
 check: $(B)/.overlay $(K)/.config

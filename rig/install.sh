@@ -1,9 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Install the Debian packages of packages.txt that are missing or too old.
+# Install the Debian packages of a list that are missing or too old.
+# usage: install.sh [LIST]
 . "$(dirname "$0")/lib.sh"
 
-wanted() { sed 's/#.*//' "$top/rig/packages.txt" | awk 'NF'; }
+list=$top/rig/${1:-packages.txt}
+
+wanted() { sed 's/#.*//' "$list" | awk 'NF'; }
 
 missing=$(wanted | while read -r name floor; do
 	have=$(dpkg-query -W -f '${db:Status-Abbrev} ${Version}' "$name" 2>/dev/null | sed -n 's/^ii *//p')

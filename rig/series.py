@@ -20,6 +20,7 @@ import sys
 import time
 
 import boot
+import cocci
 import series_builds
 from boot import say, setting
 
@@ -229,6 +230,7 @@ def main():
         objections = check_style() + check_licences(found)
         check_uapi(tree)
         if not setting("FAST"):
+            objections += cocci.check()
             objections += check_builds(again, found)
     except Failed as reason:
         say(f"FAILED: {reason}")

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/// No kvm->lock is taken, or tried, while a lock of the driver is held or known to be.
+// Options: --no-includes
+
+virtual report
+
+@asserted@
+symbol matrix_dev, guests_lock, lock, kvm, mutex;
+expression E;
+position p;
+@@
+
+(
+lockdep_assert_held(&matrix_dev->guests_lock);
+|
+lockdep_assert_held(&matrix_dev->lock);
+)
+...
+(
+mutex_lock@p(&E->kvm->lock)
+|
+mutex_lock_killable@p(&E->kvm->lock)
+|
+mutex_trylock@p(&E->kvm->lock)
+|
+mutex_lock@p(&kvm->lock)
+|
+mutex_lock_killable@p(&kvm->lock)
+|
+mutex_trylock@p(&kvm->lock)
+)
+
+@locked@
+expression E;
+identifier L;
+position p;
+@@
+
+(
+mutex_lock(&matrix_dev->L)
+|
+guard(mutex)(&matrix_dev->L)
+)
+... when != mutex_unlock(&matrix_dev->L)
+(
+mutex_lock@p(&E->kvm->lock)
+|
+mutex_lock_killable@p(&E->kvm->lock)
+|
+mutex_trylock@p(&E->kvm->lock)
+|
+mutex_lock@p(&kvm->lock)
+|
+mutex_lock_killable@p(&kvm->lock)
+|
+mutex_trylock@p(&kvm->lock)
+)
+
+@scoped@
+iterator name scoped_guard;
+expression E;
+identifier L;
+position p;
+@@
+
+scoped_guard(mutex, &matrix_dev->L)
+{
+<+...
+(
+mutex_lock@p(&E->kvm->lock)
+|
+mutex_lock_killable@p(&E->kvm->lock)
+|
+mutex_lock@p(&kvm->lock)
+|
+mutex_lock_killable@p(&kvm->lock)
+)
+...+>
+}
+
+@script:python depends on report@
+p << asserted.p;
+@@
+
+for place in p:
+    coccilib.report.print_report(place, "kvm->lock, in a function that is called with a lock of the driver held")
+
+@script:python depends on report@
+p << locked.p;
+@@
+
+for place in p:
+    coccilib.report.print_report(place, "kvm->lock, under a lock of the driver")
+
+@script:python depends on report@
+p << scoped.p;
+@@
+
+for place in p:
+    coccilib.report.print_report(place, "kvm->lock, under a lock of the driver")
