@@ -2,7 +2,8 @@
 /*
  * The lock rule and the guest transaction of vfio_ap, with what they are for:
  * two guests, each with the mdev of the same number, and one queue that both
- * mdevs would like to have, and mdev 0 has at the beginning. Behind each step stands the function it is of.
+ * mdevs would like to have, and mdev 0 has at the beginning. With each step stands
+ * the function that it is of.
  *
  * Checked, in every order of steps: nobody waits for ever; nobody waits for a
  * kvm->lock with a lock that others need; a retry means that somebody else got
@@ -10,6 +11,7 @@
  * reset that somebody uses; at rest each guest has what is derived for it.
  *
  * -DADMINS, -DBUS, -DHOST, -DRESETS, -DKVM: who takes part beside the guests.
+ * -DATTACHED: both guests run from the beginning, so that others can do more.
  * -DHOLD: the user of guest 0 never gives its kvm->lock back; all that does not
  * concern guest 0 must come to its end all the same.
  * -DBASE_ORDER and the names in MUTANTS of model.sh: faults, one at a time.
@@ -245,10 +247,12 @@ inline enter(m, to) {
 proctype vmm(byte m) {
 	locals;
 
+#ifndef ATTACHED
 	enter(m, m + 1);
 	committed[m] = 0;
 	guest_commit(m, 1);
 	guest_unlock(0);
+#endif
 	if
 	:: m == 0 ->
 		enter(m, 0);
@@ -481,6 +485,16 @@ init {
 	atomic {
 		assigned[0] = 1;
 		committed[0] = 1;
+#ifdef ATTACHED
+		attached[0] = 1;
+		attached[1] = 2;
+		attachments[0] = 1;
+		attachments[1] = 1;
+		hook[0] = 1;
+		hook[1] = 1;
+		slot_guest = 1;
+		apcb[0] = 1;
+#endif
 		run_both(vmm);
 		run_both(vcpu);
 		run_both(commit_worker);
