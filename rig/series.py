@@ -4,7 +4,7 @@
 
 Each file of series/ is one patch: subject and message, a line ---, and the paths that it carries, a pattern a line. A
 patch of patches/ may be among them; if it is all there is, its own message may stand for an empty one. series/cover.txt
-is the cover letter; @SIZES@ in it is replaced.
+is the cover letter; what stands between @ in it is replaced: SIZES, MEASURED and FAULTS, the number of a patch.
 
 What must hold: every file of ours is in one patch; `git am` of the series on the pristine base gives, file for file, the
 tree that the rig builds; checkpatch, get_maintainer and the SPDX lines have nothing to object to; the uapi headers compile
@@ -128,6 +128,24 @@ def sizes(tree, found):
     return rows
 
 
+def documentation(page):
+    with open(os.path.join(TOP, "Documentation/s390", page)) as text:
+        return text.read()
+
+
+def measured():
+    """The first table of the page on the locks, with no more of reStructuredText than a reader of mail can bear."""
+    rule = r"=+(?:  =+)+\n"
+    return re.search(rf"^{rule}(.*?\n)(?={rule}\n)", documentation("vfio-ap-locking.rst"), re.M | re.S)[1].replace(
+        re.search(rule, documentation("vfio-ap-locking.rst"))[0], "").rstrip("\n")
+
+
+def faults():
+    """What the tests show of the driver before and not of this one."""
+    cells = re.findall(r"^   \* - (.*) \(\w+\)\n     - fails\n     - .*\n     - passes$", documentation("vfio-ap-tests.rst"), re.M)
+    return "\n".join(f"- {name}" for name in cells)
+
+
 def write_series(tree, rows):
     shutil.rmtree(OUT, ignore_errors=True)
     git(tree, "format-patch", "-q", "-o", OUT, "--cover-letter", "--zero-commit", "base..")
@@ -141,6 +159,7 @@ def write_series(tree, rows):
     for number, (entry, _, _) in enumerate(rows, 1):
         cover = cover.replace(f"{entry.name}:", f"patch {number}:").replace(f"@{entry.name}@", str(number))
     cover = cover.replace("@SIZES@", "   added  gone  patch\n" + table)
+    cover = cover.replace("@MEASURED@", measured()).replace("@FAULTS@", faults())
     path = glob.glob(os.path.join(OUT, "0000-*"))[0]
     with open(path) as letter:
         text = letter.read()
