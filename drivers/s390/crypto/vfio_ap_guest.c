@@ -332,7 +332,7 @@ static unsigned long vfio_ap_guest_worth(const struct vfio_ap_mdev *mdev,
 {
 	lockdep_assert_held(&matrix_dev->lock);
 
-	if (!vfio_ap_matrix_adds_queues(candidate, &mdev->assigned))
+	if (mdev->removers || !vfio_ap_matrix_adds_queues(candidate, &mdev->assigned))
 		return 0;
 	return vfio_ap_reset_worth(candidate, had);
 }
@@ -558,13 +558,14 @@ void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
 	vfio_ap_mdev_commit_later(mdev);
 }
 
-static void vfio_ap_guest_count_remover(struct vfio_ap_mdev *mdev, int change)
+static unsigned int vfio_ap_guest_count_remover(struct vfio_ap_mdev *mdev, int change)
 {
 	guard(mutex)(&matrix_dev->guests_lock);
 	guard(mutex)(&matrix_dev->lock);
 	mdev->removers += change;
 	if (mdev->linked)
 		vfio_ap_mdev_commit_later(mdev);
+	return mdev->removers;
 }
 
 /**
@@ -585,10 +586,11 @@ void vfio_ap_guest_withdraw(struct vfio_ap_mdev *mdev)
  * @mdev: the mdev; with the last, its guest gets back what is assigned
  *
  * Context: Likewise.
+ * Return: true if it was the last.
  */
-void vfio_ap_guest_readmit(struct vfio_ap_mdev *mdev)
+bool vfio_ap_guest_readmit(struct vfio_ap_mdev *mdev)
 {
-	vfio_ap_guest_count_remover(mdev, -1);
+	return !vfio_ap_guest_count_remover(mdev, -1);
 }
 
 /**

@@ -11,6 +11,7 @@
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "vfio_ap_private.h"
@@ -151,7 +152,7 @@ static void vfio_ap_irq_unpin(struct vfio_ap_irq *irq)
 /* For a worker: it does not. Return: false if somebody has the page locked. */
 static bool vfio_ap_irq_try_unpin(struct vfio_ap_irq *irq)
 {
-	mmap_assert_write_locked(irq->attachment->kvm->mm);
+	lockdep_assert_held_write(&irq->attachment->kvm->mm->mmap_lock);
 
 	if (!PageDirty(irq->page)) {
 		if (!trylock_page(irq->page))
@@ -245,7 +246,8 @@ int vfio_ap_attachment_settle(struct vfio_ap_attachment *attachment)
 	might_sleep();
 	flush_delayed_work(&attachment->drain_work);
 	while (!llist_empty(&attachment->dead_irqs)) {
-		if (schedule_timeout_killable(VFIO_AP_LOCK_RETRY))
+		schedule_timeout_killable(VFIO_AP_LOCK_RETRY);
+		if (fatal_signal_pending(current))
 			return -EINTR;
 		flush_delayed_work(&attachment->drain_work);
 	}

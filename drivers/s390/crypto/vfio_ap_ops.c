@@ -123,12 +123,11 @@ static int vfio_ap_mdev_prepare_remove(struct mdev_device *device)
 		left = wait_event_interruptible_timeout(mdev->closed, !READ_ONCE(mdev->occupied),
 							VFIO_AP_REQUEST_PERIOD);
 	} while (!left);
-	if (left < 0) {
-		vfio_ap_guest_readmit(mdev);
+	if (left < 0 && vfio_ap_guest_readmit(mdev))
 		dev_notice(mdev->vdev.dev, "Not removed: who wanted that has given up\n");
-	}
 	put_device(&mdev->vdev.device);
-	return min(left, 0L);
+	/* Never begun again by itself: the guest would lose its queues once more. */
+	return left < 0 ? -EINTR : 0;
 }
 
 static int vfio_ap_mdev_get_info(struct vfio_device_info __user *arg)

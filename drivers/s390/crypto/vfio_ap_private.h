@@ -481,7 +481,7 @@ int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *as
 int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm);
 void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev);
 void vfio_ap_guest_withdraw(struct vfio_ap_mdev *mdev);
-void vfio_ap_guest_readmit(struct vfio_ap_mdev *mdev);
+bool vfio_ap_guest_readmit(struct vfio_ap_mdev *mdev);
 int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev);
 void vfio_ap_guest_commit_work(struct work_struct *work);
 void vfio_ap_guest_host_change(const struct ap_config_info *new,

@@ -156,9 +156,11 @@ TEST_F(guest, remover_that_gives_up_leaves_the_other_waiting)
 TEST_F(guest, driver_is_taken_from_a_mdev_whose_remover_waits)
 {
 	struct writer remover, late, unbinder;
+	int log;
 
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	log = kmsg_open();
 	writer_start(&remover, UUID1, "remove", "1");
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
 	writer_start(&unbinder, UUID1, "driver/unbind", UUID1);
@@ -170,8 +172,17 @@ TEST_F(guest, driver_is_taken_from_a_mdev_whose_remover_waits)
 	EXPECT_EQ(-SIGINT, writer_end(&late));
 	kill(remover.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&remover));
+	/* The unbinder still wants it, so nothing comes back, by this or by the host. */
+	EXPECT_EQ(0, until(queue_is_clean, NULL));
+	EXPECT_EQ(0, queue_unbind(4, 4));
+	EXPECT_EQ(0, queue_bind(4, 4));
+	EXPECT_EQ(0, until(queue_is_clean, NULL));
+	EXPECT_EQ(0, bus_scan());
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	EXPECT_TRUE(writer_waits(&unbinder));
+	/* Two could look. */
+	EXPECT_EQ(2, kmsg_lines(log, "Removed while a guest has it", self->text, sizeof(self->text)));
+	close(log);
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&unbinder));
 	/* A mdev without a driver has nothing to wait for. */
