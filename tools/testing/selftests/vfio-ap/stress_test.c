@@ -284,9 +284,28 @@ static int module_comes(void)
 	unsigned int i;
 	int ret = module_load();
 
-	for (i = 0; !ret && i < 3; i++)
+	for (i = 0; !ret && i < 3; i++) {
 		ret = mdev_create(uuids[i]);
+		/* The remover was faster. */
+		if (ret == -EEXIST)
+			ret = 0;
+	}
 	return ret;
+}
+
+/* Somebody who removes a mdev, or has thought better of it. */
+static void remover_acts(struct actor *actor)
+{
+	const char *uuid = uuids[dice(actor, 3)];
+	struct writer writer;
+
+	usleep(dice(actor, 200000));
+	writer_start(&writer, uuid, "remove", "1");
+	usleep(dice(actor, 50000));
+	kill(writer.pid, SIGINT);
+	writer_end(&writer);
+	/* It may be there still, or the module may be gone. */
+	expect(actor, mdev_create(uuid), "create", (int[]){ 0, -EEXIST, -ENOENT, -ENODEV, 1 });
 }
 
 /* While all others but guests go on. */
@@ -320,6 +339,7 @@ static struct actor actors[] = {
 	{ "guest", guest_acts, 0 },
 	{ "guest", guest_acts, 1 },
 	{ "killer", killer_acts, 2 },
+	{ "remover", remover_acts },
 	{ "reloader", reloader_acts },
 };
 
