@@ -26,9 +26,9 @@ def spatch(rule, files, *options, cwd=boot.TOP):
     """What a rule reports, a line each."""
     done = subprocess.run(["spatch", "-D", "report", "--very-quiet", "--no-show-diff", "--cocci-file", rule, *options, *files],
                           cwd=cwd, capture_output=True, text=True, check=False)
-    said = [line for line in done.stderr.split("\n") if re.search(r"rror|Fatal|No rules apply", line)]
+    said = [line for line in done.stderr.split("\n") if re.search(r"rror|Fatal|xception", line)]
     # A rule for what a file does not have is no failure.
-    if done.returncode and not re.search(r"No rules apply", done.stderr):
+    if (done.returncode or said) and "No rules apply" not in done.stderr:
         raise Failed(f"{os.path.basename(rule)}: {' '.join(said[:2]) or done.returncode}")
     return sorted({line for line in done.stdout.split("\n") if re.match(r"\S+:\d+", line)})
 

@@ -52,7 +52,7 @@ def git(tree, *words, **more):
 
 def ours():
     """What of this repository is part of the kernel."""
-    return git(TOP, "ls-files", "--", "arch", "drivers", "include", "Documentation", "tools").split()
+    return git(TOP, "ls-files", "-co", "--exclude-standard", "--", "arch", "drivers", "include", "Documentation", "tools").split()
 
 
 def patched(path):
@@ -100,7 +100,10 @@ def unpack_base(paths):
     os.makedirs(tree)
     names = [f"linux-source-6.1/{path}" for path in paths]
     # Most are new: tar says so of each, and unpacks the others.
-    subprocess.run(["tar", "-C", tree, "--strip-components=1", "-xf", TARBALL, *names], stderr=subprocess.DEVNULL, check=False)
+    done = subprocess.run(["tar", "-C", tree, "--strip-components=1", "-xf", TARBALL, *names], capture_output=True, text=True, check=False)
+    wrong = [line for line in done.stderr.split("\n") if line and not re.search(r"Not found in archive|previous errors", line)]
+    if wrong:
+        raise Failed(f"{TARBALL}: {wrong[0]}")
     git(tree, "init", "-q")
     git(tree, "add", "-A")
     git(tree, "commit", "-q", "-m", "base")
@@ -160,6 +163,9 @@ def write_series(tree, rows):
         cover = cover.replace(f"{entry.name}:", f"patch {number}:").replace(f"@{entry.name}@", str(number))
     cover = cover.replace("@SIZES@", "   added  gone  patch\n" + table)
     cover = cover.replace("@MEASURED@", measured()).replace("@FAULTS@", faults())
+    left = re.search(r"@[\w-]+@|^None$", cover, re.M)
+    if left or not faults():
+        raise Failed(f"the cover letter lacks {left[0] if left else 'the faults'}")
     path = glob.glob(os.path.join(OUT, "0000-*"))[0]
     with open(path) as letter:
         text = letter.read()
@@ -186,7 +192,9 @@ def check_am(tree, found):
 
 def exceptions():
     with open(os.path.join(TOP, "rig/check-exceptions.txt")) as lines:
-        return re.compile("|".join(f"(?:{line.partition(chr(9))[0]})" for line in lines if line.strip() and line[0] != "#"))
+        rules = [f"(?:{line.partition(chr(9))[0]})" for line in lines if line.strip() and line[0] != "#"]
+    # Nothing at all would except everything.
+    return re.compile("|".join(rules) or "(?!)")
 
 
 def check_style():
@@ -195,6 +203,8 @@ def check_style():
     for path in sorted(glob.glob(os.path.join(OUT, "0*.patch")))[1:]:
         said = run("perl", "scripts/checkpatch.pl", "--strict", "--terse", "--show-types", "--showfile", "--no-signoff", path,
                    cwd=LINUX, check=False)
+        if "total:" not in said:
+            raise Failed(f"{os.path.basename(path)}: checkpatch said nothing")
         found += [line for line in said.split("\n") if re.search(r": (ERROR|WARNING|CHECK):", line) and not excepted.search(line)]
         people = run("perl", "scripts/get_maintainer.pl", "--no-git", "--no-git-fallback", "--no-rolestats", path, cwd=LINUX,
                      check=False)

@@ -2,7 +2,8 @@
 """Does the kernel build after each patch of the series?
 
 The directories that a patch touches are built after it with W=1, as the tests have them: vfio_ap as a module, with the
-simulator. After a patch that touches a Kconfig or a Makefile, and after the last, also as others may have them.
+simulator. After a patch that touches a Kconfig or a Makefile of the kernel, and after the last, also as others may have
+them, and then all of the kernel and its modules are linked.
 """
 import os
 import re
@@ -16,6 +17,7 @@ OTHERS = {
     "VFIO_AP=y": "CONFIG_VFIO_AP=y\nCONFIG_VFIO_AP_KUNIT_TEST=n\n",
     "AP_HWSIM=n": "CONFIG_AP_HWSIM=n\nCONFIG_AP_HWSIM_KUNIT_TEST=n\n",
     "KVM=n": "CONFIG_KVM=n\n",
+    "KVM=m": "CONFIG_KVM=m\nCONFIG_DEBUG_VM=y\nCONFIG_AP_HWSIM=n\nCONFIG_AP_HWSIM_KUNIT_TEST=n\n",
 }
 # Where the users of what is below a path are; without an entry it is what it builds itself.
 BUILDS = [
@@ -68,11 +70,26 @@ class Tree:
         self.make(out, "allnoconfig")
         self.run("scripts/kconfig/merge_config.sh", "-m", "-O", out, os.path.join(out, ".config"), *fragments)
         self.make(out, "olddefconfig", "prepare", "modules_prepare")
+        if name in OTHERS:
+            self.check_config(out, OTHERS[name])
         return out
 
-    def build(self, out, directories):
+    def check_config(self, out, wanted):
+        with open(os.path.join(out, ".config")) as text:
+            got = set(text.read().split("\n"))
+        for line in wanted.split():
+            symbol, _, value = line.partition("=")
+            if value != "n" and line not in got or value == "n" and any(each.startswith(symbol + "=") for each in got):
+                # Before the patch that brings it, a symbol cannot be had.
+                if subprocess.run(["grep", "-rqw", f"config {symbol.removeprefix('CONFIG_')}", "--include=Kconfig*", "arch/s390", "drivers", "mm"],
+                                  cwd=self.source, check=False).returncode == 0:
+                    raise Broken(f"the configuration lost {line}")
+
+    def build(self, out, directories, link):
         """Warnings that the compiler has for these."""
         said = self.make(out, "W=1", "KBUILD_MODPOST_WARN=1", *[each for each in directories if os.path.exists(os.path.join(self.source, each))])
+        if link:
+            self.make(out, "vmlinux", "modules")
         return re.findall(r"^(?:\.\./)*\S*?((?:arch|drivers|include|lib)/\S+?:\d+(?::\d+)?: warning: .*)", said, re.M)
 
     def build_programs(self, files):
@@ -102,7 +119,8 @@ def build_all(tree, git, commits, say):
             place = os.path.join(tree.source, file)
             os.makedirs(os.path.dirname(place), exist_ok=True)
             if git("cat-file", "-e", f"{commit}:{file}") is None:
-                os.unlink(place)
+                if os.path.exists(place):
+                    os.unlink(place)
                 continue
             mode = os.stat(place).st_mode if os.path.exists(place) else 0o644
             with open(place, "w", newline="") as text:
@@ -115,7 +133,7 @@ def build_all(tree, git, commits, say):
             for config in [""] + (list(OTHERS) if rules or last else []):
                 if directories:
                     out = tree.configure(config)
-                    warnings = tree.build(out, directories)
+                    warnings = tree.build(out, directories, rules or last)
                     wrong += [f"{name}: {line}" for line in warnings if line.split(":")[0] in files]
                     number += 1
             tree.build_programs(files)
