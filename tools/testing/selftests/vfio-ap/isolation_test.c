@@ -174,14 +174,21 @@ TEST_F(guest, queue_that_was_away_while_the_lock_was_held_leaves_and_comes_back)
 {
 	struct other owner = {};
 	struct hold hold;
+	long resets;
 
 	ASSERT_EQ(0, other_create_bare(&owner));
+	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(queue_comes_to(5, 5, "in use"));
 	updates_wanted = updates_of_mdev_2() + 2;
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	EXPECT_EQ(0, queue_unbind(5, 5));
+	resets = hwsim_state(5, 5, "zapq");
 	EXPECT_EQ(0, queue_bind(5, 5));
 	EXPECT_TRUE(queue_status(5, 5, "in use"));
+	/* Not while its guest can use it. This reset begins later, and ends. */
+	EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
+	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
+	EXPECT_EQ(resets, hwsim_state(5, 5, "zapq"));
 	EXPECT_EQ(0, hold_release(&hold));
 	EXPECT_EQ(0, until(guest_was_updated, NULL));
 	EXPECT_TRUE(queue_comes_to(5, 5, "in use"));

@@ -402,6 +402,20 @@ TEST_F(guest, device_reset_resets_all_and_unplugs_none)
 	EXPECT_EQ(updates, hwsim_guest_updates(getpid()));
 }
 
+TEST_F(guest, device_reset_resets_what_is_held_back)
+{
+	long resets;
+
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	resets = hwsim_state(5, 4, "zapq");
+	EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_RESET, NULL));
+	EXPECT_EQ(resets + 1, hwsim_state(5, 4, "zapq"));
+	EXPECT_EQ(0, queue_bind(5, 5));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+}
+
 /* C-9, B-13, B-29: 03 and 04 count as reset. */
 TEST_F(guest, device_reset_of_deconfigured_and_checkstopped_queues_succeeds)
 {
