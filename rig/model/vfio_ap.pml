@@ -393,9 +393,15 @@ proctype bus() {
 
 	/* apmask_store(), vfio_ap_guest_in_use() */
 	lock(perms);
+#ifndef IN_USE_TOO_EARLY
+	lock(guests_lock);
+#endif
 	lock(matrix_lock);
 	reserved = !assigned[0] && !assigned[1];
 	unlock(matrix_lock);
+#ifndef IN_USE_TOO_EARLY
+	unlock(guests_lock);
+#endif
 	unlock(perms);
 	if
 	:: reserved -> atomic { data = HOST_DATA; assert(!apcb[0] && !apcb[1]) }

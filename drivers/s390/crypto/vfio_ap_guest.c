@@ -862,14 +862,20 @@ int vfio_ap_guest_in_use(const unsigned long *apm, const unsigned long *aqm)
 	bitmap_copy(reserved.apm, apm, AP_DEVICES);
 	bitmap_copy(reserved.aqm, aqm, AP_DOMAINS);
 
-	scoped_guard(mutex, &matrix_dev->lock) {
-		list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
-			if (!vfio_ap_matrix_first_shared(&reserved, &mdev->assigned, &apid, &apqi))
-				continue;
-			owner = get_device(mdev->vdev.dev);
-			break;
-		}
+	/*
+	 * What is not assigned any more can still be in an APCB that is about to
+	 * be written; nobody would wait for that later, if it is unbound already.
+	 */
+	mutex_lock(&matrix_dev->guests_lock);
+	mutex_lock(&matrix_dev->lock);
+	list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
+		if (!vfio_ap_matrix_first_shared(&reserved, &mdev->assigned, &apid, &apqi))
+			continue;
+		owner = get_device(mdev->vdev.dev);
+		break;
 	}
+	mutex_unlock(&matrix_dev->lock);
+	mutex_unlock(&matrix_dev->guests_lock);
 	if (!owner)
 		return 0;
 	/* A console can be slow. */
