@@ -8,9 +8,10 @@ work=$build/model
 
 # What is checked, and who takes part in it beside the guests.
 CHECKS='
-no queue goes to another guest unreset:ADMINS RESETS ATTACHED
-a queue that is unbound, used by the host and bound again:ADMINS BUS ATTACHED
-host configuration, and ioctls of KVM that stop vCPUs:HOST KVM
+no queue goes to another guest unreset:ADMINS RESETS ATTACHED STAYING
+a queue that is unbound, used by the host and bound again:ADMINS BUS ATTACHED STAYING
+changes of the host configuration:HOST
+ioctls of KVM that stop vCPUs:KVM
 administrators, and guests that come and go:ADMINS
 an administrator does not wait for the guest of another:ADMINS HOLD ATTACHED
 neither does an unbind:BUS HOLD
@@ -21,9 +22,9 @@ MUTANTS='
 the guest is not looked up again under its lock:NO_SECOND_LOOK ADMINS
 what was valid before a wait is taken for valid after it:NO_RECHECK ADMINS
 the reset is wanted before the APCB is written:EARLY_WANT ADMINS
-a reset that began in the guest counts for its leaving:STALE_COUNTS ADMINS RESETS
-a queue that is bound again is taken for reset:PROBED_IS_CLEAN ADMINS BUS ATTACHED
-the host takes what is still in an APCB:IN_USE_TOO_EARLY ADMINS BUS ATTACHED
+a reset that began in the guest counts for its leaving:STALE_COUNTS ADMINS RESETS ATTACHED STAYING
+a queue that is bound again is taken for reset:PROBED_IS_CLEAN ADMINS BUS ATTACHED STAYING
+the host takes what is still in an APCB:IN_USE_TOO_EARLY ADMINS BUS ATTACHED STAYING
 the end of a reset is told to nobody:NO_NEWS ADMINS
 ap_perms_mutex is taken before kvm->lock:PERMS_FIRST ADMINS HOLD
 guests_lock is taken before kvm->lock, as the base does:BASE_ORDER HOST HOLD

@@ -11,7 +11,8 @@
  * reset that somebody uses; at rest each guest has what is derived for it.
  *
  * -DADMINS, -DBUS, -DHOST, -DRESETS, -DKVM: who takes part beside the guests.
- * -DATTACHED: both guests run from the beginning, so that others can do more.
+ * -DATTACHED: both guests run from the beginning, so that others can do more;
+ * -DSTAYING: none ends.
  * -DHOLD: the user of guest 0 never gives its kvm->lock back; all that does not
  * concern guest 0 must come to its end all the same.
  * -DBASE_ORDER and the names in MUTANTS of model.sh: faults, one at a time.
@@ -253,6 +254,7 @@ proctype vmm(byte m) {
 	guest_commit(m, 1);
 	guest_unlock(0);
 #endif
+#ifndef STAYING
 	if
 	:: m == 0 ->
 		enter(m, 0);
@@ -262,6 +264,7 @@ proctype vmm(byte m) {
 		commit_queued[m] = 1
 	:: else
 	fi;
+#endif
 	atomic { finished++; finished_of_1 = finished_of_1 + m }
 }
 
