@@ -282,7 +282,7 @@ static bool gives_back_what_interrupts_held(void *task)
 /* The user of the guest can be long at his own memory: nobody waits for that but he. */
 TEST_F(guest, held_mmap_lock_keeps_no_worker)
 {
-	pid_t resetter, holder, waiter;
+	pid_t resetter, holder, owner = getpid();
 
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -291,10 +291,9 @@ TEST_F(guest, held_mmap_lock_keeps_no_worker)
 	resetter = fork();
 	if (!resetter)
 		_exit(-ioctl(self->vfio.device, VFIO_DEVICE_RESET));
-	waiter = getpid();
 	holder = fork();
 	if (!holder)
-		_exit(hwsim("mmap_lock", "%d", waiter));
+		_exit(hwsim("mmap_lock", "%d", owner));
 	/* From here on, whatever needs this lock for writing would wait: fork(), mmap(). */
 	ASSERT_EQ(0, until(task_is_interruptible, &holder));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));

@@ -283,20 +283,6 @@ static void operation_try(struct __test_metadata *_metadata, const struct operat
 		counts_check(_metadata, function, times, operation->anyhow);
 }
 
-static void operation_try_all(struct __test_metadata *_metadata,
-			      const struct operation *operation, struct vfio *vfio,
-			      struct vm *vm, const char *all)
-{
-	static const char *const functions[] = { "zapq", "tapq" };
-	static const int times[] = { 1, 3, FOREVER };
-	unsigned int f, t;
-
-	for (f = 0; f < ARRAY_SIZE(functions); f++) {
-		for (t = 0; t < ARRAY_SIZE(times); t++)
-			operation_try(_metadata, operation, functions[f], times[t], vfio, vm, all);
-	}
-}
-
 /* Likewise, but it is what gives the queues that meets the codes. */
 static void operation_try_return(struct __test_metadata *_metadata,
 				 const struct operation *operation, const char *function,
@@ -319,20 +305,43 @@ static void operation_try_return(struct __test_metadata *_metadata,
 		counts_check(_metadata, function, times, operation->anyhow);
 }
 
+typedef void try_fn(struct __test_metadata *_metadata, const struct operation *operation,
+		    const char *function, int times, struct vfio *vfio, struct vm *vm,
+		    const char *all);
+
+static void function_try_all(struct __test_metadata *_metadata, try_fn *try,
+			     const struct operation *operation, const char *function,
+			     struct vfio *vfio, struct vm *vm, const char *all)
+{
+	static const int times[] = { 1, 3, FOREVER };
+	unsigned int t;
+
+	for (t = 0; t < ARRAY_SIZE(times); t++)
+		try(_metadata, operation, function, times[t], vfio, vm, all);
+}
+
+static void operation_try_all(struct __test_metadata *_metadata, try_fn *try,
+			      const struct operation *operation, struct vfio *vfio,
+			      struct vm *vm, const char *all)
+{
+	function_try_all(_metadata, try, operation, "zapq", vfio, vm, all);
+	function_try_all(_metadata, try, operation, "tapq", vfio, vm, all);
+}
+
 TEST_F(responses, unplug_meets_every_code)
 {
 	static const struct operation unplug = {
 		"unplug", take_by_unassign, give_by_assign,
 	};
 
-	operation_try_all(_metadata, &unplug, &self->vfio, &self->vm, self->all);
+	operation_try_all(_metadata, operation_try, &unplug, &self->vfio, &self->vm, self->all);
 }
 
 TEST_F(responses, close_meets_every_code)
 {
 	static const struct operation close = { "close", take_by_close, give_by_open };
 
-	operation_try_all(_metadata, &close, &self->vfio, &self->vm, self->all);
+	operation_try_all(_metadata, operation_try, &close, &self->vfio, &self->vm, self->all);
 }
 
 /* Some of the answers go to the AP bus, which resets a queue once more: not counted. */
@@ -342,7 +351,7 @@ TEST_F(responses, unbind_meets_every_code)
 		"unbind", take_by_unbind, give_by_bind, NOT_COUNTED,
 	};
 
-	operation_try_all(_metadata, &unbind, &self->vfio, &self->vm, self->all);
+	operation_try_all(_metadata, operation_try, &unbind, &self->vfio, &self->vm, self->all);
 }
 
 static void take_by_close_and_unbind(struct __test_metadata *_metadata, struct vfio *vfio,
@@ -371,15 +380,9 @@ TEST_F(responses, probe_meets_every_code)
 	static const struct operation probe = {
 		"probe", take_by_close_and_unbind, give_by_bind_and_open,
 	};
-	static const int times[] = { 1, 3, FOREVER };
-	unsigned int t;
 
-	for (t = 0; t < ARRAY_SIZE(times); t++)
-		operation_try_return(_metadata, &probe, "zapq", times[t], &self->vfio, &self->vm,
-				     self->all);
-	for (t = 0; t < ARRAY_SIZE(times); t++)
-		operation_try_return(_metadata, &probe, "tapq", times[t], &self->vfio, &self->vm,
-				     self->all);
+	operation_try_all(_metadata, operation_try_return, &probe, &self->vfio, &self->vm,
+			  self->all);
 }
 
 static void adapters_order(struct __test_metadata *_metadata, const char *knob)
@@ -408,12 +411,9 @@ TEST_F(responses, queues_that_come_back_to_the_host_meet_every_code)
 	static const struct operation come = {
 		"come back", take_from_the_host, give_to_the_host, NOT_COUNTED,
 	};
-	static const int times[] = { 1, 3, FOREVER };
-	unsigned int t;
 
-	for (t = 0; t < ARRAY_SIZE(times); t++)
-		operation_try_return(_metadata, &come, "zapq", times[t], &self->vfio, &self->vm,
-				     self->all);
+	function_try_all(_metadata, operation_try_return, &come, "zapq", &self->vfio, &self->vm,
+			 self->all);
 }
 
 /* E.12: the guest gets the code as it is, and nothing else comes of it. */

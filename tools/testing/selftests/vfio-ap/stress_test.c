@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Everything at once, by a seed: administrators, guests that come, go and are
- * killed, interrupts, device resets, binds and unbinds, a module that is
- * reloaded, a host whose configuration changes and whose queues misbehave:
- * behaviour row E.19.
+ * killed, interrupts, device resets, binds and unbinds, mdevs that are removed
+ * or nearly so, a module that is reloaded, a host whose configuration changes
+ * and whose queues misbehave: behaviour row E.19.
  *
  * At the end, when all is quiet, four views of each guest must agree: what
  * sysfs shows, what the guest itself sees, what the simulator has in the APCB,

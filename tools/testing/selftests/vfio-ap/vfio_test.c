@@ -73,29 +73,40 @@ static bool queue_is_clean(void *unused)
 	return !hwsim_state(4, 4, "dirty") && !hwsim_state(4, 4, "resetting");
 }
 
-/* A.2: the mdev goes when its device is closed. */
-TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
+/* Queue 04.0004 leaves the running guest, because somebody removes the mdev, and waits. */
+static void removal_start(struct __test_metadata *_metadata, struct vm *vm, struct writer *writer)
 {
-	struct writer writer;
-	int log;
-
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	log = kmsg_open();
-	writer_start(&writer, UUID1, "remove", "1");
-	/* QEMU before 8.1 cannot be asked, but its guest need not keep the queues. */
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
-	EXPECT_TRUE(writer_waits(&writer));
+	ASSERT_TRUE(vm_comes_to_see(vm, "04.0004"));
+	writer_start(writer, UUID1, "remove", "1");
+	ASSERT_TRUE(vm_comes_to_see(vm, ""));
+	ASSERT_TRUE(writer_waits(writer));
+}
+
+/* What happens to the host has all be derived once more. */
+static void queue_stays_out(struct __test_metadata *_metadata, struct vm *vm)
+{
 	EXPECT_EQ(0, until(queue_is_clean, NULL));
-	EXPECT_TRUE(queue_status(4, 4, "assigned"));
-	EXPECT_EQ(1, kmsg_lines(log, "its VMM cannot be asked", self->text, sizeof(self->text)));
-	close(log);
-	/* Nor do they come back by what happens to the host. */
 	EXPECT_EQ(0, queue_unbind(4, 4));
 	EXPECT_EQ(0, queue_bind(4, 4));
 	EXPECT_EQ(0, until(queue_is_clean, NULL));
 	EXPECT_EQ(0, bus_scan());
-	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	EXPECT_TRUE(vm_sees(vm, ""));
+}
+
+/* A.2: the mdev goes when its device is closed. */
+TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
+{
+	int log = kmsg_open();
+	struct writer writer;
+
+	/* QEMU before 8.1 cannot be asked, but its guest need not keep the queues. */
+	removal_start(_metadata, &self->vm, &writer);
+	EXPECT_EQ(0, until(queue_is_clean, NULL));
+	EXPECT_TRUE(queue_status(4, 4, "assigned"));
+	EXPECT_EQ(1, kmsg_lines(log, "its VMM cannot be asked", self->text, sizeof(self->text)));
+	close(log);
+	queue_stays_out(_metadata, &self->vm);
 	EXPECT_TRUE(writer_waits(&writer));
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&writer));
@@ -109,15 +120,10 @@ TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
 /* What was typed by mistake can be taken back: Ctrl-C. */
 TEST_F(guest, removal_that_waits_can_be_interrupted)
 {
+	int log = kmsg_open();
 	struct writer writer;
-	int log;
 
-	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	log = kmsg_open();
-	writer_start(&writer, UUID1, "remove", "1");
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
-	ASSERT_TRUE(writer_waits(&writer));
+	removal_start(_metadata, &self->vm, &writer);
 	kill(writer.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&writer));
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -133,10 +139,7 @@ TEST_F(guest, remover_that_gives_up_leaves_the_other_waiting)
 {
 	struct writer first, second;
 
-	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	writer_start(&first, UUID1, "remove", "1");
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	removal_start(_metadata, &self->vm, &first);
 	writer_start(&second, UUID1, "remove", "1");
 	ASSERT_EQ(0, until(task_is_interruptible, &second.pid));
 	kill(first.pid, SIGINT);
@@ -156,13 +159,9 @@ TEST_F(guest, remover_that_gives_up_leaves_the_other_waiting)
 TEST_F(guest, driver_is_taken_from_a_mdev_whose_remover_waits)
 {
 	struct writer remover, late, unbinder;
-	int log;
+	int log = kmsg_open();
 
-	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	log = kmsg_open();
-	writer_start(&remover, UUID1, "remove", "1");
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	removal_start(_metadata, &self->vm, &remover);
 	writer_start(&unbinder, UUID1, "driver/unbind", UUID1);
 	ASSERT_EQ(0, until(attributes_are_gone, UUID1));
 	/* Who comes now cannot even look, but can be interrupted. */
@@ -172,13 +171,8 @@ TEST_F(guest, driver_is_taken_from_a_mdev_whose_remover_waits)
 	EXPECT_EQ(-SIGINT, writer_end(&late));
 	kill(remover.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&remover));
-	/* The unbinder still wants it, so nothing comes back, by this or by the host. */
-	EXPECT_EQ(0, until(queue_is_clean, NULL));
-	EXPECT_EQ(0, queue_unbind(4, 4));
-	EXPECT_EQ(0, queue_bind(4, 4));
-	EXPECT_EQ(0, until(queue_is_clean, NULL));
-	EXPECT_EQ(0, bus_scan());
-	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	/* The unbinder still wants it, so nothing comes back by that. */
+	queue_stays_out(_metadata, &self->vm);
 	EXPECT_TRUE(writer_waits(&unbinder));
 	/* Two could look. */
 	EXPECT_EQ(2, kmsg_lines(log, "Removed while a guest has it", self->text, sizeof(self->text)));
