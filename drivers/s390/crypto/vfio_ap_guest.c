@@ -848,7 +848,7 @@ void vfio_ap_guest_queue_remove(struct ap_queue *queue)
  * @apm: adapters that the host would reserve
  * @aqm: domains that the host would reserve
  *
- * Context: Called by the AP bus with ap_perms_mutex held.
+ * Context: Called by the AP bus with ap_perms_mutex held. Sleeps shortly.
  * Return: 0, or -EADDRINUSE after one line in the log.
  */
 int vfio_ap_guest_in_use(const unsigned long *apm, const unsigned long *aqm)
@@ -863,8 +863,8 @@ int vfio_ap_guest_in_use(const unsigned long *apm, const unsigned long *aqm)
 	bitmap_copy(reserved.aqm, aqm, AP_DOMAINS);
 
 	/*
-	 * What is not assigned any more can still be in an APCB that is about to
-	 * be written; nobody would wait for that later, if it is unbound already.
+	 * What is not assigned any more is in its guest's APCB until guests_lock
+	 * is given back. Nobody would wait for that later, if it is unbound already.
 	 */
 	mutex_lock(&matrix_dev->guests_lock);
 	mutex_lock(&matrix_dev->lock);

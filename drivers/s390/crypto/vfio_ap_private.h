@@ -229,7 +229,7 @@ struct vfio_ap_mdev {
 	/**
 	 * @occupied: the device is open, or being opened. Set under
 	 * matrix_dev->lock while there are no @removers; VFIO serialises
-	 * that with its end.
+	 * that with its end. Removers look without the lock.
 	 */
 	bool occupied;
 	/** @closed: where removers wait for the end of @occupied */
