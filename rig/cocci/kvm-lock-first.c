@@ -27,6 +27,16 @@ static void vfio_ap_guest_scope_both(struct vfio_ap_attachment *attachment)
 	}
 }
 
+static int vfio_ap_guest_lock_on_a_branch(struct vfio_ap_mdev *mdev, struct kvm *kvm)
+{
+	mutex_lock(&matrix_dev->lock);
+	if (!mdev->attachment) {
+		mutex_unlock(&matrix_dev->lock);
+		return -ENODEV;
+	}
+	return vfio_ap_kvm_lock(kvm, VFIO_AP_WAIT_NOT, 0);	/* wrong */
+}
+
 static void vfio_ap_guest_one_after_the_other(struct vfio_ap_attachment *attachment)
 {
 	mutex_lock(&matrix_dev->guests_lock);

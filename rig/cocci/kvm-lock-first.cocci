@@ -28,6 +28,16 @@ mutex_lock@p(&kvm->lock)
 mutex_lock_killable@p(&kvm->lock)
 |
 mutex_trylock@p(&kvm->lock)
+|
+guard(mutex)@p(&kvm->lock)
+|
+vfio_ap_kvm_lock@p(...)
+|
+vfio_ap_guest_begin@p(...)
+|
+vfio_ap_guest_attach@p(...)
+|
+vfio_ap_guest_detach@p(...)
 )
 
 @locked@
@@ -42,6 +52,8 @@ mutex_lock(&matrix_dev->L)
 guard(mutex)(&matrix_dev->L)
 )
 ... when != mutex_unlock(&matrix_dev->L)
+    when != vfio_ap_guest_unlock(...)
+    when != vfio_ap_guest_end(...)
 (
 mutex_lock@p(&E->kvm->lock)
 |
@@ -54,6 +66,16 @@ mutex_lock@p(&kvm->lock)
 mutex_lock_killable@p(&kvm->lock)
 |
 mutex_trylock@p(&kvm->lock)
+|
+guard(mutex)@p(&kvm->lock)
+|
+vfio_ap_kvm_lock@p(...)
+|
+vfio_ap_guest_begin@p(...)
+|
+vfio_ap_guest_attach@p(...)
+|
+vfio_ap_guest_detach@p(...)
 )
 
 @scoped@
@@ -71,9 +93,23 @@ mutex_lock@p(&E->kvm->lock)
 |
 mutex_lock_killable@p(&E->kvm->lock)
 |
+mutex_trylock@p(&E->kvm->lock)
+|
 mutex_lock@p(&kvm->lock)
 |
 mutex_lock_killable@p(&kvm->lock)
+|
+mutex_trylock@p(&kvm->lock)
+|
+guard(mutex)@p(&kvm->lock)
+|
+vfio_ap_kvm_lock@p(...)
+|
+vfio_ap_guest_begin@p(...)
+|
+vfio_ap_guest_attach@p(...)
+|
+vfio_ap_guest_detach@p(...)
 )
 ...+>
 }
