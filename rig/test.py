@@ -220,16 +220,16 @@ SECTIONS = {"A": "The interface", "B": "Faults that earlier drivers had", "C": "
 
 def page():
     """The same as a page of the documentation."""
-    columns = [(name, results(name)) for name in ("base-driver", "base-kernel", "ours")]
+    titles = {"base-driver": "the base's own driver", "base-kernel": "this driver on the base's kernel", "ours": "this driver"}
+    columns = [(name, results(name)) for name in titles if results(name)]
     name = "What the tests of vfio_ap show"
     lines = [".. SPDX-License-Identifier: GPL-2.0", "", "=" * len(name), name, "=" * len(name), "",
-             "Made by ``make test LIST=rst`` from what each test did when it last ran: with the base's own",
-             "driver, with this driver on the base's kernel, and with this driver on the patched kernel. *lacks",
-             "it*: the base's driver has no such thing. *-*: did not run.", ""]
+             "Made by ``make test LIST=rst`` from what each test did when it last ran. *lacks it*: the base's",
+             "driver has no such thing. *-*: did not run.", ""]
     done = set()
     for letter, title in SECTIONS.items():
-        lines += [title, "=" * len(title), "", ".. list-table::", "   :header-rows: 1", "   :widths: 55 15 15 15", "",
-                  "   * - Test", "     - base's driver", "     - this, base's kernel", "     - this driver"]
+        lines += [title, "=" * len(title), "", ".. list-table::", "   :header-rows: 1", f"   :widths: 55{' 15' * len(columns)}", "",
+                  "   * - Test"] + [f"     - {titles[column]}" for column, _ in columns]
         for row, test, note in rows():
             if row[0] != letter or not test or test in done:
                 continue
