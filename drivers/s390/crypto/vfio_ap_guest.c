@@ -617,6 +617,7 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 		attachment = mdev->attachment;
 		assigned = mdev->assigned;
 		number = vfio_ap_reset_ask(&assigned, attachment);
+		mdev->numbers.device_resets++;
 	}
 	vfio_ap_reset_start_matrix(&assigned, NULL);
 	ret = vfio_ap_reset_wait_asked(&assigned, attachment, number);

@@ -454,10 +454,11 @@ static int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 			status = vfio_ap_irq_enable(slot, attachment, gprs[2], gr1.control.isc);
 		else
 			status = vfio_ap_irq_disable(slot, attachment);
-		vfio_ap_slot_put(slot);
 	}
+	vfio_ap_numbers_count_aqic(attachment, slot, status.response_code);
+	if (slot)
+		vfio_ap_slot_put(slot);
 
-	vfio_ap_numbers_count_aqic(attachment, status.response_code);
 	trace_vfio_ap_irq_set(attachment->uuid, apqn, gr1.control.ir, gr1.control.isc, gprs[2],
 			      status.response_code);
 	word.status = status;

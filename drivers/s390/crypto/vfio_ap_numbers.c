@@ -13,13 +13,21 @@ static struct dentry *vfio_ap_numbers_dir;
 /**
  * vfio_ap_numbers_count_aqic - count an answer to AQIC
  * @attachment: the guest
+ * @slot: the queue, or NULL if nobody knows it; one of another guest notes nothing
  * @response_code: the answer
  *
- * Context: Any.
+ * Context: Takes slot->lock.
  */
-void vfio_ap_numbers_count_aqic(struct vfio_ap_attachment *attachment, u8 response_code)
+void vfio_ap_numbers_count_aqic(struct vfio_ap_attachment *attachment,
+				struct vfio_ap_slot *slot, u8 response_code)
 {
 	atomic64_inc(&attachment->aqic[min_t(u8, response_code, VFIO_AP_NR_AQIC_CODES - 1)]);
+	if (!slot)
+		return;
+	spin_lock(&slot->lock);
+	if (slot->guest == attachment)
+		slot->irq_answer = response_code;
+	spin_unlock(&slot->lock);
 }
 
 /**
@@ -64,9 +72,9 @@ static int vfio_ap_numbers_mdevs_show(struct seq_file *file, void *at)
 
 	lockdep_assert_held(&matrix_dev->lock);
 
-	seq_printf(file, "%s updates=%llu plugs=%llu unplugs=%llu refused=%llu notified=%llu aqic=",
+	seq_printf(file, "%s updates=%llu plugs=%llu unplugs=%llu refused=%llu notified=%llu device_resets=%llu aqic=",
 		   dev_name(mdev->vdev.dev), mdev->updates, numbers->plugs,
-		   numbers->unplugs, numbers->refused, numbers->notified);
+		   numbers->unplugs, numbers->refused, numbers->notified, numbers->device_resets);
 	for (code = 0; code < VFIO_AP_NR_AQIC_CODES; code++) {
 		count = numbers->aqic[code];
 		if (mdev->attachment)
@@ -120,10 +128,10 @@ static int vfio_ap_numbers_queues_show(struct seq_file *file, void *at)
 	struct vfio_ap_slot *slot = at;
 
 	spin_lock(&slot->lock);
-	seq_printf(file, "%02x.%04x resets=%u slowest_ms=%u response=%02x plugs=%u unplugs=%u irqs=%u\n",
+	seq_printf(file, "%02x.%04x resets=%u slowest_ms=%u response=%02x plugs=%u unplugs=%u irqs=%u irq_response=%02x\n",
 		   AP_QID_CARD(slot->apqn), AP_QID_QUEUE(slot->apqn), slot->resets,
 		   slot->slowest_ms, slot->answer, slot->plugs, slot->plugs - !!slot->guest,
-		   slot->irqs);
+		   slot->irqs, slot->irq_answer);
 	spin_unlock(&slot->lock);
 	return 0;
 }

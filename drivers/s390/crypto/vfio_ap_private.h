@@ -186,6 +186,8 @@ struct vfio_ap_numbers {
 	u64 notified;
 	/** @refused: writes that were refused */
 	u64 refused;
+	/** @device_resets: calls of VFIO_DEVICE_RESET */
+	u64 device_resets;
 	/** @aqic: answers to guests that the mdev does not have any more, by response code */
 	u64 aqic[VFIO_AP_NR_AQIC_CODES];
 };
@@ -346,6 +348,8 @@ struct vfio_ap_slot {
 	u8 response;
 	/** @answer: last response code to ZAPQ, or to TAPQ after it; for the log */
 	u8 answer;
+	/** @irq_answer: last response code to AQIC by a guest that has the queue */
+	u8 irq_answer;
 	/** @resets: resets that completed */
 	u32 resets;
 	/** @plugs: how often a guest got the queue */
@@ -541,7 +545,8 @@ int vfio_ap_refusal_print(struct vfio_ap_mdev *mdev, char *buf);
 int vfio_ap_trial_print(struct vfio_ap_mdev *mdev, char *buf);
 
 /* vfio_ap_numbers.c */
-void vfio_ap_numbers_count_aqic(struct vfio_ap_attachment *attachment, u8 response_code);
+void vfio_ap_numbers_count_aqic(struct vfio_ap_attachment *attachment,
+				struct vfio_ap_slot *slot, u8 response_code);
 void vfio_ap_numbers_keep(struct vfio_ap_mdev *mdev, const struct vfio_ap_attachment *attachment);
 void vfio_ap_numbers_register(void);
 void vfio_ap_numbers_unregister(void);

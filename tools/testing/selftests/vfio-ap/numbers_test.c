@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What is counted in debugfs: each number moves by what happened, and by nothing else. */
 #include <errno.h>
+#include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "lib/guest_fixture.h"
 
@@ -105,6 +107,14 @@ TEST_F(guest, resets_are_counted_with_the_slowest)
 	/* That one was quick. */
 	EXPECT_EQ(resets + 2, queue_number("04.0004", " resets="));
 	EXPECT_LE(1900, queue_number("04.0004", " slowest_ms="));
+
+	/* Who else wants them reset. */
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(0, mdev_number(" device_resets="));
+	ASSERT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
+	EXPECT_EQ(1, mdev_number(" device_resets="));
+	EXPECT_EQ(resets + 3, queue_number("04.0004", " resets="));
 }
 
 /* The place of a response code in the list. */
@@ -130,23 +140,32 @@ static long aqic_number(int place)
 
 TEST_F(guest, answers_to_aqic_are_counted_and_outlive_the_guest)
 {
-	long irqs;
+	long irqs, strange;
 
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	irqs = queue_number("04.0004", " irqs=");
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, AGENT_NIB));
-	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, 0));
-	EXPECT_EQ(2, aqic_number(0));
+	EXPECT_EQ(6, number("queues", "04.0004", " irq_response=", 16));
+	EXPECT_EQ(7, vm_aqic(&self->vm, 4, 4, false, 3, AGENT_NIB));
+	EXPECT_EQ(7, number("queues", "04.0004", " irq_response=", 16));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	EXPECT_EQ(0, number("queues", "04.0004", " irq_response=", 16));
+	/* It is not this guest's, so its line says nothing of it. */
+	strange = number("queues", "05.0005", " irq_response=", 16);
+	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(strange, number("queues", "05.0005", " irq_response=", 16));
+	EXPECT_EQ(3, aqic_number(0));
 	EXPECT_EQ(1, aqic_number(1));
 	EXPECT_EQ(1, aqic_number(6));
-	EXPECT_EQ(irqs + 2, queue_number("04.0004", " irqs="));
+	EXPECT_EQ(1, aqic_number(7));
+	EXPECT_EQ(irqs + 3, queue_number("04.0004", " irqs="));
 	/* QEMU closes it with the guest; KVM would keep nothing else. */
 	close(self->vfio.device);
 	self->vfio.device = -1;
-	EXPECT_EQ(2, aqic_number(0));
+	EXPECT_EQ(3, aqic_number(0));
 	EXPECT_EQ(1, aqic_number(1));
 	EXPECT_EQ(1, aqic_number(6));
 }
