@@ -201,8 +201,9 @@ def check_style():
     """checkpatch --strict of each patch, and somebody to send it to."""
     found, excepted = [], exceptions()
     for path in sorted(glob.glob(os.path.join(OUT, "0*.patch")))[1:]:
-        said = run("perl", "scripts/checkpatch.pl", "--strict", "--terse", "--show-types", "--showfile", "--no-signoff", path,
+        said = run("perl", "scripts/checkpatch.pl", "--strict", "--emacs", "--show-types", "--showfile", "--no-signoff", path,
                    cwd=LINUX, check=False)
+        # With --terse it would say as little of a clean patch as of one that it could not read.
         if "total:" not in said:
             raise Failed(f"{os.path.basename(path)}: checkpatch said nothing")
         found += [line for line in said.split("\n") if re.search(r": (ERROR|WARNING|CHECK):", line) and not excepted.search(line)]

@@ -175,7 +175,8 @@ TEST_F(guest, driver_is_taken_from_a_mdev_whose_remover_waits)
 	queue_stays_out(_metadata, &self->vm);
 	EXPECT_TRUE(writer_waits(&unbinder));
 	/* Two could look. */
-	EXPECT_EQ(2, kmsg_lines(log, "Removed while a guest has it", self->text, sizeof(self->text)));
+	EXPECT_EQ(2, kmsg_lines(log, "Removed while a guest has it",
+				self->text, sizeof(self->text)));
 	close(log);
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&unbinder));
