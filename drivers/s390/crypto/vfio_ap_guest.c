@@ -15,7 +15,7 @@
 
 /* How long an unbind waits for a guest's kvm->lock, and then for resets. */
 #define VFIO_AP_UNBIND_PATIENCE	(2 * HZ)
-/* How long a writer waits for the resets of what it took from a guest. */
+/* How long who writes or opens waits for resets, all in all. */
 #define VFIO_AP_WRITER_PATIENCE	(10 * HZ)
 #define VFIO_AP_TRYLOCK_MS	5
 
@@ -323,18 +323,22 @@ static void vfio_ap_guest_refuse(struct vfio_ap_mdev *mdev,
 }
 
 /*
- * Jiffies that a writer waits at most for the queues it adds. Also for what was
- * assigned before: one pending queue keeps its adapter out.
+ * What keeps out a queue that is to be added: also what was assigned before, of
+ * its adapter, since one pending queue keeps all of that out.
  */
-static unsigned long vfio_ap_guest_worth(const struct vfio_ap_mdev *mdev,
-					 const struct vfio_ap_matrix *candidate,
-					 const struct vfio_ap_matrix *had)
+static void vfio_ap_guest_list_awaited(const struct vfio_ap_mdev *mdev,
+				       const struct vfio_ap_matrix *candidate,
+				       struct vfio_ap_matrix *awaited)
 {
 	lockdep_assert_held(&matrix_dev->lock);
 
-	if (mdev->removers || !vfio_ap_matrix_adds_queues(candidate, &mdev->assigned))
-		return 0;
-	return vfio_ap_reset_worth(candidate, had);
+	if (mdev->removers || !vfio_ap_matrix_adds_queues(candidate, &mdev->assigned)) {
+		*awaited = vfio_ap_matrix_nothing;
+		return;
+	}
+	*awaited = *candidate;
+	if (bitmap_subset(candidate->aqm, mdev->assigned.aqm, AP_DOMAINS))
+		bitmap_andnot(awaited->apm, candidate->apm, mdev->assigned.apm, AP_DEVICES);
 }
 
 /**
@@ -352,6 +356,7 @@ static unsigned long vfio_ap_guest_worth(const struct vfio_ap_mdev *mdev,
 int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *asked)
 {
 	const struct vfio_ap_matrix *had = &vfio_ap_matrix_nothing;
+	struct vfio_ap_matrix awaited;
 	struct vfio_ap_trial *trial;
 	unsigned long worth;
 	int ret = -ENODEV;
@@ -373,7 +378,8 @@ int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *as
 	if (vfio_ap_matrix_equal(asked, &mdev->assigned)) {
 		trial->then = mdev->guest;
 	} else if (!ret && !mdev->removers) {
-		worth = vfio_ap_guest_worth(mdev, asked, had);
+		vfio_ap_guest_list_awaited(mdev, asked, &awaited);
+		worth = vfio_ap_reset_worth(&awaited, had);
 		trial->wait_ms = jiffies_to_msecs(worth);
 		vfio_ap_matrix_derive(&trial->then, asked, &matrix_dev->host, had,
 				      worth ? vfio_ap_guest_list_unfit_then :
@@ -398,8 +404,8 @@ out:
  *
  * Validates; where queues are still being reset for their last owner, waits
  * with no lock held and validates again: the guest gets all at once. Then waits
- * up to 10 s until the queues that left the guest are reset. A task that is
- * killed meanwhile has still succeeded.
+ * until the queues that left the guest are reset. A task that is killed
+ * meanwhile has still succeeded. All in all, resets are waited for 10 s at most.
  *
  * Context: Sleeps; no lock of this driver held. Killable.
  * Return: 0; -EADDRNOTAVAIL a queue is reserved for the host; -EADDRINUSE
@@ -412,14 +418,18 @@ int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
 	bool adds = combine != vfio_ap_matrix_andnot &&
 		    (!bitmap_empty(change->apm, AP_DEVICES) ||
 		     !bitmap_empty(change->aqm, AP_DOMAINS));
-	struct vfio_ap_matrix candidate, had;
+	struct vfio_ap_matrix candidate, awaited, had;
 	struct vfio_ap_guest_tx tx;
 	bool waited, commit = false;
+	unsigned long deadline;
 	int ret = 0;
 
 	for (waited = false; !commit; waited = true) {
 		if (!vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_KILLABLE, adds))
 			return tx.error;
+		/* The wait for the guest's lock was no reset's. */
+		if (!waited)
+			deadline = jiffies + VFIO_AP_WRITER_PATIENCE;
 		had = tx.attachment ? mdev->guest : vfio_ap_matrix_nothing;
 		combine(&candidate, &mdev->assigned, change);
 		if (vfio_ap_matrix_equal(&candidate, &mdev->assigned)) {
@@ -428,7 +438,8 @@ int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
 		}
 		if (adds)
 			ret = vfio_ap_guest_validate(mdev, &candidate, obstacle);
-		commit = !ret && (waited || !vfio_ap_guest_worth(mdev, &candidate, &had));
+		vfio_ap_guest_list_awaited(mdev, &candidate, &awaited);
+		commit = !ret && (waited || !vfio_ap_reset_worth(&awaited, &had));
 		if (commit) {
 			mdev->assigned = candidate;
 			vfio_ap_guest_commit(&tx, &candidate);
@@ -437,11 +448,11 @@ int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
 		if (ret)
 			vfio_ap_guest_refuse(mdev, obstacle, ret);
 		else if (!commit)
-			ret = vfio_ap_reset_wait_added(&candidate, &had);
+			ret = vfio_ap_reset_wait_added(&awaited, &had, deadline);
 		if (ret)
 			return ret;
 	}
-	vfio_ap_reset_wait_left(&tx.old, &tx.new, tx.leaver_reset, VFIO_AP_WRITER_PATIENCE, true);
+	vfio_ap_reset_wait_left(&tx.old, &tx.new, tx.leaver_reset, deadline, true);
 	return 0;
 }
 
@@ -506,7 +517,7 @@ int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm)
 
 	scoped_guard(mutex, &matrix_dev->lock)
 		assigned = mdev->assigned;
-	ret = vfio_ap_reset_wait_added(&assigned, NULL);
+	ret = vfio_ap_reset_wait_added(&assigned, NULL, jiffies + VFIO_AP_WRITER_PATIENCE);
 	if (!ret)
 		ret = mutex_lock_killable(&kvm->lock);
 	if (ret) {
@@ -768,7 +779,8 @@ static u64 vfio_ap_guest_evict(struct vfio_ap_mdev *mdev)
 	}
 	vfio_ap_guest_commit(&tx, &mdev->assigned);
 	vfio_ap_guest_end(&tx);
-	vfio_ap_reset_wait_left(&tx.old, &tx.new, tx.leaver_reset, VFIO_AP_UNBIND_PATIENCE, false);
+	vfio_ap_reset_wait_left(&tx.old, &tx.new, tx.leaver_reset,
+				jiffies + VFIO_AP_UNBIND_PATIENCE, false);
 	return tx.leaver_reset;
 }
 
@@ -778,8 +790,8 @@ static u64 vfio_ap_guest_evict(struct vfio_ap_mdev *mdev)
  */
 static void vfio_ap_guest_await_reset(struct vfio_ap_slot *slot, u64 waited)
 {
-	unsigned long now = jiffies, deadline;
 	struct vfio_ap_matrix one = {};
+	unsigned long deadline;
 	u64 wanted = 0;
 
 	spin_lock(&slot->lock);
@@ -787,12 +799,12 @@ static void vfio_ap_guest_await_reset(struct vfio_ap_slot *slot, u64 waited)
 	if (!slot->guest && slot->wanted != waited)
 		wanted = slot->wanted;
 	spin_unlock(&slot->lock);
-	if (!time_before(now, deadline))
+	if (!time_before(jiffies, deadline))
 		return;
 
 	set_bit_inv(AP_QID_CARD(slot->apqn), one.apm);
 	set_bit_inv(AP_QID_QUEUE(slot->apqn), one.aqm);
-	vfio_ap_reset_wait_left(&one, &vfio_ap_matrix_nothing, wanted, deadline - now, false);
+	vfio_ap_reset_wait_left(&one, &vfio_ap_matrix_nothing, wanted, deadline, false);
 }
 
 /**

@@ -525,12 +525,12 @@ void vfio_ap_reset_start_matrix(const struct vfio_ap_matrix *in,
 				const struct vfio_ap_matrix *except);
 int vfio_ap_reset_wait_left(const struct vfio_ap_matrix *old,
 			    const struct vfio_ap_matrix *new, u64 number,
-			    unsigned long timeout, bool killable);
+			    unsigned long deadline, bool killable);
 void vfio_ap_reset_expect(unsigned int apid, unsigned long *pending);
 unsigned long vfio_ap_reset_worth(const struct vfio_ap_matrix *new,
 				  const struct vfio_ap_matrix *old);
 int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *new,
-			     const struct vfio_ap_matrix *old);
+			     const struct vfio_ap_matrix *old, unsigned long deadline);
 u64 vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix,
 		      const struct vfio_ap_attachment *asker);
 int vfio_ap_reset_wait_asked(const struct vfio_ap_matrix *asked,

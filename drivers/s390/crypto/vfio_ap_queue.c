@@ -732,24 +732,25 @@ static void vfio_ap_reset_look_early(const struct vfio_ap_matrix *in,
  * @old: what the guest had
  * @new: what it kept
  * @number: the number of the resets; 0: nothing left
- * @timeout: jiffies to wait at most, above 0
+ * @deadline: in jiffies
  * @killable: give up when the task is killed
  *
  * Context: Sleeps; no lock of this driver held.
- * Return: 0 when all are reset, -ETIME if some are not, -ERESTARTSYS if the
- * task is to die.
+ * Return: 0 when all are reset, or cannot be: unbound, or gone; -ETIME if some
+ * are not, -ERESTARTSYS if the task is to die.
  */
 int vfio_ap_reset_wait_left(const struct vfio_ap_matrix *old, const struct vfio_ap_matrix *new,
-			    u64 number, unsigned long timeout, bool killable)
+			    u64 number, unsigned long deadline, bool killable)
 {
-	unsigned long begin = jiffies;
+	unsigned long now, timeout;
 	long left;
 
 	might_sleep();
 	if (!number || vfio_ap_reset_left_is_done(old, new, number))
 		return 0;
 	vfio_ap_reset_look_early(old, new);
-	timeout -= min(jiffies - begin, timeout - 1);
+	now = jiffies;
+	timeout = time_before(now, deadline) ? deadline - now : 0;
 	if (killable)
 		left = wait_event_killable_timeout(vfio_ap_reset_waiters,
 						   vfio_ap_reset_left_is_done(old, new, number),
@@ -827,6 +828,7 @@ unsigned long vfio_ap_reset_worth(const struct vfio_ap_matrix *new,
  * vfio_ap_reset_wait_added - wait until queues that a guest may get are reset
  * @new: what the mdev is to have
  * @old: what it has, or NULL
+ * @deadline: in jiffies
  *
  * A reset is waited for until 10 s after it was wanted, so one that is stuck
  * for long delays nobody.
@@ -835,19 +837,23 @@ unsigned long vfio_ap_reset_worth(const struct vfio_ap_matrix *new,
  * Return: 0, also when time is up; -ERESTARTSYS if the task is to die.
  */
 int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *new,
-			     const struct vfio_ap_matrix *old)
+			     const struct vfio_ap_matrix *old, unsigned long deadline)
 {
-	unsigned long worth;
+	unsigned long worth, now;
 	long left;
 
 	might_sleep();
-	while ((worth = vfio_ap_reset_worth(new, old))) {
+	for (;;) {
+		now = jiffies;
+		worth = vfio_ap_reset_worth(new, old);
+		if (!worth || !time_before(now, deadline))
+			return 0;
 		left = wait_event_killable_timeout(vfio_ap_reset_waiters,
-						   !vfio_ap_reset_worth(new, old), worth);
+						   !vfio_ap_reset_worth(new, old),
+						   min(worth, deadline - now));
 		if (left < 0)
 			return left;
 	}
-	return 0;
 }
 
 /**

@@ -361,6 +361,24 @@ TEST_F(guest, trial_tells_how_long_the_write_would_wait)
 	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_ap_config", MASKS("0c", "0c", "00")));
 }
 
+TEST_F(guest, who_adds_an_adapter_does_not_wait_for_another)
+{
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
+	ASSERT_EQ(0, queue_bind(5, 5));
+	expect_trial(_metadata, "0e,0c,0", 0, "asked=" MASKS("0e", "0c", "00") "\n",
+		     "error=0\nplugs=2\nunplugs=0\nwait_ms=0\n"
+		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("0a", "0c", "00") "\n");
+	/* A domain is added to it, too. */
+	ASSERT_EQ(0, mdev_write(UUID1, "try_ap_config", "0c,0e,0"));
+	ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", self->text, sizeof(self->text)));
+	EXPECT_NE(NULL, strstr(self->text, "error=0\nplugs=4\nunplugs=0\nwait_ms="));
+	EXPECT_EQ(NULL, strstr(self->text, "wait_ms=0\n"));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
+}
+
 TEST_F(guest, trial_is_refused_as_the_write_is)
 {
 	int kmsg;
