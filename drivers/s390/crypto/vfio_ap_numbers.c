@@ -67,14 +67,23 @@ static int vfio_ap_numbers_mdevs_show(struct seq_file *file, void *at)
 {
 	const struct vfio_ap_mdev *mdev = list_entry(at, struct vfio_ap_mdev, node);
 	const struct vfio_ap_numbers *numbers = &mdev->numbers;
-	unsigned int code;
-	u64 count;
+	unsigned int code, slowest_ms = 0;
+	struct vfio_ap_slot *slot;
+	u64 count, resets = 0;
+	unsigned long apqn;
 
 	lockdep_assert_held(&matrix_dev->lock);
 
-	seq_printf(file, "%s updates=%llu plugs=%llu unplugs=%llu refused=%llu notified=%llu device_resets=%llu aqic=",
+	vfio_ap_slot_for_each(slot, apqn, &mdev->assigned, NULL) {
+		spin_lock(&slot->lock);
+		resets += slot->resets;
+		slowest_ms = max_t(unsigned int, slowest_ms, slot->slowest_ms);
+		spin_unlock(&slot->lock);
+	}
+	seq_printf(file, "%s updates=%llu plugs=%llu unplugs=%llu refused=%llu notified=%llu device_resets=%llu resets=%llu slowest_ms=%u aqic=",
 		   dev_name(mdev->vdev.dev), mdev->updates, numbers->plugs,
-		   numbers->unplugs, numbers->refused, numbers->notified, numbers->device_resets);
+		   numbers->unplugs, numbers->refused, numbers->notified, numbers->device_resets,
+		   resets, slowest_ms);
 	for (code = 0; code < VFIO_AP_NR_AQIC_CODES; code++) {
 		count = numbers->aqic[code];
 		if (mdev->attachment)

@@ -114,6 +114,8 @@ TEST_F(guest, resets_are_counted_with_the_slowest)
 	EXPECT_EQ(0, mdev_number(" device_resets="));
 	ASSERT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
 	EXPECT_EQ(1, mdev_number(" device_resets="));
+	EXPECT_EQ(resets + 3, mdev_number(" resets="));
+	EXPECT_LE(1900, mdev_number(" slowest_ms="));
 	EXPECT_EQ(resets + 3, queue_number("04.0004", " resets="));
 }
 
