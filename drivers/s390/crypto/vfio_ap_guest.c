@@ -713,6 +713,26 @@ int vfio_ap_guest_host_read(struct ap_config_info *info)
 }
 
 /**
+ * vfio_ap_mdev_find_by_apqn - find who has a queue
+ * @apqn: the queue
+ *
+ * Context: matrix_dev->lock held.
+ * Return: The mdev that it is assigned to, or NULL. There is no other.
+ */
+struct vfio_ap_mdev *vfio_ap_mdev_find_by_apqn(u16 apqn)
+{
+	struct vfio_ap_mdev *mdev;
+
+	lockdep_assert_held(&matrix_dev->lock);
+
+	list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
+		if (vfio_ap_matrix_has(&mdev->assigned, AP_QID_CARD(apqn), AP_QID_QUEUE(apqn)))
+			return mdev;
+	}
+	return NULL;
+}
+
+/**
  * vfio_ap_guest_queue_probe - a queue is bound to this driver
  * @queue: the queue
  *
@@ -723,11 +743,16 @@ int vfio_ap_guest_host_read(struct ap_config_info *info)
  */
 int vfio_ap_guest_queue_probe(struct ap_queue *queue)
 {
+	struct vfio_ap_mdev *mdev;
 	struct vfio_ap_slot *slot;
 	int ret;
 
-	scoped_guard(mutex, &matrix_dev->lock)
+	scoped_guard(mutex, &matrix_dev->lock) {
 		ret = vfio_ap_slot_bind(queue->qid);
+		mdev = vfio_ap_mdev_find_by_apqn(queue->qid);
+		if (mdev)
+			vfio_ap_mdev_commit_later(mdev);
+	}
 	if (ret)
 		return ret;
 	slot = vfio_ap_slot_get(queue->qid);
@@ -736,21 +761,6 @@ int vfio_ap_guest_queue_probe(struct ap_queue *queue)
 		vfio_ap_slot_put(slot);
 	}
 	return 0;
-}
-
-static struct vfio_ap_mdev *vfio_ap_mdev_get_by_apqn(u16 apqn)
-{
-	struct vfio_ap_mdev *mdev;
-
-	lockdep_assert_held(&matrix_dev->lock);
-
-	list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
-		if (vfio_ap_matrix_has(&mdev->assigned, AP_QID_CARD(apqn), AP_QID_QUEUE(apqn))) {
-			get_device(&mdev->vdev.device);
-			return mdev;
-		}
-	}
-	return NULL;
 }
 
 static void vfio_ap_slot_set_binding(struct vfio_ap_slot *slot, enum vfio_ap_binding binding)
@@ -837,7 +847,9 @@ void vfio_ap_guest_queue_remove(struct ap_queue *queue)
 		present = slot->present;
 		spin_unlock(&slot->lock);
 		vfio_ap_slot_set_binding(slot, present ? VFIO_AP_UNBINDING : VFIO_AP_UNBOUND);
-		mdev = vfio_ap_mdev_get_by_apqn(queue->qid);
+		mdev = vfio_ap_mdev_find_by_apqn(queue->qid);
+		if (mdev)
+			get_device(&mdev->vdev.device);
 	}
 	if (mdev && present)
 		waited = vfio_ap_guest_evict(mdev);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Who watches the attributes is told when they change: poll() of guest_matrix,
- * guest_ap_config and of the status of queues, and an uevent of the mdev. By a
- * work item, so that no writer and no other guest pays for it.
+ * guest_ap_config, queue_states and of the status of queues, and an uevent of
+ * the mdev. By a work item, so that no writer and no other guest pays for it.
  */
 #include <linux/sysfs.h>
 
@@ -42,17 +42,6 @@ static void vfio_ap_notify_span(const struct vfio_ap_span *span)
 	vfio_ap_slot_visit(&span->ever, &span->always, vfio_ap_notify_queue);
 }
 
-static bool vfio_ap_news_is_empty(const struct vfio_ap_mdev *mdev)
-{
-	const struct vfio_ap_news *news = &mdev->news;
-
-	lockdep_assert_held(&matrix_dev->guests_lock);
-
-	return !news->guest_changed && news->updates == mdev->updates &&
-	       vfio_ap_matrix_equal(&news->assigned.ever, &news->assigned.always) &&
-	       vfio_ap_matrix_equal(&news->in_use.ever, &news->in_use.always);
-}
-
 /* Takes the news, so that what happens from now on is news again. Return: updates by now. */
 static u64 vfio_ap_news_take(struct vfio_ap_mdev *mdev, struct vfio_ap_news *news)
 {
@@ -61,7 +50,7 @@ static u64 vfio_ap_news_take(struct vfio_ap_mdev *mdev, struct vfio_ap_news *new
 	guard(mutex)(&matrix_dev->guests_lock);
 	guard(mutex)(&matrix_dev->lock);
 	*news = mdev->news;
-	mdev->numbers.notified += !vfio_ap_news_is_empty(mdev);
+	mdev->numbers.notified++;
 	mdev->news.guest_changed = false;
 	mdev->news.updates = mdev->updates;
 	vfio_ap_span_begin(&mdev->news.assigned, &mdev->assigned);
@@ -87,6 +76,8 @@ static void vfio_ap_notify_work(struct work_struct *work)
 	u64 updates;
 
 	updates = vfio_ap_news_take(mdev, &news);
+	/* Whatever has an mdev committed again is a state of one of its queues. */
+	sysfs_notify(kobj, NULL, "queue_states");
 	if (news.guest_changed) {
 		sysfs_notify(kobj, NULL, "guest_matrix");
 		sysfs_notify(kobj, NULL, "guest_ap_config");
@@ -131,8 +122,6 @@ void vfio_ap_notify_commit(struct vfio_ap_guest_tx *tx, const struct vfio_ap_mat
 	vfio_ap_span_extend(&news->assigned, &mdev->assigned);
 	if (tx->attachment)
 		vfio_ap_span_extend(&news->in_use, &tx->new);
-	if (vfio_ap_news_is_empty(mdev))
-		return;
 	get_device(&mdev->vdev.device);
 	/* Not at once: a worker that runs here before the writer goes on is no help. */
 	if (!queue_delayed_work(vfio_ap_commit_wq, &mdev->notify_work, 1))

@@ -43,9 +43,9 @@
  *   kvm->lock                       of one guest, never of two. KVM takes
  *                                   vcpu->mutex inside it, and the intercept
  *                                   runs with vcpu->mutex held.
- *     crypto.pqap_hook_rwsem        read by the PQAP(AQIC) intercept, written
- *                                   by attach and detach, never held together
- *                                   with a lock below.
+ *     crypto.pqap_hook_rwsem        read by the PQAP(AQIC) intercept, which
+ *                                   takes slot->lock; written by attach and
+ *                                   detach, with no lock below.
  *     ap_perms_mutex                taken to assign adapters and domains; the
  *                                   AP bus holds it when it calls in_use().
  *       matrix_dev->guests_lock     list of mdevs, which guest is attached to
@@ -107,7 +107,7 @@ extern struct vfio_ap_matrix_dev *matrix_dev;
 struct vfio_ap_obstacle {
 	/** @owner: UUID of the mdev that has @apqn, or "host"; empty: there is none */
 	char owner[UUID_STRING_LEN + 1];
-	/** @apqn: the first queue in the way */
+	/** @apqn: a queue in the way: the first of @owner's */
 	u16 apqn;
 };
 
@@ -269,7 +269,7 @@ struct vfio_ap_mdev {
  * interrupt registrations hold references, so the struct kvm, and with it the
  * GISA that hardware was told of, outlives all of them. What needs the guest's
  * kvm->lock later is done by work items of its own, which come again while that
- * lock is taken: no worker is ever kept by a guest.
+ * lock is taken: no worker waits for it.
  */
 struct vfio_ap_attachment {
 	/** @kref: the last reference queues @release_work */
@@ -491,6 +491,7 @@ void vfio_ap_guest_commit_work(struct work_struct *work);
 void vfio_ap_guest_host_change(const struct ap_config_info *new,
 			       const struct ap_config_info *old);
 int vfio_ap_guest_host_read(struct ap_config_info *info);
+struct vfio_ap_mdev *vfio_ap_mdev_find_by_apqn(u16 apqn);
 int vfio_ap_guest_queue_probe(struct ap_queue *queue);
 void vfio_ap_guest_queue_remove(struct ap_queue *queue);
 int vfio_ap_guest_in_use(const unsigned long *apm, const unsigned long *aqm);

@@ -3,8 +3,8 @@
  * The queues bound to this driver and their resets.
  *
  * Only this file issues ZAPQ and TAPQ, and only here are their response codes
- * told apart. A reset is a number: the commit (or a probe) raises @wanted, an
- * accepted ZAPQ remembers in @issued what it counts for, and a TAPQ that finds
+ * told apart. A reset is a number: the commit, a probe or VFIO_DEVICE_RESET
+ * raises @wanted or @asked, an accepted ZAPQ remembers in @issued what it counts for, and a TAPQ that finds
  * the queue ready moves @done there. Numbers rather than a flag, so that a
  * ZAPQ from before the queue left its guest cannot be taken for the one that
  * cleans it.
@@ -451,11 +451,9 @@ static void vfio_ap_slot_notify_owner(struct vfio_ap_slot *slot)
 	struct vfio_ap_mdev *mdev;
 
 	guard(mutex)(&matrix_dev->lock);
-	list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
-		if (vfio_ap_matrix_has(&mdev->assigned, AP_QID_CARD(slot->apqn),
-				       AP_QID_QUEUE(slot->apqn)))
-			vfio_ap_mdev_commit_later(mdev);
-	}
+	mdev = vfio_ap_mdev_find_by_apqn(slot->apqn);
+	if (mdev)
+		vfio_ap_mdev_commit_later(mdev);
 }
 
 /* Jiffies until the work item must look, 0: when it was going to, anyway. */

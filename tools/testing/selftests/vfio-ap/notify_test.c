@@ -34,17 +34,21 @@ TEST_F(guest, who_polls_is_woken_by_what_concerns_him)
 {
 	int matrix = watch_open(MATRIX UUID1 "/guest_matrix");
 	int config = watch_open(MATRIX UUID1 "/guest_ap_config");
+	int states = watch_open(MATRIX UUID1 "/queue_states");
 	int queue = watch_open(QUEUE("04/04.0004")), stranger = watch_open(QUEUE("06/06.0006"));
 
 	ASSERT_LE(0, matrix);
 	ASSERT_LE(0, config);
+	ASSERT_LE(0, states);
 	ASSERT_LE(0, queue);
 	ASSERT_LE(0, stranger);
-	EXPECT_TRUE(sleeps_on(matrix) && sleeps_on(config) && sleeps_on(queue));
+	EXPECT_TRUE(sleeps_on(matrix) && sleeps_on(config) && sleeps_on(states) &&
+		    sleeps_on(queue));
 
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
 	EXPECT_TRUE(wakes(matrix));
 	EXPECT_TRUE(wakes(config));
+	EXPECT_TRUE(wakes(states));
 	EXPECT_TRUE(wakes(queue));
 	EXPECT_TRUE(queue_status(4, 4, "in use"));
 	/* The host takes the queue. */
@@ -59,8 +63,78 @@ TEST_F(guest, who_polls_is_woken_by_what_concerns_him)
 	EXPECT_TRUE(sleeps_on(stranger));
 	close(matrix);
 	close(config);
+	close(states);
 	close(queue);
 	close(stranger);
+}
+
+/* Reads on until the file says something, woken each time that it says something else. */
+static bool wakes_until(int fd, const char *wanted)
+{
+	struct pollfd poller = { .fd = fd, .events = POLLPRI };
+	char text[8192];
+	ssize_t len;
+
+	for (;;) {
+		lseek(fd, 0, SEEK_SET);
+		len = read(fd, text, sizeof(text) - 1);
+		if (len < 0)
+			return false;
+		text[len] = 0;
+		if (strstr(text, wanted))
+			return true;
+		if (poll(&poller, 1, 30000) != 1)
+			return false;
+	}
+}
+
+/* What was told before has been read, too. */
+static bool settles(int fd)
+{
+	struct pollfd poller = { .fd = fd, .events = POLLPRI };
+	char text[8192];
+
+	do {
+		lseek(fd, 0, SEEK_SET);
+		if (read(fd, text, sizeof(text)) < 0)
+			return false;
+	} while (poll(&poller, 1, 500) == 1);
+	return true;
+}
+
+/* A queue that no guest has, and that none will have: nothing but its state changes. */
+TEST_F(guest, states_wake_when_nothing_else_changes)
+{
+	int states = watch_open(MATRIX UUID1 "/queue_states");
+	int matrix = watch_open(MATRIX UUID1 "/guest_matrix");
+
+	ASSERT_LE(0, states);
+	ASSERT_LE(0, matrix);
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
+	EXPECT_TRUE(wakes_until(states, "04.0004 not-bound "));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 42 forever"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 rapq 42 forever"));
+	ASSERT_EQ(0, queue_bind(4, 4));
+	EXPECT_TRUE(wakes_until(states, "04.0004 reset-failed rc=42 "));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 42 0"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 rapq 42 0"));
+	EXPECT_TRUE(wakes_until(states, "04.0004 in-guest "));
+	EXPECT_TRUE(wakes(matrix));
+
+	ASSERT_EQ(0, queue_unbind(4, 4));
+	EXPECT_TRUE(wakes_until(states, "04.0004 not-bound "));
+	EXPECT_TRUE(wakes(matrix));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	ASSERT_TRUE(settles(states));
+	ASSERT_EQ(0, queue_bind(4, 4));
+	EXPECT_TRUE(wakes(states));
+	EXPECT_TRUE(wakes_until(states, "04.0004 being-reset ms="));
+	EXPECT_TRUE(sleeps_on(matrix));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
+	EXPECT_TRUE(wakes_until(states, "04.0004 in-guest "));
+	close(states);
+	close(matrix);
 }
 
 /* Also where no guest has anything: assigned, and free again when the mdev goes. */
