@@ -417,6 +417,7 @@ int main(int argc, char **argv)
 	driver = bench_driver(argc, argv);
 	must(!module_load());
 	prepare();
+	must(!hwsim("reset_time", "*.* ms %d", RESET_MS));
 	measure("quiet", 6);
 	for (i = 0; i < 3; i++) {
 		scan_take("quiet");
@@ -426,7 +427,6 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(driver, "base"))
 		notify_measure();
-	must(!hwsim("reset_time", "*.* ms %d", RESET_MS));
 	measure_beside("busy", churn_run, 20);
 	a_restore();
 	measure_beside("kvmlock", hold_run, 10);

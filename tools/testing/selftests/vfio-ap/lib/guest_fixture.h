@@ -68,7 +68,8 @@ static inline int other_create_bare(struct other *other)
 {
 	int ret = mdev_create(UUID2);
 
-	ret = ret ?: mdev_write(UUID2, "ap_config", "04,04,0");
+	ret = ret ?: mdev_write(UUID2, "assign_adapter", "5");
+	ret = ret ?: mdev_write(UUID2, "assign_domain", "5");
 	ret = ret ?: vm_create_bare(&other->vm);
 	return ret ?: vfio_open(&other->vfio, &other->vm, UUID2);
 }
