@@ -3,11 +3,13 @@
 """Measure the driver against the base's own, in one kernel, on the same simulated machine.
 
 One boot measures waits, both drivers in turn, PAIRS times; another, with a clock that counts instructions, what things
-cost a processor; and one of the ordinary test kernel, by its lock statistics, how long locks are held. Printed is one table, also as build/bench.json, and a plot of the waits of an unrelated guest. Nothing
-here passes or fails: a goal that is missed is printed as such. Status 1: something could not be measured.
+cost a processor; and one of the ordinary test kernel, by its lock statistics, how long locks are held. Printed is one
+table, also as build/bench.json, and a plot of the waits of an unrelated guest. Nothing here passes or fails: a goal that
+is missed is printed as such. Status 1: something could not be measured.
 """
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -60,9 +62,14 @@ def stall_rows(figures):
             for share, word in ((0.5, "p50"), (0.99, "p99"), (1, "longest")):
                 base, ours, still = (at(waits, share) for waits in (found["base"], found["ours"], quiet))
                 goal = 2 * still if still is not None and share > 0.5 else None
+                notes = [f"n={len(found['base'])}/{len(found['ours'])}/{len(quiet)}"]
+                if goal and base is not None and base <= goal:
+                    notes.append("the base meets it, too")
+                if mode == "stuck" and name == "sysfs":
+                    notes.append("the base gives the queue up unreset")
                 rows.append(row(f"stall{title}.{name} {word}", "ms", base, ours, still,
                                 "2 x quiet" if goal else None, ours <= goal if goal and ours is not None else None,
-                                f"n={len(found['base'])}/{len(found['ours'])}/{len(quiet)}"))
+                                "; ".join(notes)))
     return rows
 
 
@@ -129,8 +136,15 @@ def text_rows():
     with open(os.path.join(FILES, "vfio_ap.mod")) as mod:
         for name in mod.read().split():
             file = os.path.basename(name)
-            rows.append(row(f"text {file[:-2]}", "bytes", None, code(os.path.join(FILES, file))))
+            rows.append(row(f"text {file[:-2]}", "bytes", None, code(os.path.join(FILES, file)), text=purpose(file)))
     return rows
+
+
+def purpose(file):
+    """What it is for: the first sentence, or half of one, in the source."""
+    with open(os.path.join(boot.TOP, "drivers/s390/crypto", file[:-2] + ".c")) as text:
+        comment = re.search(r"^/\*\n(.*?)\*/", text.read(), re.M | re.S)
+    return re.split(r"[.:;]\s", re.sub(r"\s*\n \* ?", " ", " " + comment[1]).strip(" *"))[0] if comment else ""
 
 
 def shown(value):
@@ -167,7 +181,7 @@ def plot(figures):
               "set title 'An unrelated mdev, while 16 queues leave another guest again and again';"
               f"plot {', '.join(curves)}")
     if subprocess.run(["gnuplot", "-e", script], check=False).returncode:
-        say("the plot could not be drawn")
+        figures.broken.append("the plot could not be drawn")
         return
     with open(PLOT) as drawn:
         lines = [line.rstrip() + "\n" for line in drawn]
