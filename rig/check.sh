@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # No warning of the compiler (W=1), sparse (C=2), checkpatch --strict or kernel-doc whose place is a file or a patched
-# line of ours. What check-exceptions.txt lists is not shown; each of its lines says why.
+# line of ours, or of get_abi.pl. What check-exceptions.txt lists is not shown; each of its lines says why.
 . "$(dirname "$0")/lib.sh"
 out=$build/check
 found=$build/log/check.found
@@ -82,11 +82,16 @@ pages() {
 	grep -E '(vfio-ap|ap-hwsim)[a-z-]*\.rst.*(WARNING|ERROR)|(WARNING|ERROR).*(vfio-ap|ap-hwsim)' "$logs/check-pages.log" | sed "s,^$linux/,," || true
 }
 
+abi() {
+	"$linux/scripts/get_abi.pl" validate --dir "$linux/Documentation/ABI" 2>&1 | grep -E '(sysfs-driver|debugfs)-vfio-ap' || true
+}
+
 logged check-compile "compile with W=1 and sparse" compile
 compiled_findings >"$found"
 style >>"$found"
 kernel_doc >>"$found"
 places >>"$found"
+abi >>"$found"
 pages >>"$found"
 
 logged check-sie "interpret compiled C" rig/check-sie-decoder.sh
