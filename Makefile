@@ -58,7 +58,7 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 
 ## make run                  boot, plug an AP queue into a running guest and out of it again
 ##      CLIENT=qemu            with Debian's QEMU, whose guest prints what it sees
-## make test                 all tests, in one boot under lockdep
+## make test                 all tests that are not long, under lockdep: one boot, and four small ones
 ##      T=PATTERN              only where program:fixture.test matches; with its program's name also one
 ##                             that has a boot of its own
 ##      N=TIMES                several times
@@ -128,7 +128,7 @@ log:
 
 clean:
 	rm -rf $(B)/series* $(B)/linux* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/coverage $(B)/log
-	rm -f $(B)/init* $(B)/.source* $(B)/.overlay*
+	rm -rf $(B)/init* $(B)/lsvfioap $(B)/results $(B)/bench* $(B)/.source* $(B)/.overlay*
 
 kernel: $(K)/.built
 
