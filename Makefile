@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 # What is set here comes by the environment. As a flag, M= would reach kbuild, which takes it for a module's directory.
 MAKEOVERRIDES :=
 .DELETE_ON_ERROR:
-.PHONY: help run test mutate bench model check series exec shell log clean kernel bootable
+.PHONY: help run test mutate bench model check series deb exec shell log clean kernel bootable
 
 # The simulated machine, and the machine that simulates it.
 HWSIM ?=
@@ -80,6 +80,7 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      MUTATE=1               with one rule broken at a time: each must be found
 ## make series               the patches for git am, build/series/, and what a maintainer would check; 30 minutes
 ##      FAST=1                 without building each, and without coccinelle
+## make deb                  kernel packages for a real machine: Debian's configuration, the series, build/deb/
 ## make check                W=1, sparse, checkpatch, kernel-doc: no warning in our files
 ## make kernel               build it only; VARIANT=memory, races, base, gdb: another one, see rig/config/variant/
 ## make log                  show the last full log
@@ -119,6 +120,11 @@ series: $(B)/.overlay
 	@[ -n "$(FAST)" ] || rig/install.sh packages-series.txt
 	@rig/series.py
 
+deb: $(B)/.debian
+	@rig/install.sh packages-deb.txt
+	@$(MAKE) FAST=1 series
+	@rig/deb.sh
+
 check: $(B)/.overlay $(K)/.config
 	@rig/check.sh
 
@@ -127,7 +133,7 @@ log:
 	@cat $(B)/log/last
 
 clean:
-	rm -rf $(B)/series* $(B)/linux* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/coverage $(B)/log
+	rm -rf $(B)/series* $(B)/deb $(B)/linux* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/coverage $(B)/log
 	rm -rf $(B)/init* $(B)/lsvfioap $(B)/results $(B)/bench* $(B)/.source* $(B)/.overlay*
 
 kernel: $(K)/.built

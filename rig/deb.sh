@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Kernel packages for a real machine: the whole base with the series, as Debian configures it for s390x.
+. "$(dirname "$0")/lib.sh"
+
+deb=$build/deb
+tree=$deb/linux
+out=$deb/out
+config=$build/debian/usr/src/linux-config-6.1/config.s390x_none_s390x.xz
+
+# What git am would do; the day on which it was made does not matter.
+series() { cat "$build"/series/0*.patch | sed '/^Date: /d'; }
+
+unpack() {
+	rm -rf "$tree"
+	mkdir -p "$tree"
+	tar -C "$tree" --strip-components=1 -xf /usr/src/linux-source-6.1.tar.xz
+	for each in "$build"/series/0*.patch; do
+		case $each in */0000-*) continue ;; esac
+		patch -d "$tree" -p1 --batch --forward -i "$each"
+	done
+	series >"$deb/series"
+}
+
+configure() {
+	mkdir -p "$out"
+	xz -dc "$config" >"$out/debian.config"
+	"$tree/scripts/kconfig/merge_config.sh" -m -O "$out" "$out/debian.config" "$top/rig/deb.config"
+	make -C "$tree" O="$out" olddefconfig
+	grep -x 'CONFIG_VFIO_AP=m' "$out/.config"
+}
+
+# Not all that a package is said to need to be built is needed where it is built for another machine.
+packages() {
+	rm -f "$deb"/*.deb
+	make -C "$tree" O="$out" -j"$jobs" KDEB_PKGVERSION="$(make -s -C "$tree" O="$out" kernelrelease)-1" \
+		KDEB_CHANGELOG_DIST=unstable DEBFULLNAME=vfio_ap DEBEMAIL=vfio_ap@localhost DPKG_FLAGS=-d bindeb-pkg
+}
+
+[ -e "$config" ] || die "linux-config-6.1 for s390x could not be fetched: $(cat "$build/debian.failed")"
+mkdir -p "$deb"
+series | cmp -s - "$deb/series" || logged deb-unpack "unpack the whole base, with the series" unpack
+logged deb-configure "configure it as Debian does" configure
+logged deb "build the packages" packages
+ls -sh "$deb"/*.deb
