@@ -324,8 +324,13 @@ static void *mapper_runs(void *data)
 
 	while (!__atomic_load_n(&mapper->stop, __ATOMIC_RELAXED) && !mapper->ret) {
 		mapper->ret = vfio_dma_unmap(mapper->vfio);
+		/* The other was faster. */
+		if (mapper->ret == -EPROTO)
+			mapper->ret = 0;
 		if (!mapper->ret)
 			mapper->ret = vfio_dma_map(mapper->vfio, mapper->vm);
+		if (mapper->ret == -EEXIST)
+			mapper->ret = 0;
 		mapper->rounds++;
 	}
 	return NULL;
@@ -334,21 +339,24 @@ static void *mapper_runs(void *data)
 /* C-12: lockdep sees all locks of both sides. */
 TEST_F(guest, maps_and_unmaps_while_interrupts_come_and_go)
 {
-	struct mapper mapper = { &self->vfio, &self->vm };
-	pthread_t thread;
+	struct mapper mappers[] = { { &self->vfio, &self->vm }, { &self->vfio, &self->vm } };
+	pthread_t threads[2];
 	int i;
 
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, mapper_runs, &mapper));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, mapper_runs, &mappers[i]));
 	for (i = 0; i < 100; i++) {
 		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	}
-	__atomic_store_n(&mapper.stop, true, __ATOMIC_RELAXED);
-	pthread_join(thread, NULL);
-	EXPECT_EQ(0, mapper.ret);
-	EXPECT_NE(0, mapper.rounds);
+	for (i = 0; i < 2; i++) {
+		__atomic_store_n(&mappers[i].stop, true, __ATOMIC_RELAXED);
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(0, mappers[i].ret);
+		EXPECT_NE(0, mappers[i].rounds);
+	}
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
