@@ -141,12 +141,21 @@ static void vfio_ap_guest_list_unfit(unsigned int apid, const unsigned long *dom
 	vfio_ap_slot_list_unfit(apid, domains, data, unfit);
 }
 
-/* The same for when the resets have completed that a writer waits for. */
+struct vfio_ap_then {
+	struct vfio_ap_attachment *attachment;
+	/* Whose resets a writer waits for. */
+	struct vfio_ap_matrix awaited;
+};
+
+/* The same for when these have completed. */
 static void vfio_ap_guest_list_unfit_then(unsigned int apid, const unsigned long *domains,
 					  struct vfio_ap_unfit *unfit, void *data)
 {
-	vfio_ap_slot_list_unfit(apid, domains, data, unfit);
-	vfio_ap_reset_expect(apid, unfit->pending);
+	struct vfio_ap_then *then = data;
+
+	vfio_ap_slot_list_unfit(apid, domains, then->attachment, unfit);
+	if (test_bit_inv(apid, then->awaited.apm))
+		vfio_ap_reset_expect(apid, unfit->pending);
 }
 
 /* Before the APCB is written: AQIC goes by this bit. */
@@ -323,13 +332,17 @@ static void vfio_ap_guest_refuse(struct vfio_ap_mdev *mdev,
 }
 
 /*
- * What keeps out a queue that is to be added: also what was assigned before, of
- * its adapter, since one pending queue keeps all of that out.
+ * What keeps out a queue that is to be added. Also what was assigned before: of
+ * its adapter, since one pending queue keeps all of that out; and of adapters
+ * that the guest has, since one that comes back to them keeps its domain out.
  */
 static void vfio_ap_guest_list_awaited(const struct vfio_ap_mdev *mdev,
 				       const struct vfio_ap_matrix *candidate,
+				       const struct vfio_ap_matrix *had,
 				       struct vfio_ap_matrix *awaited)
 {
+	DECLARE_BITMAP(stays_out, VFIO_AP_NR_IDS);
+
 	lockdep_assert_held(&matrix_dev->lock);
 
 	if (mdev->removers || !vfio_ap_matrix_adds_queues(candidate, &mdev->assigned)) {
@@ -337,8 +350,11 @@ static void vfio_ap_guest_list_awaited(const struct vfio_ap_mdev *mdev,
 		return;
 	}
 	*awaited = *candidate;
-	if (bitmap_subset(candidate->aqm, mdev->assigned.aqm, AP_DOMAINS))
-		bitmap_andnot(awaited->apm, candidate->apm, mdev->assigned.apm, AP_DEVICES);
+	if (!bitmap_subset(candidate->aqm, mdev->assigned.aqm, AP_DOMAINS))
+		return;
+	/* No new queue needs an adapter that was assigned and yet is not there. */
+	bitmap_andnot(stays_out, mdev->assigned.apm, had->apm, AP_DEVICES);
+	bitmap_andnot(awaited->apm, candidate->apm, stays_out, AP_DEVICES);
 }
 
 /**
@@ -356,9 +372,8 @@ static void vfio_ap_guest_list_awaited(const struct vfio_ap_mdev *mdev,
 int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *asked)
 {
 	const struct vfio_ap_matrix *had = &vfio_ap_matrix_nothing;
-	struct vfio_ap_matrix awaited;
 	struct vfio_ap_trial *trial;
-	unsigned long worth;
+	struct vfio_ap_then then;
 	int ret = -ENODEV;
 
 	trial = kzalloc(sizeof(*trial), GFP_KERNEL_ACCOUNT);
@@ -378,12 +393,11 @@ int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *as
 	if (vfio_ap_matrix_equal(asked, &mdev->assigned)) {
 		trial->then = mdev->guest;
 	} else if (!ret && !mdev->removers) {
-		vfio_ap_guest_list_awaited(mdev, asked, &awaited);
-		worth = vfio_ap_reset_worth(&awaited, had);
-		trial->wait_ms = jiffies_to_msecs(worth);
+		then.attachment = mdev->attachment;
+		vfio_ap_guest_list_awaited(mdev, asked, had, &then.awaited);
+		trial->wait_ms = jiffies_to_msecs(vfio_ap_reset_worth(&then.awaited, had));
 		vfio_ap_matrix_derive(&trial->then, asked, &matrix_dev->host, had,
-				      worth ? vfio_ap_guest_list_unfit_then :
-					      vfio_ap_guest_list_unfit, mdev->attachment);
+				      vfio_ap_guest_list_unfit_then, &then);
 	}
 	/* The one before goes. */
 	swap(mdev->trial, trial);
@@ -420,16 +434,16 @@ int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
 		     !bitmap_empty(change->aqm, AP_DOMAINS));
 	struct vfio_ap_matrix candidate, awaited, had;
 	struct vfio_ap_guest_tx tx;
+	unsigned long deadline = jiffies + VFIO_AP_WRITER_PATIENCE, begun;
 	bool waited, commit = false;
-	unsigned long deadline;
 	int ret = 0;
 
 	for (waited = false; !commit; waited = true) {
+		begun = jiffies;
 		if (!vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_KILLABLE, adds))
 			return tx.error;
-		/* The wait for the guest's lock was no reset's. */
-		if (!waited)
-			deadline = jiffies + VFIO_AP_WRITER_PATIENCE;
+		/* That was no wait for a reset. */
+		deadline += jiffies - begun;
 		had = tx.attachment ? mdev->guest : vfio_ap_matrix_nothing;
 		combine(&candidate, &mdev->assigned, change);
 		if (vfio_ap_matrix_equal(&candidate, &mdev->assigned)) {
@@ -438,7 +452,7 @@ int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
 		}
 		if (adds)
 			ret = vfio_ap_guest_validate(mdev, &candidate, obstacle);
-		vfio_ap_guest_list_awaited(mdev, &candidate, &awaited);
+		vfio_ap_guest_list_awaited(mdev, &candidate, &had, &awaited);
 		commit = !ret && (waited || !vfio_ap_reset_worth(&awaited, &had));
 		if (commit) {
 			mdev->assigned = candidate;
@@ -628,6 +642,8 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 		attachment = mdev->attachment;
 		assigned = mdev->assigned;
 		number = vfio_ap_reset_ask(&assigned, attachment);
+		/* Of what is held back, it changes the state. */
+		vfio_ap_notify_states(mdev);
 		mdev->numbers.device_resets++;
 	}
 	vfio_ap_reset_start_matrix(&assigned, NULL);
@@ -783,7 +799,9 @@ static u64 vfio_ap_guest_evict(struct vfio_ap_mdev *mdev)
 	struct vfio_ap_guest_tx tx;
 
 	if (!vfio_ap_guest_begin(&tx, mdev, VFIO_AP_WAIT_BOUNDED, false)) {
-		if (tx.error == -EBUSY)
+		/* Once it is unlinked, its work items are cancelled. */
+		guard(mutex)(&matrix_dev->guests_lock);
+		if (tx.error == -EBUSY && mdev->linked)
 			vfio_ap_mdev_commit_later(mdev);
 		return 0;
 	}
@@ -850,11 +868,11 @@ void vfio_ap_guest_queue_remove(struct ap_queue *queue)
 		mdev = vfio_ap_mdev_find_by_apqn(queue->qid);
 		if (mdev)
 			get_device(&mdev->vdev.device);
+		if (mdev && !present)
+			vfio_ap_mdev_commit_later(mdev);
 	}
 	if (mdev && present)
 		waited = vfio_ap_guest_evict(mdev);
-	else if (mdev)
-		vfio_ap_mdev_commit_later(mdev);
 	if (present)
 		vfio_ap_guest_await_reset(slot, waited);
 	if (mdev)

@@ -42,6 +42,17 @@ static void vfio_ap_notify_span(const struct vfio_ap_span *span)
 	vfio_ap_slot_visit(&span->ever, &span->always, vfio_ap_notify_queue);
 }
 
+static bool vfio_ap_news_is_empty(const struct vfio_ap_mdev *mdev)
+{
+	const struct vfio_ap_news *news = &mdev->news;
+
+	lockdep_assert_held(&matrix_dev->guests_lock);
+
+	return !news->guest_changed && news->updates == mdev->updates &&
+	       vfio_ap_matrix_equal(&news->assigned.ever, &news->assigned.always) &&
+	       vfio_ap_matrix_equal(&news->in_use.ever, &news->in_use.always);
+}
+
 /* Takes the news, so that what happens from now on is news again. Return: updates by now. */
 static u64 vfio_ap_news_take(struct vfio_ap_mdev *mdev, struct vfio_ap_news *news)
 {
@@ -50,7 +61,7 @@ static u64 vfio_ap_news_take(struct vfio_ap_mdev *mdev, struct vfio_ap_news *new
 	guard(mutex)(&matrix_dev->guests_lock);
 	guard(mutex)(&matrix_dev->lock);
 	*news = mdev->news;
-	mdev->numbers.notified++;
+	mdev->numbers.notified += !vfio_ap_news_is_empty(mdev);
 	mdev->news.guest_changed = false;
 	mdev->news.updates = mdev->updates;
 	vfio_ap_span_begin(&mdev->news.assigned, &mdev->assigned);
@@ -76,7 +87,7 @@ static void vfio_ap_notify_work(struct work_struct *work)
 	u64 updates;
 
 	updates = vfio_ap_news_take(mdev, &news);
-	/* Whatever has an mdev committed again is a state of one of its queues. */
+	/* Any other news is one of states, too. */
 	sysfs_notify(kobj, NULL, "queue_states");
 	if (news.guest_changed) {
 		sysfs_notify(kobj, NULL, "guest_matrix");
@@ -101,6 +112,21 @@ void vfio_ap_notify_init(struct vfio_ap_mdev *mdev)
 }
 
 /**
+ * vfio_ap_notify_states - tell that the state of a queue may have changed
+ * @mdev: the mdev that it is assigned to; on matrix_dev->mdevs, or referenced by
+ *	the caller
+ *
+ * Context: Any.
+ */
+void vfio_ap_notify_states(struct vfio_ap_mdev *mdev)
+{
+	get_device(&mdev->vdev.device);
+	/* Not at once: a worker that runs here before the writer goes on is no help. */
+	if (!queue_delayed_work(vfio_ap_commit_wq, &mdev->notify_work, 1))
+		put_device(&mdev->vdev.device);
+}
+
+/**
  * vfio_ap_notify_commit - tell what a commit changed
  * @tx: the transaction
  * @shown_before: what guest_matrix showed before the commit
@@ -122,10 +148,8 @@ void vfio_ap_notify_commit(struct vfio_ap_guest_tx *tx, const struct vfio_ap_mat
 	vfio_ap_span_extend(&news->assigned, &mdev->assigned);
 	if (tx->attachment)
 		vfio_ap_span_extend(&news->in_use, &tx->new);
-	get_device(&mdev->vdev.device);
-	/* Not at once: a worker that runs here before the writer goes on is no help. */
-	if (!queue_delayed_work(vfio_ap_commit_wq, &mdev->notify_work, 1))
-		put_device(&mdev->vdev.device);
+	if (!vfio_ap_news_is_empty(mdev))
+		vfio_ap_notify_states(mdev);
 }
 
 /**

@@ -436,6 +436,8 @@ extern struct workqueue_struct *vfio_ap_reset_wq;
 /* How soon a work item tries again to get a kvm->lock. */
 #define VFIO_AP_LOCK_RETRY	max_t(unsigned long, HZ / 50, 1)
 
+void vfio_ap_notify_states(struct vfio_ap_mdev *mdev);
+
 /**
  * vfio_ap_mdev_commit_after - have the guest's matrix derived and committed again
  * @mdev: the mdev; on matrix_dev->mdevs, or referenced by the caller
@@ -453,13 +455,15 @@ static inline void vfio_ap_mdev_commit_after(struct vfio_ap_mdev *mdev, unsigned
 
 /**
  * vfio_ap_mdev_commit_later - the same, as soon as a worker is free
- * @mdev: likewise
+ * @mdev: linked, and not to be unlinked meanwhile
  *
  * Context: Any.
  */
 static inline void vfio_ap_mdev_commit_later(struct vfio_ap_mdev *mdev)
 {
 	vfio_ap_mdev_commit_after(mdev, 0);
+	/* The commit may have to wait for the guest's lock; what there is to see has changed. */
+	vfio_ap_notify_states(mdev);
 }
 
 /* vfio_ap_ops.c */

@@ -30,6 +30,20 @@ static bool sleeps_on(int fd)
 	return !poll(&poller, 1, 0);
 }
 
+/* What was told before has been read, too. */
+static bool settles(int fd)
+{
+	struct pollfd poller = { .fd = fd, .events = POLLPRI };
+	char text[8192];
+
+	do {
+		lseek(fd, 0, SEEK_SET);
+		if (read(fd, text, sizeof(text)) < 0)
+			return false;
+	} while (poll(&poller, 1, 500) == 1);
+	return true;
+}
+
 TEST_F(guest, who_polls_is_woken_by_what_concerns_him)
 {
 	int matrix = watch_open(MATRIX UUID1 "/guest_matrix");
@@ -42,8 +56,8 @@ TEST_F(guest, who_polls_is_woken_by_what_concerns_him)
 	ASSERT_LE(0, states);
 	ASSERT_LE(0, queue);
 	ASSERT_LE(0, stranger);
-	EXPECT_TRUE(sleeps_on(matrix) && sleeps_on(config) && sleeps_on(states) &&
-		    sleeps_on(queue));
+	ASSERT_TRUE(settles(states));
+	EXPECT_TRUE(sleeps_on(matrix) && sleeps_on(config) && sleeps_on(queue));
 
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
 	EXPECT_TRUE(wakes(matrix));
@@ -86,20 +100,6 @@ static bool wakes_until(int fd, const char *wanted)
 		if (poll(&poller, 1, 30000) != 1)
 			return false;
 	}
-}
-
-/* What was told before has been read, too. */
-static bool settles(int fd)
-{
-	struct pollfd poller = { .fd = fd, .events = POLLPRI };
-	char text[8192];
-
-	do {
-		lseek(fd, 0, SEEK_SET);
-		if (read(fd, text, sizeof(text)) < 0)
-			return false;
-	} while (poll(&poller, 1, 500) == 1);
-	return true;
 }
 
 /* A queue that no guest has, and that none will have: nothing but its state changes. */
@@ -182,6 +182,28 @@ TEST_F(guest, what_changes_and_changes_back_wakes)
 	}
 	close(matrix);
 	close(queue);
+}
+
+/* The commit has to wait for the guest's lock; who looks has not. */
+TEST_F(guest, states_wake_while_the_guests_lock_is_held)
+{
+	struct other owner = {};
+	struct hold hold;
+	int states;
+
+	ASSERT_EQ(0, other_create_bare(&owner));
+	states = watch_open(MATRIX UUID2 "/queue_states");
+	ASSERT_LE(0, states);
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
+	ASSERT_TRUE(settles(states));
+	ASSERT_EQ(0, queue_bind(5, 5));
+	EXPECT_TRUE(wakes(states));
+	EXPECT_TRUE(wakes_until(states, "05.0005 coming "));
+	EXPECT_EQ(0, hold_release(&hold));
+	EXPECT_TRUE(wakes_until(states, "05.0005 in-guest "));
+	close(states);
+	other_end(_metadata, &owner);
 }
 
 /* The number of the next update that is told for mdev 1, or -1. */

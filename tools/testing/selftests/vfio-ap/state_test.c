@@ -371,12 +371,46 @@ TEST_F(guest, who_adds_an_adapter_does_not_wait_for_another)
 	expect_trial(_metadata, "0e,0c,0", 0, "asked=" MASKS("0e", "0c", "00") "\n",
 		     "error=0\nplugs=2\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("0a", "0c", "00") "\n");
+	/* If that has to wait itself, it does not hope for the other, either. */
+	ASSERT_EQ(0, queue_unbind(6, 4));
+	ASSERT_EQ(0, hwsim("reset_time", "06.0004 hold"));
+	ASSERT_EQ(0, queue_bind(6, 4));
+	ASSERT_EQ(0, mdev_write(UUID1, "try_ap_config", "0e,0c,0"));
+	ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", self->text, sizeof(self->text)));
+	EXPECT_NE(NULL, strstr(self->text, "error=0\nplugs=2\nunplugs=0\nwait_ms="));
+	EXPECT_EQ(NULL, strstr(self->text, "wait_ms=0\n"));
+	EXPECT_NE(NULL, strstr(self->text, "then=" MASKS("0a", "0c", "00")));
+	ASSERT_EQ(0, hwsim("reset_time", "06.0004 release"));
 	/* A domain is added to it, too. */
 	ASSERT_EQ(0, mdev_write(UUID1, "try_ap_config", "0c,0e,0"));
 	ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", self->text, sizeof(self->text)));
 	EXPECT_NE(NULL, strstr(self->text, "error=0\nplugs=4\nunplugs=0\nwait_ms="));
 	EXPECT_EQ(NULL, strstr(self->text, "wait_ms=0\n"));
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
+}
+
+static bool comes_to_be_reset(void *apqn)
+{
+	return !strncmp(state(UUID1, apqn), "being-reset ", 12);
+}
+
+/* One that comes back to an adapter of the guest keeps its domain from all. */
+TEST_F(guest, who_adds_an_adapter_waits_for_its_domains)
+{
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	ASSERT_EQ(0, hwsim("domain_del", "5"));
+	ASSERT_EQ(0, bus_scan());
+	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
+	ASSERT_EQ(0, hwsim("domain_add", "5"));
+	ASSERT_EQ(0, bus_scan());
+	ASSERT_EQ(0, until(comes_to_be_reset, "04.0005"));
+	ASSERT_TRUE(queue_comes_to(5, 5, "unassigned"));
+	ASSERT_EQ(0, mdev_write(UUID1, "try_ap_config", "0c,0c,0"));
+	ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", self->text, sizeof(self->text)));
+	EXPECT_NE(NULL, strstr(self->text, "error=0\nplugs=3\nunplugs=0\nwait_ms="));
+	EXPECT_EQ(NULL, strstr(self->text, "wait_ms=0\n"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
 }
 
 TEST_F(guest, trial_is_refused_as_the_write_is)
