@@ -637,6 +637,11 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 	u64 number;
 	int ret;
 
+	/*
+	 * Between what a commit says of a slot and what it writes to the APCB, a
+	 * reset would begin that the queue takes into the guest.
+	 */
+	mutex_lock(&matrix_dev->guests_lock);
 	scoped_guard(mutex, &matrix_dev->lock) {
 		/* Stays while the device is open. */
 		attachment = mdev->attachment;
@@ -646,6 +651,7 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 		vfio_ap_notify_states(mdev);
 		mdev->numbers.device_resets++;
 	}
+	mutex_unlock(&matrix_dev->guests_lock);
 	vfio_ap_reset_start_matrix(&assigned, NULL);
 	ret = vfio_ap_reset_wait_asked(&assigned, attachment, number);
 	return vfio_ap_attachment_settle(attachment) ?: ret;

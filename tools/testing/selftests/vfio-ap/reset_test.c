@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <linux/vfio.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -224,6 +225,42 @@ TEST_F(guest, device_reset_that_waits_can_be_killed)
 	/* The reset itself went on. */
 	EXPECT_EQ(0, until(reset_pending_shows, ""));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
+}
+
+static bool resetter_stops;
+
+static void *resetter_runs(void *data)
+{
+	struct vfio *vfio = data;
+	unsigned long resets = 0;
+
+	while (!__atomic_load_n(&resetter_stops, __ATOMIC_RELAXED)) {
+		if (ioctl(vfio->device, VFIO_DEVICE_RESET))
+			return (void *)-1L;
+		resets++;
+	}
+	return (void *)resets;
+}
+
+/* No queue joins its guest while it is being reset, also not for the guest's own user. */
+TEST_F(guest, device_resets_while_queues_come_and_go)
+{
+	pthread_t thread;
+	void *resets;
+	int i;
+
+	assign(_metadata, UUID1, -1, 4);
+	ASSERT_EQ(0, hwsim("reset_time", "*.* polls 3"));
+	resetter_stops = false;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, resetter_runs, &self->vfio));
+	for (i = 0; i < 300; i++) {
+		EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", 4 + i % 3));
+		EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "%d", 4 + i % 3));
+	}
+	__atomic_store_n(&resetter_stops, true, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(thread, &resets));
+	EXPECT_LT(0, (long)resets);
+	ASSERT_EQ(0, hwsim("reset_time", "*.* polls 0"));
 }
 
 /* What the host has lost cannot be reset, so nobody waits for it. */
