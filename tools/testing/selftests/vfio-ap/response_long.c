@@ -107,6 +107,11 @@ FIXTURE_SETUP(responses)
 	int apid, apqi;
 
 	machine_reset();
+	/*
+	 * The bus compares each queue with all that it has: on a busy machine for minutes,
+	 * also when they go.
+	 */
+	ASSERT_EQ(0, file_write("/proc/sys/kernel/hung_task_timeout_secs", "0"));
 	for (apid = FIRST; apid < FIRST + COUNT; apid++)
 		ASSERT_EQ(0, hwsim("adapter_add", "%x", apid));
 	for (apqi = FIRST; apqi < FIRST + COUNT; apqi++)
@@ -498,11 +503,6 @@ TEST_F(responses, more_resets_than_a_page_can_list_are_an_error)
 		ASSERT_EQ(0, hwsim("adapter_add", "%x", apid));
 		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", apid));
 	}
-	/*
-	 * The bus compares each queue with all that it has: on a busy machine for minutes,
-	 * also when they go.
-	 */
-	ASSERT_EQ(0, file_write("/proc/sys/kernel/hung_task_timeout_secs", "0"));
 	EXPECT_EQ(0, bus_scan());
 	ASSERT_TRUE(queue_comes_to(FIRST + 2 * COUNT - 1, FIRST + COUNT - 1, "in use"));
 	ASSERT_EQ(0, hwsim("respond", "*.* tapq 2 forever"));
