@@ -86,7 +86,7 @@ def unplug_rows(figures):
         base, ours = (at(figures.waits.get((f"unplug.time.{reset}", driver, "busy"), []), 0.5) for driver in DRIVERS)
         goal = 1.3 * 4 * reset + 20
         rows.append(row(f"unplug.time {reset} ms", "ms", base, ours, None, f"<= {goal:.0f} ms",
-                        ours <= goal if ours is not None else None))
+                        ours <= goal if ours is not None else None, "the base gives up, and returns with queues unreset"))
     return rows
 
 
