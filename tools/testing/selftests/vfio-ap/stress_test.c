@@ -30,6 +30,8 @@
 #include "../kselftest_harness.h"
 
 #define STRESS_SECONDS	"10"
+/* Behind each round all that there is is compared, which takes a while under KASAN. */
+#define TEST_PATIENCE_S	900
 #define NUMBERS		"/sys/kernel/debug/vfio_ap/"
 
 /* The machine: adapters and domains 4 to 7, of which the test adds 7 itself. */
