@@ -4,10 +4,10 @@
  *
  * Only this file issues ZAPQ and TAPQ, and only here are their response codes
  * told apart. A reset is a number: the commit, a probe or VFIO_DEVICE_RESET
- * raises @wanted or @asked, an accepted ZAPQ remembers in @issued what it counts for, and a TAPQ that finds
- * the queue ready moves @done there. Numbers rather than a flag, so that a
- * ZAPQ from before the queue left its guest cannot be taken for the one that
- * cleans it.
+ * raises @wanted or @asked, an accepted ZAPQ remembers in @issued what it
+ * counts for, and a TAPQ that finds the queue ready moves @done there. Numbers
+ * rather than a flag, so that a ZAPQ from before the queue left its guest cannot
+ * be taken for the one that cleans it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

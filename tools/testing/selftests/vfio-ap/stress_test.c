@@ -30,7 +30,7 @@
 #include "../kselftest_harness.h"
 
 #define STRESS_SECONDS	"10"
-/* Behind each round all that there is is compared, which takes a while under KASAN. */
+/* Behind each round everything is compared, which takes a while under KASAN. */
 #define TEST_PATIENCE_S	900
 #define NUMBERS		"/sys/kernel/debug/vfio_ap/"
 
