@@ -301,6 +301,19 @@ static void expect_trial(struct __test_metadata *_metadata, const char *masks, i
 	EXPECT_EQ(0, mdev_read(UUID1, "last_refusal", refusal, sizeof(refusal)));
 }
 
+/* One that adds so many queues, for a reset of which the write would wait. */
+static void expect_trial_waits(struct __test_metadata *_metadata, char *text, size_t size,
+			       const char *masks, int plugs)
+{
+	char answer[64];
+
+	snprintf(answer, sizeof(answer), "error=0\nplugs=%d\nunplugs=0\nwait_ms=", plugs);
+	ASSERT_EQ(0, mdev_write(UUID1, "try_ap_config", "%s", masks));
+	ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", text, size));
+	EXPECT_NE(NULL, strstr(text, answer)) TH_LOG("%s", text);
+	EXPECT_EQ(NULL, strstr(text, "wait_ms=0\n"));
+}
+
 TEST_F(guest, trial_tells_what_the_write_would_do)
 {
 	EXPECT_EQ(0, mdev_read(UUID1, "try_ap_config", self->text, sizeof(self->text)));
@@ -338,10 +351,7 @@ TEST_F(guest, trial_tells_how_long_the_write_would_wait)
 	ASSERT_EQ(0, queue_unbind(5, 5));
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
 	ASSERT_EQ(0, queue_bind(5, 5));
-	ASSERT_EQ(0, mdev_write(UUID1, "try_ap_config", "0c,0c,0"));
-	ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", self->text, sizeof(self->text)));
-	EXPECT_NE(NULL, strstr(self->text, "error=0\nplugs=2\nunplugs=0\nwait_ms="));
-	EXPECT_EQ(NULL, strstr(self->text, "wait_ms=0\n"));
+	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0c,0c,0", 2);
 	EXPECT_NE(NULL, strstr(self->text, "then=" MASKS("0c", "0c", "00")));
 	/* Nobody waits who adds no queue. */
 	expect_trial(_metadata, "08,0c,08", 0, "asked=" MASKS("08", "0c", "08") "\n",
@@ -375,17 +385,11 @@ TEST_F(guest, who_adds_an_adapter_does_not_wait_for_another)
 	ASSERT_EQ(0, queue_unbind(6, 4));
 	ASSERT_EQ(0, hwsim("reset_time", "06.0004 hold"));
 	ASSERT_EQ(0, queue_bind(6, 4));
-	ASSERT_EQ(0, mdev_write(UUID1, "try_ap_config", "0e,0c,0"));
-	ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", self->text, sizeof(self->text)));
-	EXPECT_NE(NULL, strstr(self->text, "error=0\nplugs=2\nunplugs=0\nwait_ms="));
-	EXPECT_EQ(NULL, strstr(self->text, "wait_ms=0\n"));
+	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0e,0c,0", 2);
 	EXPECT_NE(NULL, strstr(self->text, "then=" MASKS("0a", "0c", "00")));
 	ASSERT_EQ(0, hwsim("reset_time", "06.0004 release"));
 	/* A domain is added to it, too. */
-	ASSERT_EQ(0, mdev_write(UUID1, "try_ap_config", "0c,0e,0"));
-	ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", self->text, sizeof(self->text)));
-	EXPECT_NE(NULL, strstr(self->text, "error=0\nplugs=4\nunplugs=0\nwait_ms="));
-	EXPECT_EQ(NULL, strstr(self->text, "wait_ms=0\n"));
+	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0c,0e,0", 4);
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
 }
 
@@ -406,10 +410,7 @@ TEST_F(guest, who_adds_an_adapter_waits_for_its_domains)
 	ASSERT_EQ(0, bus_scan());
 	ASSERT_EQ(0, until(comes_to_be_reset, "04.0005"));
 	ASSERT_TRUE(queue_comes_to(5, 5, "unassigned"));
-	ASSERT_EQ(0, mdev_write(UUID1, "try_ap_config", "0c,0c,0"));
-	ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", self->text, sizeof(self->text)));
-	EXPECT_NE(NULL, strstr(self->text, "error=0\nplugs=3\nunplugs=0\nwait_ms="));
-	EXPECT_EQ(NULL, strstr(self->text, "wait_ms=0\n"));
+	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0c,0c,0", 3);
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
 }
 

@@ -599,7 +599,7 @@ static void views_compare(struct __test_metadata *_metadata, const char *uuid, s
 	EXPECT_TRUE(vm_comes_to_see(vm, view->seen)) TH_LOG("%s: %s", uuid, view->seen);
 }
 
-/* What nobody has used since must be right without another commit. */
+/* Not of guests that start for this: they get everything at once, and have missed nothing. */
 static void views_compare_living(struct __test_metadata *_metadata, struct view *view)
 {
 	unsigned int i;
