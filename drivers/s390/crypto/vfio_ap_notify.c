@@ -113,8 +113,8 @@ void vfio_ap_notify_init(struct vfio_ap_mdev *mdev)
 
 /**
  * vfio_ap_notify_states - tell that the state of a queue may have changed
- * @mdev: the mdev that it is assigned to; on matrix_dev->mdevs, or referenced by
- *	the caller
+ * @mdev: the mdev that it is assigned to; linked, and not to be unlinked meanwhile,
+ *	since vfio_ap_notify_gone() waits for the work item once
  *
  * Context: Any.
  */
