@@ -85,8 +85,10 @@ def unplug_rows(figures):
     for reset in (1, 15, 60, 250):
         base, ours = (at(figures.waits.get((f"unplug.time.{reset}", driver, "busy"), []), 0.5) for driver in DRIVERS)
         goal = 1.3 * 4 * reset + 20
+        # Four writes, one after the other, cannot be faster than hardware.
+        note = "the base returns before the queues are reset" if base is not None and base < 4 * reset else ""
         rows.append(row(f"unplug.time {reset} ms", "ms", base, ours, None, f"<= {goal:.0f} ms",
-                        ours <= goal if ours is not None else None, "the base gives up, and returns with queues unreset"))
+                        ours <= goal if ours is not None else None, note))
     return rows
 
 
