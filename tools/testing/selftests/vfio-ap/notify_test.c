@@ -102,7 +102,7 @@ static bool wakes_until(int fd, const char *wanted)
 	}
 }
 
-/* A queue that no guest has, and that none will have: nothing but its state changes. */
+/* On its way into the guest a queue changes its state without being there, or not yet. */
 TEST_F(guest, states_wake_when_nothing_else_changes)
 {
 	int states = watch_open(MATRIX UUID1 "/queue_states");
