@@ -11,6 +11,7 @@ CHECKS='
 no queue goes to another guest unreset:ADMINS RESETS ATTACHED STAYING
 a queue that is unbound, used by the host and bound again:ADMINS BUS ATTACHED STAYING
 changes of the host configuration:HOST
+changes of the host configuration, and a guest that has its queue reset:HOST RESETS ATTACHED STAYING
 ioctls of KVM that stop vCPUs:KVM
 administrators, and guests that come and go:ADMINS
 an administrator does not wait for the guest of another:ADMINS HOLD ATTACHED
@@ -24,6 +25,7 @@ what was valid before a wait is taken for valid after it:NO_RECHECK ADMINS
 the reset is wanted before the APCB is written:EARLY_WANT ADMINS
 a reset that began in the guest counts for its leaving:STALE_COUNTS ADMINS RESETS ATTACHED STAYING
 a queue that is bound again is taken for reset:PROBED_IS_CLEAN ADMINS BUS ATTACHED STAYING
+a guest has a queue reset that it is just given:RESET_DURING_A_COMMIT ADMINS RESETS ATTACHED STAYING
 the host takes what is still in an APCB:IN_USE_TOO_EARLY ADMINS BUS ATTACHED STAYING
 the end of a reset is told to nobody:NO_NEWS ADMINS
 ap_perms_mutex is taken before kvm->lock:PERMS_FIRST ADMINS HOLD

@@ -8,7 +8,8 @@
  * Checked, in every order of steps: nobody waits for ever; nobody waits for a
  * kvm->lock with a lock that others need; a retry means that somebody else got
  * on; no guest meets what another, or the host, left in the queue; nothing is
- * reset that somebody uses; at rest each guest has what is derived for it.
+ * reset that somebody uses, or is just given; at rest each guest has what is
+ * derived for it.
  *
  * -DADMINS, -DBUS, -DHOST, -DRESETS, -DKVM: who takes part beside the guests.
  * -DATTACHED: both guests run from the beginning, so that others can do more;
@@ -159,7 +160,10 @@ inline guest_commit(m, is_assigned) {
 	}
 	unlock(matrix_lock);
 	if
-	:: a != 0 && old != new -> apcb[a - 1] = new
+	:: a != 0 && old != new ->
+		/* A guest that gets a queue finds it at rest. */
+		assert(!new || !resetting);
+		apcb[a - 1] = new
 	:: else
 	fi;
 #ifndef EARLY_WANT
@@ -360,12 +364,20 @@ end:	do
 #ifdef RESETS
 /* vfio_ap_guest_reset(): VFIO_DEVICE_RESET of guest 0. */
 proctype device_reset() {
+#ifndef RESET_DURING_A_COMMIT
+	lock(guests_lock);
+#endif
 	lock(matrix_lock);
 	if
 	:: slot_guest == 1 -> asked = 1
+	/* What is held back: no guest has it. */
+	:: assigned[0] && slot_guest == 0 && binding == BOUND && !owes -> atomic { want_reset() }
 	:: else
 	fi;
 	unlock(matrix_lock);
+#ifndef RESET_DURING_A_COMMIT
+	unlock(guests_lock);
+#endif
 	finished++
 }
 #endif
