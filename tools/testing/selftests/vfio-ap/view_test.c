@@ -2,6 +2,7 @@
 /* What tools/vfio-ap/lsvfioap shows: compared with what was done to the machine. */
 #include <errno.h>
 #include <pty.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,82 @@ TEST_F(guest, mdev_is_drawn_with_the_reasons)
 	EXPECT_STREQ("lsvfioap: no such mediated device: " UUID3 "\n", shown);
 	EXPECT_EQ(2, view("--nothing"));
 	ASSERT_EQ(0, queue_bind(5, 5));
+}
+
+struct look {
+	const char *arguments, *line;
+};
+
+static bool is_shown(void *look_of)
+{
+	const struct look *look = look_of;
+
+	return !view(look->arguments) && strstr(shown, look->line);
+}
+
+static bool comes_to_show(const char *arguments, const char *line)
+{
+	struct look look = { arguments, line };
+
+	return !until(is_shown, &look);
+}
+
+TEST_F(guest, owner_may_be_the_host_and_a_reset_is_marked)
+{
+	ASSERT_EQ(0, queue_unbind(6, 6));
+	ASSERT_EQ(0, hwsim("reset_time", "06.0006 hold"));
+	ASSERT_EQ(0, queue_bind(6, 6));
+	EXPECT_TRUE(comes_to_show("", "\n       06 v v v*\n")) TH_LOG("%s", shown);
+	EXPECT_NE(NULL, strstr(shown, "\n  * being reset\n"));
+	ASSERT_EQ(0, hwsim("reset_time", "06.0006 release"));
+	EXPECT_TRUE(comes_to_show("", "\n       06 v v v\n")) TH_LOG("%s", shown);
+	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
+	ASSERT_EQ(0, file_write(BUS "aqmask", "+4"));
+	EXPECT_TRUE(comes_to_show("", "\n       06 h v v\n")) TH_LOG("%s", shown);
+	EXPECT_NE(NULL, strstr(shown, "   h of the host's drivers\n"));
+	ASSERT_EQ(0, file_write(BUS "apmask", "-6"));
+	ASSERT_EQ(0, file_write(BUS "aqmask", "-4"));
+	EXPECT_TRUE(comes_to_show("", "\n       06 v v v\n")) TH_LOG("%s", shown);
+}
+
+TEST_F(guest, letters_follow_what_happens_to_a_queue)
+{
+	struct other owner = {};
+	struct writer writer;
+	struct hold hold;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, 6, 6);
+	EXPECT_TRUE(comes_to_show(UUID2, "\n       06 r\n  r ready for one\n")) TH_LOG("%s", shown);
+	ASSERT_EQ(0, queue_unbind(6, 6));
+	ASSERT_EQ(0, hwsim("reset_time", "06.0006 hold"));
+	ASSERT_EQ(0, queue_bind(6, 6));
+	EXPECT_TRUE(comes_to_show(UUID2, "\n       06 z\n  z being reset\n")) TH_LOG("%s", shown);
+	ASSERT_EQ(0, hwsim("reset_time", "06.0006 release"));
+	EXPECT_TRUE(comes_to_show(UUID2, "\n       06 r\n")) TH_LOG("%s", shown);
+	ASSERT_EQ(0, queue_unbind(6, 6));
+	ASSERT_EQ(0, hwsim("respond", "06.0006 zapq 30 forever"));
+	ASSERT_EQ(0, queue_bind(6, 6));
+	EXPECT_TRUE(comes_to_show(UUID2, "\n       06 F\n  F reset failed\n")) TH_LOG("%s", shown);
+	ASSERT_EQ(0, hwsim("respond", "06.0006 zapq 30 0"));
+	EXPECT_TRUE(comes_to_show(UUID2, "\n       06 r\n")) TH_LOG("%s", shown);
+	ASSERT_EQ(0, mdev_remove(UUID2));
+
+	ASSERT_EQ(0, other_create_bare(&owner));
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
+	ASSERT_EQ(0, queue_bind(5, 5));
+	EXPECT_TRUE(comes_to_show(UUID2, "\n       05 c\n  c coming\n")) TH_LOG("%s", shown);
+	EXPECT_EQ(0, hold_release(&hold));
+	EXPECT_TRUE(comes_to_show(UUID2, "\n       05 G\n")) TH_LOG("%s", shown);
+	other_end(_metadata, &owner);
+
+	assign(_metadata, UUID1, 4, 4);
+	writer_start(&writer, UUID1, "remove", "1");
+	EXPECT_TRUE(comes_to_show(UUID1, "\n       04 w\n  w to be removed\n")) TH_LOG("%s", shown);
+	kill(writer.pid, SIGINT);
+	EXPECT_EQ(-SIGINT, writer_end(&writer));
+	EXPECT_TRUE(comes_to_show(UUID1, "\n       04 G\n")) TH_LOG("%s", shown);
 }
 
 /* The whole of it, in 80 columns. */
