@@ -117,6 +117,11 @@ TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
+static bool has_ended(void *writer)
+{
+	return !writer_waits(writer);
+}
+
 /* What was typed by mistake can be taken back: Ctrl-C. */
 TEST_F(guest, removal_that_waits_can_be_interrupted)
 {
@@ -125,6 +130,7 @@ TEST_F(guest, removal_that_waits_can_be_interrupted)
 
 	removal_start(_metadata, &self->vm, &writer);
 	kill(writer.pid, SIGINT);
+	ASSERT_EQ(0, until(has_ended, &writer));
 	EXPECT_EQ(-SIGINT, writer_end(&writer));
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	EXPECT_EQ(1, kmsg_lines(log, "Not removed", self->text, sizeof(self->text)));

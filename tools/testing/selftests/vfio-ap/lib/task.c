@@ -21,7 +21,9 @@ void writer_start(struct writer *writer, const char *uuid, const char *attribute
 
 bool writer_waits(struct writer *writer)
 {
-	return waitpid(writer->pid, NULL, WNOHANG) == 0;
+	siginfo_t info = {};
+
+	return !waitid(P_PID, writer->pid, &info, WEXITED | WNOHANG | WNOWAIT) && !info.si_pid;
 }
 
 /* The errno of the write, or -signal. */
