@@ -45,6 +45,9 @@ def told_to_end(*_):
 
 
 signal.signal(signal.SIGTERM, told_to_end)
+# Unless it is to outlive its terminal.
+if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+    signal.signal(signal.SIGHUP, told_to_end)
 
 
 def setting(name, otherwise=""):
