@@ -41,6 +41,8 @@ other := $(shell mkdir -p $(B); made=$$(cat $(B)/.make 2>/dev/null); \
 	if [ "$${made:-$$PPID}" != $$PPID ] && [ "$$(cat /proc/$$made/comm 2>/dev/null)" = make ] && \
 		[ /proc/$$made/cwd -ef . ]; then echo $$made; else echo $$PPID >$(B)/.make; fi)
 $(if $(other),$(error make is at work here already (process $(other)); wait for its end))
+# Of a `make mutate` that was interrupted.
+$(if $(wildcard $(B)/mutant.kept),$(shell rig/mutate.py back))
 endif
 endif
 # A kernel beside the ordinary one: its further fragment is in rig/config/variant/.
@@ -69,7 +71,7 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      DRIVER=base            the same tests against the base's own driver, a boot for each
 ##      KERNEL=base            likewise, on the pristine base with the simulator
 ## make mutate               break the driver on purpose, one fault at a time: does a test notice?
-##      M=PATTERN              only these of rig/mutants/
+##      M=PATTERN              only these of rig/mutants/; without-*: a patch of series/ is missing
 ## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
 ## make shell                a shell in the test kernel, driver loaded, with QEMU, mdevctl and lszcrypt
 ##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    for run, exec and shell; HWSIM="adapters=1,2
@@ -79,7 +81,8 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ## make model                check the lock rule with spin, in every order of steps: rig/model/vfio_ap.pml
 ##      MUTATE=1               with one rule broken at a time: each must be found
 ## make series               the patches for git am, build/series/, and what a maintainer would check; 30 minutes
-##      FAST=1                 without building each, and without coccinelle
+##      FAST=1                 nothing is built or booted, no coccinelle
+##      LONG=1                 without a fix its test fails: also where only another kernel shows that
 ## make deb                  kernel packages for a real machine: Debian's configuration, the series, build/deb/
 ## make check                W=1, sparse, checkpatch, kernel-doc: no warning in our files
 ## make kernel               build it only; VARIANT=memory, races, base, gdb: another one, see rig/config/variant/
@@ -105,6 +108,7 @@ test: $(if $(LIST),,$(BOOTABLE))
 bootable: $(BOOTABLE)
 
 mutate: $(BOOTABLE)
+	@for kernel in $$(rig/mutate.py kernels); do $(MAKE) VARIANT=$$kernel bootable || exit 1; done
 	@rig/mutate.py
 
 # In a kernel of its own, without lock debugging; how long locks are held, in the ordinary one.
@@ -116,8 +120,9 @@ bench:
 model: $(B)/.packages
 	@rig/model.sh
 
-series: $(B)/.overlay
-	@[ -n "$(FAST)" ] || rig/install.sh packages-series.txt
+series: $(B)/.overlay $(if $(FAST),,$(BOOTABLE))
+	@$(if $(FAST),,$(if $(LONG),for kernel in $$(M='without-*' rig/mutate.py kernels); do $(MAKE) VARIANT=$$kernel bootable || exit 1; done))
+	@$(if $(FAST),,rig/install.sh packages-series.txt && $(MAKE) check)
 	@rig/series.py
 
 deb: $(B)/.debian

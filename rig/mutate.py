@@ -6,8 +6,12 @@ Each rig/mutants/*.patch says what it breaks, names in "Caught-by:" the test tha
 a pattern), and is a patch against this repository, or against a file of the base. What touches only the driver is
 built as a module beside the other; anything else is built into the kernel and taken back afterwards.
 
-A fault is caught when the named test fails, or when that boot ends in a panic, a warning, a lockdep report or a
-violation. The last line is `N caught, N survived`; the status is 0 only when nothing survived.
+A patch of the series that mends something is a fault, too, when it is missing: series/*.txt names, in "Shown-by:",
+the test that must fail without it. A kernel other than the ordinary one stands before its name; it is built, too. The
+name of such a fault is without-, and that of the file.
+
+A fault is caught when the named test fails, or when that boot ends in a panic, a warning, a lockdep report, a leak or
+a violation. The last line is `N caught, N survived`; the status is 0 only when nothing survived.
 """
 import concurrent.futures
 import fnmatch
@@ -27,10 +31,15 @@ MUTANTS = os.path.join(boot.TOP, "rig/mutants")
 WORK = os.path.join(boot.BUILD, "mutant")
 LINUX = os.path.join(boot.BUILD, "linux")
 KERNEL = os.path.join(boot.BUILD, "kernel")
-APPLIED = os.path.join(boot.BUILD, "mutant.applied")
+# The files of LINUX that a mutant changed, as they were.
+KEPT = os.path.join(boot.BUILD, "mutant.kept")
+SERIES = os.path.join(boot.TOP, "series")
 
 
 class Mutant:
+    """One of rig/mutants/."""
+    variant, options = "", []
+
     def __init__(self, path):
         self.path, self.name = path, os.path.splitext(os.path.basename(path))[0]
         with open(path) as lines:
@@ -41,6 +50,35 @@ class Mutant:
             sys.exit(f"{path}: needs a patch and a line `Caught-by: program:fixture.test`")
         self.test = found[1]
         self.in_module = all(re.match(DRIVER + r"/vfio_ap_[a-z]+\.[ch]$", file) for file in self.files)
+
+
+class Without:
+    """What a patch of the series did to the code of the base, taken back. Later patches need what it did to headers."""
+    in_module, options = False, ["-R"]
+
+    def __init__(self, entry):
+        """entry: a file of series/"""
+        with open(entry) as lines:
+            text = lines.read()
+        shown = re.search(r"^Shown-by: (?:(\w+) )?(\w+:\S+)$", text, re.M)
+        patches = re.findall(r"^patches/\S+$", text, re.M)
+        if not shown or len(patches) != 1:
+            sys.exit(f"{entry}: needs one patch, and `Shown-by: [kernel] program:fixture.test`")
+        self.name = "without-" + os.path.splitext(os.path.basename(entry))[0]
+        self.variant, self.test = shown[1] or "", shown[2]
+        self.path = os.path.join(boot.BUILD, "mutant." + self.name)
+        with open(os.path.join(boot.TOP, patches[0])) as lines:
+            parts = re.split(r"^(?=--- [^/\n]*/)", lines.read(), flags=re.M)[1:]
+        code = [part for part in parts if re.match(r"--- \S+\.c\n", part)]
+        self.files = [re.match(r"--- [^/\n]*/(\S+)", part)[1] for part in code]
+        with open(self.path, "w") as out:
+            out.write("".join(code))
+
+
+def patches_missing():
+    """A fault for each patch of the series that says by which test it is shown."""
+    return [Without(path) for path in sorted(glob.glob(os.path.join(SERIES, "[0-9]*.txt")))
+            if re.search(r"^Shown-by:", open(path).read(), re.M)]
 
 
 def logged(name, command, **more):
@@ -54,8 +92,17 @@ def make(name, *words):
                          "KBUILD_BUILD_USER=rig", "KBUILD_BUILD_HOST=rig", *words])
 
 
+def make_kernel(name, variant):
+    """What `make VARIANT=... kernel` does."""
+    return logged(name, [os.path.join(boot.TOP, "rig/kernel.sh"), kernel_of(variant)], env={**os.environ, "VARIANT": variant})
+
+
+def kernel_of(variant):
+    return KERNEL + (variant and "-" + variant)
+
+
 def patch(name, path, directory, *options):
-    return logged(name, ["patch", "-p1", "-F0", "--batch", "--forward", "-d", directory, "-i", path, *options])
+    return logged(name, ["patch", "-p1", "-F0", "--batch", "--forward", "--no-backup-if-mismatch", "-d", directory, "-i", path, *options])
 
 
 def build_module(mutant):
@@ -79,31 +126,35 @@ def build_module(mutant):
 
 
 def build_kernel(mutant):
-    # Should this be interrupted, the next `make` builds what the tree then says.
-    if os.path.exists(os.path.join(KERNEL, ".built")):
-        os.unlink(os.path.join(KERNEL, ".built"))
-    with open(APPLIED, "w") as note:
-        note.write(mutant.path)
-    if not patch(mutant.name, mutant.path, LINUX) or not make(mutant.name, "bzImage", "modules"):
+    kernel = kernel_of(mutant.variant)
+    # Should this be interrupted, the next `make` has the files put back, and builds.
+    if os.path.exists(os.path.join(kernel, ".built")):
+        os.unlink(os.path.join(kernel, ".built"))
+    shutil.rmtree(KEPT + ".new", ignore_errors=True)
+    for file in mutant.files:
+        os.makedirs(os.path.dirname(os.path.join(KEPT + ".new", file)), exist_ok=True)
+        shutil.copy(os.path.join(LINUX, file), os.path.join(KEPT + ".new", file))
+    os.rename(KEPT + ".new", KEPT)
+    if not patch(mutant.name, mutant.path, LINUX, *mutant.options) or not make_kernel(mutant.name, mutant.variant):
         return None
-    return {"/lib/vfio_ap.ko": os.path.join(KERNEL, DRIVER, "vfio_ap.ko")}
+    return {"/lib/vfio_ap.ko": os.path.join(kernel, DRIVER, "vfio_ap.ko")}
 
 
 def take_back():
-    """Undo what a mutant did to the kernel's tree, also of a run that was interrupted. True if there was anything."""
-    if not os.path.exists(APPLIED):
-        return False
-    with open(APPLIED) as note:
-        if not logged("take-back", ["patch", "-p1", "--batch", "-R", "-d", LINUX, "-i", note.read()]):
-            sys.exit(f"{LINUX}: a mutant cannot be taken back; `make clean` helps")
-    os.unlink(APPLIED)
-    return True
+    """Put back what a mutant changed in the kernel's tree, also of a run that was interrupted."""
+    for directory, _, files in os.walk(KEPT):
+        for file in files:
+            shutil.copy(os.path.join(directory, file), os.path.join(LINUX, os.path.relpath(directory, KEPT), file))
+    shutil.rmtree(KEPT, ignore_errors=True)
 
 
 def verdict(mutant, files):
     log = f"mutant-{mutant.name}.run.log"
-    # What never happens in a faulty driver need not be waited for as long as on the busiest machine.
-    word, tells = test.trial(mutant.test, "rig_patience=40", files=files, log=log) if files else ("cannot be built", "")
+    # What never happens in a faulty driver need not be waited for as long as on the busiest machine; other kernels are slow.
+    patience = [] if mutant.variant else ["rig_patience=40"]
+    word, tells = "cannot be built", ""
+    if files:
+        word, tells = test.trial(mutant.test, *patience, files=files, log=log, variant=mutant.variant)
     if word == "fails":
         return True, f"caught    {mutant.name}: {mutant.test}: {tells}"
     return False, f"SURVIVED  {mutant.name}: {mutant.test} {word}"
@@ -128,32 +179,38 @@ def try_modules(mutants):
 
 
 def try_kernels(mutants):
-    """[caught] of those that change the kernel: it is built for each, and built back at the end."""
-    caught = []
+    """[(caught, text)] of those that change the kernel: it is built for each, and built back at the end."""
+    found = []
     try:
         for mutant in mutants:
             take_back()
-            found, text = verdict(mutant, build_kernel(mutant))
-            caught.append(found)
-            say(text)
+            found.append(verdict(mutant, build_kernel(mutant)))
+            say(found[-1][1])
     finally:
         take_back()
-    if mutants and not make("take-back", "bzImage", "modules"):
-        sys.exit("the kernel cannot be built back; `make clean` helps")
-    return caught
+    for variant in sorted({mutant.variant for mutant in mutants}):
+        if not make_kernel("take-back", variant):
+            sys.exit("the kernel cannot be built back; `make clean` helps")
+    return found
 
 
 def main():
+    if sys.argv[1:] == ["back"]:
+        take_back()
+        return 0
+    wanted = setting("M", "*")
+    mutants = [Mutant(path) for path in sorted(glob.glob(os.path.join(MUTANTS, "*.patch")))] + patches_missing()
+    mutants = [mutant for mutant in mutants if fnmatch.fnmatch(mutant.name, wanted)]
+    if sys.argv[1:] == ["kernels"]:
+        print("\n".join(sorted({mutant.variant for mutant in mutants if mutant.variant})))
+        return 0
     os.makedirs(boot.LOGS, exist_ok=True)
     for path in glob.glob(os.path.join(boot.LOGS, "mutant-*")):
         os.unlink(path)
     shutil.rmtree(WORK, ignore_errors=True)
     take_back()
-    wanted = setting("M", "*")
-    mutants = [Mutant(path) for path in sorted(glob.glob(os.path.join(MUTANTS, "*.patch")))]
-    mutants = [mutant for mutant in mutants if fnmatch.fnmatch(mutant.name, wanted)]
     caught = try_modules([mutant for mutant in mutants if mutant.in_module])
-    caught += try_kernels([mutant for mutant in mutants if not mutant.in_module])
+    caught += [found for found, _ in try_kernels([mutant for mutant in mutants if not mutant.in_module])]
     say(f"{sum(caught)} caught, {len(caught) - sum(caught)} survived")
     return 0 if caught and all(caught) else 1
 

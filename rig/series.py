@@ -4,11 +4,14 @@
 
 Each file of series/ is one patch: subject and message, a line ---, and the paths that it carries, a pattern a line. A
 patch of patches/ may be among them; if it is all there is, its own message may stand for an empty one. series/cover.txt
-is the cover letter; what stands between @ in it is replaced: SIZES, MEASURED and FAULTS, the number of a patch.
+is the cover letter; what stands between @ in it is replaced: SIZES, MEASURED and FAULTS, the number of a patch. Who changes only
+code of the base says "Shown-by:", with the test that fails without it, or "Not-shown:", with the reason.
 
 What must hold: every file of ours is in one patch; `git am` of the series on the pristine base gives, file for file, the
 tree that the rig builds; checkpatch, get_maintainer and the SPDX lines have nothing to object to; the uapi headers compile
-in user space; each patch builds, unless FAST is set.
+in user space. Unless FAST is set, each patch builds, and the test of one that mends something passes, and fails in a
+kernel that has all but this patch: one patch earlier there are neither tests nor the simulator. Where that needs another
+kernel than the ordinary one, it is done with LONG=1. Sparse, kernel-doc and the pages are looked at by `make check`.
 """
 import fnmatch
 import glob
@@ -21,7 +24,9 @@ import time
 
 import boot
 import cocci
+import mutate
 import series_builds
+import test
 from boot import say, setting
 
 TOP = boot.TOP
@@ -67,7 +72,8 @@ class Entry:
         self.name = os.path.splitext(os.path.basename(path))[0]
         with open(path) as lines:
             self.message, _, rest = lines.read().partition("---\n")
-        patterns = rest.split()
+        shown = [line for line in rest.split("\n") if re.match(r"(Shown-by|Not-shown): \S", line)]
+        patterns = [line for line in rest.split("\n") if line and line not in shown]
         self.patches = [pattern for pattern in patterns if pattern.startswith("patches/")]
         self.files = [file for pattern in patterns for file in files if fnmatch.fnmatch(file, pattern)]
         if not self.message.strip():
@@ -76,6 +82,9 @@ class Entry:
         self.message = self.message.removeprefix("Subject: ").strip()
         if not self.files and not self.patches:
             raise Failed(f"{path}: carries nothing")
+        mends = not self.files and any(file.endswith((".c", ".h")) for patch in self.patches for file in patched(patch))
+        if len(shown) != mends:
+            raise Failed(f"{path}: changes code of the base, so it needs a line `Shown-by: test` or `Not-shown: reason`")
 
     def touched(self):
         return sorted({*self.files, *(file for patch in self.patches for file in patched(patch))})
@@ -246,10 +255,26 @@ def check_builds(tree, found):
     return series_builds.build_all(series_builds.Tree(WORK, TARBALL, fragments), show, changed, say)
 
 
+def check_fixes(missing):
+    """What is wrong with the tests that show what a patch of the base mends."""
+    for each in missing:
+        if each.variant and not setting("LONG"):
+            say(f"  only with LONG=1: {each.name} ({each.variant} kernel)")
+    tried = [each for each in missing if not each.variant or setting("LONG")]
+    wrong = []
+    for each in tried:
+        word, tells = test.trial(each.test, variant=each.variant)
+        if word != "passes":
+            wrong.append(f"{each.test} {word}: {tells}")
+    return wrong + [text for caught, text in mutate.try_kernels(tried) if not caught]
+
+
 def main():
     begin = time.time()
     try:
         found = entries()
+        missing = mutate.patches_missing()
+        mutate.take_back()
         tree = unpack_base(sorted({path for entry in found for path in entry.touched()}))
         for entry in found:
             commit(tree, entry)
@@ -262,6 +287,7 @@ def main():
         if not setting("FAST"):
             excepted = exceptions()
             objections += [line for line in cocci.check() if not excepted.search(line)]
+            objections += check_fixes(missing)
             objections += check_builds(again, found)
     except Failed as reason:
         say(f"FAILED: {reason}")

@@ -362,7 +362,8 @@ def trial(pattern, *parameters, **how):
         wanted = ["rig_program=none"]
     else:
         wanted = [*options(pattern), "rig_kunit=0", f"rig_tests={kind}", *dict(table(BOOTS)).get(kind, "").split()]
-    run = boot.Run("test", wanted + list(parameters), on_line=on_line, timeout=600, **how).run()
+    timeout = 1800 if how.get("variant") else 600
+    run = boot.Run("test", wanted + list(parameters), on_line=on_line, timeout=timeout, **how).run()
     if kind == "kunit":
         kunit(run.console, count, case)
     begun = programs.program or count.words or kind == "kunit"
@@ -370,6 +371,9 @@ def trial(pattern, *parameters, **how):
     told += [count.failed[0][0]] if count.failed else []
     if told:
         return "fails", told[0]
+    # A leak, and whatever else the first process finds at the end.
+    if begun and run.verdict.startswith("bad "):
+        return "fails", run.reason
     if run.reason:
         return ("hangs", run.reason) if begun and run.status is None else ("is broken", run.reason)
     return ("passes" if count.passed else "skips" if count.skipped else "did not run"), ""
