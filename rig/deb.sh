@@ -37,9 +37,12 @@ packages() {
 		KDEB_CHANGELOG_DIST=unstable DEBFULLNAME=vfio_ap DEBEMAIL=vfio_ap@localhost DPKG_FLAGS=-d bindeb-pkg
 }
 
+view() { make -C "$top/tools/vfio-ap" OUTPUT="$deb" CC=s390x-linux-gnu-gcc; }
+
 [ -e "$config" ] || die "linux-config-6.1 for s390x could not be fetched: $(cat "$build/debian.failed")"
 mkdir -p "$deb"
 series | cmp -s - "$deb/series" || logged deb-unpack "unpack the whole base, with the series" unpack
 logged deb-configure "configure it as Debian does" configure
+logged deb-view "build lsvfioap" view
 logged deb "build the packages" packages
-ls -sh "$deb"/*.deb
+ls -sh "$deb"/*.deb "$deb/lsvfioap"
