@@ -94,6 +94,8 @@ static bool second_reset_is_held(void *data)
 	return hwsim_state(5, 4, "held") == 1;
 }
 
+#define MEASURE_BEGINS_EARLIER_US	1000000
+
 /* A writer waits 10 s at most: one that began before shows that those are not over. */
 TEST_F(guest, waiting_writer_can_be_killed)
 {
@@ -105,6 +107,8 @@ TEST_F(guest, waiting_writer_can_be_killed)
 	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
 	writer_start(&measure, UUID1, "unassign_adapter", "5");
 	ASSERT_EQ(0, until(second_reset_is_held, NULL));
+	/* Begun so much earlier, it has ended when the other's time is up. */
+	usleep(MEASURE_BEGINS_EARLIER_US);
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
 	ASSERT_EQ(0, until(reset_is_held, NULL));
 	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
@@ -131,6 +135,7 @@ static void held_queue_prepare(struct __test_metadata *_metadata, struct vm *vm,
 	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
 	writer_start(measure, UUID1, "unassign_adapter", "5");
 	ASSERT_EQ(0, until(second_reset_is_held, NULL));
+	usleep(MEASURE_BEGINS_EARLIER_US);
 	ASSERT_EQ(0, queue_bind(6, 4));
 }
 
@@ -275,6 +280,7 @@ TEST_F(guest, writer_does_not_wait_for_a_queue_that_has_gone)
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 5 forever"));
 	writer_start(&measure, UUID1, "unassign_adapter", "5");
 	ASSERT_EQ(0, until(second_reset_is_held, NULL));
+	usleep(MEASURE_BEGINS_EARLIER_US);
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
 	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
