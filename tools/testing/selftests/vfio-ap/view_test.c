@@ -176,6 +176,18 @@ TEST_F(guest, owner_may_be_the_host_and_a_reset_is_marked)
 	EXPECT_TRUE(comes_to_show("", "\n       06 v v v\n")) TH_LOG("%s", shown);
 }
 
+/* Queue 06.0006 of mdev 2 is bound with a knob turned, and is ready when that is turned back. */
+static void bind_while(struct __test_metadata *_metadata, const char *knob, const char *wrong,
+		       const char *right, const char *lines)
+{
+	ASSERT_EQ(0, queue_unbind(6, 6));
+	ASSERT_EQ(0, hwsim(knob, "%s", wrong));
+	ASSERT_EQ(0, queue_bind(6, 6));
+	EXPECT_TRUE(comes_to_show(UUID2, lines)) TH_LOG("%s", shown);
+	ASSERT_EQ(0, hwsim(knob, "%s", right));
+	EXPECT_TRUE(comes_to_show(UUID2, "\n       06 r\n")) TH_LOG("%s", shown);
+}
+
 TEST_F(guest, letters_follow_what_happens_to_a_queue)
 {
 	struct other owner = {};
@@ -185,18 +197,10 @@ TEST_F(guest, letters_follow_what_happens_to_a_queue)
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 6, 6);
 	EXPECT_TRUE(comes_to_show(UUID2, "\n       06 r\n  r ready for one\n")) TH_LOG("%s", shown);
-	ASSERT_EQ(0, queue_unbind(6, 6));
-	ASSERT_EQ(0, hwsim("reset_time", "06.0006 hold"));
-	ASSERT_EQ(0, queue_bind(6, 6));
-	EXPECT_TRUE(comes_to_show(UUID2, "\n       06 z\n  z being reset\n")) TH_LOG("%s", shown);
-	ASSERT_EQ(0, hwsim("reset_time", "06.0006 release"));
-	EXPECT_TRUE(comes_to_show(UUID2, "\n       06 r\n")) TH_LOG("%s", shown);
-	ASSERT_EQ(0, queue_unbind(6, 6));
-	ASSERT_EQ(0, hwsim("respond", "06.0006 zapq 30 forever"));
-	ASSERT_EQ(0, queue_bind(6, 6));
-	EXPECT_TRUE(comes_to_show(UUID2, "\n       06 F\n  F reset failed\n")) TH_LOG("%s", shown);
-	ASSERT_EQ(0, hwsim("respond", "06.0006 zapq 30 0"));
-	EXPECT_TRUE(comes_to_show(UUID2, "\n       06 r\n")) TH_LOG("%s", shown);
+	bind_while(_metadata, "reset_time", "06.0006 hold", "06.0006 release",
+		   "\n       06 z\n  z being reset\n");
+	bind_while(_metadata, "respond", "06.0006 zapq 30 forever", "06.0006 zapq 30 0",
+		   "\n       06 F\n  F reset failed\n");
 	ASSERT_EQ(0, mdev_remove(UUID2));
 
 	ASSERT_EQ(0, other_create_bare(&owner));
