@@ -102,7 +102,8 @@ def kernel_of(variant):
 
 
 def patch(name, path, directory, *options):
-    return logged(name, ["patch", "-p1", "-F0", "--batch", "--forward", "--no-backup-if-mismatch", "-d", directory, "-i", path, *options])
+    return logged(name, ["patch", "-p1", "-F0", "--batch", "--forward", "--no-backup-if-mismatch", "-d", directory, "-i", path,
+                         *options])
 
 
 def build_module(mutant):
@@ -144,7 +145,10 @@ def take_back():
     """Put back what a mutant changed in the kernel's tree, also of a run that was interrupted."""
     for directory, _, files in os.walk(KEPT):
         for file in files:
-            shutil.copy(os.path.join(directory, file), os.path.join(LINUX, os.path.relpath(directory, KEPT), file))
+            there = os.path.join(LINUX, os.path.relpath(directory, KEPT), file)
+            # Somebody may have removed all of the tree.
+            if os.path.exists(there):
+                shutil.copy(os.path.join(directory, file), there)
     shutil.rmtree(KEPT, ignore_errors=True)
 
 

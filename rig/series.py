@@ -4,8 +4,8 @@
 
 Each file of series/ is one patch: subject and message, a line ---, and the paths that it carries, a pattern a line. A
 patch of patches/ may be among them; if it is all there is, its own message may stand for an empty one. series/cover.txt
-is the cover letter; what stands between @ in it is replaced: SIZES, MEASURED and FAULTS, the number of a patch. Who changes only
-code of the base says "Shown-by:", with the test that fails without it, or "Not-shown:", with the reason.
+is the cover letter; what stands between @ in it is replaced: SIZES, MEASURED and FAULTS, the number of a patch. One that
+changes only code of the base says "Shown-by:", with the test that fails without it, or "Not-shown:", with the reason.
 
 What must hold: every file of ours is in one patch; `git am` of the series on the pristine base gives, file for file, the
 tree that the rig builds; checkpatch, get_maintainer and the SPDX lines have nothing to object to; the uapi headers compile
@@ -82,9 +82,9 @@ class Entry:
         self.message = self.message.removeprefix("Subject: ").strip()
         if not self.files and not self.patches:
             raise Failed(f"{path}: carries nothing")
-        mends = not self.files and any(file.endswith((".c", ".h")) for patch in self.patches for file in patched(patch))
-        if len(shown) != mends:
-            raise Failed(f"{path}: changes code of the base, so it needs a line `Shown-by: test` or `Not-shown: reason`")
+        of_base = not self.files and any(file.endswith((".c", ".h")) for patch in self.patches for file in patched(patch))
+        if len(shown) != of_base:
+            raise Failed(f"{path}: who changes code of the base alone, and nobody else, needs one line `Shown-by: test` or `Not-shown: reason`")
 
     def touched(self):
         return sorted({*self.files, *(file for patch in self.patches for file in patched(patch))})
@@ -274,7 +274,6 @@ def main():
     try:
         found = entries()
         missing = mutate.patches_missing()
-        mutate.take_back()
         tree = unpack_base(sorted({path for entry in found for path in entry.touched()}))
         for entry in found:
             commit(tree, entry)
