@@ -35,7 +35,7 @@ likewise, an administrator:BASE_ORDER ADMINS HOLD
 
 # check TEXT:FLAGS: prints a line; fails if the search was not complete, or found what it should not, or not what it should
 check() {
-	local text=${1%%:*} flags=${1#*:} place states errors found
+	local text=${1%%:*} flags=${1#*:} place states errors found waits
 	place=$work/$(echo "$flags" | tr ' ' '-')
 	rm -rf "$place" && mkdir -p "$place" && cd "$place"
 	spin -a $(printf -- '-D%s ' $flags) "$model" >spin.log
@@ -49,7 +49,11 @@ check() {
 		errors=
 	fi
 	if [ -n "${MUTATE:-}" ]; then
-		[ "$errors" = 1 ] && echo "  $found: found" || { echo "  $found: NOT FOUND"; return 1; }
+		[ "$errors" = 1 ] || { echo "  $found: NOT FOUND"; return 1; }
+		found="$found: found"
+		case " $flags " in *" HOLD "*) waits=$("$top/rig/model_waits.py" "$model" $flags) || return 1; found=$found$'\n'$waits ;; esac
+		# In one piece: others are at work beside this one.
+		echo "  $found"
 	else
 		[ "$errors" = 0 ] && echo "  $found" || { echo "  $found: FAILED, see build/model/"; return 1; }
 	fi
