@@ -12,30 +12,34 @@ no queue goes to another guest unreset:ADMINS RESETS ATTACHED STAYING
 a queue that is unbound, used by the host and bound again:ADMINS BUS ATTACHED STAYING
 changes of the host configuration:HOST
 changes of the host configuration, and a guest that has its queue reset:HOST RESETS ATTACHED STAYING
+likewise, and a queue that is unbound and bound again:HOST BUS ATTACHED STAYING
 ioctls of KVM that stop vCPUs:KVM
 administrators, and guests that come and go:ADMINS
 an administrator does not wait for the guest of another:ADMINS HOLD ATTACHED
 neither does an unbind:BUS HOLD
 nor a change of the host configuration:HOST HOLD
 '
-# The fault, and where it is looked for.
+# The fault, where it is looked for, and how the assertion begins, but for parentheses, that it must violate.
 MUTANTS='
-the guest is not looked up again under its lock:NO_SECOND_LOOK ADMINS
-what was valid before a wait is taken for valid after it:NO_RECHECK ADMINS
-the reset is wanted before the APCB is written:EARLY_WANT ADMINS
-a reset that began in the guest counts for its leaving:STALE_COUNTS ADMINS RESETS ATTACHED STAYING
-a queue that is bound again is taken for reset:PROBED_IS_CLEAN ADMINS BUS ATTACHED STAYING
-a guest has a queue reset that it is just given:RESET_DURING_A_COMMIT ADMINS RESETS ATTACHED STAYING
-the host takes what is still in an APCB:IN_USE_TOO_EARLY ADMINS BUS ATTACHED STAYING
-the end of a reset is told to nobody:NO_NEWS ADMINS
-ap_perms_mutex is taken before kvm->lock:PERMS_FIRST ADMINS HOLD
-guests_lock is taken before kvm->lock, as the base does:BASE_ORDER HOST HOLD
-likewise, an administrator:BASE_ORDER ADMINS HOLD
+the guest is not looked up again under its lock:NO_SECOND_LOOK ADMINS:apcb[0]==
+a transaction begins again though nobody got on:RETRY_FOR_NOTHING ADMINS:seen!=attachments
+what was valid before a wait is taken for valid after it:NO_RECHECK ADMINS:!assigned[
+the reset is wanted before the APCB is written:EARLY_WANT ADMINS:data==0
+a reset that began in the guest counts for its leaving:STALE_COUNTS ADMINS RESETS ATTACHED STAYING:data==0
+a queue that is bound again is taken for reset:PROBED_IS_CLEAN ADMINS BUS ATTACHED STAYING:data==0
+a guest has a queue reset that it is just given:RESET_DURING_A_COMMIT ADMINS RESETS ATTACHED STAYING:!new||!resetting
+the host takes what is still in an APCB:IN_USE_TOO_EARLY ADMINS BUS ATTACHED STAYING:!apcb[0]
+the end of a reset is told to nobody:NO_NEWS ADMINS:committed[
+ap_perms_mutex is taken before kvm->lock:PERMS_FIRST ADMINS HOLD:finished_of_1
+guests_lock is taken before kvm->lock, as the base does:BASE_ORDER HOST HOLD:finished
+likewise, an administrator:BASE_ORDER ADMINS HOLD:finished
 '
 
-# check TEXT:FLAGS: prints a line; fails if the search was not complete, or found what it should not, or not what it should
+# check TEXT:FLAGS[:ASSERTION]: prints a line; fails if the search was not complete, or found what it should not, or not
+# what it should
 check() {
-	local text=${1%%:*} flags=${1#*:} place states errors found waits
+	local text flags violated place states errors found waits
+	IFS=: read -r text flags violated <<<"$1"
 	place=$work/$(echo "$flags" | tr ' ' '-')
 	rm -rf "$place" && mkdir -p "$place" && cd "$place"
 	spin -a $(printf -- '-D%s ' $flags) "$model" >spin.log
@@ -49,7 +53,7 @@ check() {
 		errors=
 	fi
 	if [ -n "${MUTATE:-}" ]; then
-		[ "$errors" = 1 ] || { echo "  $found: NOT FOUND"; return 1; }
+		[ "$errors" = 1 ] && tr -d ' ()' <pan.log | grep -qF "violated$violated" || { echo "  $found: NOT FOUND"; return 1; }
 		found="$found: found"
 		case " $flags " in *" HOLD "*) waits=$("$top/rig/model_waits.py" "$model" $flags) || return 1; found=$found$'\n'$waits ;; esac
 		# In one piece: others are at work beside this one.

@@ -11,6 +11,9 @@
  * reset that somebody uses, or is just given; at rest each guest has what is
  * derived for it.
  *
+ * Not in it: an mdev that one guest after another uses, the end of an mdev,
+ * resets that fail and are tried again, and of an AQIC all but its locks.
+ *
  * -DADMINS, -DBUS, -DHOST, -DRESETS, -DKVM: who takes part beside the guests.
  * -DATTACHED: both guests run from the beginning, so that others can do more;
  * -DSTAYING: none ends.
@@ -50,6 +53,9 @@ mtype binding = BOUND;
 byte slot_guest, issued;
 bit owes, asked, away, news;
 
+/* A commit has yet to take the queue out of an APCB. */
+bit leaving;
+
 byte finished, finished_of_1;
 
 inline want_reset() {
@@ -70,7 +76,6 @@ inline want_reset() {
 inline guest_unlock(with_perms) {
 	d_step {
 		unlock(guests_lock);
-		mine = 0;
 		if
 		:: with_perms -> unlock(perms)
 		:: else
@@ -83,7 +88,7 @@ inline guest_unlock(with_perms) {
 }
 
 /*
- * __vfio_ap_guest_begin(): of its caller it wants byte a, seen; bit mine, got.
+ * __vfio_ap_guest_begin(): of its caller it wants byte a, seen; bit got.
  * patience: 0 killable, 1 not at all or bounded: then got may be 0.
  */
 inline guest_begin(m, with_perms, patience) {
@@ -93,7 +98,6 @@ inline guest_begin(m, with_perms, patience) {
 	:: else ->
 #ifdef BASE_ORDER
 		lock(guests_lock);
-		mine = 1;
 		a = attached[m];
 		if
 		:: a != 0 -> lock(kvm_lock[a - 1])
@@ -111,7 +115,7 @@ inline guest_begin(m, with_perms, patience) {
 #endif
 		if
 		:: a == 0
-		:: a != 0 -> assert(!mine);
+		:: a != 0 ->
 			if
 			:: atomic { !kvm_lock[a - 1] -> kvm_lock[a - 1] = 1 }
 			:: patience && kvm_lock[a - 1] -> break
@@ -123,14 +127,19 @@ inline guest_begin(m, with_perms, patience) {
 		:: else
 		fi;
 #endif
-		atomic { !guests_lock -> guests_lock = 1; mine = 1 };
+		lock(guests_lock);
 		lock(matrix_lock);
 		if
 #ifdef NO_SECOND_LOOK
 		:: true -> skip; got = 1
 #else
+#ifdef RETRY_FOR_NOTHING
+		:: attached[m] == a && !commit_queued[m] -> got = 1
+#else
 		:: attached[m] == a -> got = 1
+#endif
 		:: else ->
+			/* A retry means that somebody else got on. */
 			assert(seen != attachments[m]);
 			unlock(matrix_lock);
 			guest_unlock(with_perms)
@@ -153,7 +162,7 @@ inline guest_commit(m, is_assigned) {
 		fi;
 #endif
 		if
-		:: a != 0 && old && !new -> slot_guest = 0; away = 0
+		:: a != 0 && old && !new -> slot_guest = 0; away = 0; leaving = 1
 		:: a != 0 && !old && new -> slot_guest = a
 		:: else
 		fi
@@ -163,7 +172,7 @@ inline guest_commit(m, is_assigned) {
 	:: a != 0 && old != new ->
 		/* A guest that gets a queue finds it at rest. */
 		assert(!new || !resetting);
-		apcb[a - 1] = new
+		atomic { apcb[a - 1] = new; leaving = 0 }
 	:: else
 	fi;
 #ifndef EARLY_WANT
@@ -216,7 +225,7 @@ inline change_remove(m) {
 	fi
 }
 
-#define locals	byte a, seen; bit mine, got, old, new, waited
+#define locals	byte a, seen; bit got, old, new, waited
 
 #ifdef ADMINS
 /* The queue goes from mdev 0 to mdev 1, or back to mdev 0. */
@@ -327,10 +336,10 @@ proctype reset_worker() {
 end:	do
 	/* vfio_ap_reset_issue() */
 	:: atomic {
-		binding != UNBOUND && issued == 0 && !resetting &&
+		binding != UNBOUND && in_host && issued == 0 && !resetting &&
 		((slot_guest != 0 && asked) || (slot_guest == 0 && owes)) ->
 		/* Who is just losing the queue does not mind. */
-		assert(slot_guest != 0 || guests_lock || (!apcb[0] && !apcb[1]));
+		assert(slot_guest != 0 || leaving || (!apcb[0] && !apcb[1]));
 		assert(data != HOST_DATA || binding == BOUND);
 		resetting = 1;
 		issued = 1
@@ -432,6 +441,8 @@ proctype bus() {
 #else
 	atomic { binding = BOUND; want_reset() };
 #endif
+	commit_queued[0] = commit_queued[0] || assigned[0];
+	commit_queued[1] = commit_queued[1] || assigned[1];
 	unlock(matrix_lock);
 	finished++
 }
