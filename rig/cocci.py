@@ -15,6 +15,9 @@ from boot import say
 
 LINUX = os.path.join(boot.BUILD, "linux")
 OURS = os.path.join(boot.TOP, "rig/cocci")
+MACROS = os.path.join(OURS, "macros.h")
+# Of the lines of our C files. What is left are mostly macros that make functions.
+UNREADABLE_PERCENT = 1
 INCLUDES = ["arch/s390/include", "arch/s390/include/generated", "include", "arch/s390/include/uapi", "include/uapi"]
 
 
@@ -24,7 +27,8 @@ class Failed(Exception):
 
 def spatch(rule, files, *options, cwd=boot.TOP):
     """What a rule reports, a line each."""
-    done = subprocess.run(["spatch", "-D", "report", "--very-quiet", "--no-show-diff", "--cocci-file", rule, *options, *files],
+    done = subprocess.run(["spatch", "-D", "report", "--very-quiet", "--no-show-diff", "--macro-file", MACROS, "--cocci-file", rule,
+                           *options, *files],
                           cwd=cwd, capture_output=True, text=True, check=False)
     said = [line for line in done.stderr.split("\n") if re.search(r"rror|Fatal|xception", line)]
     # A rule for what a file does not have is no failure.
@@ -42,6 +46,18 @@ def options(rule):
 def sources(*patterns):
     listed = subprocess.run(["git", "-C", boot.TOP, "ls-files", "--", *patterns], capture_output=True, text=True, check=True).stdout
     return listed.split()
+
+
+def check_readable(files):
+    """What Coccinelle cannot parse it skips, function by function, and finds nothing there."""
+    said = subprocess.run(["spatch", "--macro-file", MACROS, "--parse-c", *files], cwd=boot.TOP, capture_output=True, text=True, check=False)
+    counted = re.search(r"nb good = (\d+), +nb bad = (\d+)", said.stdout + said.stderr)
+    if not counted:
+        raise Failed("spatch --parse-c counts nothing")
+    good, bad = map(int, counted.groups())
+    say(f"  {bad} of {good + bad} lines cannot be parsed")
+    if bad * 100 > UNREADABLE_PERCENT * (good + bad):
+        raise Failed(f"too much of our C cannot be parsed: spatch --macro-file {MACROS} --parse-c FILE, and see what is BAD")
 
 
 def check_ours():
@@ -64,6 +80,7 @@ def check_kernels():
     rules = [rule for rule in sorted(glob.glob(os.path.join(LINUX, "scripts/coccinelle/**/*.cocci"), recursive=True))
              if re.search(r"^virtual.*\breport\b", open(rule).read(), re.M)]
     files = [file for file in sources("drivers/*.c", "tools/*.c") if os.path.exists(os.path.join(LINUX, file))]
+    check_readable(files)
     includes = [word for path in INCLUDES for word in ("-I", path)]
 
     def one(rule):

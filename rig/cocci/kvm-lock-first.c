@@ -6,6 +6,41 @@ static void vfio_ap_guest_assert_and_lock(struct kvm *kvm)
 	mutex_lock(&kvm->lock);	/* wrong */
 }
 
+/* Each way to take it. */
+static void vfio_ap_guest_lock_in_many_ways(struct vfio_ap_attachment *attachment, struct kvm *kvm)
+{
+	int ret;
+
+	lockdep_assert_held(&matrix_dev->guests_lock);
+	mutex_lock(&attachment->kvm->lock);	/* wrong */
+	ret = mutex_lock_killable(&attachment->kvm->lock);	/* wrong */
+	ret = mutex_lock_interruptible(&attachment->kvm->lock);	/* wrong */
+	ret = mutex_trylock(&attachment->kvm->lock);	/* wrong */
+	mutex_lock(&kvm->lock);	/* wrong */
+	ret = mutex_lock_killable(&kvm->lock);	/* wrong */
+	ret = mutex_lock_interruptible(&kvm->lock);	/* wrong */
+	ret = mutex_trylock(&kvm->lock);	/* wrong */
+	ret = vfio_ap_kvm_lock(kvm, VFIO_AP_WAIT_NOT, 0);	/* wrong */
+	ret = vfio_ap_guest_begin(attachment->mdev);	/* wrong */
+	ret = vfio_ap_guest_attach(attachment->mdev, kvm);	/* wrong */
+	vfio_ap_guest_detach(attachment->mdev);	/* wrong */
+	ret = vfio_ap_guest_change(attachment->mdev);	/* wrong */
+	ret = vfio_ap_guest_reset(attachment->mdev);	/* wrong */
+	vfio_ap_attachment_settle(attachment);	/* wrong */
+}
+
+static void vfio_ap_guest_guard_it(struct kvm *kvm)
+{
+	lockdep_assert_held(&matrix_dev->lock);
+	guard(mutex)(&kvm->lock);	/* wrong */
+}
+
+static void vfio_ap_guest_guard_that_of_an_attachment(struct vfio_ap_attachment *attachment)
+{
+	lockdep_assert_held(&matrix_dev->lock);
+	guard(mutex)(&attachment->kvm->lock);	/* wrong */
+}
+
 static int vfio_ap_guest_lock_both(struct vfio_ap_attachment *attachment)
 {
 	mutex_lock(&matrix_dev->guests_lock);
@@ -25,6 +60,17 @@ static void vfio_ap_guest_scope_both(struct vfio_ap_attachment *attachment)
 	scoped_guard(mutex, &matrix_dev->lock) {
 		mutex_lock(&attachment->kvm->lock);	/* wrong */
 	}
+}
+
+static int vfio_ap_guest_scope_without_braces(struct vfio_ap_attachment *attachment)
+{
+	int ret;
+
+	scoped_guard(mutex, &matrix_dev->guests_lock)
+		ret = vfio_ap_guest_begin(attachment->mdev);	/* wrong */
+	scoped_guard(mutex, &matrix_dev->lock)
+		mutex_lock(&attachment->kvm->lock);	/* wrong */
+	return ret;
 }
 
 static int vfio_ap_guest_lock_on_a_branch(struct vfio_ap_mdev *mdev, struct kvm *kvm)
