@@ -29,9 +29,10 @@ export T N LIST LONG DRIVER KERNEL SEED
 M ?= *
 MUTATE ?=
 export M MUTATE
-# What not to do with the series.
+# What not to do with the series, and who signs it.
 FAST ?=
-export FAST
+SIGNOFF ?=
+export FAST SIGNOFF
 
 B := build
 # Two in one clone would build over each other. PPID is this make.
@@ -82,6 +83,7 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      MUTATE=1               with one rule broken at a time: each must be found
 ## make series               the patches for git am, build/series/, and what a maintainer would check; 30 minutes
 ##      FAST=1                 nothing is built or booted, no coccinelle
+##      SIGNOFF=1              with you as author, and your Signed-off-by
 ##      LONG=1                 without a fix its test fails: also where only another kernel shows that
 ## make deb                  kernel packages for a real machine: Debian's configuration, the series, build/deb/
 ## make check                W=1, sparse, checkpatch, kernel-doc: no warning in our files

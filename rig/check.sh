@@ -10,9 +10,12 @@ cd "$top"
 
 sources() { git ls-files -co --exclude-standard -- "$@" | while read -r file; do [ ! -f "$file" ] || echo "$file"; done; }
 
+# patched REGEX: the files of the base that the patches change.
+patched() { sed -n 's,^+++ [^/]*/,,p' patches/*.patch | sed 's/\t.*//' | sort -u | grep -E "$1" || true; }
+
 # file:line for every line that the patches add, as it stands in the patched tree.
 patched_lines() {
-	for file in $(sed -n 's,^+++ [^/]*/,,p' patches/*.patch | sed 's/\t.*//' | sort -u); do
+	for file in $(patched .); do
 		old=$(for patch in $(cat "$linux/.pc/applied-patches"); do
 			echo "$linux/.pc/${patch##*/}/$file"
 		done | xargs ls 2>/dev/null | head -n 1)
@@ -23,19 +26,24 @@ patched_lines() {
 
 # The W=1 and sparse build has a directory of its own, so that it does not spoil the other.
 compile() {
-	local dirs="drivers/s390/crypto/ arch/s390/kvm/ drivers/vfio/"
+	local dirs="drivers/s390/crypto/ arch/s390/kvm/ drivers/vfio/" others
+	# Elsewhere one file is not worth all its directory.
+	others=$(patched '\.c$' | grep -vE '^(drivers/(s390|vfio)|arch/s390/kvm|virt)/' | sed 's/c$/o/')
 	mkdir -p "$out"
 	cmp -s "$kernel/.config" "$out/.config.from" || cp "$kernel/.config" "$out/.config"
 	cp "$kernel/.config" "$out/.config.from"
 	make -C "$linux" O="$out" -j"$jobs" olddefconfig prepare modules_prepare
 	find "$out/drivers/s390/crypto" "$out/arch/s390/kvm" "$out/drivers/vfio" -name '*.o' -delete 2>/dev/null || true
 	make -C "$linux" O="$out" -j"$jobs" -k W=1 C=2 KBUILD_MODPOST_WARN=1 $dirs
+	(cd "$out" && rm -f $others)
+	make -C "$linux" O="$out" -j"$jobs" -k W=1 C=2 $others
 }
 
 # Compiler and sparse lines that name a place of ours.
 compiled_findings() {
 	{ sources '*.c' '*.h' | sed 's/$/:/'; patched_lines; } >"$build/log/check.places"
-	sed -e "s,$linux/,,g" -e 's,^\(\.\./\)*,,' "$build/log/check-compile.log" |
+	# KVM's common part is built as arch/s390/kvm/../../../virt/.
+	sed -e "s,$linux/,,g" -e 's,^\(\.\./\)*,,' -e 's,^arch/s390/kvm/\.\./\.\./\.\./,,' "$build/log/check-compile.log" |
 		grep -E '^[^ ]+:[0-9]+(:[0-9]+)?: (warning|error|note)' | grep -vE ': note' |
 		grep -F -f "$build/log/check.places" | sort -u || true
 }
@@ -51,7 +59,11 @@ style() {
 }
 
 kernel_doc() {
-	"$linux/scripts/kernel-doc" -none $(sources 'drivers/*.c' 'drivers/*.h' 'arch/*.h' 'include/*.h') 2>&1 || true
+	local changed
+	changed=$(patched '\.[ch]$')
+	"$linux/scripts/kernel-doc" -none $(sources 'drivers/*.c' 'drivers/*.h') 2>&1 || true
+	# Of files of the base, what is said of our lines.
+	(cd "$linux" && scripts/kernel-doc -none $changed 2>&1 || true) | grep -F -f "$build/log/check.places" || true
 }
 
 # only FILES PATTERN: what is to be done in one place is not done in another.

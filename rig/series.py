@@ -4,8 +4,10 @@
 
 Each file of series/ is one patch: subject and message, a line ---, and the paths that it carries, a pattern a line. A
 patch of patches/ may be among them; if it is all there is, its own message may stand for an empty one. series/cover.txt
-is the cover letter; what stands between @ in it is replaced: SIZES, MEASURED and FAULTS, the number of a patch. One that
+is the cover letter; what stands between @ in it is replaced: BASE, SIZES, MEASURED, FAULTS, SHOWN, the number of a patch. One that
 changes only code of the base says "Shown-by:", with the test that fails without it, or "Not-shown:", with the reason.
+
+With SIGNOFF=1 you are the author, and sign it off: user.name and user.email of git. checkpatch then asks for that, too.
 
 What must hold: every file of ours is in one patch; `git am` of the series on the pristine base gives, file for file, the
 tree that the rig builds; checkpatch, get_maintainer and the SPDX lines have nothing to object to; the uapi headers compile
@@ -13,6 +15,7 @@ in user space. Unless FAST is set, each patch builds, and the test of one that m
 kernel that has all but this patch: one patch earlier there are neither tests nor the simulator. Where that needs another
 kernel than the ordinary one, it is done with LONG=1. Sparse, kernel-doc and the pages are looked at by `make check`.
 """
+import concurrent.futures
 import fnmatch
 import glob
 import os
@@ -51,8 +54,8 @@ def run(*command, cwd=None, text=None, check=True):
 
 
 def git(tree, *words, **more):
-    return run("git", "-C", tree, "-c", "user.name=vfio_ap", "-c", "user.email=vfio_ap@localhost", "-c", "gc.auto=0",
-               *words, **more)
+    nobody = [] if setting("SIGNOFF") else ["-c", "user.name=vfio_ap", "-c", "user.email=vfio_ap@localhost"]
+    return run("git", "-C", tree, *nobody, "-c", "gc.auto=0", *words, **more)
 
 
 def ours():
@@ -128,7 +131,7 @@ def commit(tree, entry):
         os.makedirs(os.path.dirname(place), exist_ok=True)
         shutil.copy(os.path.join(TOP, file), place)
     git(tree, "add", "-A")
-    git(tree, "commit", "-q", "-F", "-", text=entry.message)
+    git(tree, "commit", "-q", *(["-s"] if setting("SIGNOFF") else []), "-F", "-", text=entry.message)
 
 
 def sizes(tree, found):
@@ -149,7 +152,7 @@ def measured():
     """The first table of the page on the locks, with no more of reStructuredText than a reader of mail can bear."""
     rule = r"=+(?:  =+)+\n"
     return re.search(rf"^{rule}(.*?\n)(?={rule}\n)", documentation("vfio-ap-locking.rst"), re.M | re.S)[1].replace(
-        re.search(rule, documentation("vfio-ap-locking.rst"))[0], "").rstrip("\n")
+        re.search(rule, documentation("vfio-ap-locking.rst"))[0], "").replace("``", "").rstrip("\n")
 
 
 def faults():
@@ -158,7 +161,17 @@ def faults():
     return "\n".join(f"- {name}" for name in cells)
 
 
-def write_series(tree, rows):
+def shown(missing, rows):
+    """Which test fails without which patch."""
+    numbers = {f"without-{entry.name}": number for number, (entry, _, _) in enumerate(rows, 1)}
+    return "\n".join(f"  patch {numbers[each.name]}: {each.test}" + (f" (in the {each.variant} kernel)" if each.variant else "") for each in missing)
+
+
+def base():
+    return run("dpkg-query", "-W", "-f", "${Package} ${Version}", "linux-source-6.1")
+
+
+def write_series(tree, rows, missing):
     shutil.rmtree(OUT, ignore_errors=True)
     git(tree, "format-patch", "-q", "-o", OUT, "--cover-letter", "--zero-commit", "base..")
     with open(os.path.join(TOP, "series/cover.txt")) as text:
@@ -172,6 +185,7 @@ def write_series(tree, rows):
         cover = cover.replace(f"{entry.name}:", f"patch {number}:").replace(f"@{entry.name}@", str(number))
     cover = cover.replace("@SIZES@", "   added  gone  patch\n" + table)
     cover = cover.replace("@MEASURED@", measured()).replace("@FAULTS@", faults())
+    cover = cover.replace("@SHOWN@", shown(missing, rows)).replace("@BASE@", base())
     left = re.search(r"@[\w-]+@|^None$", cover, re.M)
     if left or not faults():
         raise Failed(f"the cover letter lacks {left[0] if left else 'the faults'}")
@@ -207,21 +221,28 @@ def exceptions():
 
 
 def check_style():
-    """checkpatch --strict of each patch, and somebody to send it to."""
+    """checkpatch --strict of each patch."""
     found, excepted = [], exceptions()
     for path in sorted(glob.glob(os.path.join(OUT, "0*.patch")))[1:]:
-        said = run("perl", "scripts/checkpatch.pl", "--strict", "--emacs", "--show-types", "--showfile", "--no-signoff", path,
-                   cwd=LINUX, check=False)
+        said = run("perl", "scripts/checkpatch.pl", "--strict", "--emacs", "--show-types", "--showfile",
+                   *([] if setting("SIGNOFF") else ["--no-signoff"]), path, cwd=LINUX, check=False)
         # With --terse it would say as little of a clean patch as of one that it could not read.
         if "total:" not in said:
             raise Failed(f"{os.path.basename(path)}: checkpatch said nothing")
         found += [line for line in said.split("\n") if re.search(r": (ERROR|WARNING|CHECK):", line) and not excepted.search(line)]
-        people = run("perl", "scripts/get_maintainer.pl", "--no-git", "--no-git-fallback", "--no-rolestats", path, cwd=LINUX,
-                     check=False)
-        # Of the list itself everybody is a maintainer, so it names nobody.
-        if "MAINTAINERS" not in path and not [line for line in people.split("\n") if "@" in line and "linux-kernel@vger" not in line]:
-            found.append(f"{os.path.basename(path)}: get_maintainer.pl finds nobody")
     return found
+
+
+def check_maintainers(found):
+    """Somebody, and not only the list for everything, for each file. MAINTAINERS itself is everybody's."""
+    files = sorted({file for entry in found for file in entry.touched()} - {"MAINTAINERS"})
+
+    def people(file):
+        return run("perl", "scripts/get_maintainer.pl", "--no-git", "--no-git-fallback", "--no-rolestats", "-f", file, cwd=LINUX, check=False)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [f"{file}: get_maintainer.pl finds nobody" for file, said in zip(files, pool.map(people, files))
+                if not [line for line in said.split("\n") if "@" in line and "linux-kernel@vger" not in line]]
 
 
 def check_licences(found):
@@ -235,9 +256,18 @@ def check_licences(found):
     return bad
 
 
-def check_uapi(tree):
-    test = "#include <linux/vfio.h>\nint main(void) { return VFIO_AP_REQ_IRQ_INDEX + VFIO_AP_CFG_CHG_IRQ_INDEX; }\n"
-    run(f"{CROSS}gcc", "-Wall", "-Werror", "-fsyntax-only", "-D__user=", "-I", os.path.join(tree, "include/uapi"), "-x", "c", "-", text=test)
+def check_uapi(tree, found):
+    """Each header for user space, as it is installed, in the oldest C."""
+    headers = [file for entry in found for file in entry.touched() if "/uapi/" in file]
+    place = os.path.join(WORK, "headers")
+    os.makedirs(os.path.join(place, "scripts"))
+    run("gcc", "-O", "-w", "-o", os.path.join(place, "scripts/unifdef"), os.path.join(LINUX, "scripts/unifdef.c"))
+    for header in sorted(set(headers)):
+        name = header.partition("/uapi/")[2]
+        installed = os.path.join(place, name)
+        os.makedirs(os.path.dirname(installed), exist_ok=True)
+        run("sh", os.path.join(LINUX, "scripts/headers_install.sh"), os.path.join(tree, header), installed, cwd=place)
+        run(f"{CROSS}gcc", "-Wall", "-Werror", "-fsyntax-only", "-std=c90", "-I", place, "-x", "c", "-", text=f"#include <{name}>\n")
 
 
 def check_builds(tree, found):
@@ -278,11 +308,11 @@ def main():
         for entry in found:
             commit(tree, entry)
         rows = sizes(tree, found)
-        write_series(tree, rows)
+        write_series(tree, rows, missing)
         again = check_am(tree, found)
         say("git am on the pristine base gives the tree that is built")
-        objections = check_style() + check_licences(found)
-        check_uapi(tree)
+        objections = check_style() + check_maintainers(found) + check_licences(found)
+        check_uapi(again, found)
         if not setting("FAST"):
             excepted = exceptions()
             objections += [line for line in cocci.check() if not excepted.search(line)]
