@@ -13,7 +13,7 @@
  * action:  what is done with it; 32-bit actions look at the low half only
  *
  * The lines are in ascending order of their codes. There is no include guard: each user gives INSN
- * its own meaning. rig/check-sie-decoder.sh reads the lines, so one instruction stays on one line.
+ * its own meaning. Scripts read the lines, too, so one instruction stays on one line.
  */
 
 INSN(0x010c, SAM24, E,   NO,  SAM24)

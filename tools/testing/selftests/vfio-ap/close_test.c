@@ -4,7 +4,7 @@
  * order, and from several threads at once, while the guest goes on with AQIC
  * and its memory comes and goes: behaviour rows B-3, E.8.
  *
- * The random part is repeated by its seed: make test T='close.*' SEED=NUMBER.
+ * The random part is repeated by its seed, STRESS_SEED in the environment.
  */
 #include <errno.h>
 #include <linux/kvm.h>

@@ -10,8 +10,7 @@
  * and what a second derivation says, written here from the ABI text alone. First
  * of those guests that lived through it, then of one that starts.
  *
- * STRESS_SEED and STRESS_SECONDS are taken from the environment: make test
- * T='stress.*' SEED=NUMBER.
+ * STRESS_SEED and STRESS_SECONDS are taken from the environment.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the measuring programs share. They print figures, a line each, for
- * rig/bench.py:
+ * What the measuring programs share. They print figures, a line each, for a
+ * script:
  *
  *	@waits ID DRIVER MODE MICROSECONDS...
  *	@value ID DRIVER NUMBER
