@@ -314,10 +314,13 @@ def main():
         objections = check_style() + check_maintainers(found) + check_licences(found)
         check_uapi(again, found)
         if not setting("FAST"):
-            excepted = exceptions()
-            objections += [line for line in cocci.check() if not excepted.search(line)]
-            objections += check_fixes(missing)
-            objections += check_builds(again, found)
+            # Coccinelle and what boots leave processors idle; the builds stand back for them.
+            with concurrent.futures.ThreadPoolExecutor(1) as beside:
+                builds = beside.submit(check_builds, again, found)
+                excepted = exceptions()
+                objections += [line for line in cocci.check() if not excepted.search(line)]
+                objections += check_fixes(missing)
+                objections += builds.result()
     except Failed as reason:
         say(f"FAILED: {reason}")
         return 1

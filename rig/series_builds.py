@@ -60,7 +60,7 @@ class Tree:
         return done.stdout
 
     def make(self, out, *words):
-        return self.run("make", f"O={out}", f"-j{os.cpu_count()}", "ARCH=s390", "CROSS_COMPILE=s390x-linux-gnu-",
+        return self.run("nice", "make", f"O={out}", f"-j{os.cpu_count()}", "ARCH=s390", "CROSS_COMPILE=s390x-linux-gnu-",
                         "CC=ccache s390x-linux-gnu-gcc", "KBUILD_BUILD_TIMESTAMP=2026-01-01", *words)
 
     def configure(self, name):
@@ -105,8 +105,10 @@ class Tree:
                 out = os.path.join(self.work, "programs")
                 os.makedirs(out, exist_ok=True)
                 said = self.run("make", "-C", program, f"OUTPUT={out}", "CC=s390x-linux-gnu-gcc", f"-j{os.cpu_count()}")
-                if " warning: " in said:
-                    raise Broken(f"{program}: the compiler warns")
+                # kselftest_harness.h is the base's: gcc believes that a string of a table could be NULL there.
+                warned = re.search(r"^(?!\S*/kselftest_harness\.h:)\S+: warning: .*", said, re.M)
+                if warned:
+                    raise Broken(f"{program}: {warned[0]}")
 
 
 def directories_of(files):
