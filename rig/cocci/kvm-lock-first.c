@@ -62,7 +62,7 @@ static void vfio_ap_guest_scope_both(struct vfio_ap_attachment *attachment)
 	}
 }
 
-static int vfio_ap_guest_scope_without_braces(struct vfio_ap_attachment *attachment)
+static int vfio_ap_guest_scope_without_braces(struct vfio_ap_attachment *attachment, struct kvm *kvm)
 {
 	int ret;
 
@@ -70,6 +70,14 @@ static int vfio_ap_guest_scope_without_braces(struct vfio_ap_attachment *attachm
 		ret = vfio_ap_guest_begin(attachment->mdev);	/* wrong */
 	scoped_guard(mutex, &matrix_dev->lock)
 		mutex_lock(&attachment->kvm->lock);	/* wrong */
+	scoped_guard(mutex, &matrix_dev->lock)
+		mutex_lock(&kvm->lock);	/* wrong */
+	scoped_guard(mutex, &matrix_dev->lock)
+		vfio_ap_guest_detach(attachment->mdev);	/* wrong */
+	scoped_guard(mutex, &matrix_dev->lock)
+		ret = mutex_lock_killable(&attachment->kvm->lock);	/* wrong */
+	scoped_guard(mutex, &matrix_dev->lock)
+		ret = mutex_trylock(&kvm->lock);	/* wrong */
 	return ret;
 }
 

@@ -6,6 +6,8 @@ virtual report
 
 @asserted@
 symbol matrix_dev, guests_lock, lock, kvm, mutex;
+identifier take =~ "^mutex_(lock|trylock)";
+identifier callee =~ "^vfio_ap_(kvm_lock|guest_(begin|attach|detach|change|reset)|attachment_settle)$";
 expression E;
 position p;
 @@
@@ -17,42 +19,20 @@ lockdep_assert_held(&matrix_dev->lock);
 )
 ... when any
 (
-mutex_lock@p(&E->kvm->lock)
+take@p(&E->kvm->lock)
 |
-mutex_lock_killable@p(&E->kvm->lock)
-|
-mutex_lock_interruptible@p(&E->kvm->lock)
-|
-mutex_trylock@p(&E->kvm->lock)
-|
-mutex_lock@p(&kvm->lock)
-|
-mutex_lock_killable@p(&kvm->lock)
-|
-mutex_lock_interruptible@p(&kvm->lock)
-|
-mutex_trylock@p(&kvm->lock)
+take@p(&kvm->lock)
 |
 guard(mutex)@p(&E->kvm->lock)
 |
 guard(mutex)@p(&kvm->lock)
 |
-vfio_ap_kvm_lock@p(...)
-|
-vfio_ap_guest_begin@p(...)
-|
-vfio_ap_guest_attach@p(...)
-|
-vfio_ap_guest_detach@p(...)
-|
-vfio_ap_guest_change@p(...)
-|
-vfio_ap_guest_reset@p(...)
-|
-vfio_ap_attachment_settle@p(...)
+callee@p(...)
 )
 
 @locked@
+identifier take =~ "^mutex_(lock|trylock)";
+identifier callee =~ "^vfio_ap_(kvm_lock|guest_(begin|attach|detach|change|reset)|attachment_settle)$";
 expression E;
 identifier L;
 position p;
@@ -68,43 +48,21 @@ guard(mutex)(&matrix_dev->L)
     when != vfio_ap_guest_unlock(...)
     when != vfio_ap_guest_end(...)
 (
-mutex_lock@p(&E->kvm->lock)
+take@p(&E->kvm->lock)
 |
-mutex_lock_killable@p(&E->kvm->lock)
-|
-mutex_lock_interruptible@p(&E->kvm->lock)
-|
-mutex_trylock@p(&E->kvm->lock)
-|
-mutex_lock@p(&kvm->lock)
-|
-mutex_lock_killable@p(&kvm->lock)
-|
-mutex_lock_interruptible@p(&kvm->lock)
-|
-mutex_trylock@p(&kvm->lock)
+take@p(&kvm->lock)
 |
 guard(mutex)@p(&E->kvm->lock)
 |
 guard(mutex)@p(&kvm->lock)
 |
-vfio_ap_kvm_lock@p(...)
-|
-vfio_ap_guest_begin@p(...)
-|
-vfio_ap_guest_attach@p(...)
-|
-vfio_ap_guest_detach@p(...)
-|
-vfio_ap_guest_change@p(...)
-|
-vfio_ap_guest_reset@p(...)
-|
-vfio_ap_attachment_settle@p(...)
+callee@p(...)
 )
 
 @scoped@
 iterator name scoped_guard;
+identifier take =~ "^mutex_(lock|trylock)";
+identifier callee =~ "^vfio_ap_(kvm_lock|guest_(begin|attach|detach|change|reset)|attachment_settle)$";
 expression E;
 identifier L;
 position p;
@@ -114,45 +72,23 @@ scoped_guard(mutex, &matrix_dev->L)
 {
 <+...
 (
-mutex_lock@p(&E->kvm->lock)
+take@p(&E->kvm->lock)
 |
-mutex_lock_killable@p(&E->kvm->lock)
-|
-mutex_lock_interruptible@p(&E->kvm->lock)
-|
-mutex_trylock@p(&E->kvm->lock)
-|
-mutex_lock@p(&kvm->lock)
-|
-mutex_lock_killable@p(&kvm->lock)
-|
-mutex_lock_interruptible@p(&kvm->lock)
-|
-mutex_trylock@p(&kvm->lock)
+take@p(&kvm->lock)
 |
 guard(mutex)@p(&E->kvm->lock)
 |
 guard(mutex)@p(&kvm->lock)
 |
-vfio_ap_kvm_lock@p(...)
-|
-vfio_ap_guest_begin@p(...)
-|
-vfio_ap_guest_attach@p(...)
-|
-vfio_ap_guest_detach@p(...)
-|
-vfio_ap_guest_change@p(...)
-|
-vfio_ap_guest_reset@p(...)
-|
-vfio_ap_attachment_settle@p(...)
+callee@p(...)
 )
 ...+>
 }
 
 @scoped_bare@
 iterator name scoped_guard;
+identifier take =~ "^mutex_(lock|trylock)";
+identifier callee =~ "^vfio_ap_(kvm_lock|guest_(begin|attach|detach|change|reset)|attachment_settle)$";
 expression E, R;
 identifier L;
 position p;
@@ -160,65 +96,17 @@ position p;
 
 scoped_guard(mutex, &matrix_dev->L)
 (
-mutex_lock@p(&E->kvm->lock);
+take@p(&E->kvm->lock);
 |
-mutex_lock_killable@p(&E->kvm->lock);
+take@p(&kvm->lock);
 |
-mutex_lock_interruptible@p(&E->kvm->lock);
+callee@p(...);
 |
-mutex_trylock@p(&E->kvm->lock);
+R = take@p(&E->kvm->lock);
 |
-mutex_lock@p(&kvm->lock);
+R = take@p(&kvm->lock);
 |
-mutex_lock_killable@p(&kvm->lock);
-|
-mutex_lock_interruptible@p(&kvm->lock);
-|
-mutex_trylock@p(&kvm->lock);
-|
-guard(mutex)@p(&E->kvm->lock);
-|
-guard(mutex)@p(&kvm->lock);
-|
-vfio_ap_kvm_lock@p(...);
-|
-vfio_ap_guest_begin@p(...);
-|
-vfio_ap_guest_attach@p(...);
-|
-vfio_ap_guest_detach@p(...);
-|
-vfio_ap_guest_change@p(...);
-|
-vfio_ap_guest_reset@p(...);
-|
-vfio_ap_attachment_settle@p(...);
-|
-R = mutex_lock_killable@p(&E->kvm->lock);
-|
-R = mutex_lock_interruptible@p(&E->kvm->lock);
-|
-R = mutex_trylock@p(&E->kvm->lock);
-|
-R = mutex_lock_killable@p(&kvm->lock);
-|
-R = mutex_lock_interruptible@p(&kvm->lock);
-|
-R = mutex_trylock@p(&kvm->lock);
-|
-R = vfio_ap_kvm_lock@p(...);
-|
-R = vfio_ap_guest_begin@p(...);
-|
-R = vfio_ap_guest_attach@p(...);
-|
-R = vfio_ap_guest_detach@p(...);
-|
-R = vfio_ap_guest_change@p(...);
-|
-R = vfio_ap_guest_reset@p(...);
-|
-R = vfio_ap_attachment_settle@p(...);
+R = callee@p(...);
 )
 
 @script:python depends on report@
