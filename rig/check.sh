@@ -13,12 +13,18 @@ sources() { git ls-files -co --exclude-standard -- "$@" | while read -r file; do
 # patched REGEX: the files of the base that the patches change.
 patched() { sed -n 's,^+++ [^/]*/,,p' patches/*.patch | sed 's/\t.*//' | sort -u | grep -E "$1" || true; }
 
+# pristine FILE: where it is as it was before any patch, or nothing.
+pristine() {
+	for patch in $(cat "$linux/.pc/applied-patches"); do
+		echo "$linux/.pc/${patch##*/}/$1"
+	done | xargs ls 2>/dev/null | head -n 1
+}
+
 # file:line for every line that the patches add, as it stands in the patched tree.
 patched_lines() {
+	local file old
 	for file in $(patched .); do
-		old=$(for patch in $(cat "$linux/.pc/applied-patches"); do
-			echo "$linux/.pc/${patch##*/}/$file"
-		done | xargs ls 2>/dev/null | head -n 1)
+		old=$(pristine "$file")
 		diff --unchanged-line-format= --old-line-format= --new-line-format="$file:%dn:%c'\\012'" \
 			"${old:-/dev/null}" "$linux/$file" || true
 	done
@@ -35,6 +41,8 @@ compile() {
 	make -C "$linux" O="$out" -j"$jobs" olddefconfig prepare modules_prepare
 	find "$out/drivers/s390/crypto" "$out/arch/s390/kvm" "$out/drivers/vfio" -name '*.o' -delete 2>/dev/null || true
 	make -C "$linux" O="$out" -j"$jobs" -k W=1 C=2 KBUILD_MODPOST_WARN=1 $dirs
+	# Without a target it would be all of the kernel.
+	[ -n "$others" ] || return 0
 	(cd "$out" && rm -f $others)
 	make -C "$linux" O="$out" -j"$jobs" -k W=1 C=2 $others
 }
@@ -58,12 +66,16 @@ style() {
 	done
 }
 
+doc_warnings() { "$linux/scripts/kernel-doc" -none "$1" 2>&1 | sed 's/^[^:]*:[0-9]*: //' || true; }
+
 kernel_doc() {
-	local changed
-	changed=$(patched '\.[ch]$')
+	local file
 	"$linux/scripts/kernel-doc" -none $(sources 'drivers/*.c' 'drivers/*.h') 2>&1 || true
-	# Of files of the base, what is said of our lines.
-	(cd "$linux" && scripts/kernel-doc -none $changed 2>&1 || true) | grep -F -f "$build/log/check.places" || true
+	# Of files of the base, what was not said before: it is said of the line of the declaration, which is not ours.
+	for file in $(patched '\.[ch]$'); do
+		doc_warnings "$(pristine "$file")" >"$build/log/check.doc"
+		doc_warnings "$linux/$file" | grep -vxF -f "$build/log/check.doc" | sed "s,^,$file: ," || true
+	done
 }
 
 # only FILES PATTERN: what is to be done in one place is not done in another.
