@@ -3,7 +3,7 @@
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build
-# VARIANT=base: the pristine base, with the simulator and without all else that is ours.
+# VARIANT=base: the base, with the simulator and the headers that our driver needs, and without all else that is ours.
 linux=$build/linux
 [ "${VARIANT:-}" != base ] || linux=$build/linux-base
 kernel=$build/kernel

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Unpack the base kernel once, and bring the patches of patches/series onto it. With VARIANT=base only what builds
-# the simulator, in a tree of its own.
+# the simulator and, from outside, our driver, in a tree of its own.
 . "$(dirname "$0")/lib.sh"
 
 tarball=$(ls /usr/src/linux-source-6.1.tar.xz) || die "linux-source-6.1 has no tarball in /usr/src"
@@ -21,6 +21,9 @@ unpack() {
 	mv "$linux.new" "$linux"
 }
 
+# What the driver is compiled against. Nothing comes of it without the code that the same patches bring.
+headers() { awk 'FNR == 1 { wanted = 0 } /^--- / { wanted = $2 ~ "^a/include/" } wanted' "$top"/patches/*.patch; }
+
 # Take the old patches off and put the new ones on. A file that is the same afterwards keeps
 # its time stamp, so that nothing is built again because of it.
 apply() {
@@ -36,7 +39,10 @@ apply() {
 	rm -rf .pc
 	rm -rf "$linux.patches"
 	cp -r "$top/patches" "$linux.patches"
-	[ "${VARIANT:-}" != base ] || echo 0001-s390-ap_hwsim-build.patch >"$linux.patches/series"
+	if [ "${VARIANT:-}" = base ]; then
+		printf '%s\n' 0001-s390-ap_hwsim-build.patch headers.patch >"$linux.patches/series"
+		headers >"$linux.patches/headers.patch"
+	fi
 	quilt push -a
 	(cd "$kept" && find . -type f) | while read -r file; do
 		if cmp -s "$kept/$file" "$file"; then touch -r "$kept/$file" "$file"; fi
