@@ -86,6 +86,7 @@ int main(int argc, char **argv)
 	int ret;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	hwsim_needed();
 	skip_plug = argc > 1 && !strcmp(argv[1], "--fault=noplug");
 	machine_reset();
 	ret = mdev_create(UUID1);

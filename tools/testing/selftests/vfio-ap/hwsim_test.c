@@ -3,6 +3,7 @@
  * The simulator itself: its knobs and their errnos, what it answers to the host
  * and to guests. Each violation is made on purpose, and found exactly once.
  */
+#define _GNU_SOURCE
 #include <asm/zcrypt.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/bare_fixture.h"
@@ -17,6 +19,39 @@
 #include "lib/hwsim.h"
 #include "lib/lib.h"
 #include "lib/main.h"
+
+/* On a real machine the queues may be at work for somebody. */
+TEST(nothing_is_tried_where_it_is_not)
+{
+	char nowhere[] = "/tmp/nowhere.XXXXXX", said[128] = "";
+	int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	int output[2], status;
+	pid_t pid;
+
+	ASSERT_LE(0, program);
+	ASSERT_EQ(0, pipe(output));
+	ASSERT_NE(NULL, mkdtemp(nowhere));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		/* Should it go on, it finds no test. */
+		setenv("TEST_FILTER", "-", 1);
+		unsetenv("KSFT_TAP_LEVEL");
+		dup2(output[1], STDOUT_FILENO);
+		if (!chroot(nowhere))
+			fexecve(program, (char *[]){ "hwsim_test", NULL }, environ);
+		_exit(127);
+	}
+	close(output[1]);
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(KSFT_SKIP, WEXITSTATUS(status));
+	EXPECT_LT(0, read(output[0], said, sizeof(said) - 1));
+	EXPECT_NE(NULL, strstr(said, "\n1..0 # SKIP ")) TH_LOG("%s", said);
+	EXPECT_EQ(0, rmdir(nowhere));
+	close(program);
+	close(output[0]);
+}
 
 TEST(knobs_refuse_what_they_do_not_understand)
 {

@@ -99,6 +99,16 @@ all_devices_come_back_with_the_module() {
 	expect_soon "$(queue_status 05.0005)" assigned
 }
 
+nothing_is_tried_without_the_simulator() {
+	status=0
+	said=$(HWSIM=/nowhere; hwsim_needed) || status=$?
+	[ $status = 4 ] || fail "status $status: $said"
+	case $said in
+	*"1..0 # SKIP "*) ;;
+	*) fail "$said" ;;
+	esac
+}
+
 tests_run mdevctl type_is_listed_with_what_it_takes defined_device_is_started_listed_stopped_and_forgotten \
 	attributes_are_written_in_their_order_and_a_refusal_undoes_all each_refusal_has_its_text \
-	all_devices_come_back_with_the_module
+	all_devices_come_back_with_the_module nothing_is_tried_without_the_simulator

@@ -22,6 +22,7 @@ static inline const char *bench_driver(int argc, char **argv)
 	const char *driver = argc > 1 ? argv[1] : "ours";
 	bool base = !strcmp(driver, "base");
 
+	hwsim_needed();
 	setenv("VFIO_AP_MODULE", base ? "/lib/base/vfio_ap.ko" : "/lib/vfio_ap.ko", 1);
 	return driver;
 }

@@ -35,6 +35,7 @@
 int file_write(const char *path, const char *text);
 int file_read(const char *path, char *buf, size_t size);
 int until(bool (*condition)(void *data), void *data);
+void hwsim_needed(void);
 int hwsim(const char *knob, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int hwsim_violations(char *buf, size_t size);
 bool guests_have_bound_queues(void *unused);

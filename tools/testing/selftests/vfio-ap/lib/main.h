@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "../../kselftest_harness.h"
+#include "lib.h"
 
 /* A test here takes a second; a busy machine under TCG is slower than anybody expects. */
 #ifndef TEST_PATIENCE_S
@@ -46,6 +47,7 @@ int main(int argc, char **argv)
 	const char *pattern = getenv("TEST_FILTER");
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	hwsim_needed();
 	filter_tests(pattern ?: "*");
 	return test_harness_run(argc, argv);
 }

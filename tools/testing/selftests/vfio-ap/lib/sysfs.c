@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../kselftest.h"
 #include "lib.h"
 
 /* How long anything may take that must happen, in seconds. TCG under load is slow. */
@@ -174,6 +175,15 @@ static bool all_clean(void *data)
 	(void)data;
 	file_read(HWSIM "state", text, sizeof(text));
 	return !strstr(text, "resetting=1") && !strstr(text, "driver=-");
+}
+
+/* Ends a program that finds itself on a real machine, whose queues may be at work for somebody. */
+void hwsim_needed(void)
+{
+	if (!access(HWSIM, F_OK))
+		return;
+	ksft_print_header();
+	ksft_exit_skip("no simulated hardware: CONFIG_AP_HWSIM, debugfs\n");
 }
 
 /* As after boot: what a test before this one left behind, killed perhaps, is gone. */
