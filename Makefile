@@ -72,7 +72,7 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      DRIVER=base            the same tests against the base's own driver, a boot for each
 ##      KERNEL=base            likewise, on the base with nothing of ours but the simulator
 ## make mutate               break the driver on purpose, one fault at a time: does a test notice?
-##      M=PATTERN              only these of rig/mutants/; without-*: a patch of series/ is missing
+##      M='PATTERN ...'        only these of rig/mutants/; without-*: a patch of series/ is missing
 ## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
 ## make shell                a shell in the test kernel, driver loaded, with QEMU, mdevctl and lszcrypt
 ##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    for run, exec and shell; HWSIM="adapters=1,2

@@ -202,9 +202,12 @@ def main():
     if sys.argv[1:] == ["back"]:
         take_back()
         return 0
-    wanted = setting("M", "*")
+    wanted = setting("M", "*").split()
     mutants = [Mutant(path) for path in sorted(glob.glob(os.path.join(MUTANTS, "*.patch")))] + patches_missing()
-    mutants = [mutant for mutant in mutants if fnmatch.fnmatch(mutant.name, wanted)]
+    mutants = [mutant for mutant in mutants if any(fnmatch.fnmatch(mutant.name, pattern) for pattern in wanted)]
+    for pattern in wanted:
+        if not fnmatch.filter([mutant.name for mutant in mutants], pattern):
+            sys.exit(f"no fault is called {pattern}")
     if sys.argv[1:] == ["kernels"]:
         print("\n".join(sorted({mutant.variant for mutant in mutants if mutant.variant})))
         return 0
