@@ -11,6 +11,7 @@
 #include <linux/kprobes.h>
 #include <linux/panic.h>
 #include <linux/uaccess.h>
+#include <asm/ap.h>
 #include <asm/css_chars.h>
 #include <asm/facility.h>
 #include <asm/ptrace.h>
@@ -193,10 +194,17 @@ static int __init hwsim_watch(void)
 	return ret;
 }
 
+static bool hwsim_armed __initdata;
+
 static int __init hwsim_arm(void)
 {
 	int ret;
 
+	/* Its answers would come from real queues, and the tests take all that they see. */
+	if (ap_instructions_available()) {
+		pr_err("the machine has AP instructions: nothing is simulated\n");
+		return -ENODEV;
+	}
 	ret = hwsim_machine_boot();
 	/* Who asked for a machine must not be shown another one. */
 	if (ret)
@@ -212,15 +220,19 @@ static int __init hwsim_arm(void)
 	}
 	sclp.has_sief2 = 1;
 	ret = register_die_notifier(&hwsim_trap_nb);
-	if (!ret)
-		add_taint(TAINT_TEST, LOCKDEP_STILL_OK);
-	return ret;
+	if (ret)
+		return ret;
+	hwsim_armed = true;
+	add_taint(TAINT_TEST, LOCKDEP_STILL_OK);
+	return 0;
 }
 early_initcall(hwsim_arm);
 
 /* After the channel subsystem has told what it can do, before KVM asks. */
 static int __init hwsim_arm_late(void)
 {
+	if (!hwsim_armed)
+		return -ENODEV;
 	css_general_characteristics.aiv = 1;
 	hwsim_debugfs_init();
 	return 0;
