@@ -200,7 +200,7 @@ static int __init hwsim_arm(void)
 {
 	int ret;
 
-	/* Its answers would come from real queues, and the tests take all that they see. */
+	/* They do not trap: the host would see real queues, of which the tests take all. */
 	if (ap_instructions_available()) {
 		pr_err("the machine has AP instructions: nothing is simulated\n");
 		return -ENODEV;
