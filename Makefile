@@ -70,7 +70,7 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##                             stress, which lines of the driver never ran; LONG=NAME: one row of rig/long.txt
 ##      SEED=NUMBER            repeat what stress_test did with that seed
 ##      DRIVER=base            the same tests against the base's own driver, a boot for each
-##      KERNEL=base            likewise, on the base with nothing of ours but the simulator
+##      KERNEL=base            likewise, this driver on the base's kernel, with the simulator
 ## make mutate               break the driver on purpose, one fault at a time: does a test notice?
 ##      M='PATTERN ...'        only these of rig/mutants/; without-*: a patch of series/ is missing
 ## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
