@@ -99,9 +99,12 @@ all_devices_come_back_with_the_module() {
 	expect_soon "$(queue_status 05.0005)" assigned
 }
 
+# What each script reads first ends it.
 nothing_is_tried_without_the_simulator() {
+	mkdir -p $SCRATCH
+	sed 's,^HWSIM=.*,HWSIM=/nowhere,' "$(dirname "$0")/lib/client.sh" >$SCRATCH/client.sh
 	status=0
-	said=$(HWSIM=/nowhere; hwsim_needed) || status=$?
+	said=$(. $SCRATCH/client.sh; echo "went on") || status=$?
 	[ $status = 4 ] || fail "status $status: $said"
 	case $said in
 	*"1..0 # SKIP "*) ;;
