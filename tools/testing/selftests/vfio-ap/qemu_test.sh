@@ -91,7 +91,7 @@ two_guests_have_what_their_own_mdevs_have() {
 }
 
 # A mdev is for one guest, a guest has one such device: QEMU says both in its own words.
-second_user_of_a_mdev_and_second_device_are_refused() {
+second_user_of_an_mdev_and_second_device_are_refused() {
 	setup
 	mdev_create $UUID2
 	qemu_start_with 1 $UUID1
@@ -231,7 +231,7 @@ starts_and_stops_leave_nothing() {
 
 tests_run qemu guest_starts_with_its_queues_and_ends_itself queues_are_plugged_into_the_running_guest_and_out_of_it \
 	device_is_unplugged_and_plugged_by_qmp queues_are_reset_and_kept_over_a_system_reset \
-	two_guests_have_what_their_own_mdevs_have second_user_of_a_mdev_and_second_device_are_refused \
+	two_guests_have_what_their_own_mdevs_have second_user_of_an_mdev_and_second_device_are_refused \
 	killed_while_attached quit_while_attached killed_while_queues_are_plugged quit_while_queues_are_plugged \
 	killed_while_a_reset_is_under_way quit_while_a_reset_is_under_way \
 	removed_while_in_use_goes_when_the_guest_goes starts_and_stops_leave_nothing

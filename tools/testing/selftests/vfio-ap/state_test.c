@@ -192,7 +192,7 @@ static bool comes_to_be_withdrawn(void *apqn)
 	return state_is(apqn, "withdrawn");
 }
 
-TEST_F(guest, queue_of_a_mdev_that_is_to_be_removed_is_withdrawn)
+TEST_F(guest, queue_of_an_mdev_that_is_to_be_removed_is_withdrawn)
 {
 	struct writer writer;
 

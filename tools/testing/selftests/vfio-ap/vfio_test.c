@@ -162,7 +162,7 @@ TEST_F(guest, remover_that_gives_up_leaves_the_other_waiting)
 }
 
 /* The driver's part of the mdev goes while somebody waits in it. */
-TEST_F(guest, driver_is_taken_from_a_mdev_whose_remover_waits)
+TEST_F(guest, driver_is_taken_from_an_mdev_whose_remover_waits)
 {
 	struct writer remover, late, unbinder;
 	int log = kmsg_open();
