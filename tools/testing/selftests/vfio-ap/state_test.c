@@ -371,6 +371,32 @@ TEST_F(guest, trial_tells_how_long_the_write_would_wait)
 	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_ap_config", MASKS("0c", "0c", "00")));
 }
 
+static bool reset_of_what_is_unbound_is_held(void *data)
+{
+	(void)data;
+	return hwsim_state(5, 5, "held") == 1;
+}
+
+/* Its reset has not ended either, but the guest would not get it then. */
+TEST_F(guest, trial_does_not_hope_for_a_queue_that_is_unbound)
+{
+	struct writer unbinder;
+
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
+	unbinder.pid = fork();
+	if (!unbinder.pid)
+		_exit(!!queue_unbind(5, 5));
+	ASSERT_EQ(0, until(reset_of_what_is_unbound_is_held, NULL));
+	ASSERT_EQ(0, until(task_sleeps, &unbinder.pid));
+	expect_trial(_metadata, "0c,0e,0", 0, "asked=" MASKS("0c", "0e", "00") "\n",
+		     "error=0\nplugs=1\nunplugs=0\nwait_ms=0\n"
+		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0e", "00") "\n");
+	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
+	EXPECT_EQ(0, writer_end(&unbinder));
+}
+
 TEST_F(guest, who_adds_an_adapter_does_not_wait_for_another)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
