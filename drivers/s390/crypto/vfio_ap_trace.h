@@ -2,7 +2,7 @@
 /*
  * What happened to the queues of a guest, for people: names and fields are
  * explained in Documentation/s390/vfio-ap-tracing.rst and stay as they are.
- * A mdev is named by its UUID, a queue by its APQN.
+ * An mdev is named by its UUID, a queue by its APQN.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM vfio_ap

@@ -90,7 +90,7 @@ two_guests_have_what_their_own_mdevs_have() {
 	qemu_end 1
 }
 
-# A mdev is for one guest, a guest has one such device: QEMU says both in its own words.
+# An mdev is for one guest, a guest has one such device: QEMU says both in its own words.
 second_user_of_an_mdev_and_second_device_are_refused() {
 	setup
 	mdev_create $UUID2
@@ -195,7 +195,7 @@ removed_while_in_use_goes_when_the_guest_goes() {
 	echo 1 >$MATRIX/$UUID1/remove &
 	remover=$!
 	usleep 300000
-	kill -0 $remover 2>/dev/null || fail "a mdev in use was removed"
+	kill -0 $remover 2>/dev/null || fail "an mdev in use was removed"
 	guest_sees 1 ""
 	qemu_end 1
 	wait $remover

@@ -188,7 +188,7 @@ qemu_start() {
 	echo '{"execute":"qmp_capabilities"}' >"$q/qmp.in"
 }
 
-# qemu_start_with NUMBER UUID: with a mdev, up to where its guest runs
+# qemu_start_with NUMBER UUID: with an mdev, up to where its guest runs
 qemu_start_with() {
 	qemu_start "$1" -device "vfio-ap,id=ap,sysfsdev=$MATRIX/$2"
 	until_true "the guest of QEMU $1 says what it sees (\$(cat $SCRATCH/$1/said))" \
