@@ -365,16 +365,16 @@ static void vfio_ap_guest_list_awaited(const struct vfio_ap_mdev *mdev,
  * The answer is that of a moment, and takes it that no reset fails. Nothing is
  * changed, and nothing said in the log.
  *
- * Context: Sleeps shortly; no lock of this driver held. Waits for no guest.
- * Return: 0; -EADDRNOTAVAIL or -EADDRINUSE as the write would end; -ENODEV the
- * mdev is being removed; -ENOMEM.
+ * Context: Sleeps shortly; no lock of this driver held, and the mdev is linked.
+ * Waits for no guest.
+ * Return: 0; -EADDRNOTAVAIL or -EADDRINUSE as the write would end; -ENOMEM.
  */
 int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *asked)
 {
 	const struct vfio_ap_matrix *had = &vfio_ap_matrix_nothing;
 	struct vfio_ap_trial *trial;
 	struct vfio_ap_then then;
-	int ret = -ENODEV;
+	int ret;
 
 	trial = kzalloc(sizeof(*trial), GFP_KERNEL_ACCOUNT);
 	if (!trial)
@@ -383,8 +383,6 @@ int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *as
 
 	mutex_lock(&ap_perms_mutex);
 	mutex_lock(&matrix_dev->lock);
-	if (!mdev->linked)
-		goto out;
 	if (mdev->attachment)
 		had = &mdev->guest;
 	ret = vfio_ap_guest_validate(mdev, asked, &trial->obstacle);
@@ -401,7 +399,6 @@ int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *as
 	}
 	/* The one before goes. */
 	swap(mdev->trial, trial);
-out:
 	mutex_unlock(&matrix_dev->lock);
 	mutex_unlock(&ap_perms_mutex);
 	kfree(trial);
