@@ -39,20 +39,26 @@ TEST_F(guest, unplug_waits_for_the_reset_and_for_nothing_else)
 /* C-10, C-14, E.14 */
 TEST_F(guest, held_reset_stops_nobody_else)
 {
+	struct other other;
 	struct writer writer;
-	struct vm other = {};
+	struct vm third;
 	struct vfio vfio;
 
-	ASSERT_EQ(0, mdev_create(UUID2));
 	ASSERT_EQ(0, mdev_create(UUID3));
 	assign(_metadata, UUID1, 4, 4);
-	assign(_metadata, UUID2, 5, 5);
+	other_start(_metadata, &other, 5, 5);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_EQ(0, vm_create(&third));
+	ASSERT_EQ(0, vfio_open_group(&vfio, &third, UUID3));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
 	ASSERT_EQ(0, until(reset_is_held, NULL));
 
-	/* All of this finishes while that waits. */
+	/* All of this finishes while that waits, so before its 10 s are over. */
+	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 1, AGENT_NIB));
+	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 1, 0));
+	EXPECT_EQ(0, vfio_open_device(&vfio, UUID3));
 	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ".0004"));
 	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0005"));
@@ -63,24 +69,18 @@ TEST_F(guest, held_reset_stops_nobody_else)
 	EXPECT_EQ(0, file_write(BUS "apmask", "-100"));
 	EXPECT_EQ(0, hwsim("adapter_add", "9"));
 	EXPECT_EQ(0, bus_scan());
-	ASSERT_EQ(0, vm_create(&other));
-	ASSERT_EQ(0, vfio_open(&vfio, &other, UUID2));
-	ASSERT_EQ(0, vm_start(&other));
-	EXPECT_TRUE(vm_comes_to_see(&other, "05.0005"));
-	EXPECT_EQ(0, vm_aqic(&other, 5, 5, true, 1, AGENT_NIB));
-	EXPECT_EQ(0, vm_aqic(&other, 5, 5, false, 1, 0));
-	/* The same guest, too: another queue, and its own unplug. */
+	/* The same guest, too. */
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "6"));
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "06.0004"));
-	/* The writer itself waits 10 s at most; the reset is what all this is about. */
+	EXPECT_TRUE(writer_waits(&writer));
 	EXPECT_EQ(1, hwsim_state(4, 4, "held"));
 
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
 	EXPECT_EQ(0, writer_end(&writer));
 	vfio_close(&vfio);
-	vm_destroy(&other);
-	EXPECT_EQ(0, mdev_remove(UUID2));
+	vm_destroy(&third);
 	EXPECT_EQ(0, mdev_remove(UUID3));
+	other_end(_metadata, &other);
 }
 
 static bool reset_pending_shows(void *data)
@@ -321,6 +321,13 @@ TEST_F(guest, unbind_waits_for_a_reset_that_began_before)
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 }
 
+static bool reset_was_reported(void *log)
+{
+	char text[8192];
+
+	return kmsg_lines(*(int *)log, "04.0004: reset did not end", text, sizeof(text)) > 0;
+}
+
 /* B-6, C-8: hardware may still write to it. */
 TEST_F(guest, page_stays_pinned_while_a_reset_is_not_verified)
 {
@@ -336,6 +343,28 @@ TEST_F(guest, page_stays_pinned_while_a_reset_is_not_verified)
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 44 0"));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+}
+
+/* B-6, B-14: nor does it end with the patience of who waits. */
+TEST_F(guest, page_stays_pinned_when_nobody_waits_for_the_reset_any_more)
+{
+	struct writer writer;
+	int log = kmsg_open();
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	writer_start(&writer, UUID1, "unassign_adapter", "4");
+	ASSERT_EQ(0, until(reset_is_held, NULL));
+	EXPECT_EQ(0, writer_end(&writer));
+	EXPECT_EQ(0, until(reset_was_reported, &log));
+	close(log);
+	ASSERT_EQ(1, hwsim_state(4, 4, "held"));
+	ASSERT_EQ(0, hwsim("reply", "04.0004"));
+	EXPECT_EQ(4, pinned_kib());
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
 /* A pending queue holds back what is added and takes nothing. */
@@ -393,6 +422,40 @@ static bool queue_was_reset(void *data)
 {
 	(void)data;
 	return hwsim_state(4, 4, "zapq") == 1;
+}
+
+static bool hardware_has_reset_it(void *data)
+{
+	return queue_was_reset(data) && !hwsim_state(4, 4, "resetting");
+}
+
+static bool reset_is_verified(void *data)
+{
+	char text[8] = "";
+
+	(void)data;
+	file_read("/sys/devices/ap/card04/04.0004/reset_pending", text, sizeof(text));
+	return !strcmp(text, "0\n");
+}
+
+/* B-11: a reset is over when TAPQ answers 00. Whatever comes then is not of before. */
+TEST_F(guest, queue_is_reset_though_a_reply_has_come_since)
+{
+	struct writer writer;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("reset", "1"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 polls 0"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 2 forever"));
+	writer_start(&writer, UUID1, "unassign_adapter", "4");
+	ASSERT_EQ(0, until(hardware_has_reset_it, NULL));
+	ASSERT_EQ(0, hwsim("reply", "04.0004"));
+	EXPECT_FALSE(reset_is_verified(NULL));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 2 0"));
+	EXPECT_EQ(0, until(reset_is_verified, NULL));
+	EXPECT_EQ(0, writer_end(&writer));
+	EXPECT_EQ(1, hwsim_state(4, 4, "zapq"));
 }
 
 /* Hardware has finished, the driver has not seen it: until then the answer is 02. */
