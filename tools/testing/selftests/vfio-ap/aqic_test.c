@@ -14,6 +14,8 @@
 
 #include "lib/guest_fixture.h"
 
+#define USE_GISA	"/sys/module/kvm/parameters/use_gisa"
+
 TEST_F(guest, interrupt_is_enabled_delivered_and_disabled)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
@@ -154,6 +156,30 @@ TEST_F(guest, without_an_mdev_is_01)
 	vm_destroy(&lonely);
 }
 
+static bool guest_has_ended(void *data)
+{
+	struct vm *vm = data;
+
+	return vm->end;
+}
+
+/* Such a guest has the instruction all the same: what becomes of it is its user's affair. */
+TEST_F(guest, without_adapter_interruptions_is_left_to_its_user)
+{
+	struct other other;
+
+	ASSERT_EQ(0, file_write(USE_GISA, "N"));
+	other_start(_metadata, &other, 5, 5);
+	EXPECT_EQ(0, file_write(USE_GISA, "Y"));
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	EXPECT_EQ(-EPIPE, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(0, until(guest_has_ended, &other.vm));
+	EXPECT_EQ(KVM_EXIT_S390_SIEIC, other.vm.end);
+	EXPECT_EQ(0, pinned_kib());
+	EXPECT_EQ(0, hwsim_state(5, 5, "aqic"));
+	other_end(_metadata, &other);
+}
+
 /* C-7: assigned and bound is not enough. */
 TEST_F(guest, queue_of_a_filtered_adapter_is_01)
 {
@@ -225,6 +251,7 @@ TEST_F(guest, enable_without_an_interruption_subclass_is_06_and_pins_nothing)
 TEST_F(guest, disable_that_takes_long_delays_nobody)
 {
 	struct other other;
+	long sleeps;
 
 	assign(_metadata, UUID1, 4, 4);
 	other_start(_metadata, &other, 5, 5);
@@ -232,7 +259,10 @@ TEST_F(guest, disable_that_takes_long_delays_nobody)
 	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 1000000"));
+	sleeps = task_sleeps_count(self->vm.vcpu_thread_id);
+	EXPECT_LE(0, sleeps);
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_EQ(sleeps, task_sleeps_count(self->vm.vcpu_thread_id));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 3, 0));
 	/* It is still not off. */
@@ -269,9 +299,16 @@ TEST_F(guest, unmap_of_the_indicator_page_succeeds_and_its_pin_ends_with_the_int
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-static bool reset_is_over(void *unused)
+static bool resets_are_over(void *unused)
 {
-	return !hwsim_state(4, 4, "resetting") && !hwsim_state(4, 4, "irq");
+	int apqi;
+
+	(void)unused;
+	for (apqi = 4; apqi <= 5; apqi++) {
+		if (hwsim_state(4, apqi, "resetting") || hwsim_state(4, apqi, "irq"))
+			return false;
+	}
+	return true;
 }
 
 static bool gives_back_what_interrupts_held(void *task)
@@ -284,10 +321,13 @@ TEST_F(guest, held_mmap_lock_keeps_no_worker)
 {
 	pid_t resetter, holder, owner = getpid();
 
+	/* Both die while the lock is held; one work item gives both back. */
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	assign(_metadata, UUID1, -1, 5);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
-	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 5, true, 3, AGENT_NIB + 0x1000));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
 	resetter = fork();
 	if (!resetter)
 		_exit(-ioctl(self->vfio.device, VFIO_DEVICE_RESET));
@@ -296,14 +336,14 @@ TEST_F(guest, held_mmap_lock_keeps_no_worker)
 		_exit(hwsim("mmap_lock", "%d", owner));
 	/* From here on, whatever needs this lock for writing would wait: fork(), mmap(). */
 	ASSERT_EQ(0, until(task_is_interruptible, &holder));
-	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
-	EXPECT_EQ(0, until(reset_is_over, NULL));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
+	EXPECT_EQ(0, until(resets_are_over, NULL));
 	EXPECT_EQ(0, until(gives_back_what_interrupts_held, &resetter));
-	EXPECT_EQ(4, pinned_kib());
+	EXPECT_EQ(8, pinned_kib());
 	/* If a worker waited, so would he, for it. */
 	kill(resetter, SIGKILL);
 	EXPECT_EQ(resetter, waitpid(resetter, NULL, 0));
-	EXPECT_EQ(4, pinned_kib());
+	EXPECT_EQ(8, pinned_kib());
 	kill(holder, SIGKILL);
 	EXPECT_EQ(holder, waitpid(holder, NULL, 0));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
@@ -408,16 +448,21 @@ TEST_F(guest, vm_ends_with_no_gisc_left)
 
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 5, 5);
+	assign(_metadata, UUID2, 6, -1);
 	ASSERT_EQ(0, file_write("/sys/kernel/debug/s390dbf/kvm-trace/flush", "-"));
 	ASSERT_EQ(0, vm_create(&vm));
 	ASSERT_EQ(0, vfio_open(&vfio, &vm, UUID2));
 	ASSERT_EQ(0, vm_start(&vm));
-	ASSERT_TRUE(vm_comes_to_see(&vm, "05.0005"));
+	ASSERT_TRUE(vm_comes_to_see(&vm, "05.0005 06.0005"));
 	ASSERT_EQ(0, vm_aqic(&vm, 5, 5, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, vm_aqic(&vm, 5, 5, false, 0, 0));
 	ASSERT_EQ(0, hwsim("respond", "05.0005 aqic 5 1"));
 	EXPECT_EQ(5, vm_aqic(&vm, 5, 5, true, 4, AGENT_NIB));
-	/* One is on when the device is closed. */
+	/* One is on when its queue leaves the host, and one when the device is closed. */
+	ASSERT_EQ(0, vm_aqic(&vm, 6, 5, true, 2, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("adapter_del", "6"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 	ASSERT_EQ(0, vm_aqic(&vm, 5, 5, true, 6, AGENT_NIB));
 	vfio_close(&vfio);
 	vm_destroy(&vm);

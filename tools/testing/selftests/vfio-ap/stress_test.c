@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -212,6 +213,17 @@ static void guest_ends(struct actor *actor)
 	actor->lives = false;
 }
 
+/* While the eventfd is signalled, perhaps. */
+static int trigger_replace(struct actor *actor)
+{
+	int fd = dice(actor, 3) ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : -1;
+	int ret = vfio_irq_set(actor->vfio.device, dice(actor, 2), fd);
+
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
 /* A guest that lives for a while and uses whatever it has. */
 static void guest_acts(struct actor *actor)
 {
@@ -226,14 +238,14 @@ static void guest_acts(struct actor *actor)
 	if (!ret)
 		ret = vm_start(&actor->vm);
 	/*
-	 * A child of the killer may have its files still; and a mdev that goes takes
+	 * A child of the killer may have its files still; and an mdev that goes takes
 	 * its group out of the container that was just set.
 	 */
 	expect(actor, ret, "guest", (int[]){ 0, -EBUSY, -ENOENT, -ENODEV, -EINVAL, 1 });
 	for (i = 0; !ret && i < turns && !stopped(); i++) {
 		unsigned int apid = some_id(actor), apqi = some_id(actor);
 
-		switch (dice(actor, 5)) {
+		switch (dice(actor, 6)) {
 		case 0:
 			vm_zapq(&actor->vm, apid, apqi);
 			break;
@@ -244,6 +256,10 @@ static void guest_acts(struct actor *actor)
 			if (ioctl(actor->vfio.device, VFIO_DEVICE_RESET))
 				expect(actor, -errno, "VFIO_DEVICE_RESET",
 				       (int[]){ -EIO, -EBUSY, 1 });
+			break;
+		case 3:
+			expect(actor, trigger_replace(actor), "VFIO_DEVICE_SET_IRQS",
+			       (int[]){ 0, 1 });
 			break;
 		default:
 			vm_aqic(&actor->vm, apid, apqi, dice(actor, 2), dice(actor, 8),
@@ -313,7 +329,7 @@ static int module_comes(void)
 	return ret;
 }
 
-/* Somebody who removes a mdev, or has thought better of it. */
+/* Somebody who removes an mdev, or has thought better of it. */
 static void remover_acts(struct actor *actor)
 {
 	const char *uuid = uuids[dice(actor, 3)];

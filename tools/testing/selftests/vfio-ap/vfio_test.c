@@ -186,31 +186,11 @@ TEST_F(guest, driver_is_taken_from_an_mdev_whose_remover_waits)
 	close(log);
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&unbinder));
-	/* A mdev without a driver has nothing to wait for. */
+	/* An mdev without a driver has nothing to wait for. */
 	EXPECT_EQ(0, access(MATRIX UUID1, F_OK));
 	EXPECT_EQ(0, mdev_remove(UUID1));
 	ASSERT_EQ(0, mdev_create(UUID1));
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
-}
-
-struct irq_set {
-	struct vfio_irq_set header;
-	int32_t fd;
-};
-
-static int irq_set(int device, unsigned int index, int fd)
-{
-	struct irq_set set = {
-		.header = {
-			.argsz = sizeof(set),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = index,
-			.count = 1,
-		},
-		.fd = fd,
-	};
-
-	return ioctl_errno(device, VFIO_DEVICE_SET_IRQS, &set);
 }
 
 /* How often it was signalled since it was last read. */
@@ -286,7 +266,7 @@ TEST_F(guest, irqs_take_one_eventfd)
 	EXPECT_EQ(-EINVAL, ioctl_errno(self->vfio.device, VFIO_DEVICE_SET_IRQS, last));
 	munmap(page, 4096);
 	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	EXPECT_EQ(-EINVAL, irq_set(self->vfio.device, REQUEST, fd));
+	EXPECT_EQ(-EINVAL, vfio_irq_set(self->vfio.device, REQUEST, fd));
 	close(fd);
 }
 
@@ -299,8 +279,8 @@ TEST_F(guest, each_change_is_signalled)
 	long updates, told;
 	int tries;
 
-	ASSERT_EQ(0, irq_set(self->vfio.device, CONFIG_CHANGED, first));
-	ASSERT_EQ(0, irq_set(self->vfio.device, REQUEST, request));
+	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, first));
+	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, REQUEST, request));
 	updates = hwsim_guest_updates(getpid());
 	assign(_metadata, UUID1, 4, 4);
 	/* Not in the host, and again. */
@@ -318,18 +298,18 @@ TEST_F(guest, each_change_is_signalled)
 	}
 	EXPECT_EQ(updates, told);
 	/* From one to the other, none lost. */
-	ASSERT_EQ(0, irq_set(self->vfio.device, CONFIG_CHANGED, second));
+	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, second));
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_EQ(0, signals(first));
 	EXPECT_EQ(1, signals(second));
 	EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_RESET, NULL));
 	EXPECT_EQ(0, signals(second));
-	ASSERT_EQ(0, irq_set(self->vfio.device, CONFIG_CHANGED, -1));
+	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, -1));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
 	EXPECT_EQ(0, signals(second));
 	EXPECT_EQ(0, signals(request));
 	/* Who opens the device next is not told for the one before. */
-	ASSERT_EQ(0, irq_set(self->vfio.device, CONFIG_CHANGED, second));
+	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, second));
 	close(self->vfio.device);
 	EXPECT_EQ(1, signals(second));
 	ASSERT_EQ(0, vfio_open_device(&self->vfio, UUID1));
@@ -354,8 +334,8 @@ TEST_F(guest, vmm_is_asked_to_let_go_of_a_removed_mdev)
 	struct writer writer;
 	int log;
 
-	ASSERT_EQ(0, irq_set(self->vfio.device, CONFIG_CHANGED, changed));
-	ASSERT_EQ(0, irq_set(self->vfio.device, REQUEST, request));
+	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, changed));
+	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, REQUEST, request));
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	log = kmsg_open();

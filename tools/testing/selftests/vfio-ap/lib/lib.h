@@ -7,6 +7,7 @@
 #define VFIO_AP_TEST_LIB_H
 
 #include <linux/kvm.h>
+#include <linux/vfio.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -101,6 +102,7 @@ int writer_end(struct writer *writer);
 pid_t task_id(void);
 bool task_sleeps(void *task);
 bool task_is_interruptible(void *task);
+long task_sleeps_count(pid_t task);
 bool task_waits_in(pid_t task, const char *function);
 
 /* pins.c */
@@ -143,11 +145,18 @@ struct vfio {
 	struct vm *vm;
 };
 
+/* What VFIO_DEVICE_SET_IRQS takes here. */
+struct irq_set {
+	struct vfio_irq_set header;
+	int32_t fd;
+};
+
 int vfio_open_group(struct vfio *vfio, struct vm *vm, const char *uuid);
 int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid);
 int vfio_dma_map(struct vfio *vfio, struct vm *vm);
 int vfio_dma_unmap(struct vfio *vfio);
 int vfio_open_device(struct vfio *vfio, const char *uuid);
+int vfio_irq_set(int device, unsigned int index, int fd);
 void vfio_close(struct vfio *vfio);
 
 #endif /* VFIO_AP_TEST_LIB_H */

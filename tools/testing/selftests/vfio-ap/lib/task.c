@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -62,6 +63,19 @@ bool task_sleeps(void *task)
 bool task_is_interruptible(void *task)
 {
 	return task_state(*(pid_t *)task) == 'S';
+}
+
+/* How often has the task slept? */
+long task_sleeps_count(pid_t task)
+{
+	static const char key[] = "\nvoluntary_ctxt_switches:";
+	char path[64], text[4096], *line;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", task);
+	if (file_read(path, text, sizeof(text)) < 0)
+		return -1;
+	line = strstr(text, key);
+	return line ? strtol(line + strlen(key), NULL, 10) : -1;
 }
 
 /* Is a function of the kernel among those that the task waits in? */

@@ -106,6 +106,22 @@ int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
 	return vfio_open_group(vfio, vm, uuid) ?: vfio_open_device(vfio, uuid);
 }
 
+/* The eventfd of one of its interrupts, -1: none. */
+int vfio_irq_set(int device, unsigned int index, int fd)
+{
+	struct irq_set set = {
+		.header = {
+			.argsz = sizeof(set),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = index,
+			.count = 1,
+		},
+		.fd = fd,
+	};
+
+	return ioctl(device, VFIO_DEVICE_SET_IRQS, &set) ? -errno : 0;
+}
+
 void vfio_close(struct vfio *vfio)
 {
 	struct kvm_device_attr del = {
