@@ -486,6 +486,13 @@ TEST_F(responses, look_for_the_end_of_an_interrupt_meets_every_code)
 	}
 }
 
+static long full_list_length(void)
+{
+	char text[8192];
+
+	return file_read(MATRIX UUID1 "/guest_matrix_full", text, sizeof(text));
+}
+
 static bool list_is_too_long(void *unused)
 {
 	char text[8192];
@@ -497,6 +504,7 @@ static bool list_is_too_long(void *unused)
 /* A page holds 511 of them; nothing is cut off silently. */
 TEST_F(responses, more_resets_than_a_page_can_list_are_an_error)
 {
+	char text[8192];
 	int apid;
 
 	for (apid = FIRST + COUNT; apid < FIRST + 2 * COUNT; apid++) {
@@ -505,6 +513,9 @@ TEST_F(responses, more_resets_than_a_page_can_list_are_an_error)
 	}
 	EXPECT_EQ(0, bus_scan());
 	ASSERT_TRUE(queue_comes_to(FIRST + 2 * COUNT - 1, FIRST + COUNT - 1, "in use"));
+	/* C-1, E.18: likewise of what the guest has. */
+	EXPECT_EQ(-EFBIG, mdev_read(UUID1, "guest_matrix", text, sizeof(text)));
+	EXPECT_EQ(2 * QUEUES * 8, full_list_length());
 	ASSERT_EQ(0, hwsim("respond", "*.* tapq 2 forever"));
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, until(list_is_too_long, NULL));

@@ -428,6 +428,10 @@ TEST_F(mdev, large_matrix_is_never_cut)
 	EXPECT_EQ(595 * 8, len);
 	EXPECT_EQ(0, strncmp(full, "00.0000\n00.0001\n", 16));
 	EXPECT_STREQ("06.0054\n", full + len - 8);
+	/* The most that fits. */
+	for (apqi = 73; apqi < 85; apqi++)
+		ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "%d", apqi));
+	EXPECT_EQ(511 * 8, mdev_read(UUID1, "matrix", full, sizeof(full)));
 	for (apid = 0; apid < 256; apid++)
 		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", apid));
 	for (apqi = 0; apqi < 256; apqi++)
