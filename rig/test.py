@@ -226,8 +226,8 @@ def page():
     lines = [".. SPDX-License-Identifier: GPL-2.0", "", "=" * len(name), name, "=" * len(name), "",
              "Made by ``make test LIST=rst`` from what each test did when it last ran. *lacks it*: the base's",
              "driver has no such thing. *-*: did not run; what takes long runs with this driver only. On the base's",
-             "kernel nearly all failures are one report of lockdep, of the deadlock between KVM's VFIO device and",
-             "VFIO that the series mends.", ""]
+             "kernel most failures are one report of lockdep, of the deadlock between KVM's VFIO device and VFIO,",
+             "and most others what its KVM answers to PQAP(AQIC); the series mends both.", ""]
     done = set()
     for letter, title in SECTIONS.items():
         lines += [title, "=" * len(title), "", ".. list-table::", "   :header-rows: 1", f"   :widths: 55{' 15' * len(columns)}", "",
