@@ -193,6 +193,12 @@ struct hwsim_queue {
 	 * them is on, an interrupt may still be written.
 	 */
 	bool irq_shown;
+	/**
+	 * @irq_unshown: an enable that TAPQ has not shown yet was followed by a
+	 * disable. TAPQ shows one after the other, and until then an interrupt
+	 * may still be written.
+	 */
+	bool irq_unshown;
 	/** @aqic_delay: TAPQs that an AQIC takes to show, as set */
 	unsigned int aqic_delay;
 	/** @irq_delay: how many of them are left */
@@ -285,6 +291,7 @@ void hwsim_machine_reset(void);
 /* irq.c */
 int hwsim_irq_init(void);
 void hwsim_irq_raise(struct hwsim_queue *queue);
+bool hwsim_irq_is_off(const struct hwsim_queue *queue);
 bool hwsim_irq_check(const struct hwsim_queue *queue);
 
 /* check.c */

@@ -245,6 +245,7 @@ static int hwsim_reset_time_write(char *line)
 static int hwsim_aqic_delay_apply(struct hwsim_queue *queue, void *data)
 {
 	queue->aqic_delay = *(unsigned int *)data;
+	queue->irq_delay = min(queue->irq_delay, queue->aqic_delay);
 	return 0;
 }
 

@@ -172,10 +172,13 @@ static u8 hwsim_aqic(struct hwsim_queue *queue, u64 gr[16])
 			queue->early_gisa = 0;
 		queue->dirty = true;
 	}
+	queue->irq_unshown = queue->irq && !queue->irq_shown;
 	queue->irq = gr1.control.ir;
 	queue->irq_delay = queue->aqic_delay;
-	if (!queue->irq_delay)
+	if (!queue->irq_delay) {
 		queue->irq_shown = queue->irq;
+		queue->irq_unshown = false;
+	}
 	return HWSIM_RC_NORMAL;
 }
 

@@ -70,6 +70,22 @@ static void hwsim_gisa_post(struct kvm_s390_gisa *gisa, u8 gisc, u8 isc)
 }
 
 /**
+ * hwsim_irq_is_off - can a queue write no indicator?
+ * @queue: the queue
+ *
+ * Context: hwsim_lock held.
+ * Return: true if no interrupt is enabled, or being enabled or disabled.
+ */
+bool hwsim_irq_is_off(const struct hwsim_queue *queue)
+{
+	lockdep_assert_held(&hwsim_lock);
+
+	return !queue->irq && !queue->irq_shown && !queue->irq_unshown;
+}
+
+NOKPROBE_SYMBOL(hwsim_irq_is_off);
+
+/**
  * hwsim_irq_check - could the interrupt of a queue do harm?
  * @queue: the queue
  *
@@ -82,7 +98,7 @@ bool hwsim_irq_check(const struct hwsim_queue *queue)
 
 	lockdep_assert_held(&hwsim_lock);
 
-	if ((!queue->irq && !queue->irq_shown) || !queue->gisa)
+	if (hwsim_irq_is_off(queue) || !queue->gisa)
 		return true;
 	if (!hwsim_gisa_is_of_a_guest(queue->gisa)) {
 		hwsim_violation(HWSIM_FOREIGN_GISA, "queue %02x.%04x", apid, apqi);
@@ -108,7 +124,7 @@ void hwsim_irq_raise(struct hwsim_queue *queue)
 {
 	lockdep_assert_held(&hwsim_lock);
 
-	if (!queue->irq && !queue->irq_shown)
+	if (hwsim_irq_is_off(queue))
 		return;
 	if (!hwsim_irq_check(queue))
 		return;

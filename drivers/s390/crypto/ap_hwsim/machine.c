@@ -137,6 +137,7 @@ void hwsim_queue_forget(struct hwsim_queue *queue)
 
 	queue->irq = false;
 	queue->irq_shown = false;
+	queue->irq_unshown = false;
 	queue->nib = 0;
 	queue->gisa = 0;
 	queue->nr_replies = 0;
@@ -198,11 +199,16 @@ void hwsim_queue_polled(struct hwsim_queue *queue)
 		else
 			queue->polls_left--;
 	}
-	if (queue->irq_shown != queue->irq) {
-		if (!queue->irq_delay)
-			queue->irq_shown = queue->irq;
-		else
-			queue->irq_delay--;
+	if (queue->irq_shown == queue->irq && !queue->irq_unshown)
+		return;
+	if (queue->irq_delay) {
+		queue->irq_delay--;
+	} else if (queue->irq_unshown) {
+		queue->irq_unshown = false;
+		queue->irq_shown = true;
+		queue->irq_delay = queue->aqic_delay;
+	} else {
+		queue->irq_shown = queue->irq;
 	}
 }
 
