@@ -17,6 +17,7 @@ struct vfio_ap_matrix_dev *matrix_dev;
 debug_info_t *vfio_ap_dbf;
 struct workqueue_struct *vfio_ap_commit_wq;
 struct workqueue_struct *vfio_ap_reset_wq;
+struct workqueue_struct *vfio_ap_release_wq;
 
 #define VFIO_AP_QUEUE_TYPE(type)	\
 	{ .dev_type = (type), .match_flags = AP_DEVICE_ID_MATCH_QUEUE_TYPE }
@@ -158,10 +159,14 @@ static int __init vfio_ap_init(void)
 	if (!vfio_ap_reset_wq)
 		goto err_commit_wq;
 
+	vfio_ap_release_wq = alloc_workqueue("vfio_ap_release", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	if (!vfio_ap_release_wq)
+		goto err_reset_wq;
+
 	root = root_device_register(VFIO_AP_MODULE_NAME);
 	if (IS_ERR(root)) {
 		ret = PTR_ERR(root);
-		goto err_reset_wq;
+		goto err_release_wq;
 	}
 	ret = bus_register(&vfio_ap_matrix_bus);
 	if (ret)
@@ -196,6 +201,8 @@ err_bus:
 	bus_unregister(&vfio_ap_matrix_bus);
 err_root:
 	root_device_unregister(root);
+err_release_wq:
+	destroy_workqueue(vfio_ap_release_wq);
 err_reset_wq:
 	destroy_workqueue(vfio_ap_reset_wq);
 err_commit_wq:
@@ -215,6 +222,7 @@ static void __exit vfio_ap_exit(void)
 	vfio_ap_slot_destroy_all();
 	destroy_workqueue(vfio_ap_reset_wq);
 	destroy_workqueue(vfio_ap_commit_wq);
+	destroy_workqueue(vfio_ap_release_wq);
 	driver_unregister(&vfio_ap_matrix_driver);
 	device_unregister(&matrix_dev->device);
 	bus_unregister(&vfio_ap_matrix_bus);

@@ -7,6 +7,8 @@
  * vfio_ap_matrix_derive() inside a transaction and commits. Nothing else
  * programs an APCB or decides that a queue must be reset.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/delay.h>
 #include <linux/slab.h>
 
@@ -177,6 +179,7 @@ static void vfio_ap_guest_mark_queues(const struct vfio_ap_guest_tx *tx)
 	vfio_ap_slot_for_each(slot, apqn, &tx->new, &tx->old) {
 		spin_lock(&slot->lock);
 		slot->guest = tx->attachment;
+		slot->reset_seen = false;
 		slot->plugs++;
 		spin_unlock(&slot->lock);
 		joiners++;
@@ -522,7 +525,8 @@ int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm)
 
 	if (vfio_ap_guest_has_hook(kvm))
 		return -EPERM;
-	attachment = vfio_ap_attachment_create(kvm, dev_name(mdev->vdev.dev));
+	attachment = vfio_ap_attachment_create(kvm, dev_name(mdev->vdev.dev),
+					       vfio_ap_irq_intercept);
 	if (!attachment)
 		return -ENOMEM;
 
@@ -619,9 +623,9 @@ bool vfio_ap_guest_readmit(struct vfio_ap_mdev *mdev)
  * vfio_ap_guest_reset - VFIO_DEVICE_RESET: reset the mdev's queues, in parallel
  * @mdev: the mdev; its VFIO device is open
  *
- * The queues stay in the guest meanwhile. What their interrupts held is given
- * back by then: QEMU resets before a guest becomes protected, and KVM forgets a
- * GISC that is still registered when it does.
+ * The queues stay in the guest. On return the GISCs of their interrupts are
+ * unregistered, because QEMU resets its devices before a guest becomes
+ * protected, and KVM then forgets the GISCs that are still registered.
  *
  * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
  * Return: 0; -EIO a queue answered with an unknown response code; -EBUSY a
@@ -651,7 +655,7 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 	mutex_unlock(&matrix_dev->guests_lock);
 	vfio_ap_reset_start_matrix(&assigned, NULL);
 	ret = vfio_ap_reset_wait_asked(&assigned, attachment, number);
-	return vfio_ap_attachment_settle(attachment) ?: ret;
+	return vfio_ap_attachment_drop_giscs(attachment) ?: ret;
 }
 
 /*
@@ -838,18 +842,37 @@ static void vfio_ap_guest_await_reset(struct vfio_ap_slot *slot, u64 waited)
 	vfio_ap_reset_wait_left(&one, &vfio_ap_matrix_nothing, wanted, deadline, false);
 }
 
+/*
+ * Hand a reset that this driver could not complete to the AP bus: the next driver
+ * must not find what the guest left. Return: may hardware still interrupt the guest?
+ */
+static bool vfio_ap_guest_hand_over(struct ap_queue *queue, struct vfio_ap_slot *slot)
+{
+	bool owed, irq;
+
+	spin_lock(&slot->lock);
+	owed = slot->guest || vfio_ap_slot_outstanding(slot);
+	irq = slot->irq;
+	spin_unlock(&slot->lock);
+
+	spin_lock_bh(&queue->lock);
+	queue->zeroize = owed;
+	spin_unlock_bh(&queue->lock);
+	return irq;
+}
+
 /**
  * vfio_ap_guest_queue_remove - a queue is being unbound from this driver
  * @queue: the queue
  *
- * A queue that has left the host's configuration is only forgotten. When the
- * guest's kvm->lock is not to be had in time, the guest loses the queue later;
- * no other driver can bind an assigned queue, and if this one does, the queue
- * is bad until then.
+ * A queue that has left the host's configuration is only forgotten. When
+ * kvm->lock of the guest cannot be acquired in time, the guest loses the queue
+ * later; no other driver can bind an assigned queue, and if this driver binds
+ * it again, the queue is bad until the guest has lost it.
  *
  * Context: Called by the AP bus with the device lock held. Waits at most 2 s
  * for the lock and 2 s for the resets of what the guest loses, each once for
- * all queues of an adapter; of a queue that no guest has, until 2 s after its
+ * all queues of an adapter; for a queue that no guest has, until 2 s after its
  * reset was wanted. Does not allocate.
  */
 void vfio_ap_guest_queue_remove(struct ap_queue *queue)
@@ -884,8 +907,11 @@ void vfio_ap_guest_queue_remove(struct ap_queue *queue)
 	scoped_guard(mutex, &matrix_dev->lock)
 		vfio_ap_slot_set_binding(slot, VFIO_AP_UNBOUND);
 	vfio_ap_reset_wake_waiters();
-	/* Looks at the interrupts that may be left, and at the slot itself. */
+	/* Follows the interrupt registration that may be left, and reaps the slot. */
 	vfio_ap_reset_start(slot);
+	if (vfio_ap_guest_hand_over(queue, slot))
+		pr_warn("queue %02x.%04x: unbound while it may still interrupt a guest, whose page stays pinned\n",
+			AP_QID_CARD(queue->qid), AP_QID_QUEUE(queue->qid));
 	vfio_ap_slot_put(slot);
 }
 

@@ -1,283 +1,172 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Interrupts of passed-through queues: the PQAP(AQIC) intercept, the page with
- * the notification indicator byte (NIB) and the guest interruption subclass
- * (GISC).
+ * Interrupts of passed-through queues: the PQAP(AQIC) intercept and the life of
+ * a registration.
  *
  * The intercept takes no lock that another guest could hold for long. It finds
  * the queue by its APQN under RCU and decides under the queue's own lock. What
- * may sleep (accounting, pinning, registering the GISC) is done before, in a
+ * may sleep (pinning the page, registering the GISC) is done before, in a
  * registration object that is thrown away when the instruction fails.
+ *
+ * AQIC answers 00 when hardware accepts a change. The change takes effect later,
+ * and TAPQ shows the effect in the interrupt bit i. Until a registration is
+ * proven dead, hardware may write to its page and to the guest's GISA, so both
+ * stay. An i of 0 alone proves nothing, because the enable may not show yet:
+ *
+ *	                   TAPQ: i=1
+ *	     .----------.             .----.
+ *	---->| ENABLING |------------>| ON |----- TAPQ: i=0 -----> dead
+ *	 00  '----------'             '----'
+ *	          | disable 00           | disable 00
+ *	          v                      v
+ *	     .----------.  TAPQ: i=1  .-----------.
+ *	     | IN_DOUBT |------------>| DISABLING |-- TAPQ: i=0 -> dead
+ *	     '----------'             '-----------'
+ *
+ * In every state these events prove the registration dead, too:
+ *
+ *  - response code 01, 03 or 04 to TAPQ or ZAPQ;
+ *  - response code 00 to a later enable for the same queue;
+ *  - the end of a ZAPQ that this driver issued, whatever i says afterwards;
+ *  - the end of any reset that was seen under way (response code 02) after the
+ *    queue left the guest: since then the guest could not enable it again.
  */
-#include <linux/mm.h>
-#include <linux/pagemap.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "vfio_ap_private.h"
 #include "vfio_ap_trace.h"
 
 /**
+ * enum vfio_ap_irq_state - how far a registration has got, see above
+ * @VFIO_AP_IRQ_ENABLING: the enable was accepted, and i was not seen 1 yet
+ * @VFIO_AP_IRQ_ON: i was seen 1
+ * @VFIO_AP_IRQ_DISABLING: i was seen 1, and a disable was accepted
+ * @VFIO_AP_IRQ_IN_DOUBT: a disable was accepted before i was seen 1
+ */
+enum vfio_ap_irq_state {
+	VFIO_AP_IRQ_ENABLING,
+	VFIO_AP_IRQ_ON,
+	VFIO_AP_IRQ_DISABLING,
+	VFIO_AP_IRQ_IN_DOUBT,
+};
+
+/**
  * struct vfio_ap_irq - one interrupt registration that hardware may know
- *
- * Holds a reference on the module: hardware must not write to a guest's page
- * that nobody would ever unpin.
  */
 struct vfio_ap_irq {
-	/** @dead: in the attachment's list of dead registrations */
-	struct llist_node dead;
-	/** @attachment: whose guest made it; referenced */
+	/** @attachment: whose guest made it; @page holds the reference */
 	struct vfio_ap_attachment *attachment;
-	/** @page: holds the NIB; pinned and accounted */
-	struct page *page;
+	/** @page: holds the NIB */
+	struct vfio_ap_page *page;
 	/** @nib: absolute address of the NIB in the host */
 	phys_addr_t nib;
+	/** @state: slot->lock */
+	enum vfio_ap_irq_state state;
 	/** @gisc: the guest's interruption subclass, 0 to 7 */
 	u8 gisc;
 };
 
-static void vfio_ap_attachment_release_work(struct work_struct *work)
-{
-	struct vfio_ap_attachment *attachment =
-		container_of(work, struct vfio_ap_attachment, release_work);
-
-	kvm_put_kvm(attachment->kvm);
-	kfree(attachment);
-}
-
-static void vfio_ap_attachment_release(struct kref *kref)
-{
-	struct vfio_ap_attachment *attachment =
-		container_of(kref, struct vfio_ap_attachment, kref);
-
-	/* The last reference on a struct kvm may destroy a large VM. */
-	queue_work(vfio_ap_commit_wq, &attachment->release_work);
-}
-
-/**
- * vfio_ap_attachment_get - take a reference
- * @attachment: the attachment, or NULL
- *
- * Context: Any.
- */
-void vfio_ap_attachment_get(struct vfio_ap_attachment *attachment)
-{
-	if (attachment)
-		kref_get(&attachment->kref);
-}
-
-/**
- * vfio_ap_attachment_put - give a reference back
- * @attachment: the attachment, or NULL
- *
- * Context: Any.
- */
-void vfio_ap_attachment_put(struct vfio_ap_attachment *attachment)
-{
-	if (attachment)
-		kref_put(&attachment->kref, vfio_ap_attachment_release);
-}
-
-/* The start of a protected guest must not see a GISC go. */
-static void vfio_ap_gisc_drop_spares(struct vfio_ap_attachment *attachment)
-{
-	int gisc, count;
-
-	lockdep_assert_held(&attachment->kvm->lock);
-	for (gisc = 0; gisc < VFIO_AP_NR_GISC; gisc++) {
-		count = atomic_xchg(&attachment->spare_giscs[gisc], 0);
-		while (count--)
-			kvm_s390_gisc_unregister(attachment->kvm, gisc);
-	}
-}
-
-/* The caller has a reference on the module. */
-static void vfio_ap_gisc_drop_after(struct vfio_ap_attachment *attachment, unsigned long delay)
-{
-	vfio_ap_attachment_get(attachment);
-	__module_get(THIS_MODULE);
-	if (mod_delayed_work(vfio_ap_commit_wq, &attachment->gisc_work, delay)) {
-		/* It was queued before, with references of its own. */
-		vfio_ap_attachment_put(attachment);
-		module_put(THIS_MODULE);
-	}
-}
-
-static void vfio_ap_gisc_work(struct work_struct *work)
-{
-	struct vfio_ap_attachment *attachment =
-		container_of(to_delayed_work(work), struct vfio_ap_attachment, gisc_work);
-
-	/* Whoever keeps the lock of his guest keeps no worker. */
-	if (mutex_trylock(&attachment->kvm->lock)) {
-		vfio_ap_gisc_drop_spares(attachment);
-		mutex_unlock(&attachment->kvm->lock);
-	} else {
-		vfio_ap_gisc_drop_after(attachment, VFIO_AP_LOCK_RETRY);
-	}
-	vfio_ap_attachment_put(attachment);
-	/* Module exit waits for the work queue, so also for the end of this function. */
-	module_put(THIS_MODULE);
-}
-
-/*
- * A reference that waits for kvm->lock to be dropped is used again, so a guest
- * cannot pile them up while its user keeps that lock.
- */
-static int vfio_ap_gisc_get(struct vfio_ap_attachment *attachment, u8 gisc)
-{
-	int nisc;
-
-	if (atomic_dec_if_positive(&attachment->spare_giscs[gisc]) >= 0)
-		return READ_ONCE(attachment->nisc);
-	nisc = kvm_s390_gisc_register(attachment->kvm, gisc);
-	if (nisc >= 0)
-		WRITE_ONCE(attachment->nisc, nisc);
-	return nisc;
-}
-
-static void vfio_ap_gisc_put(struct vfio_ap_attachment *attachment, u8 gisc)
-{
-	atomic_inc(&attachment->spare_giscs[gisc]);
-	vfio_ap_gisc_drop_after(attachment, 0);
-}
-
-/* For a task of the guest's user: it may wait for what he does with the guest's memory. */
-static void vfio_ap_irq_unpin(struct vfio_ap_irq *irq)
-{
-	unpin_user_pages_dirty_lock(&irq->page, 1, true);
-	account_locked_vm(irq->attachment->kvm->mm, 1, false);
-}
-
-/* For a worker: it does not. Return: false if somebody has the page locked. */
-static bool vfio_ap_irq_try_unpin(struct vfio_ap_irq *irq)
-{
-	lockdep_assert_held_write(&irq->attachment->kvm->mm->mmap_lock);
-
-	if (!PageDirty(irq->page)) {
-		if (!trylock_page(irq->page))
-			return false;
-		set_page_dirty(irq->page);
-		unlock_page(irq->page);
-	}
-	unpin_user_page(irq->page);
-	__account_locked_vm(irq->attachment->kvm->mm, 1, false, current, true);
-	return true;
-}
-
-/* Its page is unpinned already. */
 static void vfio_ap_irq_free(struct vfio_ap_irq *irq)
 {
-	struct vfio_ap_attachment *attachment = irq->attachment;
-
-	vfio_ap_gisc_put(attachment, irq->gisc);
+	/* In this order, because the page references the attachment and the module. */
+	vfio_ap_gisc_put(irq->attachment, irq->gisc);
+	vfio_ap_page_put(irq->page);
 	kfree(irq);
-	vfio_ap_attachment_put(attachment);
-	module_put(THIS_MODULE);
-}
-
-static void vfio_ap_irq_drain(struct vfio_ap_attachment *attachment)
-{
-	struct llist_node *dead = llist_del_all(&attachment->dead_irqs);
-	struct vfio_ap_irq *irq, *next;
-
-	llist_for_each_entry_safe(irq, next, dead, dead) {
-		if (vfio_ap_irq_try_unpin(irq))
-			vfio_ap_irq_free(irq);
-		else
-			llist_add(&irq->dead, &attachment->dead_irqs);
-	}
-}
-
-/* Each of the dead has a reference on the module, so it stays until they are gone. */
-static void vfio_ap_irq_drain_after(struct vfio_ap_attachment *attachment, unsigned long delay)
-{
-	vfio_ap_attachment_get(attachment);
-	if (!queue_delayed_work(vfio_ap_commit_wq, &attachment->drain_work, delay))
-		vfio_ap_attachment_put(attachment);
-}
-
-static void vfio_ap_irq_drain_work(struct work_struct *work)
-{
-	struct vfio_ap_attachment *attachment =
-		container_of(to_delayed_work(work), struct vfio_ap_attachment, drain_work);
-	struct mm_struct *mm = attachment->kvm->mm;
-
-	/* Whoever keeps this lock of his own process keeps no worker. */
-	if (mmap_write_trylock(mm)) {
-		vfio_ap_irq_drain(attachment);
-		mmap_write_unlock(mm);
-	}
-	if (!llist_empty(&attachment->dead_irqs))
-		vfio_ap_irq_drain_after(attachment, VFIO_AP_LOCK_RETRY);
-	vfio_ap_attachment_put(attachment);
-}
-
-static void vfio_ap_irq_bury(struct vfio_ap_irq **place)
-{
-	struct vfio_ap_attachment *attachment;
-	struct vfio_ap_irq *irq = *place;
-
-	if (!irq)
-		return;
-	*place = NULL;
-	attachment = irq->attachment;
-	/*
-	 * Once in the list, the registration and its reference may be gone: the
-	 * work item can be running already, for another queue of the guest.
-	 */
-	vfio_ap_attachment_get(attachment);
-	llist_add(&irq->dead, &attachment->dead_irqs);
-	vfio_ap_irq_drain_after(attachment, 0);
-	vfio_ap_attachment_put(attachment);
 }
 
 /**
- * vfio_ap_attachment_settle - give back at once what dead registrations hold
- * @attachment: the attachment
- *
- * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
- * Return: 0; -EINTR the task is to die, what is left is given back later.
+ * vfio_ap_irq_end - the registration of a queue is dead
+ * @slot: the queue; it may have no registration
  */
-int vfio_ap_attachment_settle(struct vfio_ap_attachment *attachment)
-{
-	int ret;
-
-	might_sleep();
-	flush_delayed_work(&attachment->drain_work);
-	while (!llist_empty(&attachment->dead_irqs)) {
-		schedule_timeout_killable(VFIO_AP_LOCK_RETRY);
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		flush_delayed_work(&attachment->drain_work);
-	}
-	ret = mutex_lock_killable(&attachment->kvm->lock);
-	if (ret)
-		return ret;
-	vfio_ap_gisc_drop_spares(attachment);
-	mutex_unlock(&attachment->kvm->lock);
-	return 0;
-}
-
-/**
- * vfio_ap_irq_end - forget registrations that hardware no longer knows
- * @slot: the queue
- * @current_too: also the one that nobody disabled
- *
- * Context: slot->lock held.
- */
-void vfio_ap_irq_end(struct vfio_ap_slot *slot, bool current_too)
+void vfio_ap_irq_end(struct vfio_ap_slot *slot)
 {
 	lockdep_assert_held(&slot->lock);
 
-	vfio_ap_irq_bury(&slot->draining);
-	if (current_too)
-		vfio_ap_irq_bury(&slot->irq);
+	if (slot->irq)
+		vfio_ap_irq_free(slot->irq);
+	slot->irq = NULL;
+}
+
+/**
+ * vfio_ap_irq_shown - TAPQ answered 00
+ * @slot: the queue; it may have no registration
+ * @on: the interrupt bit of the status word
+ */
+void vfio_ap_irq_shown(struct vfio_ap_slot *slot, bool on)
+{
+	struct vfio_ap_irq *irq = slot->irq;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (!irq)
+		return;
+	switch (irq->state) {
+	case VFIO_AP_IRQ_ENABLING:
+		if (on)
+			irq->state = VFIO_AP_IRQ_ON;
+		break;
+	case VFIO_AP_IRQ_IN_DOUBT:
+		if (on)
+			irq->state = VFIO_AP_IRQ_DISABLING;
+		break;
+	case VFIO_AP_IRQ_ON:
+	case VFIO_AP_IRQ_DISABLING:
+		if (!on)
+			vfio_ap_irq_end(slot);
+		break;
+	}
+}
+
+/**
+ * vfio_ap_irq_is_ending - was a disable accepted whose effect was not seen yet?
+ * @slot: the queue
+ *
+ * Return: true if it was.
+ */
+bool vfio_ap_irq_is_ending(const struct vfio_ap_slot *slot)
+{
+	lockdep_assert_held(&slot->lock);
+
+	return slot->irq && (slot->irq->state == VFIO_AP_IRQ_DISABLING ||
+			     slot->irq->state == VFIO_AP_IRQ_IN_DOUBT);
+}
+
+/**
+ * vfio_ap_irq_is_in_doubt - was a disable accepted before the enable was seen?
+ * @slot: the queue
+ *
+ * Return: true if it was: no TAPQ may ever tell that it has taken effect.
+ */
+bool vfio_ap_irq_is_in_doubt(const struct vfio_ap_slot *slot)
+{
+	lockdep_assert_held(&slot->lock);
+
+	return slot->irq && slot->irq->state == VFIO_AP_IRQ_IN_DOUBT;
+}
+
+/**
+ * vfio_ap_irq_state_name - the state of a queue's registration, for debugfs
+ * @slot: the queue
+ *
+ * Return: One word.
+ */
+const char *vfio_ap_irq_state_name(const struct vfio_ap_slot *slot)
+{
+	static const char *const names[] = {
+		[VFIO_AP_IRQ_ENABLING] = "enabling",
+		[VFIO_AP_IRQ_ON] = "on",
+		[VFIO_AP_IRQ_DISABLING] = "disabling",
+		[VFIO_AP_IRQ_IN_DOUBT] = "in-doubt",
+	};
+
+	lockdep_assert_held(&slot->lock);
+
+	return slot->irq ? names[slot->irq->state] : "none";
 }
 
 /*
- * Everything of an enable that can sleep or fail before hardware is asked. The
- * guest is told of any failure as of a NIB that cannot be used.
+ * Everything of an enable that can sleep or fail before hardware is asked.
+ * Report every failure as an invalid NIB (response code 06).
  */
 static struct vfio_ap_irq *vfio_ap_irq_create(struct vfio_ap_attachment *attachment,
 					      u64 nib, u8 gisc, u8 *nisc)
@@ -286,10 +175,6 @@ static struct vfio_ap_irq *vfio_ap_irq_create(struct vfio_ap_attachment *attachm
 	struct vfio_ap_irq *irq;
 	unsigned long hva;
 	int ret;
-
-	/* The guest's user decides how long a page takes. */
-	lockdep_assert_not_held(&matrix_dev->lock);
-	lockdep_assert_not_held(&matrix_dev->guests_lock);
 
 	/* Pinning the page of a protected guest would export it. */
 	if (!nib || kvm->arch.pv.handle)
@@ -303,27 +188,19 @@ static struct vfio_ap_irq *vfio_ap_irq_create(struct vfio_ap_attachment *attachm
 		return NULL;
 	irq->attachment = attachment;
 	irq->gisc = gisc;
-
-	if (account_locked_vm(kvm->mm, 1, true))
+	irq->page = vfio_ap_page_get(attachment, hva);
+	if (!irq->page)
 		goto err_free;
-	if (pin_user_pages_fast(hva, 1, FOLL_WRITE | FOLL_LONGTERM, &irq->page) != 1) {
-		account_locked_vm(kvm->mm, 1, false);
-		goto err_free;
-	}
-	irq->nib = page_to_phys(irq->page) + offset_in_page(nib);
+	irq->nib = vfio_ap_page_address(irq->page, nib);
 
 	ret = vfio_ap_gisc_get(attachment, gisc);
 	if (ret < 0)
-		goto err_unpin;
+		goto err_page;
 	*nisc = ret;
-
-	vfio_ap_attachment_get(attachment);
-	/* Legal: a guest runs, so the device is open and holds the module. */
-	__module_get(THIS_MODULE);
 	return irq;
 
-err_unpin:
-	vfio_ap_irq_unpin(irq);
+err_page:
+	vfio_ap_page_put(irq->page);
 err_free:
 	kfree(irq);
 	return NULL;
@@ -350,7 +227,7 @@ static u8 vfio_ap_irq_admit(struct vfio_ap_slot *slot,
 		return AP_RESPONSE_Q_NOT_AVAIL;
 	if (vfio_ap_slot_outstanding(slot))
 		return AP_RESPONSE_RESET_IN_PROGRESS;
-	return slot->draining ? vfio_ap_slot_irq_check(slot) : AP_RESPONSE_NORMAL;
+	return vfio_ap_irq_is_ending(slot) ? vfio_ap_slot_irq_check(slot) : AP_RESPONSE_NORMAL;
 }
 
 static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_slot *slot,
@@ -362,7 +239,7 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_slot *slot,
 	struct vfio_ap_irq *irq;
 	u8 nisc;
 
-	/* A queue of somebody else is not there, whatever the NIB. */
+	/* The queue of another guest is not there, whatever the NIB. */
 	if (!vfio_ap_irq_is_owned(slot, attachment)) {
 		status.response_code = AP_RESPONSE_Q_NOT_AVAIL;
 		return status;
@@ -383,19 +260,33 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_slot *slot,
 	status.response_code = vfio_ap_irq_admit(slot, attachment);
 	if (!status.response_code)
 		status = ap_aqic(slot->apqn, control, irq->nib);
-	/* Accepted: an older registration is off, and this one takes its place. */
+	/* Accepted: an older registration is dead, and this one takes its place. */
 	if (!status.response_code) {
 		swap(slot->irq, irq);
 		slot->irqs++;
 	}
 	spin_unlock(&slot->lock);
 
-	/* Here and now: a guest that repeats this must not outrun a work item. */
-	if (irq) {
-		vfio_ap_irq_unpin(irq);
+	if (irq)
 		vfio_ap_irq_free(irq);
-	}
 	return status;
+}
+
+static void vfio_ap_irq_disabled(struct vfio_ap_slot *slot)
+{
+	lockdep_assert_held(&slot->lock);
+
+	slot->irqs++;
+	if (!slot->irq)
+		return;
+	if (slot->irq->state == VFIO_AP_IRQ_ENABLING)
+		slot->irq->state = VFIO_AP_IRQ_IN_DOUBT;
+	else if (slot->irq->state == VFIO_AP_IRQ_ON)
+		slot->irq->state = VFIO_AP_IRQ_DISABLING;
+	/* Most disables show at once. The work item of the queue polls for the others. */
+	vfio_ap_slot_irq_check(slot);
+	if (slot->irq)
+		vfio_ap_slot_poll(slot);
 }
 
 static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_slot *slot,
@@ -407,24 +298,27 @@ static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_slot *slot,
 	spin_lock(&slot->lock);
 	status.response_code = vfio_ap_irq_admit(slot, attachment);
 	if (!status.response_code) {
+		/* After a disable, an i of 0 would not tell whether i had been 1. */
+		if (slot->irq && slot->irq->state == VFIO_AP_IRQ_ENABLING)
+			vfio_ap_slot_irq_check(slot);
 		status = ap_aqic(slot->apqn, control, 0);
-		if (!status.response_code) {
-			swap(slot->irq, slot->draining);
-			slot->irqs++;
-			/* Not for each refusal: a guest could put the look off for ever. */
-			if (slot->draining)
-				vfio_ap_slot_poll(slot);
-		}
+		if (!status.response_code)
+			vfio_ap_irq_disabled(slot);
 	}
 	spin_unlock(&slot->lock);
 	return status;
 }
 
-/*
- * KVM calls this with vcpu->mutex, kvm->srcu and pqap_hook_rwsem held, so the
- * attachment cannot be detached meanwhile.
+/**
+ * vfio_ap_irq_intercept - PQAP(AQIC) of a guest
+ * @vcpu: who executes it
+ *
+ * Context: KVM calls it with vcpu->mutex, kvm->srcu and pqap_hook_rwsem held,
+ * so vfio_ap_guest_detach() waits for its end.
+ * Return: 0 with the answer in the guest's general register 1; -EOPNOTSUPP if
+ * the guest has no adapter interruption facility.
  */
-static int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
+int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 {
 	u64 *gprs = vcpu->run->s.regs.gprs;
 	struct ap_queue_status status = { .response_code = AP_RESPONSE_Q_NOT_AVAIL };
@@ -455,6 +349,8 @@ static int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 		else
 			status = vfio_ap_irq_disable(slot, attachment);
 	}
+	/* A guest that repeats this could outrun a work item. */
+	vfio_ap_attachment_unpin(attachment);
 	vfio_ap_numbers_count_aqic(attachment, slot, status.response_code);
 	if (slot)
 		vfio_ap_slot_put(slot);
@@ -464,31 +360,4 @@ static int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 	word.status = status;
 	gprs[1] = word.value;
 	return 0;
-}
-
-/**
- * vfio_ap_attachment_create - make the bond to a guest
- * @kvm: the guest; the attachment takes a reference
- * @uuid: name of the mdev
- *
- * Context: May sleep.
- * Return: The attachment with one reference, or NULL without memory.
- */
-struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm, const char *uuid)
-{
-	struct vfio_ap_attachment *attachment;
-
-	attachment = kzalloc(sizeof(*attachment), GFP_KERNEL_ACCOUNT);
-	if (!attachment)
-		return NULL;
-	kref_init(&attachment->kref);
-	init_llist_head(&attachment->dead_irqs);
-	INIT_DELAYED_WORK(&attachment->drain_work, vfio_ap_irq_drain_work);
-	INIT_DELAYED_WORK(&attachment->gisc_work, vfio_ap_gisc_work);
-	INIT_WORK(&attachment->release_work, vfio_ap_attachment_release_work);
-	attachment->pqap_hook = vfio_ap_irq_intercept;
-	kvm_get_kvm(kvm);
-	attachment->kvm = kvm;
-	strscpy(attachment->uuid, uuid, sizeof(attachment->uuid));
-	return attachment;
 }

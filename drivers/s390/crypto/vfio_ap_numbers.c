@@ -137,10 +137,10 @@ static int vfio_ap_numbers_queues_show(struct seq_file *file, void *at)
 	struct vfio_ap_slot *slot = at;
 
 	spin_lock(&slot->lock);
-	seq_printf(file, "%02x.%04x resets=%u slowest_ms=%u response=%02x plugs=%u unplugs=%u irqs=%u irq_response=%02x\n",
+	seq_printf(file, "%02x.%04x resets=%u slowest_ms=%u response=%02x plugs=%u unplugs=%u irqs=%u irq_response=%02x irq=%s\n",
 		   AP_QID_CARD(slot->apqn), AP_QID_QUEUE(slot->apqn), slot->resets,
 		   slot->slowest_ms, slot->answer, slot->plugs, slot->plugs - !!slot->guest,
-		   slot->irqs, slot->irq_answer);
+		   slot->irqs, slot->irq_answer, vfio_ap_irq_state_name(slot));
 	spin_unlock(&slot->lock);
 	return 0;
 }

@@ -54,6 +54,7 @@
  *                                   the host's configuration.
  *           slot->lock              reset and interrupt state of one APQN;
  *                                   AP instructions are issued under it.
+ *             pages_lock            pinned pages of one attachment.
  *         mdev->trigger_lock        the eventfds of one mdev's VMM.
  *
  * Nothing that another guest needs is held while a kvm->lock is waited for,
@@ -63,6 +64,7 @@
 
 struct vfio_ap_attachment;
 struct vfio_ap_irq;
+struct vfio_ap_page;
 
 /**
  * struct vfio_ap_matrix_dev - the parent of all mdevs, one for the host
@@ -280,10 +282,14 @@ struct vfio_ap_attachment {
 	char uuid[UUID_STRING_LEN + 1];
 	/** @pqap_hook: what kvm->arch.crypto.pqap_hook points to while attached */
 	crypto_hook pqap_hook;
-	/** @dead_irqs: registrations that hardware no longer knows */
-	struct llist_head dead_irqs;
-	/** @drain_work: gives back what @dead_irqs hold; holds a reference while queued */
-	struct delayed_work drain_work;
+	/** @pages_lock: protects @pages, @unused_pages and the users of a page */
+	spinlock_t pages_lock;
+	/** @pages: struct vfio_ap_page: pinned, with registrations */
+	struct list_head pages;
+	/** @unused_pages: pinned, and no registration uses them any more */
+	struct list_head unused_pages;
+	/** @unpin_work: unpins @unused_pages; holds a reference while queued */
+	struct work_struct unpin_work;
 	/** @nisc: the host's interruption subclass for alerts of this guest */
 	int nisc;
 	/** @aqic: answers to AQIC, by response code */
@@ -341,6 +347,8 @@ struct vfio_ap_slot {
 	u8 away : 1;
 	/** @reported: the failed reset has its line in the log */
 	bool reported;
+	/** @reset_seen: a reset was seen in progress since the queue left its guest */
+	bool reset_seen;
 	/**
 	 * @response: 01 or an unknown response code that stopped a reset; 00
 	 * again when one has completed
@@ -373,10 +381,8 @@ struct vfio_ap_slot {
 	u64 failed;
 	/** @wanted_since: jiffies when @wanted or @asked was raised */
 	unsigned long wanted_since;
-	/** @irq: the registration that the guest made, or NULL */
+	/** @irq: the registration that hardware may know, or NULL; see vfio_ap_irq.c */
 	struct vfio_ap_irq *irq;
-	/** @draining: a registration whose end hardware accepted but did not yet show, or NULL */
-	struct vfio_ap_irq *draining;
 	union {
 		/** @work: goes on with a reset, or asks for the end of an interrupt */
 		struct delayed_work work;
@@ -432,6 +438,7 @@ enum vfio_ap_patience {
 /* vfio_ap_drv.c */
 extern struct workqueue_struct *vfio_ap_commit_wq;
 extern struct workqueue_struct *vfio_ap_reset_wq;
+extern struct workqueue_struct *vfio_ap_release_wq;
 
 /* How soon a work item tries again to get a kvm->lock. */
 #define VFIO_AP_LOCK_RETRY	max_t(unsigned long, HZ / 50, 1)
@@ -569,10 +576,24 @@ int vfio_ap_trigger_info(struct vfio_irq_info __user *arg);
 int vfio_ap_trigger_set(struct vfio_ap_mdev *mdev, struct vfio_irq_set __user *arg);
 
 /* vfio_ap_irq.c */
-void vfio_ap_irq_end(struct vfio_ap_slot *slot, bool current_too);
-struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm, const char *uuid);
+void vfio_ap_irq_end(struct vfio_ap_slot *slot);
+void vfio_ap_irq_shown(struct vfio_ap_slot *slot, bool on);
+bool vfio_ap_irq_is_ending(const struct vfio_ap_slot *slot);
+bool vfio_ap_irq_is_in_doubt(const struct vfio_ap_slot *slot);
+const char *vfio_ap_irq_state_name(const struct vfio_ap_slot *slot);
+int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu);
+
+/* vfio_ap_attachment.c */
+struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm, const char *uuid,
+						     crypto_hook pqap_hook);
 void vfio_ap_attachment_get(struct vfio_ap_attachment *attachment);
 void vfio_ap_attachment_put(struct vfio_ap_attachment *attachment);
-int vfio_ap_attachment_settle(struct vfio_ap_attachment *attachment);
+int vfio_ap_gisc_get(struct vfio_ap_attachment *attachment, u8 gisc);
+void vfio_ap_gisc_put(struct vfio_ap_attachment *attachment, u8 gisc);
+int vfio_ap_attachment_drop_giscs(struct vfio_ap_attachment *attachment);
+struct vfio_ap_page *vfio_ap_page_get(struct vfio_ap_attachment *attachment, unsigned long hva);
+void vfio_ap_page_put(struct vfio_ap_page *page);
+phys_addr_t vfio_ap_page_address(const struct vfio_ap_page *page, u64 addr);
+void vfio_ap_attachment_unpin(struct vfio_ap_attachment *attachment);
 
 #endif /* VFIO_AP_PRIVATE_H */

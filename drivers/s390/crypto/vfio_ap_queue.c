@@ -275,7 +275,7 @@ static void vfio_ap_reset_complete(struct vfio_ap_slot *slot, u64 number, u8 res
 	WRITE_ONCE(slot->response, 0);
 	slot->reported = false;
 	slot->retry_delay = 1;
-	vfio_ap_irq_end(slot, true);
+	vfio_ap_irq_end(slot);
 }
 
 static void vfio_ap_reset_fail(struct vfio_ap_slot *slot, u64 number,
@@ -290,8 +290,36 @@ static void vfio_ap_reset_fail(struct vfio_ap_slot *slot, u64 number,
 	WRITE_ONCE(slot->response, response_code);
 	slot->failed = number;
 	slot->retry_delay = VFIO_AP_POLL_SLOW;
-	if (answer == VFIO_AP_ANSWER_GONE)
-		vfio_ap_irq_end(slot, true);
+}
+
+/*
+ * What an answer to TAPQ or ZAPQ proves of the interrupt registration. While a
+ * reset is in progress that neither this driver nor a guest can have begun any
+ * more, remember it: its end ends the registration.
+ */
+static void vfio_ap_slot_prove_irq(struct vfio_ap_slot *slot, enum vfio_ap_answer answer,
+				   bool tested, bool irq_enabled)
+{
+	lockdep_assert_held(&slot->lock);
+
+	switch (answer) {
+	case VFIO_AP_ANSWER_CLEAN:
+	case VFIO_AP_ANSWER_GONE:
+		vfio_ap_irq_end(slot);
+		break;
+	case VFIO_AP_ANSWER_IN_PROGRESS:
+		slot->reset_seen = !slot->guest;
+		break;
+	case VFIO_AP_ANSWER_OK:
+		if (slot->reset_seen)
+			vfio_ap_irq_end(slot);
+		else if (tested)
+			vfio_ap_irq_shown(slot, irq_enabled);
+		slot->reset_seen = false;
+		break;
+	default:
+		break;
+	}
 }
 
 static void vfio_ap_reset_issue(struct vfio_ap_slot *slot)
@@ -306,6 +334,7 @@ static void vfio_ap_reset_issue(struct vfio_ap_slot *slot)
 	trace_vfio_ap_queue_reset_start(slot->apqn, number, status.response_code);
 	slot->answer = status.response_code;
 	answer = vfio_ap_response_decode(status.response_code);
+	vfio_ap_slot_prove_irq(slot, answer, false, false);
 	if (answer == VFIO_AP_ANSWER_OK) {
 		/* What it answered badly before counts until this one is verified. */
 		slot->issued = number;
@@ -327,6 +356,7 @@ static void vfio_ap_reset_verify(struct vfio_ap_slot *slot)
 	status = ap_tapq(slot->apqn, NULL);
 	slot->answer = status.response_code;
 	answer = vfio_ap_response_decode(status.response_code);
+	vfio_ap_slot_prove_irq(slot, answer, true, status.irq_enabled);
 	if (answer == VFIO_AP_ANSWER_OK || answer == VFIO_AP_ANSWER_CLEAN)
 		vfio_ap_reset_complete(slot, slot->issued, status.response_code);
 	else if (answer != VFIO_AP_ANSWER_IN_PROGRESS)
@@ -334,51 +364,42 @@ static void vfio_ap_reset_verify(struct vfio_ap_slot *slot)
 }
 
 /**
- * vfio_ap_slot_irq_check - ask hardware once whether a disabled interrupt is off
- * @slot: the slot
+ * vfio_ap_slot_irq_check - issue one TAPQ to follow the interrupt registration
+ * @slot: the queue
  *
- * Forgets the registrations that the answer proves dead. A registration that
- * nobody disabled is spared as long as the queue is bound: its interrupt may
- * just not be on yet.
+ * Ends the registration if the answer proves it dead.
  *
- * Context: slot->lock held.
- * Return: What a guest is to be answered: 00 if no registration is draining any
- * more, 02 during a reset, else 05. A Linux guest repeats after 02 and 05, but
- * takes 07 for success.
+ * Return: The response code for a guest's AQIC:
+ * * 00: the instruction may be given to hardware. A disable whose enable was
+ *   never seen does not prevent that, because an accepted enable ends it.
+ * * 02: a reset is in progress.
+ * * 05: hardware has not completed a disable. A Linux guest retries after 02
+ *   and 05, but takes 07 for success.
  */
 u8 vfio_ap_slot_irq_check(struct vfio_ap_slot *slot)
 {
 	struct ap_queue_status status;
+	enum vfio_ap_answer answer;
 
 	lockdep_assert_held(&slot->lock);
 
 	status = ap_tapq(slot->apqn, NULL);
-	switch (vfio_ap_response_decode(status.response_code)) {
-	case VFIO_AP_ANSWER_CLEAN:
-	case VFIO_AP_ANSWER_GONE:
-		vfio_ap_irq_end(slot, true);
-		break;
-	case VFIO_AP_ANSWER_OK:
-		if (!status.irq_enabled)
-			vfio_ap_irq_end(slot, slot->binding == VFIO_AP_UNBOUND);
-		break;
-	default:
-		break;
-	}
-	if (!slot->draining)
+	answer = vfio_ap_response_decode(status.response_code);
+	vfio_ap_slot_prove_irq(slot, answer, true, status.irq_enabled);
+	if (!vfio_ap_irq_is_ending(slot))
 		return AP_RESPONSE_NORMAL;
-	if (status.response_code == AP_RESPONSE_RESET_IN_PROGRESS)
+	if (answer == VFIO_AP_ANSWER_IN_PROGRESS)
 		return AP_RESPONSE_RESET_IN_PROGRESS;
-	return AP_RESPONSE_BUSY;
+	return vfio_ap_irq_is_in_doubt(slot) ? AP_RESPONSE_NORMAL : AP_RESPONSE_BUSY;
 }
 
-/* Only TAPQ can still tell of the registrations of a queue that is not ours to reset. */
+/* Only TAPQ can still follow the registration of a queue that this driver must not reset. */
 static bool vfio_ap_slot_must_watch_irq(const struct vfio_ap_slot *slot)
 {
 	lockdep_assert_held(&slot->lock);
-	if (slot->draining)
-		return true;
-	return slot->irq && (slot->binding == VFIO_AP_UNBOUND || !slot->present);
+
+	return vfio_ap_irq_is_ending(slot) ||
+	       (slot->irq && (slot->binding == VFIO_AP_UNBOUND || !slot->present));
 }
 
 static void vfio_ap_reset_report(struct vfio_ap_slot *slot)
@@ -411,14 +432,15 @@ static unsigned long vfio_ap_slot_step(struct vfio_ap_slot *slot)
 	if (!slot->issued && vfio_ap_slot_must_watch_irq(slot))
 		vfio_ap_slot_irq_check(slot);
 
-	if (!slot->issued && !vfio_ap_reset_is_due(slot)) {
-		if (!vfio_ap_slot_must_watch_irq(slot))
-			return 0;
-	} else {
+	if (slot->issued || vfio_ap_reset_is_due(slot)) {
 		vfio_ap_reset_report(slot);
-	}
-	if (slot->reported || slot->binding == VFIO_AP_UNBOUND)
+		if (slot->reported)
+			delay_max = VFIO_AP_POLL_SLOW;
+	} else if (vfio_ap_slot_must_watch_irq(slot)) {
 		delay_max = VFIO_AP_POLL_SLOW;
+	} else {
+		return 0;
+	}
 	delay = clamp_t(unsigned long, slot->retry_delay, 1, delay_max);
 	slot->retry_delay = delay * 2;
 	return delay;
@@ -612,7 +634,7 @@ void vfio_ap_slot_reap(struct vfio_ap_slot *slot)
 
 	spin_lock(&slot->lock);
 	idle = slot->binding == VFIO_AP_UNBOUND && !slot->guest && !slot->issued &&
-	       !slot->irq && !slot->draining;
+	       !slot->irq;
 	spin_unlock(&slot->lock);
 	/* A second reaper finds the place empty or taken by a successor. */
 	if (!idle || xa_cmpxchg(&matrix_dev->slots, slot->apqn, slot, NULL, 0) != slot)

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The bond between an mdev and its guest, and what hardware knows of the guest
+ * by way of interrupts: the pages with notification indicator bytes (NIBs) and
+ * the guest interruption subclasses (GISCs).
+ *
+ * A guest may put the indicators of all its queues on one page, so a page is
+ * pinned and charged once for each guest, however many registrations use it.
+ * The last user of a page often holds a spinlock, and setting a page dirty can
+ * sleep, so a work item of the attachment unpins it.
+ */
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "vfio_ap_private.h"
+
+/**
+ * struct vfio_ap_page - a page of a guest that holds NIBs
+ *
+ * References the attachment, and the module because the page must not stay
+ * pinned after the code that unpins it is gone.
+ */
+struct vfio_ap_page {
+	/** @node: in the attachment's @pages, or @unused_pages when @users is 0 */
+	struct list_head node;
+	/** @attachment: whose guest the page belongs to; referenced */
+	struct vfio_ap_attachment *attachment;
+	/** @page: pinned, and charged to the guest's mm */
+	struct page *page;
+	/** @users: registrations on the page; attachment->pages_lock */
+	unsigned int users;
+};
+
+static void vfio_ap_attachment_release_work(struct work_struct *work)
+{
+	struct vfio_ap_attachment *attachment =
+		container_of(work, struct vfio_ap_attachment, release_work);
+
+	kvm_put_kvm(attachment->kvm);
+	kfree(attachment);
+}
+
+static void vfio_ap_attachment_release(struct kref *kref)
+{
+	struct vfio_ap_attachment *attachment =
+		container_of(kref, struct vfio_ap_attachment, kref);
+
+	/* kvm_put_kvm() may destroy a large VM. */
+	queue_work(vfio_ap_release_wq, &attachment->release_work);
+}
+
+/**
+ * vfio_ap_attachment_get - get a reference
+ * @attachment: the attachment, or NULL
+ */
+void vfio_ap_attachment_get(struct vfio_ap_attachment *attachment)
+{
+	if (attachment)
+		kref_get(&attachment->kref);
+}
+
+/**
+ * vfio_ap_attachment_put - put a reference
+ * @attachment: the attachment, or NULL
+ */
+void vfio_ap_attachment_put(struct vfio_ap_attachment *attachment)
+{
+	if (attachment)
+		kref_put(&attachment->kref, vfio_ap_attachment_release);
+}
+
+/* KVM_PV_ENABLE, which holds kvm->lock, must not see a GISC go. */
+static void vfio_ap_gisc_drop_spares(struct vfio_ap_attachment *attachment)
+{
+	int gisc, count;
+
+	lockdep_assert_held(&attachment->kvm->lock);
+
+	for (gisc = 0; gisc < VFIO_AP_NR_GISC; gisc++) {
+		count = atomic_xchg(&attachment->spare_giscs[gisc], 0);
+		while (count--)
+			kvm_s390_gisc_unregister(attachment->kvm, gisc);
+	}
+}
+
+/* The caller holds a reference on the module. */
+static void vfio_ap_gisc_drop_after(struct vfio_ap_attachment *attachment, unsigned long delay)
+{
+	vfio_ap_attachment_get(attachment);
+	__module_get(THIS_MODULE);
+	if (mod_delayed_work(vfio_ap_commit_wq, &attachment->gisc_work, delay)) {
+		/* The work item was queued already and holds its own references. */
+		vfio_ap_attachment_put(attachment);
+		module_put(THIS_MODULE);
+	}
+}
+
+static void vfio_ap_gisc_work(struct work_struct *work)
+{
+	struct vfio_ap_attachment *attachment =
+		container_of(to_delayed_work(work), struct vfio_ap_attachment, gisc_work);
+
+	/* Do not block the worker: user space can hold kvm->lock indefinitely. */
+	if (mutex_trylock(&attachment->kvm->lock)) {
+		vfio_ap_gisc_drop_spares(attachment);
+		mutex_unlock(&attachment->kvm->lock);
+	} else {
+		vfio_ap_gisc_drop_after(attachment, VFIO_AP_LOCK_RETRY);
+	}
+	vfio_ap_attachment_put(attachment);
+	/* vfio_ap_exit() destroys the work queue, and so waits until this function has returned. */
+	module_put(THIS_MODULE);
+}
+
+/**
+ * vfio_ap_gisc_get - register a GISC of a guest with KVM
+ * @attachment: the guest
+ * @gisc: the guest interruption subclass, 0 to 7
+ *
+ * A reference that only waits for kvm->lock to be dropped is used again, so a
+ * guest cannot pile references up while its user holds that lock.
+ *
+ * Return: The host's interruption subclass for alerts, 0 to 7, or the errno of
+ * kvm_s390_gisc_register().
+ */
+int vfio_ap_gisc_get(struct vfio_ap_attachment *attachment, u8 gisc)
+{
+	int nisc;
+
+	if (atomic_dec_if_positive(&attachment->spare_giscs[gisc]) >= 0)
+		return READ_ONCE(attachment->nisc);
+	nisc = kvm_s390_gisc_register(attachment->kvm, gisc);
+	if (nisc >= 0)
+		WRITE_ONCE(attachment->nisc, nisc);
+	return nisc;
+}
+
+/**
+ * vfio_ap_gisc_put - drop a reference of vfio_ap_gisc_get()
+ * @attachment: the guest; the caller holds a reference on it and on the module
+ * @gisc: the guest interruption subclass, 0 to 7
+ *
+ * Context: Any but an interrupt handler. gisc_work tells KVM later, under
+ * kvm->lock.
+ */
+void vfio_ap_gisc_put(struct vfio_ap_attachment *attachment, u8 gisc)
+{
+	atomic_inc(&attachment->spare_giscs[gisc]);
+	vfio_ap_gisc_drop_after(attachment, 0);
+}
+
+/**
+ * vfio_ap_attachment_drop_giscs - unregister the GISCs that are no longer used
+ * @attachment: the guest
+ *
+ * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
+ * Return: 0; -EINTR if the task was killed: gisc_work drops them later.
+ */
+int vfio_ap_attachment_drop_giscs(struct vfio_ap_attachment *attachment)
+{
+	int ret;
+
+	ret = mutex_lock_killable(&attachment->kvm->lock);
+	if (ret)
+		return ret;
+	vfio_ap_gisc_drop_spares(attachment);
+	mutex_unlock(&attachment->kvm->lock);
+	return 0;
+}
+
+/*
+ * Charge a page to the guest's mm, as drivers/infiniband does: pinned_vm needs
+ * no mmap_lock, which the guest's user can hold for as long as it likes. The
+ * limit holds for pinned and locked memory together. Called by a vCPU, so
+ * rlimit() and capable() are those of the guest's user.
+ */
+static bool vfio_ap_page_charge(struct mm_struct *mm)
+{
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	u64 pages;
+
+	pages = atomic64_inc_return(&mm->pinned_vm) + data_race(mm->locked_vm);
+	if (pages <= limit || capable(CAP_IPC_LOCK))
+		return true;
+	atomic64_dec(&mm->pinned_vm);
+	return false;
+}
+
+static void vfio_ap_page_uncharge(struct mm_struct *mm)
+{
+	atomic64_dec(&mm->pinned_vm);
+}
+
+static struct vfio_ap_page *vfio_ap_page_find(struct vfio_ap_attachment *attachment,
+					      const struct page *page)
+{
+	struct vfio_ap_page *found;
+
+	lockdep_assert_held(&attachment->pages_lock);
+
+	list_for_each_entry(found, &attachment->pages, node) {
+		if (found->page == page)
+			return found;
+	}
+	/* On its way to be unpinned, but unpin_work has not taken it yet. */
+	list_for_each_entry(found, &attachment->unused_pages, node) {
+		if (found->page == page)
+			return found;
+	}
+	return NULL;
+}
+
+/* Use the object that the guest has for this page already, or add @added. */
+static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attachment,
+					       struct vfio_ap_page *added)
+{
+	struct vfio_ap_page *page;
+
+	guard(spinlock)(&attachment->pages_lock);
+	page = vfio_ap_page_find(attachment, added->page);
+	if (page) {
+		list_move(&page->node, &attachment->pages);
+	} else {
+		if (!vfio_ap_page_charge(attachment->kvm->mm))
+			return NULL;
+		page = added;
+		vfio_ap_attachment_get(attachment);
+		__module_get(THIS_MODULE);
+		list_add(&page->node, &attachment->pages);
+	}
+	page->users++;
+	return page;
+}
+
+/**
+ * vfio_ap_page_get - pin a page of a guest, or share the pin that it has
+ * @attachment: the guest; its device is open
+ * @hva: an address on the page in the guest's process
+ *
+ * Context: Called by a vCPU of the guest. Sleeps for as long as the guest's
+ * user makes it wait for the page; no lock of this driver held.
+ * Return: The page, to be put by vfio_ap_page_put(); NULL without memory, for a
+ * page that cannot be pinned, and beyond RLIMIT_MEMLOCK.
+ */
+struct vfio_ap_page *vfio_ap_page_get(struct vfio_ap_attachment *attachment, unsigned long hva)
+{
+	struct vfio_ap_page *added, *page;
+
+	lockdep_assert_not_held(&matrix_dev->lock);
+	lockdep_assert_not_held(&matrix_dev->guests_lock);
+
+	added = kzalloc(sizeof(*added), GFP_KERNEL_ACCOUNT);
+	if (!added)
+		return NULL;
+	added->attachment = attachment;
+	if (pin_user_pages_fast(hva, 1, FOLL_WRITE | FOLL_LONGTERM, &added->page) != 1) {
+		kfree(added);
+		return NULL;
+	}
+	page = vfio_ap_page_share(attachment, added);
+	if (!page) {
+		/* Pages that are about to be unpinned do not count against the limit. */
+		flush_work(&attachment->unpin_work);
+		page = vfio_ap_page_share(attachment, added);
+	}
+	if (page != added) {
+		unpin_user_page(added->page);
+		kfree(added);
+	}
+	return page;
+}
+
+/**
+ * vfio_ap_page_address - the absolute address of a byte on a page
+ * @page: the page
+ * @addr: any address of the byte; the offset within the page counts
+ *
+ * Return: The address.
+ */
+phys_addr_t vfio_ap_page_address(const struct vfio_ap_page *page, u64 addr)
+{
+	return page_to_phys(page->page) + offset_in_page(addr);
+}
+
+/**
+ * vfio_ap_attachment_unpin - unpin the pages that no registration uses
+ * @attachment: the guest
+ *
+ * Context: Called by a vCPU of the guest, or by unpin_work. Sleeps for as long
+ * as the guest's user makes it wait for a page; no lock of this driver held.
+ */
+void vfio_ap_attachment_unpin(struct vfio_ap_attachment *attachment)
+{
+	struct vfio_ap_page *page, *next;
+	LIST_HEAD(unused);
+
+	might_sleep();
+	lockdep_assert_not_held(&matrix_dev->lock);
+	lockdep_assert_not_held(&matrix_dev->guests_lock);
+
+	if (list_empty_careful(&attachment->unused_pages))
+		return;
+	scoped_guard(spinlock, &attachment->pages_lock)
+		list_splice_init(&attachment->unused_pages, &unused);
+	list_for_each_entry_safe(page, next, &unused, node) {
+		unpin_user_pages_dirty_lock(&page->page, 1, true);
+		vfio_ap_page_uncharge(attachment->kvm->mm);
+		kfree(page);
+		vfio_ap_attachment_put(attachment);
+		module_put(THIS_MODULE);
+	}
+}
+
+static void vfio_ap_unpin_work(struct work_struct *work)
+{
+	struct vfio_ap_attachment *attachment =
+		container_of(work, struct vfio_ap_attachment, unpin_work);
+
+	vfio_ap_attachment_unpin(attachment);
+	vfio_ap_attachment_put(attachment);
+}
+
+/**
+ * vfio_ap_page_put - a registration no longer uses a page
+ * @page: the page; after the last put, unpin_work unpins it
+ *
+ * Context: Any but an interrupt handler.
+ */
+void vfio_ap_page_put(struct vfio_ap_page *page)
+{
+	struct vfio_ap_attachment *attachment = page->attachment;
+
+	guard(spinlock)(&attachment->pages_lock);
+	if (--page->users)
+		return;
+	list_move(&page->node, &attachment->unused_pages);
+	/* Not the last reference: the page has one for as long as the lock is held. */
+	vfio_ap_attachment_get(attachment);
+	if (!queue_work(vfio_ap_release_wq, &attachment->unpin_work))
+		vfio_ap_attachment_put(attachment);
+}
+
+/**
+ * vfio_ap_attachment_create - bond an mdev to a guest
+ * @kvm: the guest; the attachment holds a reference on it
+ * @uuid: name of the mdev
+ * @pqap_hook: KVM calls it for PQAP(AQIC) of the guest while it is attached
+ *
+ * Context: May sleep.
+ * Return: The attachment with one reference, or NULL without memory.
+ */
+struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm, const char *uuid,
+						     crypto_hook pqap_hook)
+{
+	struct vfio_ap_attachment *attachment;
+
+	attachment = kzalloc(sizeof(*attachment), GFP_KERNEL_ACCOUNT);
+	if (!attachment)
+		return NULL;
+	kref_init(&attachment->kref);
+	spin_lock_init(&attachment->pages_lock);
+	INIT_LIST_HEAD(&attachment->pages);
+	INIT_LIST_HEAD(&attachment->unused_pages);
+	INIT_WORK(&attachment->unpin_work, vfio_ap_unpin_work);
+	INIT_DELAYED_WORK(&attachment->gisc_work, vfio_ap_gisc_work);
+	INIT_WORK(&attachment->release_work, vfio_ap_attachment_release_work);
+	attachment->pqap_hook = pqap_hook;
+	kvm_get_kvm(kvm);
+	attachment->kvm = kvm;
+	strscpy(attachment->uuid, uuid, sizeof(attachment->uuid));
+	return attachment;
+}
