@@ -203,11 +203,6 @@ static struct vfio_ap_page *vfio_ap_page_find(struct vfio_ap_attachment *attachm
 		if (found->page == page)
 			return found;
 	}
-	/* On its way to be unpinned, but unpin_work has not taken it yet. */
-	list_for_each_entry(found, &attachment->unused_pages, node) {
-		if (found->page == page)
-			return found;
-	}
 	return NULL;
 }
 
@@ -219,9 +214,7 @@ static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attach
 
 	guard(spinlock)(&attachment->pages_lock);
 	page = vfio_ap_page_find(attachment, added->page);
-	if (page) {
-		list_move(&page->node, &attachment->pages);
-	} else {
+	if (!page) {
 		if (!vfio_ap_page_charge(attachment->kvm->mm))
 			return NULL;
 		page = added;

@@ -77,6 +77,8 @@ static void vfio_ap_irq_free(struct vfio_ap_irq *irq)
 /**
  * vfio_ap_irq_end - the registration of a queue is dead
  * @slot: the queue; it may have no registration
+ *
+ * Context: slot->lock held.
  */
 void vfio_ap_irq_end(struct vfio_ap_slot *slot)
 {
@@ -91,6 +93,8 @@ void vfio_ap_irq_end(struct vfio_ap_slot *slot)
  * vfio_ap_irq_shown - TAPQ answered 00
  * @slot: the queue; it may have no registration
  * @on: the interrupt bit of the status word
+ *
+ * Context: slot->lock held.
  */
 void vfio_ap_irq_shown(struct vfio_ap_slot *slot, bool on)
 {
@@ -121,6 +125,7 @@ void vfio_ap_irq_shown(struct vfio_ap_slot *slot, bool on)
  * vfio_ap_irq_is_ending - was a disable accepted whose effect was not seen yet?
  * @slot: the queue
  *
+ * Context: slot->lock held.
  * Return: true if it was.
  */
 bool vfio_ap_irq_is_ending(const struct vfio_ap_slot *slot)
@@ -135,6 +140,7 @@ bool vfio_ap_irq_is_ending(const struct vfio_ap_slot *slot)
  * vfio_ap_irq_is_in_doubt - was a disable accepted before the enable was seen?
  * @slot: the queue
  *
+ * Context: slot->lock held.
  * Return: true if it was: no TAPQ may ever tell that it has taken effect.
  */
 bool vfio_ap_irq_is_in_doubt(const struct vfio_ap_slot *slot)
@@ -148,6 +154,7 @@ bool vfio_ap_irq_is_in_doubt(const struct vfio_ap_slot *slot)
  * vfio_ap_irq_state_name - the state of a queue's registration, for debugfs
  * @slot: the queue
  *
+ * Context: slot->lock held.
  * Return: One word.
  */
 const char *vfio_ap_irq_state_name(const struct vfio_ap_slot *slot)

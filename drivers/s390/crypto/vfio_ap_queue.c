@@ -369,6 +369,7 @@ static void vfio_ap_reset_verify(struct vfio_ap_slot *slot)
  *
  * Ends the registration if the answer proves it dead.
  *
+ * Context: slot->lock held.
  * Return: The response code for a guest's AQIC:
  * * 00: the instruction may be given to hardware. A disable whose enable was
  *   never seen does not prevent that, because an accepted enable ends it.

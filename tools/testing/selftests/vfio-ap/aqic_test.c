@@ -9,7 +9,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "lib/guest_fixture.h"
@@ -99,18 +98,7 @@ TEST_F(guest, page_that_cannot_be_pinned_is_06)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-static int capability_drop(int capability)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &header, data))
-		return -errno;
-	data[capability / 32].effective &= ~(1U << capability % 32);
-	return syscall(SYS_capset, &header, data) ? -errno : 0;
-}
-
-/* Pinned memory is locked memory, and a user may have just so much. */
+/* RLIMIT_MEMLOCK limits what the user of the guest has pinned and locked. */
 TEST_F(guest, page_beyond_the_memory_limit_is_06)
 {
 	struct rlimit limit = { .rlim_cur = 4096, .rlim_max = 4096 };
@@ -123,12 +111,12 @@ TEST_F(guest, page_beyond_the_memory_limit_is_06)
 	assign(_metadata, UUID2, -1, 6);
 	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005 05.0006"));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
-	EXPECT_EQ(6, vm_aqic(&other.vm, 5, 6, true, 3, AGENT_NIB));
+	EXPECT_EQ(6, vm_aqic(&other.vm, 5, 6, true, 3, AGENT_NIB + 0x2000));
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(0, hwsim_state(5, 6, "aqic"));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 3, 0));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
-	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 6, true, 3, AGENT_NIB));
+	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 6, true, 3, AGENT_NIB + 0x2000));
 	other_end(_metadata, &other);
 }
 
@@ -304,57 +292,6 @@ TEST_F(guest, unmap_of_the_indicator_page_succeeds_and_its_pin_ends_with_the_int
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
-}
-
-static bool resets_are_over(void *unused)
-{
-	int apqi;
-
-	(void)unused;
-	for (apqi = 4; apqi <= 5; apqi++) {
-		if (hwsim_state(4, apqi, "resetting") || hwsim_state(4, apqi, "irq"))
-			return false;
-	}
-	return true;
-}
-
-static bool gives_back_what_interrupts_held(void *task)
-{
-	return task_waits_in(*(pid_t *)task, "vfio_ap_attachment_settle");
-}
-
-/* The user of the guest can be long at his own memory: nobody waits for that but he. */
-TEST_F(guest, held_mmap_lock_keeps_no_worker)
-{
-	pid_t resetter, holder, owner = getpid();
-
-	/* Both die while the lock is held; one work item gives both back. */
-	assign(_metadata, UUID1, 4, 4);
-	assign(_metadata, UUID1, -1, 5);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
-	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
-	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 5, true, 3, AGENT_NIB + 0x1000));
-	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
-	resetter = fork();
-	if (!resetter)
-		_exit(-ioctl(self->vfio.device, VFIO_DEVICE_RESET));
-	holder = fork();
-	if (!holder)
-		_exit(hwsim("mmap_lock", "%d", owner));
-	/* From here on, whatever needs this lock for writing would wait: fork(), mmap(). */
-	ASSERT_EQ(0, until(task_is_interruptible, &holder));
-	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
-	EXPECT_EQ(0, until(resets_are_over, NULL));
-	EXPECT_EQ(0, until(gives_back_what_interrupts_held, &resetter));
-	EXPECT_EQ(8, pinned_kib());
-	/* If a worker waited, so would he, for it. */
-	kill(resetter, SIGKILL);
-	EXPECT_EQ(resetter, waitpid(resetter, NULL, 0));
-	EXPECT_EQ(8, pinned_kib());
-	kill(holder, SIGKILL);
-	EXPECT_EQ(holder, waitpid(holder, NULL, 0));
-	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
-	EXPECT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
 }
 
 struct mapper {

@@ -4,13 +4,11 @@
  * and to guests. Each violation is made on purpose, and found exactly once.
  */
 #define _GNU_SOURCE
-#include <asm/zcrypt.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -192,18 +190,6 @@ static void plug(struct __test_metadata *_metadata)
 	ASSERT_TRUE(queue_comes_to(4, 4, "in use"));
 }
 
-/* Give a queue to the host, and wait until its driver has it. */
-static void give_to_host(struct __test_metadata *_metadata, int apid, int apqi)
-{
-	char text[8];
-
-	snprintf(text, sizeof(text), "+%d", apid);
-	ASSERT_EQ(0, file_write(BUS "apmask", text));
-	snprintf(text, sizeof(text), "+%d", apqi);
-	ASSERT_EQ(0, file_write(BUS "aqmask", text));
-	ASSERT_TRUE(hwsim_driver_comes(apid, apqi, "cex4queue"));
-}
-
 #define EXPECT_VIOLATION(want) do {						\
 	hwsim_violations(self->text, sizeof(self->text));			\
 	EXPECT_STREQ(want, self->text);						\
@@ -273,7 +259,7 @@ TEST_F(violation, queue_whose_reset_began_too_early)
 
 TEST_F(violation, queue_of_another_driver)
 {
-	give_to_host(_metadata, 6, 6);
+	ASSERT_EQ(0, host_take(6, 6));
 	/* The host may have used it. */
 	ASSERT_EQ(0, hwsim_power_cycle(6));
 	EXPECT_VIOLATION("");
@@ -285,7 +271,7 @@ TEST_F(violation, queue_that_another_driver_takes)
 {
 	ASSERT_EQ(0, hwsim_apcb(0, "6", "6"));
 	EXPECT_VIOLATION("");
-	give_to_host(_metadata, 6, 6);
+	ASSERT_EQ(0, host_take(6, 6));
 	EXPECT_VIOLATION("foreign-driver queue 06.0006 driver cex4queue\n");
 }
 
@@ -356,39 +342,16 @@ TEST_F(violation, apcb_that_changes_under_a_cpu_in_sie)
 		TH_LOG("%s", self->text);
 }
 
-/* An operation that the host's driver sends on; what comes of it is its errno. */
-static int modexpo(void)
-{
-	unsigned char input[128] = { 1 }, exponent[128] = { 1 }, modulus[128], output[128];
-	struct ica_rsa_modexpo request = {
-		.inputdata = (void *)input,
-		.inputdatalength = sizeof(input),
-		.outputdata = (void *)output,
-		.outputdatalength = sizeof(output),
-		.b_key = (void *)exponent,
-		.n_modulus = (void *)modulus,
-	};
-	int fd = open("/dev/z90crypt", O_RDWR | O_CLOEXEC);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	memset(modulus, 0xff, sizeof(modulus));
-	ret = ioctl(fd, ICARSAMODEXPO, &request) ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 TEST_F(violation, request_of_the_host_after_a_guest)
 {
-	give_to_host(_metadata, 6, 6);
+	ASSERT_EQ(0, host_take(6, 6));
 	ASSERT_EQ(0, hwsim_power_cycle(6));
 	ASSERT_EQ(0, hwsim_apcb(0, "6", "6"));
 	ASSERT_EQ(0, hwsim_apcb(0, "none", "none"));
 	/* That the guest got it is another violation. */
 	EXPECT_EQ(0, file_write(HWSIM "violations", "0"));
-	EXPECT_EQ(-EINVAL, modexpo());
-	EXPECT_EQ(-EINVAL, modexpo());
+	EXPECT_EQ(-EINVAL, host_request());
+	EXPECT_EQ(-EINVAL, host_request());
 	EXPECT_VIOLATION("host-no-reset queue 06.0006\n");
 }
 
@@ -439,7 +402,7 @@ TEST_F(zcrypt, default_masks_give_it_all_queues)
 			EXPECT_TRUE(is_online(apid, apqi));
 		}
 	}
-	EXPECT_EQ(-EINVAL, modexpo());
+	EXPECT_EQ(-EINVAL, host_request());
 	EXPECT_TRUE(is_online(4, 4));
 }
 
@@ -462,7 +425,7 @@ static void request_is_answered(struct __test_metadata *_metadata)
 	long requests = queue_number("request_count");
 	long sent = hwsim_state(6, 6, "nqap"), received = hwsim_state(6, 6, "dqap");
 
-	EXPECT_EQ(-EINVAL, modexpo());
+	EXPECT_EQ(-EINVAL, host_request());
 	EXPECT_LT(requests, queue_number("request_count"));
 	EXPECT_LT(sent, hwsim_state(6, 6, "nqap"));
 	EXPECT_LT(received, hwsim_state(6, 6, "dqap"));
@@ -472,7 +435,7 @@ static void request_is_answered(struct __test_metadata *_metadata)
 
 TEST_F(zcrypt, request_is_answered_with_an_interrupt)
 {
-	give_to_host(_metadata, 6, 6);
+	ASSERT_EQ(0, host_take(6, 6));
 	EXPECT_EQ(0, until(interrupts_are_enabled, "enabled"));
 	request_is_answered(_metadata);
 }
@@ -480,7 +443,7 @@ TEST_F(zcrypt, request_is_answered_with_an_interrupt)
 TEST_F(zcrypt, request_is_answered_without_an_interrupt)
 {
 	ASSERT_EQ(0, hwsim("respond", "06.0006 aqic 06 forever"));
-	give_to_host(_metadata, 6, 6);
+	ASSERT_EQ(0, host_take(6, 6));
 	request_is_answered(_metadata);
 	EXPECT_TRUE(interrupts_are("disabled"));
 	EXPECT_EQ(0, hwsim_state(6, 6, "irq"));

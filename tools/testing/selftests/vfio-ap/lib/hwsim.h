@@ -30,4 +30,11 @@ bool hwsim_violation_comes(char *buf, size_t size);
 /* Reset an adapter's queues whoever has them: what they hold is nobody's any more. */
 int hwsim_power_cycle(int apid);
 
+/* host.c */
+/* Reserve an adapter and a domain for the host, and wait until zcrypt has the queue. */
+int host_take(int apid, int apqi);
+
+/* Send a request through zcrypt. -EINVAL: it reached an adapter, which refuses every request. */
+int host_request(void);
+
 #endif /* VFIO_AP_TEST_HWSIM_H */

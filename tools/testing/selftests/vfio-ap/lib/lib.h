@@ -104,6 +104,8 @@ bool task_sleeps(void *task);
 bool task_is_interruptible(void *task);
 long task_sleeps_count(pid_t task);
 bool task_waits_in(pid_t task, const char *function);
+/* Of this thread, and of those that it creates. */
+int capability_drop(int capability);
 
 /* pins.c */
 long pinned_kib(void);

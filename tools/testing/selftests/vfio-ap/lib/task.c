@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,4 +86,15 @@ bool task_waits_in(pid_t task, const char *function)
 
 	snprintf(path, sizeof(path), "/proc/%d/stack", task);
 	return file_read(path, text, sizeof(text)) >= 0 && strstr(text, function);
+}
+
+int capability_drop(int capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		return -errno;
+	data[capability / 32].effective &= ~(1U << capability % 32);
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
 }

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The end of an interrupt registration: until hardware has proven that it can
+ * write no indicator any more, the page stays pinned and the GISA stays there.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/vfio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "lib/guest_fixture.h"
+#include "lib/hwsim.h"
+
+#define QUEUES		"/sys/kernel/debug/vfio_ap/queues"
+#define OTHER_NIB	(AGENT_NIB + 0x2000)
+
+struct registration {
+	const char *apqn, *state;
+};
+
+/* For until(): does debugfs show this state of the registration of a queue? */
+static bool registration_is(void *data)
+{
+	const struct registration *want = data;
+	char text[8192] = "", *line, *state;
+
+	if (file_read(QUEUES, text, sizeof(text)) < 0)
+		return false;
+	line = strstr(text, want->apqn);
+	/* A queue that nothing needs any more has no line. */
+	if (!line)
+		return !strcmp(want->state, "none");
+	line[strcspn(line, "\n")] = 0;
+	state = strstr(line, " irq=");
+	return state && !strcmp(state + strlen(" irq="), want->state);
+}
+
+#define EXPECT_REGISTRATION(queue, word) do {					\
+	struct registration want = { .apqn = queue, .state = word };		\
+	EXPECT_EQ(0, until(registration_is, &want));				\
+} while (0)
+
+struct looks {
+	int apid, apqi;
+	long before;
+};
+
+static bool looked_three_times(void *data)
+{
+	struct looks *looks = data;
+
+	return hwsim_state(looks->apid, looks->apqi, "tapq") >= looks->before + 3;
+}
+
+/* Wait until the driver has issued some more TAPQs. */
+static int wait_for_looks(int apid, int apqi)
+{
+	struct looks looks = { apid, apqi, hwsim_state(apid, apqi, "tapq") };
+
+	return until(looked_three_times, &looks);
+}
+
+/* An interrupt bit of 0 is no proof: the enable may not show yet. */
+TEST_F(guest, enable_not_shown_at_unbind)
+{
+	struct other other;
+
+	other_start(_metadata, &other, 5, 5);
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_EQ(0, hwsim("aqic_delay", "05.0005 1000000"));
+	ASSERT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("respond", "05.0005 zapq 05 forever"));
+	other_end(_metadata, &other);
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	EXPECT_EQ(0, wait_for_looks(5, 5));
+	EXPECT_EQ(4, pinned_kib());
+	EXPECT_REGISTRATION("05.0005", "enabling");
+	/* Nobody has turned it off when it does show. */
+	ASSERT_EQ(0, hwsim("aqic_delay", "05.0005 0"));
+	EXPECT_REGISTRATION("05.0005", "on");
+	EXPECT_EQ(0, wait_for_looks(5, 5));
+	EXPECT_EQ(4, pinned_kib());
+	EXPECT_EQ(0, hwsim("reply", "05.0005"));
+	EXPECT_EQ(0, hwsim("check", "1"));
+	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
+	ASSERT_EQ(0, hwsim("respond", "05.0005 zapq 0 0"));
+	ASSERT_EQ(0, queue_bind(5, 5));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+	EXPECT_REGISTRATION("05.0005", "none");
+}
+
+static bool host_request_is_refused(void *unused)
+{
+	(void)unused;
+	return host_request() == -EINVAL;
+}
+
+/*
+ * The guest's own reset outlasts the unbind. Its end ends the registration, though
+ * the host has an interrupt enabled at that point, and the host zeroizes the queue.
+ */
+TEST_F(guest, unbind_during_own_reset)
+{
+	struct other other;
+	pid_t taker;
+	int status;
+
+	other_start(_metadata, &other, 5, 5);
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
+	ASSERT_EQ(0, vm_zapq(&other.vm, 5, 5));
+	other_end(_metadata, &other);
+	/* zcrypt sends a request when it has the queue, and waits for the answer. */
+	taker = fork();
+	if (!taker)
+		_exit(-host_take(5, 5));
+	ASSERT_TRUE(hwsim_driver_comes(5, 5, "cex4queue"));
+	EXPECT_EQ(4, pinned_kib());
+	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
+	EXPECT_EQ(taker, waitpid(taker, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+	EXPECT_REGISTRATION("05.0005", "none");
+	EXPECT_EQ(0, until(host_request_is_refused, NULL));
+}
+
+/* The queue is gone for another reason than its reset: the bus zeroizes it as well. */
+TEST_F(guest, unbind_under_held_kvm_lock)
+{
+	struct hold hold;
+	struct other other;
+
+	ASSERT_EQ(0, other_create_bare(&other));
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &other.vm));
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	EXPECT_EQ(0, hold_release(&hold));
+	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", ".0005"));
+	other_end(_metadata, &other);
+	ASSERT_EQ(0, host_take(5, 5));
+	EXPECT_EQ(0, until(host_request_is_refused, NULL));
+}
+
+/* The interrupt bit was never seen 1 before the disable, so a 0 does not tell what follows. */
+TEST_F(guest, disable_before_enable_is_shown)
+{
+	unsigned char *nib = (unsigned char *)self->vm.memory + OTHER_NIB;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 1000000"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	EXPECT_REGISTRATION("04.0004", "enabling");
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_REGISTRATION("04.0004", "in-doubt");
+	EXPECT_EQ(0, wait_for_looks(4, 4));
+	EXPECT_EQ(4, pinned_kib());
+	/* Hardware still completes both, in this order. */
+	ASSERT_EQ(0, hwsim("reply", "04.0004"));
+	/* An enable that hardware accepts ends the older registration. */
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, OTHER_NIB));
+	EXPECT_EQ(4, pinned_kib());
+	EXPECT_REGISTRATION("04.0004", "enabling");
+	ASSERT_EQ(0, hwsim("reply", "04.0004"));
+	EXPECT_EQ(1, *nib);
+	/* Now it shows first. */
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_REGISTRATION("04.0004", "in-doubt");
+	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 2"));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+	EXPECT_REGISTRATION("04.0004", "none");
+}
+
+TEST_F(guest, disable_not_shown)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 1000000"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_REGISTRATION("04.0004", "disabling");
+	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, OTHER_NIB));
+	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_EQ(0, wait_for_looks(4, 4));
+	EXPECT_EQ(4, pinned_kib());
+	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 0"));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+	EXPECT_REGISTRATION("04.0004", "none");
+}
+
+/* VFIO_DEVICE_RESET unpins pages although somebody holds mmap_lock of the VMM. */
+TEST_F(guest, reset_under_held_mmap_lock)
+{
+	pid_t resetter, holder, owner = getpid();
+
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, -1, 5);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 5, true, 3, OTHER_NIB));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
+	resetter = fork();
+	if (!resetter)
+		_exit(-ioctl(self->vfio.device, VFIO_DEVICE_RESET));
+	holder = fork();
+	if (!holder)
+		_exit(hwsim("mmap_lock", "%d", owner));
+	/* Until the end of the holder this process must not fork() or mmap(). */
+	ASSERT_EQ(0, until(task_is_interruptible, &holder));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
+	EXPECT_EQ(resetter, waitpid(resetter, NULL, 0));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+	kill(holder, SIGKILL);
+	EXPECT_EQ(holder, waitpid(holder, NULL, 0));
+}
+
+static int limit_memory(unsigned long bytes)
+{
+	struct rlimit limit = { .rlim_cur = bytes, .rlim_max = bytes };
+
+	/* The vCPU of a guest that is started now inherits the lack of the capability. */
+	return capability_drop(CAP_IPC_LOCK) ?: setrlimit(RLIMIT_MEMLOCK, &limit) ? -errno : 0;
+}
+
+/* A Linux guest has one indicator page for all of its queues. */
+TEST_F(guest, shared_page)
+{
+	struct other other;
+	int apid, apqi;
+
+	ASSERT_EQ(0, limit_memory(4096));
+	ASSERT_EQ(0, mdev_create(UUID2));
+	ASSERT_EQ(0, mdev_write(UUID2, "ap_config", "0e,0e,0e"));
+	ASSERT_EQ(0, vm_create(&other.vm));
+	ASSERT_EQ(0, vfio_open(&other.vfio, &other.vm, UUID2));
+	ASSERT_EQ(0, vm_start(&other.vm));
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, "04.0004 04.0005 04.0006 05.0004 05.0005 05.0006 "
+				    "06.0004 06.0005 06.0006"));
+	for (apid = 4; apid <= 6; apid++) {
+		for (apqi = 4; apqi <= 6; apqi++)
+			EXPECT_EQ(0, vm_aqic(&other.vm, apid, apqi, true, 3, AGENT_NIB));
+	}
+	EXPECT_EQ(4, pinned_kib());
+	for (apid = 4; apid <= 6; apid++) {
+		for (apqi = 4; apqi <= 6; apqi++) {
+			EXPECT_EQ(4, pinned_kib());
+			EXPECT_EQ(0, vm_aqic(&other.vm, apid, apqi, false, 3, 0));
+		}
+	}
+	EXPECT_EQ(0, pinned_kib());
+	/* One that another replaces leaves room for the next at once. */
+	EXPECT_EQ(0, vm_aqic(&other.vm, 4, 4, true, 3, OTHER_NIB));
+	EXPECT_EQ(0, vm_aqic(&other.vm, 4, 4, false, 3, 0));
+	EXPECT_EQ(0, vm_aqic(&other.vm, 4, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(6, vm_aqic(&other.vm, 4, 6, true, 3, OTHER_NIB));
+	EXPECT_EQ(4, pinned_kib());
+	other_end(_metadata, &other);
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+}
+
+#include "lib/main.h"
