@@ -352,12 +352,13 @@ static void vfio_ap_guest_list_awaited(const struct vfio_ap_mdev *mdev,
 		*awaited = vfio_ap_matrix_nothing;
 		return;
 	}
-	*awaited = *candidate;
+	/* vfio_ap_reset_worth() takes a queue that the host does not have for a bad one. */
+	vfio_ap_matrix_and(awaited, candidate, &matrix_dev->host);
 	if (!bitmap_subset(candidate->aqm, mdev->assigned.aqm, AP_DOMAINS))
 		return;
 	/* No new queue needs an adapter that was assigned and yet is not there. */
 	bitmap_andnot(stays_out, mdev->assigned.apm, had->apm, AP_DEVICES);
-	bitmap_andnot(awaited->apm, candidate->apm, stays_out, AP_DEVICES);
+	bitmap_andnot(awaited->apm, awaited->apm, stays_out, AP_DEVICES);
 }
 
 /**
@@ -519,7 +520,7 @@ static void vfio_ap_guest_enter(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev
 int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm)
 {
 	struct vfio_ap_attachment *attachment;
-	struct vfio_ap_matrix assigned;
+	struct vfio_ap_matrix usable;
 	struct vfio_ap_guest_tx tx;
 	int ret;
 
@@ -531,8 +532,8 @@ int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm)
 		return -ENOMEM;
 
 	scoped_guard(mutex, &matrix_dev->lock)
-		assigned = mdev->assigned;
-	ret = vfio_ap_reset_wait_added(&assigned, NULL, jiffies + VFIO_AP_WRITER_PATIENCE);
+		vfio_ap_matrix_and(&usable, &mdev->assigned, &matrix_dev->host);
+	ret = vfio_ap_reset_wait_added(&usable, NULL, jiffies + VFIO_AP_WRITER_PATIENCE);
 	if (!ret)
 		ret = mutex_lock_killable(&kvm->lock);
 	if (ret) {
@@ -794,6 +795,8 @@ static void vfio_ap_slot_set_binding(struct vfio_ap_slot *slot, enum vfio_ap_bin
 	slot->binding = binding;
 	slot->away |= !!slot->guest;
 	spin_unlock(&slot->lock);
+	/* Nobody waits for the reset of a queue that is not bound, or of its adapter. */
+	vfio_ap_reset_wake_waiters();
 }
 
 /*
@@ -906,7 +909,6 @@ void vfio_ap_guest_queue_remove(struct ap_queue *queue)
 
 	scoped_guard(mutex, &matrix_dev->lock)
 		vfio_ap_slot_set_binding(slot, VFIO_AP_UNBOUND);
-	vfio_ap_reset_wake_waiters();
 	/* Follows the interrupt registration that may be left, and reaps the slot. */
 	vfio_ap_reset_start(slot);
 	if (vfio_ap_guest_hand_over(queue, slot))

@@ -821,38 +821,67 @@ void vfio_ap_reset_expect(unsigned int apid, unsigned long *pending)
 	}
 }
 
+/*
+ * vfio_ap_matrix_derive() leaves out an adapter with a bad queue whatever resets
+ * complete, so none of its resets is worth waiting for. A queue that is not in
+ * the table is not bound.
+ */
+static unsigned long vfio_ap_adapter_worth(unsigned int apid, const struct vfio_ap_matrix *new,
+					   const struct vfio_ap_matrix *old)
+{
+	unsigned long left, worth = 0;
+	struct vfio_ap_slot *slot;
+	unsigned int apqi;
+	bool bad;
+
+	lockdep_assert(rcu_read_lock_held());
+
+	vfio_ap_for_each_id(apqi, new->aqm) {
+		slot = xa_load(&matrix_dev->slots, AP_MKQID(apid, apqi));
+		if (!slot)
+			return 0;
+		spin_lock(&slot->lock);
+		bad = vfio_ap_slot_fitness(slot, slot->guest) == VFIO_AP_QUEUE_BAD;
+		left = vfio_ap_slot_worth(slot);
+		spin_unlock(&slot->lock);
+		if (bad)
+			return 0;
+		if (!old || !vfio_ap_matrix_has(old, apid, apqi))
+			worth = max(worth, left);
+	}
+	return worth;
+}
+
 /**
- * vfio_ap_reset_worth - how long are queues that are to be added waited for?
- * @new: what the mdev is to have
- * @old: what it has, or NULL
+ * vfio_ap_reset_worth - compute how long to wait for queues that are to be added
+ * @new: what the mdev is to have, limited to what the host has
+ * @old: what its guest has, or NULL
  *
  * Context: Takes slot->lock; no other is needed.
- * Return: Jiffies until no reset of them is worth waiting for, 0: none is.
+ * Return: Jiffies until no reset is worth waiting for, 0 if none is now.
  */
 unsigned long vfio_ap_reset_worth(const struct vfio_ap_matrix *new,
 				  const struct vfio_ap_matrix *old)
 {
-	unsigned long apqn, worth = 0;
-	struct vfio_ap_slot *slot;
+	unsigned long worth = 0;
+	unsigned int apid;
 
 	rcu_read_lock();
-	vfio_ap_slot_for_each(slot, apqn, new, old) {
-		spin_lock(&slot->lock);
-		worth = max(worth, vfio_ap_slot_worth(slot));
-		spin_unlock(&slot->lock);
-	}
+	vfio_ap_for_each_id(apid, new->apm)
+		worth = max(worth, vfio_ap_adapter_worth(apid, new, old));
 	rcu_read_unlock();
 	return worth;
 }
 
 /**
  * vfio_ap_reset_wait_added - wait until queues that a guest may get are reset
- * @new: what the mdev is to have
- * @old: what it has, or NULL
+ * @new: what the mdev is to have, limited to what the host has
+ * @old: what its guest has, or NULL
  * @deadline: in jiffies
  *
  * A reset is waited for until 10 s after it was wanted, so one that is stuck
- * for long delays nobody.
+ * for long delays nobody. An adapter with a bad queue delays nobody either: a
+ * queue that turns bad ends the wait for its adapter.
  *
  * Context: Sleeps; no lock of this driver held.
  * Return: 0, also when time is up; -ERESTARTSYS if the task is to die.

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include "lib/guest_fixture.h"
@@ -655,6 +656,149 @@ TEST_F(guest, unfinished_reset_of_an_unassigned_queue_is_shown)
 	EXPECT_EQ(0, writer_end(&writer));
 	file_read("/sys/devices/ap/card04/04.0004/reset_pending", self->text, 8);
 	EXPECT_STREQ("0\n", self->text);
+}
+
+/* For until(): has the process ended, or does it wait for a reset of a queue that is to be added? */
+static bool ended_or_awaits_a_reset(void *data)
+{
+	struct writer *process = data;
+
+	return !writer_waits(process) ||
+	       task_waits_in(process->pid, "vfio_ap_reset_wait_added");
+}
+
+/* 05.0005 is not bound, so no guest gets adapter 05 when the reset of 05.0004 completes. */
+static void bad_adapter_prepare(struct __test_metadata *_metadata)
+{
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	ASSERT_EQ(0, queue_unbind(5, 4));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0004 hold"));
+	ASSERT_EQ(0, queue_bind(5, 4));
+	ASSERT_EQ(0, until(second_reset_is_held, NULL));
+}
+
+/* The simulator holds the reset until the process has ended. */
+static void bad_adapter_end(struct __test_metadata *_metadata, struct writer *process)
+{
+	EXPECT_EQ(0, until(ended_or_awaits_a_reset, process));
+	EXPECT_FALSE(writer_waits(process));
+	EXPECT_EQ(0, writer_end(process));
+	EXPECT_EQ(1, hwsim_state(5, 4, "held"));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0004 release"));
+	ASSERT_EQ(0, queue_bind(5, 5));
+}
+
+TEST_F(guest, writer_and_bad_adapter)
+{
+	struct writer writer;
+
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	bad_adapter_prepare(_metadata);
+	writer_start(&writer, UUID1, "assign_adapter", "5");
+	bad_adapter_end(_metadata, &writer);
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+}
+
+TEST_F(guest, open_and_bad_adapter)
+{
+	struct writer opener;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	ASSERT_EQ(0, mdev_write(UUID2, "ap_config", "04,0c,0"));
+	bad_adapter_prepare(_metadata);
+	opener.pid = fork();
+	if (!opener.pid) {
+		struct vfio vfio;
+		struct vm vm;
+
+		_exit(vm_create(&vm) || vfio_open(&vfio, &vm, UUID2));
+	}
+	bad_adapter_end(_metadata, &opener);
+	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "05.0004 05.0005"));
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+/* Domain 200 is not in the host: it does not make adapter 05 a bad one. */
+TEST_F(guest, writer_and_domain_not_in_host)
+{
+	struct writer writer;
+
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
+	assign(_metadata, UUID1, -1, 200);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, queue_unbind(5, 4));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0004 hold"));
+	ASSERT_EQ(0, queue_bind(5, 4));
+	writer_start(&writer, UUID1, "assign_adapter", "5");
+	EXPECT_EQ(0, until(ended_or_awaits_a_reset, &writer));
+	EXPECT_TRUE(writer_waits(&writer));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0004 release"));
+	EXPECT_EQ(0, writer_end(&writer));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+}
+
+/* 05.0005 is bound, but its reset fails: it is bad as long as it does. */
+TEST_F(guest, writer_and_failed_reset)
+{
+	struct writer writer;
+
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	bad_adapter_prepare(_metadata);
+	ASSERT_EQ(0, hwsim("respond", "05.0005 zapq 30 forever"));
+	ASSERT_EQ(0, queue_bind(5, 5));
+	writer_start(&writer, UUID1, "assign_adapter", "5");
+	EXPECT_EQ(0, until(ended_or_awaits_a_reset, &writer));
+	EXPECT_FALSE(writer_waits(&writer));
+	EXPECT_EQ(0, writer_end(&writer));
+	EXPECT_EQ(1, hwsim_state(5, 4, "held"));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0004 release"));
+	ASSERT_EQ(0, hwsim("respond", "05.0005 zapq 30 0"));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+}
+
+/*
+ * Does a writer that waits for 05.0004 end when 05.0005 is unbound? It ends after
+ * 10 s in any case. The reset of 06.0006 began earlier: as long as somebody would
+ * wait for that one, those 10 s are not over. If they are, nothing is known.
+ */
+static bool writer_ends_with_unbind(struct __test_metadata *_metadata)
+{
+	struct writer writer;
+	char text[4096] = "";
+
+	ASSERT_EQ(0, queue_unbind(6, 6));
+	ASSERT_EQ(0, queue_unbind(5, 4));
+	ASSERT_EQ(0, hwsim("reset_time", "06.0006 hold"));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0004 hold"));
+	ASSERT_EQ(0, queue_bind(6, 6));
+	ASSERT_EQ(0, queue_bind(5, 4));
+	writer_start(&writer, UUID1, "assign_adapter", "5");
+	EXPECT_EQ(0, until(ended_or_awaits_a_reset, &writer));
+	EXPECT_TRUE(writer_waits(&writer));
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	EXPECT_EQ(0, writer_end(&writer));
+	EXPECT_EQ(1, hwsim_state(5, 4, "held"));
+	ASSERT_EQ(0, mdev_write(UUID2, "try_ap_config", "02,02,0"));
+	ASSERT_LE(0, mdev_read(UUID2, "try_ap_config", text, sizeof(text)));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "5"));
+	ASSERT_EQ(0, queue_bind(5, 5));
+	return !strstr(text, "wait_ms=0\n");
+}
+
+TEST_F(guest, writer_and_adapter_that_turns_bad)
+{
+	int attempts = 5;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	while (attempts && !writer_ends_with_unbind(_metadata))
+		attempts--;
+	EXPECT_LT(0, attempts);
+	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
 #include "lib/main.h"
