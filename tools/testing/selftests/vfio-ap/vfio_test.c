@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "lib/guest_fixture.h"
 
@@ -94,6 +95,13 @@ static void queue_stays_out(struct __test_metadata *_metadata, struct vm *vm)
 	EXPECT_TRUE(vm_sees(vm, ""));
 }
 
+static bool cannot_be_asked(void *log)
+{
+	char text[8192];
+
+	return kmsg_lines(*(int *)log, "its VMM cannot be asked", text, sizeof(text)) > 0;
+}
+
 /* A.2: the mdev goes when its device is closed. */
 TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
 {
@@ -104,12 +112,15 @@ TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
 	removal_start(_metadata, &self->vm, &writer);
 	EXPECT_EQ(0, until(queue_is_clean, NULL));
 	EXPECT_TRUE(queue_status(4, 4, "assigned"));
-	EXPECT_EQ(1, kmsg_lines(log, "its VMM cannot be asked", self->text, sizeof(self->text)));
-	close(log);
+	/* The guest may see that its queues have gone before the writer has said so. */
+	EXPECT_EQ(0, until(cannot_be_asked, &log));
 	queue_stays_out(_metadata, &self->vm);
 	EXPECT_TRUE(writer_waits(&writer));
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&writer));
+	/* Once, however often the driver asks. */
+	EXPECT_FALSE(cannot_be_asked(&log));
+	close(log);
 	EXPECT_NE(0, access(MATRIX UUID1, F_OK));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
@@ -414,6 +425,7 @@ TEST_F(guest, device_reset_of_deconfigured_and_checkstopped_queues_succeeds)
 /* C-8: an unknown code after an accepted ZAPQ is no success. */
 TEST_F(guest, device_reset_with_an_unknown_code_fails_until_it_is_gone)
 {
+	time_t begun;
 	long resets;
 	int log;
 
@@ -429,10 +441,12 @@ TEST_F(guest, device_reset_with_an_unknown_code_fails_until_it_is_gone)
 	EXPECT_EQ(1, kmsg_lines(log, "last response code 30", self->text, sizeof(self->text)));
 	close(log);
 	EXPECT_TRUE(queue_status(5, 4, "in use"));
-	/* It is tried again, but not without a rest. */
+	/* It is tried again, twice a second: a busy machine can make the nap longer. */
+	begun = time(NULL);
 	resets = hwsim_state(4, 4, "zapq");
 	usleep(1000000);
-	EXPECT_GT(10, hwsim_state(4, 4, "zapq") - resets);
+	resets = hwsim_state(4, 4, "zapq") - resets;
+	EXPECT_GT(5 * (time(NULL) - begun + 1), resets);
 	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 30 0"));
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
 }
