@@ -11,6 +11,7 @@ whatever else was printed. `exec` exits with the program's status, 125 if the ru
 import base64
 import os
 import re
+import select
 import selectors
 import shutil
 import signal
@@ -48,6 +49,23 @@ signal.signal(signal.SIGTERM, told_to_end)
 # Unless it is to outlive its terminal.
 if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
     signal.signal(signal.SIGHUP, told_to_end)
+# A terminal that was closed is no terminal any more, so isatty() cannot tell later.
+TERMINALS = {fd for fd in (0, 1) if os.isatty(fd)}
+
+
+def end_with_terminal(fds):
+    """End if one of these was a terminal that has been closed.
+
+    When make leads the session (`xterm -e make shell`), the kernel sends SIGHUP to make alone, and make then waits
+    for this process without passing the signal on.
+    """
+    if signal.getsignal(signal.SIGHUP) != told_to_end:
+        return
+    poller = select.poll()
+    for fd in TERMINALS & fds:
+        poller.register(fd, 0)
+    if any(events & select.POLLHUP for _, events in poller.poll(0)):
+        os.kill(os.getpid(), signal.SIGHUP)
 
 
 def setting(name, otherwise=""):
@@ -214,6 +232,8 @@ class Run:
                         lines.append(rest[key.data])
                     for line in lines:
                         self.take(key.data, line.decode(errors="replace").rstrip("\r"), log)
+                # A shell reads from its terminal, the other verbs only print.
+                end_with_terminal({0, 1} if self.verb == "shell" else {1})
                 if self.gdb or self.verb == "shell":
                     continue
                 if time.time() - self.start > self.timeout:

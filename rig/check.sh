@@ -119,6 +119,7 @@ abi >>"$found"
 pages >>"$found"
 
 logged check-sie "interpret compiled C" rig/check-sie-decoder.sh
+logged check-terminal "close the terminal of make shell" rig/check-terminal.py
 
 sed -n 's/^\([^#\t]\{1,\}\)\t.*/\1/p' rig/check-exceptions.txt >"$rules"
 total=$(grep -c . "$found" || true)

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Close the terminal of `xterm -e make shell`: make, boot.py and QEMU must end.
+
+make leads the session here, so the kernel sends SIGHUP to make alone. A program that sleeps stands in for QEMU, in a
+directory that stands in for this repository, so nothing need be built. Exits with 0 if all have ended.
+"""
+import os
+import pty
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# Seconds, for what takes one; the machine may be busy.
+PATIENCE = 60
+QEMU = """#!/bin/sh
+echo $PPID $$ >pids.new
+mv pids.new pids
+exec sleep 600
+"""
+
+
+def until(condition):
+    """True as soon as the condition is, False if it never is."""
+    end = time.time() + PATIENCE
+    while time.time() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def runs(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as text:
+            return text.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def tree_make(tree):
+    """What boot.py needs, and a Makefile that calls it as the real one does."""
+    for directory in ("rig", "build", "bin"):
+        os.mkdir(os.path.join(tree, directory))
+    shutil.copy(os.path.join(TOP, "rig/boot.py"), os.path.join(tree, "rig"))
+    os.symlink(os.path.join(TOP, "drivers"), os.path.join(tree, "drivers"))
+    with open(os.path.join(tree, "Makefile"), "w") as out:
+        out.write("shell:\n\t@rig/boot.py shell\n")
+    with open(os.path.join(tree, "bin/qemu-system-s390x"), "w") as out:
+        out.write(QEMU)
+    os.chmod(out.name, 0o755)
+
+
+def shell_start(tree):
+    """make as the leader of a session of its own: (its pid, the other end of its terminal)."""
+    pid, master = pty.fork()
+    if not pid:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        os.chdir(tree)
+        os.environ["PATH"] = f"{tree}/bin:{os.environ['PATH']}"
+        for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+            os.environ.pop(name, None)
+        os.execvp("make", ["make", "shell"])
+    return pid, master
+
+
+def main():
+    with tempfile.TemporaryDirectory() as tree:
+        tree_make(tree)
+        make, terminal = shell_start(tree)
+        started = until(lambda: os.path.exists(os.path.join(tree, "pids")))
+        pids = [make]
+        if started:
+            with open(os.path.join(tree, "pids")) as text:
+                pids += map(int, text.read().split())
+        os.close(terminal)
+        ended = until(lambda: not any(map(runs, pids)))
+        left = [name for name, pid in zip(("make", "boot.py", "QEMU"), pids) if runs(pid)]
+        for pid in filter(runs, pids):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(make, 0)
+    if not started:
+        print("make shell did not start QEMU")
+    elif not ended:
+        print(f"still there after the terminal was closed: {' '.join(left)}")
+    return 0 if started and ended else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
