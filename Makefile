@@ -35,6 +35,10 @@ SIGNOFF ?=
 export FAST SIGNOFF
 
 B := build
+# kbuild says so, too, but only after minutes of downloading and unpacking. The dot shows a blank at the end.
+ifneq ($(if $(LIST),,$(filter-out help log clean,$(or $(MAKECMDGOALS),help))),)
+$(if $(filter 1,$(words $(subst :, ,$(CURDIR)/.))),,$(error the kernel cannot be built in '$(CURDIR)': its build system refuses a path with a blank or a colon))
+endif
 # Two in one clone would build over each other. PPID is this make.
 ifeq ($(MAKELEVEL),0)
 ifneq ($(if $(LIST),,$(filter-out help log shell,$(MAKECMDGOALS))),)

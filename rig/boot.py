@@ -145,7 +145,7 @@ class Run:
             cmd += ["-chardev", f"file,id={name},path=/dev/fd/{fds[name]}",
                     "-device", f"virtserialport,chardev={name},name={name}"]
         if os.path.isdir(DEBIAN):
-            cmd += ["-fsdev", f"local,id=debian,path={DEBIAN},security_model=none,readonly=on",
+            cmd += ["-fsdev", f"local,id=debian,path={DEBIAN.replace(',', ',,')},security_model=none,readonly=on",
                     "-device", "virtio-9p-ccw,fsdev=debian,mount_tag=debian"]
         if self.verb == "shell":
             cmd += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty"]
