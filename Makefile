@@ -18,13 +18,14 @@ CLIENT ?=
 export HWSIM CPUS MEM APPEND GDB HWSIM_FAULT CLIENT
 # What to test.
 T ?= *
-N ?= 1
+N ?=
 LIST ?=
 LONG ?=
+LOAD ?=
 DRIVER ?= ours
 KERNEL ?= ours
 SEED ?=
-export T N LIST LONG DRIVER KERNEL SEED
+export T N LIST LONG LOAD DRIVER KERNEL SEED
 # Which faults to try.
 M ?= *
 MUTATE ?=
@@ -72,6 +73,8 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      LIST=1                 which row of the behaviour is tested where; LIST=rst: as a page of Documentation/
 ##      LONG=1                 then also what takes long: other kernels, more CPUs, faults, 10 minutes of
 ##                             stress, which lines of the driver never ran; LONG=NAME: one row of rig/long.txt
+##      LOAD=1                 ten times, or N, with four busy loops beside it: a test that depends on how fast
+##                             something else is fails. About five hours on two cores; also the last row of LONG=1
 ##      SEED=NUMBER            repeat what stress_test did with that seed
 ##      DRIVER=base            the same tests against the base's own driver, a boot for each
 ##      KERNEL=base            likewise, this driver on the base's kernel, with the simulator

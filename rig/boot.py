@@ -33,6 +33,8 @@ TROUBLE = re.compile(
     r"|UBSAN:|BUG \S+ \(")
 
 
+# Before a command: the kernel kills it when this process ends, also when that is killed itself.
+DIES_WITH_ME = ["setpriv", "--pdeathsig", "KILL"]
 machines = set()
 ending = threading.Event()
 
@@ -101,13 +103,17 @@ class Run:
     """One boot. After run(): reason (None if all was well), status (of the program), trouble (first console line)."""
 
     def __init__(self, verb, options=(), log=None, files=None, timeout=None, on_line=None, fatal_warnings=True,
-                 variant=None, cpus=None, shift=3):
+                 variant=None, cpus=None, shift=3, slowness=1):
         self.verb, self.options, self.files = verb, list(options), files or {}
         self.log_path = os.path.join(LOGS, log or f"{verb}-{time.strftime('%H%M%S')}.log")
         self.on_line = on_line or (lambda line: None)
         self.fatal_warnings = fatal_warnings
-        self.silence = SILENCE + sum(int(word.partition("=")[2]) for word in self.options if word.startswith("rig_stress="))
+        stress = sum(int(word.partition("=")[2]) for word in self.options if word.startswith("rig_stress="))
+        self.silence = SILENCE * slowness + stress
         self.timeout = timeout or TIMEOUT[verb]
+        # How many times longer than on an idle machine it may take.
+        if self.timeout:
+            self.timeout *= slowness
         self.console, self.verdict, self.trouble, self.reason, self.status = [], "", None, None, None
         self.up, self.coverage = False, {}
         self.gdb = bool(setting("GDB"))
@@ -208,7 +214,7 @@ class Run:
         command = self.command({name: pipe[1] for name, pipe in pipes.items()}, self.initramfs(scratch))
         log.write(" ".join(command) + "\n")
         log.flush()
-        qemu = subprocess.Popen(command, pass_fds=[pipe[1] for pipe in pipes.values()],
+        qemu = subprocess.Popen([*DIES_WITH_ME, *command], pass_fds=[pipe[1] for pipe in pipes.values()],
                                 stdin=None if self.verb == "shell" else subprocess.DEVNULL,
                                 stdout=None if self.verb == "shell" else log, stderr=log)
         machines.add(qemu)

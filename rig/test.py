@@ -6,13 +6,16 @@ One boot runs KUnit and every kselftest program, but those that boots.txt gives 
 before all tests of its plan have answered, a violation, a warning or lockdep off is a failure of its own, and so is a
 run in which nothing was tested. The last line is `N passed, N failed, N skipped`.
 LONG=1 goes on with the boots of long.txt, LONG=NAME runs one of them alone.
+LOAD=1 runs all of it ten times (N overrides) with busy loops beside it: no test may depend on how fast something else is.
 DRIVER=base runs each test in a boot of its own, against the base's driver; KERNEL=base, on the base's kernel.
 What each test of the table of rows did last is kept for `LIST=1`.
 """
 import concurrent.futures
+import contextlib
 import fnmatch
 import os
 import re
+import subprocess
 import sys
 import time
 
@@ -24,6 +27,9 @@ TESTS = os.path.join(boot.TOP, "tools/testing/selftests/vfio-ap")
 ROWS = os.path.join(TESTS, "rows.txt")
 BOOTS = os.path.join(TESTS, "boots.txt")
 LONG = os.path.join(boot.TOP, "rig/long.txt")
+# What long.txt has in the place of programs for all of `make test` under load.
+LOAD = "LOAD=1"
+LOAD_LOOPS, LOAD_TIMES, LOAD_SLOWNESS = 4, 10, 4
 PAGE = os.path.join(boot.TOP, "Documentation/s390/vfio-ap-tests.rst")
 RESULTS = os.path.join(boot.BUILD, "results")
 # (file in RESULTS, what is shown above it)
@@ -278,9 +284,14 @@ def one_boot(count, pattern, times, tests, parameters="", name=None, **machine):
     return run.reason
 
 
-def long_boots(wanted):
+def long_rows(wanted):
     """The rows of long.txt that LONG asks for."""
     return [(row + [""])[:5] for row in table(LONG) if wanted == "1" or fnmatch.fnmatch(row[0], wanted)]
+
+
+def long_boots(wanted):
+    """Those of them that are one boot."""
+    return [row for row in long_rows(wanted) if row[3] != LOAD]
 
 
 def long_kernels(wanted):
@@ -316,6 +327,36 @@ def all_long(count, pattern, times, wanted):
     return reasons
 
 
+@contextlib.contextmanager
+def busy_loops(loops):
+    """So many processes that do nothing but spin. The kernel kills them when this process ends, however it does."""
+    spin = [*boot.DIES_WITH_ME, "sh", "-c", "while :; do :; done"]
+    processes = []
+    try:
+        for _ in range(loops):
+            processes.append(subprocess.Popen(spin, stdin=subprocess.DEVNULL))
+        yield
+        if any(process.poll() is not None for process in processes):
+            raise RuntimeError("a busy loop has ended: there was less load than wanted")
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def under_load(count, pattern, times):
+    """All of `make test` with busy loops beside it: why boots failed."""
+    found = Count()
+    say(f"load: {times} times with {LOAD_LOOPS} busy loops")
+    with busy_loops(LOAD_LOOPS):
+        reasons = [one_boot(found, pattern, times, *one, name=f"load-{one[0].strip('*_')}", slowness=LOAD_SLOWNESS)
+                   for one in boots(pattern)]
+    for failure in found.failed:
+        failure[0] = f"load: {failure[0]}"
+    count.take(found)
+    return reasons
+
+
 def fetched(count):
     """Tests skip what could not be fetched, so it fails here, once."""
     path = os.path.join(boot.BUILD, "debian.failed")
@@ -326,15 +367,19 @@ def fetched(count):
 
 def ours():
     count, pattern, times = Count(), setting("T", "*"), int(setting("N", "1"))
-    wanted = setting("LONG")
+    wanted, load = setting("LONG"), setting("LOAD")
     fetched(count)
-    reasons = [one_boot(count, pattern, times, *one) for one in boots(pattern) if wanted in ("", "1")]
+    ordinary = wanted == "1" or not wanted and not load
+    reasons = [one_boot(count, pattern, times, *one) for one in boots(pattern) if ordinary]
     if wanted:
         if wanted == "1":
             coverage.forget()
         reasons += all_long(count, pattern, times, wanted)
         if wanted == "1" and pattern == "*":
             coverage.report(count)
+    # Last, and alone: its loops would slow the other rows down.
+    if load or any(row[3] == LOAD for row in long_rows(wanted)):
+        reasons += under_load(count, pattern, int(setting("N", str(LOAD_TIMES))))
     keep_results("ours", count.words)
     if pattern == "*" and wanted in ("", "1"):
         for test in dict.fromkeys(test for _, test, _ in rows() if test and ("_long:" not in test or wanted)):
