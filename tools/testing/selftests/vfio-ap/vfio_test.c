@@ -172,11 +172,25 @@ TEST_F(guest, remover_that_gives_up_leaves_the_other_waiting)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
+struct notices {
+	int log, count;
+};
+
+static bool both_have_looked(void *data)
+{
+	struct notices *notices = data;
+	char text[8192];
+
+	notices->count += kmsg_lines(notices->log, "Removed while a guest has it",
+				     text, sizeof(text));
+	return notices->count >= 2;
+}
+
 /* The driver's part of the mdev goes while somebody waits in it. */
 TEST_F(guest, driver_is_taken_from_an_mdev_whose_remover_waits)
 {
+	struct notices notices = { .log = kmsg_open() };
 	struct writer remover, late, unbinder;
-	int log = kmsg_open();
 
 	removal_start(_metadata, &self->vm, &remover);
 	writer_start(&unbinder, UUID1, "driver/unbind", UUID1);
@@ -191,12 +205,13 @@ TEST_F(guest, driver_is_taken_from_an_mdev_whose_remover_waits)
 	/* The unbinder still wants it, so nothing comes back by that. */
 	queue_stays_out(_metadata, &self->vm);
 	EXPECT_TRUE(writer_waits(&unbinder));
-	/* Two could look. */
-	EXPECT_EQ(2, kmsg_lines(log, "Removed while a guest has it",
-				self->text, sizeof(self->text)));
-	close(log);
+	EXPECT_EQ(0, until(both_have_looked, &notices));
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&unbinder));
+	/* Who came late could not look. */
+	both_have_looked(&notices);
+	EXPECT_EQ(2, notices.count);
+	close(notices.log);
 	/* An mdev without a driver has nothing to wait for. */
 	EXPECT_EQ(0, access(MATRIX UUID1, F_OK));
 	EXPECT_EQ(0, mdev_remove(UUID1));
@@ -281,14 +296,27 @@ TEST_F(guest, irqs_take_one_eventfd)
 	close(fd);
 }
 
+struct signalled {
+	int fd;
+	long wanted, seen;
+};
+
+static bool all_is_signalled(void *data)
+{
+	struct signalled *changes = data;
+
+	changes->seen += signals(changes->fd);
+	return changes->seen >= changes->wanted;
+}
+
 /* E.17: each change of what the guest has, and nothing else. */
 TEST_F(guest, each_change_is_signalled)
 {
 	int first = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	int second = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	int request = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	long updates, told;
-	int tries;
+	struct signalled changes = { .fd = first };
+	long updates;
 
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, first));
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, REQUEST, request));
@@ -301,13 +329,10 @@ TEST_F(guest, each_change_is_signalled)
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	ASSERT_EQ(0, queue_bind(4, 4));
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	updates = hwsim_guest_updates(getpid()) - updates;
+	changes.wanted = hwsim_guest_updates(getpid()) - updates;
 	/* The guest may see a change before it is signalled. */
-	for (told = 0, tries = 0; told < updates && tries < 1000; tries++) {
-		told += signals(first);
-		usleep(1000);
-	}
-	EXPECT_EQ(updates, told);
+	EXPECT_EQ(0, until(all_is_signalled, &changes));
+	EXPECT_EQ(changes.wanted, changes.seen);
 	/* From one to the other, none lost. */
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, second));
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
