@@ -5,8 +5,8 @@
  *
  * Layers, top down: traps (main.c) hand an instruction to insn.c, which works
  * on the machine (machine.c); irq.c raises interrupts, check.c watches for what
- * must never happen, fault.c makes it happen, debugfs.c is the administrator's
- * and the test's side.
+ * must never happen, fault.c makes it happen, hold.c keeps calls of the driver,
+ * debugfs.c is the administrator's and the test's side.
  *
  * One lock, hwsim_lock, irq-safe, protects all of the machine. On the trap path
  * nothing sleeps.
@@ -68,6 +68,7 @@ enum hwsim_function {
  * @HWSIM_APCB_IN_SIE: an APCB changed while a CPU of the guest was in SIE
  * @HWSIM_HOST_NO_RESET: the host uses a queue as a guest left it
  * @HWSIM_FOREIGN_GISA: an interrupt is for a GISA that no guest has (any more)
+ * @HWSIM_SIGNAL_UNDER_LOCK: an eventfd was signalled under a lock that others need
  * @HWSIM_UNWATCHED: a guest, or what KVM did with it, escaped the simulator
  * @HWSIM_NR_VIOLATIONS: how many kinds there are
  *
@@ -82,6 +83,7 @@ enum hwsim_violation_kind {
 	HWSIM_APCB_IN_SIE,
 	HWSIM_HOST_NO_RESET,
 	HWSIM_FOREIGN_GISA,
+	HWSIM_SIGNAL_UNDER_LOCK,
 	HWSIM_UNWATCHED,
 	HWSIM_NR_VIOLATIONS
 };
@@ -298,6 +300,7 @@ bool hwsim_irq_check(const struct hwsim_queue *queue);
 extern const char *const hwsim_violation_names[HWSIM_NR_VIOLATIONS];
 void hwsim_violation(enum hwsim_violation_kind kind, const char *fmt, ...) __printf(2, 3);
 int hwsim_check_init(void);
+bool hwsim_is_in_vfio_ap(unsigned long addr);
 bool hwsim_queue_in_guest(const struct hwsim_queue *queue, const struct hwsim_guest *but);
 bool hwsim_apcb_has(const struct hwsim_apcb *apcb, u16 apqn);
 bool hwsim_gisa_is_of_a_guest(u64 gisa);
@@ -315,6 +318,15 @@ int hwsim_fault_unpinned_nib(struct hwsim_queue *queue);
 int hwsim_fault_foreign_gisa(struct hwsim_queue *queue);
 int hwsim_fault_apcb_in_sie(u16 apqn);
 void hwsim_fault_gisc(unsigned int count);
+int hwsim_fault_signal(unsigned int id, int fd);
+
+/* hold.c */
+struct seq_file;
+int hwsim_hold_init(void);
+int hwsim_hold_begin(const char *function);
+int hwsim_hold_release(const char *function);
+void hwsim_hold_release_all(void);
+void hwsim_hold_print(struct seq_file *seq);
 
 /* debugfs.c */
 void hwsim_debugfs_init(void);

@@ -7,6 +7,9 @@
 
 #include <linux/device.h>
 #include <linux/kprobes.h>
+#include <linux/lockdep.h>
+#include <linux/module.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -24,6 +27,7 @@ const char *const hwsim_violation_names[HWSIM_NR_VIOLATIONS] = {
 	[HWSIM_APCB_IN_SIE] = "apcb-in-sie",
 	[HWSIM_HOST_NO_RESET] = "host-no-reset",
 	[HWSIM_FOREIGN_GISA] = "foreign-gisa",
+	[HWSIM_SIGNAL_UNDER_LOCK] = "signal-under-lock",
 	[HWSIM_UNWATCHED] = "unwatched",
 };
 
@@ -352,6 +356,75 @@ static struct kprobe hwsim_end_probe = {
 };
 
 /**
+ * hwsim_is_in_vfio_ap - is this an address in the code of the driver?
+ * @addr: the address
+ *
+ * Context: Any.
+ * Return: true if it is.
+ */
+bool hwsim_is_in_vfio_ap(unsigned long addr)
+{
+	struct module *module;
+	bool found;
+
+	preempt_disable();
+	module = __module_address(addr);
+	found = module && !strcmp(module->name, "vfio_ap");
+	preempt_enable();
+	return found;
+}
+
+NOKPROBE_SYMBOL(hwsim_is_in_vfio_ap);
+
+#ifdef CONFIG_LOCKDEP
+/*
+ * The lock of a guest, whoever took it, or any that vfio_ap took: those who wait
+ * for it wait for all who poll the eventfd. The lock of the eventfd's own mdev is
+ * needed by its VMM alone.
+ */
+static bool hwsim_lock_delays_others(const struct held_lock *held)
+{
+	const char *name = held->instance->name;
+
+	if (!strcmp(name, "&kvm->lock"))
+		return true;
+	return hwsim_is_in_vfio_ap(held->acquire_ip) && strcmp(name, "&mdev->trigger_lock");
+}
+
+/* An interrupt handler must not answer for the locks of the task that it interrupts. */
+static int hwsim_eventfd_signalled(struct kprobe *probe, struct pt_regs *regs)
+{
+	int i;
+
+	if (!in_task())
+		return 0;
+	for (i = 0; i < current->lockdep_depth; i++) {
+		if (hwsim_lock_delays_others(&current->held_locks[i]))
+			hwsim_violation(HWSIM_SIGNAL_UNDER_LOCK, "%s",
+					current->held_locks[i].instance->name);
+	}
+	return 0;
+}
+
+NOKPROBE_SYMBOL(hwsim_eventfd_signalled);
+
+static struct kprobe hwsim_eventfd_probe = {
+	.symbol_name = "eventfd_signal",
+	.pre_handler = hwsim_eventfd_signalled,
+};
+
+static int __init hwsim_eventfd_watch(void)
+{
+	return register_kprobe(&hwsim_eventfd_probe);
+}
+#else
+static int __init hwsim_eventfd_watch(void)
+{
+	return 0;
+}
+#endif
+
+/**
  * hwsim_check_host_use - the host sends a request to a queue
  * @queue: the queue
  *
@@ -521,5 +594,6 @@ int __init hwsim_check_init(void)
 	ret = register_kretprobe(&hwsim_driver_probe);
 	if (ret)
 		return ret;
-	return register_kprobe(&hwsim_end_probe);
+	ret = register_kprobe(&hwsim_end_probe);
+	return ret ?: hwsim_eventfd_watch();
 }

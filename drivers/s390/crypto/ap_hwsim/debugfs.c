@@ -67,6 +67,7 @@ static int hwsim_reset_write(char *line)
 		return -EINVAL;
 	hwsim_machine_reset();
 	hwsim_fault_gisc(0);
+	hwsim_hold_release_all();
 	return 0;
 }
 
@@ -331,6 +332,27 @@ static int hwsim_apcb_write(char *line)
 	return hwsim_fault_apcb(id, &apcb);
 }
 
+static int hwsim_signal_write(char *line)
+{
+	char *guest = strsep(&line, " ");
+	unsigned int id;
+	int fd;
+
+	if (!line || kstrtouint(guest, 10, &id) || kstrtoint(line, 10, &fd))
+		return -EINVAL;
+	return hwsim_fault_signal(id, fd);
+}
+
+static int hwsim_hold_write(char *line)
+{
+	return hwsim_hold_begin(line);
+}
+
+static int hwsim_release_write(char *line)
+{
+	return hwsim_hold_release(line);
+}
+
 static int hwsim_qci_write(char *line)
 {
 	unsigned long flags;
@@ -412,6 +434,9 @@ static const struct hwsim_knob {
 	{ "gisc_fail", hwsim_gisc_fail_write },
 	{ "check", hwsim_check_write },
 	{ "apcb", hwsim_apcb_write },
+	{ "signal", hwsim_signal_write },
+	{ "hold", hwsim_hold_write },
+	{ "release", hwsim_release_write },
 	{ "mmap_lock", hwsim_mmap_lock_write },
 	{ "provoke", hwsim_provoke_write },
 };
@@ -502,6 +527,13 @@ static int guests_show(struct seq_file *seq, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(guests);
 
+static int held_show(struct seq_file *seq, void *unused)
+{
+	hwsim_hold_print(seq);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(held);
+
 static int violations_show(struct seq_file *seq, void *unused)
 {
 	static char text[8192];
@@ -559,5 +591,6 @@ void __init hwsim_debugfs_init(void)
 				    &hwsim_knob_fops);
 	debugfs_create_file("state", 0400, dir, NULL, &state_fops);
 	debugfs_create_file("guests", 0400, dir, NULL, &guests_fops);
+	debugfs_create_file("held", 0400, dir, NULL, &held_fops);
 	debugfs_create_file("violations", 0600, dir, NULL, &violations_fops);
 }

@@ -3,6 +3,7 @@
  * What a driver does that is wrong. The checks are tested with it: nothing here
  * reports a violation, or tells a check what it is to find.
  */
+#include <linux/eventfd.h>
 #include <linux/hrtimer.h>
 #include <linux/kprobes.h>
 #include <linux/kvm_host.h>
@@ -52,6 +53,33 @@ int hwsim_fault_apcb(unsigned int id, struct hwsim_apcb *apcb)
 	mutex_unlock(&kvm->lock);
 	kvm_put_kvm(kvm);
 	return 0;
+}
+
+/**
+ * hwsim_fault_signal - signal an eventfd under the lock of a guest
+ * @id: the guest
+ * @fd: the eventfd, of the current process
+ *
+ * Context: Process. Takes kvm->lock of the guest.
+ * Return: 0, -ENOENT if there is no such guest, or the errno of a descriptor
+ * that is no eventfd.
+ */
+int hwsim_fault_signal(unsigned int id, int fd)
+{
+	struct eventfd_ctx *eventfd = eventfd_ctx_fdget(fd);
+	struct kvm *kvm;
+
+	if (IS_ERR(eventfd))
+		return PTR_ERR(eventfd);
+	kvm = hwsim_kvm_get(id);
+	if (kvm) {
+		mutex_lock(&kvm->lock);
+		eventfd_signal(eventfd, 1);
+		mutex_unlock(&kvm->lock);
+		kvm_put_kvm(kvm);
+	}
+	eventfd_ctx_put(eventfd);
+	return kvm ? 0 : -ENOENT;
 }
 
 /**

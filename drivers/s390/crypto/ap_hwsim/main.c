@@ -186,6 +186,8 @@ static int __init hwsim_watch(void)
 	if (!ret)
 		ret = hwsim_fault_init();
 	if (!ret)
+		ret = hwsim_hold_init();
+	if (!ret)
 		ret = register_kretprobe(&hwsim_subchannel_sets_probe);
 	for (i = 0; !ret && i < ARRAY_SIZE(hwsim_sclp_probes); i++)
 		ret = register_kretprobe(&hwsim_sclp_probes[i]);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,6 +110,11 @@ TEST(knobs_refuse_what_they_do_not_understand)
 		{ "apcb", "1 four 4", -EINVAL },
 		{ "apcb", "0 4 4", -ENOENT },
 		{ "apcb", "0 256 4", -ERANGE },
+		{ "signal", "0", -EINVAL },
+		{ "signal", "0 four", -EINVAL },
+		{ "signal", "0 -1", -EBADF },
+		{ "hold", "schedule", -EINVAL },
+		{ "release", "schedule", -EINVAL },
 		{ "provoke", "no-such-kind 04.0004", -EINVAL },
 		{ "provoke", "unpinned-nib", -EINVAL },
 		{ "provoke", "unpinned-nib 77.0004", -ENOENT },
@@ -340,6 +346,17 @@ TEST_F(violation, apcb_that_changes_under_a_cpu_in_sie)
 	EXPECT_TRUE(hwsim_violation_comes(self->text, sizeof(self->text)));
 	EXPECT_TRUE(is_one_line(self->text, "apcb-in-sie pid="))
 		TH_LOG("%s", self->text);
+}
+
+TEST_F(violation, eventfd_signalled_under_the_lock_of_a_guest)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	EXPECT_EQ(-ENOENT, hwsim("signal", "0 %d", fd));
+	EXPECT_VIOLATION("");
+	ASSERT_EQ(0, hwsim("signal", "%d %d", hwsim_guest_id(1), fd));
+	EXPECT_VIOLATION("signal-under-lock &kvm->lock\n");
+	close(fd);
 }
 
 TEST_F(violation, request_of_the_host_after_a_guest)

@@ -42,6 +42,7 @@ int hwsim_violations(char *buf, size_t size);
 bool guests_have_bound_queues(void *unused);
 long hwsim_state(int apid, int apqi, const char *key);
 long hwsim_guest_updates(int pid);
+bool hwsim_comes_to_hold(const char *function, int calls);
 bool guests_come_to_have(const char *masks);
 void machine_reset(void);
 int bus_scan(void);

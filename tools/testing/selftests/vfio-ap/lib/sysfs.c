@@ -131,6 +131,30 @@ long hwsim_guest_updates(int pid)
 	return line ? strtol(line + strlen(name), NULL, 10) : 0;
 }
 
+struct held {
+	const char *function;
+	int calls;
+};
+
+static bool calls_are_held(void *data)
+{
+	struct held *held = data;
+	char text[1024], name[64], *line;
+
+	file_read(HWSIM "held", text, sizeof(text));
+	snprintf(name, sizeof(name), "%s ", held->function);
+	line = strstr(text, name);
+	return line && atoi(line + strlen(name)) == held->calls;
+}
+
+/* Does the simulator come to hold so many calls of a function? */
+bool hwsim_comes_to_hold(const char *function, int calls)
+{
+	struct held held = { function, calls };
+
+	return !until(calls_are_held, &held);
+}
+
 static bool guests_have(void *masks)
 {
 	static char text[65536];

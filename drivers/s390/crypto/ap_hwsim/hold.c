@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Keep a call that vfio_ap makes of a function of the kernel for as long as a
+ * test wants, so that the test decides what happens first.
+ */
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <linux/sysfs.h>
+#include <linux/vfio.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "ap_hwsim.h"
+
+enum hwsim_hold_id {
+	HWSIM_HOLD_REGISTER,
+	HWSIM_HOLD_NOTIFY,
+	HWSIM_HOLD_DESTROY,
+	HWSIM_NR_HOLDS
+};
+
+/**
+ * struct hwsim_hold - a function whose calls may be held
+ */
+struct hwsim_hold {
+	/** @probe: where the function begins */
+	struct kprobe probe;
+	/** @instead: runs in its place when a call is held; has its arguments */
+	void *instead;
+	/** @on: calls are held */
+	bool on;
+	/** @count: how many calls are held now */
+	atomic_t count;
+};
+
+static struct hwsim_hold hwsim_holds[HWSIM_NR_HOLDS];
+static DECLARE_WAIT_QUEUE_HEAD(hwsim_hold_waiters);
+
+static void hwsim_hold_wait(enum hwsim_hold_id id)
+{
+	struct hwsim_hold *hold = &hwsim_holds[id];
+
+	atomic_inc(&hold->count);
+	wait_event(hwsim_hold_waiters, !READ_ONCE(hold->on));
+	if (atomic_dec_and_test(&hold->count))
+		wake_up_all(&hwsim_hold_waiters);
+}
+
+/* A registration that was held fails. */
+static int hwsim_held_register(struct vfio_device *device)
+{
+	hwsim_hold_wait(HWSIM_HOLD_REGISTER);
+	return -ENOMEM;
+}
+
+static void hwsim_held_notify(struct kobject *kobj, const char *dir, const char *attr)
+{
+	hwsim_hold_wait(HWSIM_HOLD_NOTIFY);
+	sysfs_notify(kobj, dir, attr);
+}
+
+static void hwsim_held_destroy(struct workqueue_struct *wq)
+{
+	hwsim_hold_wait(HWSIM_HOLD_DESTROY);
+	destroy_workqueue(wq);
+}
+
+static struct hwsim_hold hwsim_holds[HWSIM_NR_HOLDS] = {
+	[HWSIM_HOLD_REGISTER] = {
+		.probe.symbol_name = "vfio_register_emulated_iommu_dev",
+		.instead = hwsim_held_register,
+	},
+	[HWSIM_HOLD_NOTIFY] = {
+		.probe.symbol_name = "sysfs_notify",
+		.instead = hwsim_held_notify,
+	},
+	[HWSIM_HOLD_DESTROY] = {
+		.probe.symbol_name = "destroy_workqueue",
+		.instead = hwsim_held_destroy,
+	},
+};
+
+/* The call goes on in another function, as a task that may sleep. */
+static int hwsim_hold_called(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct hwsim_hold *hold = container_of(probe, struct hwsim_hold, probe);
+
+	if (!READ_ONCE(hold->on) || !hwsim_is_in_vfio_ap(regs->gprs[14]))
+		return 0;
+	regs->psw.addr = (unsigned long)hold->instead;
+	return 1;
+}
+
+NOKPROBE_SYMBOL(hwsim_hold_called);
+
+static struct hwsim_hold *hwsim_hold_find(const char *function)
+{
+	unsigned int i;
+
+	for (i = 0; i < HWSIM_NR_HOLDS; i++) {
+		if (!strcmp(hwsim_holds[i].probe.symbol_name, function))
+			return &hwsim_holds[i];
+	}
+	return NULL;
+}
+
+/**
+ * hwsim_hold_begin - hold the calls that vfio_ap makes from now on
+ * @function: name of the function
+ *
+ * Context: Process.
+ * Return: 0, -EINVAL if the function is none of those that can be held, or
+ * -ENODEV if this kernel lacks it.
+ */
+int hwsim_hold_begin(const char *function)
+{
+	struct hwsim_hold *hold = hwsim_hold_find(function);
+
+	if (!hold)
+		return -EINVAL;
+	if (!hold->probe.addr)
+		return -ENODEV;
+	WRITE_ONCE(hold->on, true);
+	return 0;
+}
+
+static void hwsim_hold_end(struct hwsim_hold *hold)
+{
+	WRITE_ONCE(hold->on, false);
+	wake_up_all(&hwsim_hold_waiters);
+	wait_event(hwsim_hold_waiters, !atomic_read(&hold->count));
+}
+
+/**
+ * hwsim_hold_release - let the held calls go on, and hold none any more
+ * @function: name of the function
+ *
+ * Context: Process. Sleeps until no call is held.
+ * Return: 0, or -EINVAL if the function is none of those that can be held.
+ */
+int hwsim_hold_release(const char *function)
+{
+	struct hwsim_hold *hold = hwsim_hold_find(function);
+
+	if (!hold)
+		return -EINVAL;
+	hwsim_hold_end(hold);
+	return 0;
+}
+
+/**
+ * hwsim_hold_release_all - let all held calls go on
+ *
+ * Context: Process. Sleeps until no call is held.
+ */
+void hwsim_hold_release_all(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < HWSIM_NR_HOLDS; i++)
+		hwsim_hold_end(&hwsim_holds[i]);
+}
+
+/**
+ * hwsim_hold_print - a line for each function: how many of its calls are held
+ * @seq: where to
+ *
+ * Context: Any.
+ */
+void hwsim_hold_print(struct seq_file *seq)
+{
+	unsigned int i;
+
+	for (i = 0; i < HWSIM_NR_HOLDS; i++)
+		seq_printf(seq, "%s %d\n", hwsim_holds[i].probe.symbol_name,
+			   atomic_read(&hwsim_holds[i].count));
+}
+
+/**
+ * hwsim_hold_init - be ready
+ *
+ * Context: Boot.
+ * Return: 0 or the errno of kprobes. A kernel without VFIO is no error.
+ */
+int __init hwsim_hold_init(void)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < HWSIM_NR_HOLDS; i++) {
+		hwsim_holds[i].probe.pre_handler = hwsim_hold_called;
+		ret = register_kprobe(&hwsim_holds[i].probe);
+		if (ret && ret != -ENOENT)
+			return ret;
+	}
+	return 0;
+}
