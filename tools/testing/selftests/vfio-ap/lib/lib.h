@@ -100,6 +100,30 @@ void writer_start(struct writer *writer, const char *uuid, const char *attribute
 		  const char *text);
 bool writer_waits(struct writer *writer);
 int writer_end(struct writer *writer);
+/* A process that removes an mdev and has a handler for SIGUSR1. */
+enum remover_kind {
+	/* SA_RESTART: the kernel repeats the write. */
+	REMOVER_RESTARTS,
+	/* The program repeats it after EINTR. */
+	REMOVER_RETRIES,
+	/* EINTR ends the program. */
+	REMOVER_GIVES_UP,
+};
+
+struct remover {
+	struct writer writer;
+	struct remover_shared {
+		/* How often its handler has begun, and whether it must not return yet. */
+		int handled, stay;
+	} *shared;
+};
+
+int remover_start(struct remover *remover, const char *uuid, enum remover_kind kind);
+int remover_signal(struct remover *remover);
+int remover_interrupt(struct remover *remover);
+void remover_stay(struct remover *remover, bool stay);
+int remover_end(struct remover *remover);
+
 pid_t task_id(void);
 bool task_sleeps(void *task);
 bool task_is_interruptible(void *task);

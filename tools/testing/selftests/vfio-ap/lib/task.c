@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,6 +38,95 @@ int writer_end(struct writer *writer)
 	if (waitpid(writer->pid, &status, 0) < 0)
 		return errno;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static struct remover_shared *remover_self;
+
+static void remover_handle(int signal)
+{
+	(void)signal;
+	__atomic_add_fetch(&remover_self->handled, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&remover_self->stay, __ATOMIC_SEQ_CST))
+		usleep(1000);
+}
+
+static void remover_run(const char *uuid, enum remover_kind kind)
+{
+	struct sigaction action = {
+		.sa_handler = remover_handle,
+		.sa_flags = kind == REMOVER_RESTARTS ? SA_RESTART : 0,
+	};
+	int ret;
+
+	syscall(SYS_close_range, 3, ~0U, 0);
+	sigaction(SIGUSR1, &action, NULL);
+	do {
+		ret = mdev_remove(uuid);
+	} while (ret == -EINTR && kind == REMOVER_RETRIES);
+	_exit(-ret);
+}
+
+int remover_start(struct remover *remover, const char *uuid, enum remover_kind kind)
+{
+	remover->shared = mmap(NULL, sizeof(*remover->shared), PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (remover->shared == MAP_FAILED)
+		return -errno;
+	remover_self = remover->shared;
+	remover->writer.pid = fork();
+	if (!remover->writer.pid)
+		remover_run(uuid, kind);
+	return remover->writer.pid < 0 ? -errno : until(task_is_interruptible, &remover->writer.pid);
+}
+
+struct handling {
+	struct remover_shared *shared;
+	int before;
+};
+
+static bool has_handled(void *data)
+{
+	struct handling *handling = data;
+
+	return __atomic_load_n(&handling->shared->handled, __ATOMIC_SEQ_CST) > handling->before;
+}
+
+/* Returns when its handler has begun. */
+int remover_signal(struct remover *remover)
+{
+	struct handling handling = { remover->shared, remover->shared->handled };
+
+	if (kill(remover->writer.pid, SIGUSR1))
+		return -errno;
+	return until(has_handled, &handling);
+}
+
+static bool remover_has_settled(void *data)
+{
+	struct remover *remover = data;
+
+	return task_is_interruptible(&remover->writer.pid) || !writer_waits(&remover->writer);
+}
+
+/* Returns when it waits again, or has ended. */
+int remover_interrupt(struct remover *remover)
+{
+	return remover_signal(remover) ?: until(remover_has_settled, remover);
+}
+
+/* From now on its handler does not return, until it may. */
+void remover_stay(struct remover *remover, bool stay)
+{
+	__atomic_store_n(&remover->shared->stay, stay, __ATOMIC_SEQ_CST);
+}
+
+/* As writer_end(). */
+int remover_end(struct remover *remover)
+{
+	int ret = writer_end(&remover->writer);
+
+	munmap(remover->shared, sizeof(*remover->shared));
+	return ret;
 }
 
 pid_t task_id(void)
