@@ -123,18 +123,23 @@ bool __vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mde
  * vfio_ap_guest_end - end a guest transaction
  * @tx: the transaction
  *
- * Starts the resets of what left the guest, after all locks are dropped.
+ * Drops all locks, starts the resets of the queues that left the guest, and then
+ * signals the VMM. A VMM whose eventfd takes long delays no reset.
  *
- * Context: Drops what vfio_ap_guest_begin() took.
+ * Context: Sleeps. Drops what vfio_ap_guest_begin() took.
  */
 void vfio_ap_guest_end(struct vfio_ap_guest_tx *tx)
 	__releases(&vfio_ap_tx_context)
 {
 	__release(&vfio_ap_tx_context);
 	vfio_ap_guest_unlock(tx);
-	vfio_ap_attachment_put(tx->attachment);
 	if (tx->leaver_reset)
 		vfio_ap_reset_start_matrix(&tx->old, &tx->new);
+	if (tx->changed) {
+		lockdep_assert_not_held(&tx->attachment->kvm->lock);
+		vfio_ap_trigger_config_changed(tx->mdev);
+	}
+	vfio_ap_attachment_put(tx->attachment);
 }
 
 static void vfio_ap_guest_list_unfit(unsigned int apid, const unsigned long *domains,
@@ -223,7 +228,6 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 	struct vfio_ap_mdev *mdev = tx->mdev;
 	struct vfio_ap_matrix shown_before;
 	unsigned int leavers;
-	bool changed;
 
 	lockdep_assert_held(&matrix_dev->guests_lock);
 	lockdep_assert_held(&matrix_dev->lock);
@@ -237,19 +241,18 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 			      vfio_ap_guest_list_unfit, tx->attachment);
 	shown_before = mdev->guest;
 	mdev->guest = tx->new;
-	changed = tx->attachment && !vfio_ap_matrix_equal(&tx->old, &tx->new);
-	if (changed)
+	tx->changed = tx->attachment && !vfio_ap_matrix_equal(&tx->old, &tx->new);
+	if (tx->changed)
 		vfio_ap_guest_mark_queues(tx);
-	mdev->updates += changed;
+	mdev->updates += tx->changed;
 	vfio_ap_notify_commit(tx, &shown_before);
 	mutex_unlock(&matrix_dev->lock);
 	tx->published = true;
 
-	if (!changed)
+	if (!tx->changed)
 		return;
 	kvm_arch_crypto_set_masks(tx->attachment->kvm, tx->new.apm, tx->new.aqm, tx->new.adm);
 	leavers = vfio_ap_guest_want_resets(tx);
-	vfio_ap_trigger_config_changed(mdev);
 	trace_vfio_ap_guest_update(dev_name(mdev->vdev.dev), leavers, &tx->old, &tx->new);
 }
 

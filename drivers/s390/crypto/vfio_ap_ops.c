@@ -22,15 +22,18 @@ static struct vfio_ap_mdev *to_vfio_ap_mdev(struct vfio_device *vdev)
 
 static int vfio_ap_mdev_init(struct vfio_device *vdev)
 {
-	vfio_ap_notify_init(to_vfio_ap_mdev(vdev));
-	init_waitqueue_head(&to_vfio_ap_mdev(vdev)->closed);
-	spin_lock_init(&to_vfio_ap_mdev(vdev)->trigger_lock);
-	INIT_DELAYED_WORK(&to_vfio_ap_mdev(vdev)->commit_work, vfio_ap_guest_commit_work);
+	struct vfio_ap_mdev *mdev = to_vfio_ap_mdev(vdev);
+
+	vfio_ap_notify_init(mdev);
+	init_waitqueue_head(&mdev->closed);
+	mutex_init(&mdev->trigger_lock);
+	INIT_DELAYED_WORK(&mdev->commit_work, vfio_ap_guest_commit_work);
 	return 0;
 }
 
 static void vfio_ap_mdev_release(struct vfio_device *vdev)
 {
+	mutex_destroy(&to_vfio_ap_mdev(vdev)->trigger_lock);
 	kfree(to_vfio_ap_mdev(vdev)->trial);
 	kvfree_rcu(to_vfio_ap_mdev(vdev), rcu);
 }

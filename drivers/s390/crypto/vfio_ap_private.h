@@ -55,7 +55,10 @@
  *           slot->lock              reset and interrupt state of one APQN;
  *                                   AP instructions are issued under it.
  *             pages_lock            pinned pages of one attachment.
- *         mdev->trigger_lock        the eventfds of one mdev's VMM.
+ *   mdev->trigger_lock              the eventfds of one mdev's VMM. A mutex of
+ *                                   the mdev's own, taken with none of the
+ *                                   above held: the VMM decides how long
+ *                                   eventfd_signal() takes.
  *
  * Nothing that another guest needs is held while a kvm->lock is waited for,
  * none of these while a reset is waited for, and pqap_hook_rwsem alone while
@@ -250,8 +253,8 @@ struct vfio_ap_mdev {
 	struct vfio_ap_news news;
 	/** @notify_work: tells the news; holds a reference while queued */
 	struct delayed_work notify_work;
-	/** @trigger_lock: protects @triggers; leaf */
-	spinlock_t trigger_lock;
+	/** @trigger_lock: protects @triggers; held while one of them is signalled */
+	struct mutex trigger_lock;
 	/** @triggers: eventfds of the VMM by interrupt index, or NULL */
 	struct eventfd_ctx *triggers[VFIO_AP_NUM_IRQS];
 	/** @commit_work: derives and commits again; holds a reference while queued */
@@ -407,6 +410,8 @@ struct vfio_ap_guest_tx {
 	bool perms;
 	/** @published: matrix_dev->lock was dropped by the commit */
 	bool published;
+	/** @changed: the commit wrote the APCB; vfio_ap_guest_end() signals the VMM */
+	bool changed;
 	/** @old: what the guest had before the commit */
 	struct vfio_ap_matrix old;
 	/** @new: what it has since */

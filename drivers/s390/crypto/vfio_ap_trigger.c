@@ -8,24 +8,28 @@
 
 #include "vfio_ap_private.h"
 
+/*
+ * eventfd_signal() calls everybody who polls the eventfd, and the VMM decides how
+ * many that are. Hold no lock meanwhile that another mdev needs.
+ */
 static bool vfio_ap_trigger_signal(struct vfio_ap_mdev *mdev, unsigned int index)
 {
-	bool signalled = false;
+	lockdep_assert_not_held(&ap_perms_mutex);
+	lockdep_assert_not_held(&matrix_dev->guests_lock);
+	lockdep_assert_not_held(&matrix_dev->lock);
 
-	spin_lock(&mdev->trigger_lock);
-	if (mdev->triggers[index]) {
-		eventfd_signal(mdev->triggers[index], 1);
-		signalled = true;
-	}
-	spin_unlock(&mdev->trigger_lock);
-	return signalled;
+	guard(mutex)(&mdev->trigger_lock);
+	if (!mdev->triggers[index])
+		return false;
+	eventfd_signal(mdev->triggers[index], 1);
+	return true;
 }
 
 /**
- * vfio_ap_trigger_config_changed - the guest has other queues or domains
+ * vfio_ap_trigger_config_changed - signal that the guest has other queues or domains
  * @mdev: its mdev
  *
- * Context: Any but an interrupt handler.
+ * Context: Sleeps; no lock of this driver and no kvm->lock held.
  */
 void vfio_ap_trigger_config_changed(struct vfio_ap_mdev *mdev)
 {
@@ -36,7 +40,7 @@ void vfio_ap_trigger_config_changed(struct vfio_ap_mdev *mdev)
  * vfio_ap_trigger_request - ask the VMM to let go of an mdev
  * @mdev: the mdev
  *
- * Context: Any but an interrupt handler.
+ * Context: Sleeps; no lock of this driver and no kvm->lock held.
  * Return: false if the VMM does not want to be asked.
  */
 bool vfio_ap_trigger_request(struct vfio_ap_mdev *mdev)
@@ -47,7 +51,7 @@ bool vfio_ap_trigger_request(struct vfio_ap_mdev *mdev)
 static void vfio_ap_trigger_replace(struct vfio_ap_mdev *mdev, unsigned int index,
 				    struct eventfd_ctx *trigger)
 {
-	scoped_guard(spinlock, &mdev->trigger_lock)
+	scoped_guard(mutex, &mdev->trigger_lock)
 		swap(mdev->triggers[index], trigger);
 	if (trigger)
 		eventfd_ctx_put(trigger);

@@ -498,4 +498,38 @@ TEST_F(guest, device_reset_repeats_what_must_be_repeated)
 	}
 }
 
+/* The simulator sees which locks are held at each signal; here is every way to one. */
+TEST_F(guest, signals_under_no_lock)
+{
+	int changed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int request = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	struct remover remover;
+
+	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, changed));
+	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, REQUEST, request));
+	/* A writer, which waits for resets; an unbind; the work item after a bind. */
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(0, until(is_signalled, &changed));
+	EXPECT_EQ(0, queue_unbind(4, 4));
+	EXPECT_EQ(0, until(is_signalled, &changed));
+	EXPECT_EQ(0, queue_bind(4, 4));
+	EXPECT_EQ(0, until(is_signalled, &changed));
+	/* A remover, and the work item that takes the queues for it. */
+	ASSERT_EQ(0, remover_start(&remover, UUID1, REMOVER_RESTARTS));
+	EXPECT_EQ(0, until(is_signalled, &request));
+	EXPECT_EQ(0, until(is_signalled, &changed));
+	kill(remover.writer.pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, remover_end(&remover));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(0, until(is_signalled, &changed));
+	/* The end of the use. */
+	close(self->vfio.device);
+	EXPECT_EQ(0, until(is_signalled, &changed));
+	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
+	ASSERT_EQ(0, vfio_open_device(&self->vfio, UUID1));
+	close(changed);
+	close(request);
+}
+
 #include "lib/main.h"
