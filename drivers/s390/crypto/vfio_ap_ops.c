@@ -176,6 +176,25 @@ static const struct vfio_device_ops vfio_ap_mdev_ops = {
 	.request = vfio_ap_mdev_request,
 };
 
+static void vfio_ap_mdev_cancel_work(struct vfio_ap_mdev *mdev, struct delayed_work *work)
+{
+	if (cancel_delayed_work_sync(work))
+		put_device(&mdev->vdev.device);
+}
+
+/*
+ * Unlink an mdev and wait for its work items. Whoever queues one looks the mdev up
+ * among the linked ones, so none is queued afterwards. One that ran later would use
+ * the mdev_device after it was freed, and the module after it has gone.
+ */
+static void vfio_ap_mdev_retire(struct vfio_ap_mdev *mdev)
+{
+	vfio_ap_guest_unlink(mdev);
+	/* A commit may queue @notify_work. */
+	vfio_ap_mdev_cancel_work(mdev, &mdev->commit_work);
+	vfio_ap_notify_gone(mdev);
+}
+
 static int vfio_ap_mdev_probe(struct mdev_device *device)
 {
 	struct vfio_ap_mdev *mdev;
@@ -189,7 +208,7 @@ static int vfio_ap_mdev_probe(struct mdev_device *device)
 	dev_set_drvdata(&device->dev, mdev);
 	ret = vfio_register_emulated_iommu_dev(&mdev->vdev);
 	if (ret) {
-		vfio_ap_guest_unlink(mdev);
+		vfio_ap_mdev_retire(mdev);
 		vfio_put_device(&mdev->vdev);
 	}
 	return ret;
@@ -201,11 +220,7 @@ static void vfio_ap_mdev_remove(struct mdev_device *device)
 
 	/* Waits until the device is closed, so until the guest has lost all. */
 	vfio_unregister_group_dev(&mdev->vdev);
-	vfio_ap_guest_unlink(mdev);
-	/* A try that was put off would come when the module has gone. None waits for a guest. */
-	if (cancel_delayed_work_sync(&mdev->commit_work))
-		vfio_put_device(&mdev->vdev);
-	vfio_ap_notify_gone(mdev);
+	vfio_ap_mdev_retire(mdev);
 	vfio_put_device(&mdev->vdev);
 }
 

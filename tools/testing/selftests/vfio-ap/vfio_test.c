@@ -532,4 +532,41 @@ TEST_F(guest, signals_under_no_lock)
 	close(request);
 }
 
+/* What waits for a work item does so here. */
+static bool ends_or_cancels_work(void *data)
+{
+	struct writer *writer = data;
+
+	return !writer_waits(writer) || task_waits_in(writer->pid, "__cancel_work_timer");
+}
+
+/*
+ * The host's configuration changes while an mdev is being created, and then VFIO
+ * refuses the device. The mdev_device is freed when the write returns, so what the
+ * change has queued must have ended by then.
+ */
+TEST_F(guest, work_of_a_failed_create)
+{
+	struct writer writer;
+
+	ASSERT_EQ(0, hwsim("hold", "vfio_register_emulated_iommu_dev"));
+	writer_start(&writer, "mdev_supported_types/vfio_ap-passthrough", "create", UUID2);
+	ASSERT_TRUE(hwsim_comes_to_hold("vfio_register_emulated_iommu_dev", 1));
+	ASSERT_EQ(0, hwsim("hold", "sysfs_notify"));
+	ASSERT_EQ(0, hwsim("control_del", "6"));
+	ASSERT_EQ(0, bus_scan());
+	/* One for each mdev. */
+	EXPECT_TRUE(hwsim_comes_to_hold("sysfs_notify", 2));
+	ASSERT_EQ(0, hwsim("release", "vfio_register_emulated_iommu_dev"));
+	EXPECT_EQ(0, until(ends_or_cancels_work, &writer));
+	EXPECT_TRUE(writer_waits(&writer));
+	ASSERT_EQ(0, hwsim("release", "sysfs_notify"));
+	EXPECT_EQ(ENOMEM, writer_end(&writer));
+	EXPECT_NE(0, access(MATRIX UUID2, F_OK));
+	ASSERT_EQ(0, hwsim("control_add", "6"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_EQ(0, mdev_create(UUID2));
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
 #include "lib/main.h"
