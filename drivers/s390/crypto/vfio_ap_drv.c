@@ -136,6 +136,28 @@ static int vfio_ap_host_read(void)
 	return ret;
 }
 
+static void vfio_ap_workqueues_destroy(void)
+{
+	/* A reset that completes queues a commit, and both release what a guest had. */
+	if (vfio_ap_reset_wq)
+		destroy_workqueue(vfio_ap_reset_wq);
+	if (vfio_ap_commit_wq)
+		destroy_workqueue(vfio_ap_commit_wq);
+	if (vfio_ap_release_wq)
+		destroy_workqueue(vfio_ap_release_wq);
+}
+
+static int vfio_ap_workqueues_create(void)
+{
+	vfio_ap_release_wq = alloc_workqueue("vfio_ap_release", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	vfio_ap_commit_wq = alloc_workqueue("vfio_ap_commit", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	vfio_ap_reset_wq = alloc_workqueue("vfio_ap_reset", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	if (vfio_ap_release_wq && vfio_ap_commit_wq && vfio_ap_reset_wq)
+		return 0;
+	vfio_ap_workqueues_destroy();
+	return -ENOMEM;
+}
+
 static int __init vfio_ap_init(void)
 {
 	struct device *root;
@@ -151,22 +173,10 @@ static int __init vfio_ap_init(void)
 	debug_register_view(vfio_ap_dbf, &debug_sprintf_view);
 	debug_set_level(vfio_ap_dbf, VFIO_AP_DBF_LEVEL_WARN);
 
-	ret = -ENOMEM;
-	vfio_ap_commit_wq = alloc_workqueue("vfio_ap_commit", WQ_UNBOUND, WQ_MAX_ACTIVE);
-	if (!vfio_ap_commit_wq)
-		goto err_dbf;
-	vfio_ap_reset_wq = alloc_workqueue("vfio_ap_reset", WQ_UNBOUND, WQ_MAX_ACTIVE);
-	if (!vfio_ap_reset_wq)
-		goto err_commit_wq;
-
-	vfio_ap_release_wq = alloc_workqueue("vfio_ap_release", WQ_UNBOUND, WQ_MAX_ACTIVE);
-	if (!vfio_ap_release_wq)
-		goto err_reset_wq;
-
 	root = root_device_register(VFIO_AP_MODULE_NAME);
 	if (IS_ERR(root)) {
 		ret = PTR_ERR(root);
-		goto err_release_wq;
+		goto err_dbf;
 	}
 	ret = bus_register(&vfio_ap_matrix_bus);
 	if (ret)
@@ -174,9 +184,13 @@ static int __init vfio_ap_init(void)
 	ret = vfio_ap_matrix_dev_register(root);
 	if (ret)
 		goto err_bus;
-	ret = driver_register(&vfio_ap_matrix_driver);
+	/* Work items use matrix_dev, so they must have ended before it is freed. */
+	ret = vfio_ap_workqueues_create();
 	if (ret)
 		goto err_matrix_dev;
+	ret = driver_register(&vfio_ap_matrix_driver);
+	if (ret)
+		goto err_workqueues;
 	ret = ap_driver_register(&vfio_ap_drv, THIS_MODULE, VFIO_AP_MODULE_NAME);
 	if (ret)
 		goto err_matrix_driver;
@@ -195,18 +209,14 @@ err_ap_driver:
 	vfio_ap_slot_destroy_all();
 err_matrix_driver:
 	driver_unregister(&vfio_ap_matrix_driver);
+err_workqueues:
+	vfio_ap_workqueues_destroy();
 err_matrix_dev:
 	device_unregister(&matrix_dev->device);
 err_bus:
 	bus_unregister(&vfio_ap_matrix_bus);
 err_root:
 	root_device_unregister(root);
-err_release_wq:
-	destroy_workqueue(vfio_ap_release_wq);
-err_reset_wq:
-	destroy_workqueue(vfio_ap_reset_wq);
-err_commit_wq:
-	destroy_workqueue(vfio_ap_commit_wq);
 err_dbf:
 	debug_unregister(vfio_ap_dbf);
 	return ret;
@@ -220,10 +230,8 @@ static void __exit vfio_ap_exit(void)
 	vfio_ap_mdev_unregister();
 	ap_driver_unregister(&vfio_ap_drv);
 	vfio_ap_slot_destroy_all();
-	destroy_workqueue(vfio_ap_reset_wq);
-	destroy_workqueue(vfio_ap_commit_wq);
-	destroy_workqueue(vfio_ap_release_wq);
 	driver_unregister(&vfio_ap_matrix_driver);
+	vfio_ap_workqueues_destroy();
 	device_unregister(&matrix_dev->device);
 	bus_unregister(&vfio_ap_matrix_bus);
 	root_device_unregister(root);

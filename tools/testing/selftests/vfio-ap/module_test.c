@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/guest_fixture.h"
 
@@ -140,6 +141,47 @@ TEST_F(guest, module_is_refused_while_the_configuration_cannot_be_read)
 	}
 	ASSERT_EQ(0, hwsim("qci", "1"));
 	EXPECT_EQ(0, module_load());
+	ASSERT_EQ(0, mdev_create(UUID1));
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+}
+
+static int module_unload_soon(void)
+{
+	return until(module_goes, NULL);
+}
+
+/* The errno of a load or an unload in a process of its own. */
+static pid_t module_start(int (*act)(void))
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(-act());
+	return pid;
+}
+
+/* What the work items of the driver use, its parent device among it, is freed after they ended. */
+TEST_F(guest, work_queues_go_before_the_parent_device)
+{
+	static int (*const acts[])(void) = { module_load, module_unload_soon };
+	static const int errnos[] = { EOPNOTSUPP, 0 };
+	struct writer writer;
+	unsigned int i;
+
+	vfio_close(&self->vfio);
+	ASSERT_EQ(0, until(module_goes, NULL));
+	ASSERT_EQ(0, hwsim("qci", "0"));
+	for (i = 0; i < ARRAY_SIZE(acts); i++) {
+		ASSERT_EQ(0, hwsim("hold", "destroy_workqueue"));
+		writer.pid = module_start(acts[i]);
+		EXPECT_TRUE(hwsim_comes_to_hold("destroy_workqueue", 1));
+		EXPECT_EQ(0, access("/sys/devices/vfio_ap/matrix", F_OK));
+		ASSERT_EQ(0, hwsim("release", "destroy_workqueue"));
+		EXPECT_EQ(errnos[i], writer_end(&writer));
+		EXPECT_FALSE(module_shows());
+		ASSERT_EQ(0, hwsim("qci", "1"));
+		EXPECT_EQ(0, module_load());
+	}
 	ASSERT_EQ(0, mdev_create(UUID1));
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
