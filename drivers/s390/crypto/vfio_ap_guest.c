@@ -590,8 +590,9 @@ void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
 
 static unsigned int vfio_ap_guest_count_remover(struct vfio_ap_mdev *mdev, int change)
 {
-	guard(mutex)(&matrix_dev->guests_lock);
-	guard(mutex)(&matrix_dev->lock);
+	lockdep_assert_held(&matrix_dev->guests_lock);
+	lockdep_assert_held(&matrix_dev->lock);
+
 	mdev->removers += change;
 	if (mdev->linked)
 		vfio_ap_mdev_commit_later(mdev);
@@ -599,28 +600,115 @@ static unsigned int vfio_ap_guest_count_remover(struct vfio_ap_mdev *mdev, int c
 }
 
 /**
- * vfio_ap_guest_withdraw - take all from the guest of an mdev that is to go
+ * vfio_ap_guest_withdraw - take all queues from the guest of an mdev that is to go
  * @mdev: the mdev; nobody can open it from now on
  *
- * What is assigned stays so until the mdev is gone.
+ * What is assigned stays assigned until the mdev is gone. If a signal has
+ * interrupted a remover, the caller takes its place: the restarted write of that
+ * remover must not change the guest again.
  *
  * Context: Sleeps shortly; no lock of this driver held. Waits for no guest.
+ * Return: true if the mdev was still withdrawn for an interrupted remover.
  */
-void vfio_ap_guest_withdraw(struct vfio_ap_mdev *mdev)
+bool vfio_ap_guest_withdraw(struct vfio_ap_mdev *mdev)
 {
-	vfio_ap_guest_count_remover(mdev, 1);
+	bool resumed;
+
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	/* @removal_work stays queued and finds nothing to cancel. */
+	resumed = mdev->remover_interrupted;
+	mdev->remover_interrupted = false;
+	if (!resumed)
+		vfio_ap_guest_count_remover(mdev, 1);
+	return resumed;
+}
+
+static void vfio_ap_guest_tell_cancelled(struct vfio_ap_mdev *mdev)
+{
+	dev_notice(mdev->vdev.dev, "Removal cancelled\n");
 }
 
 /**
  * vfio_ap_guest_readmit - undo one vfio_ap_guest_withdraw()
- * @mdev: the mdev; with the last, its guest gets back what is assigned
+ * @mdev: the mdev; its guest gets back what is assigned when no remover is left
  *
- * Context: Likewise.
- * Return: true if it was the last.
+ * Context: Sleeps shortly; no lock of this driver held. Waits for no guest. The
+ * caller keeps the parent of the VFIO device.
  */
-bool vfio_ap_guest_readmit(struct vfio_ap_mdev *mdev)
+void vfio_ap_guest_readmit(struct vfio_ap_mdev *mdev)
 {
+	unsigned int left;
+
+	scoped_guard(mutex, &matrix_dev->guests_lock) {
+		guard(mutex)(&matrix_dev->lock);
+		left = vfio_ap_guest_count_remover(mdev, -1);
+	}
+	if (!left)
+		vfio_ap_guest_tell_cancelled(mdev);
+}
+
+/* Once the mdev is unlinked, its work items are cancelled: none may be queued. */
+static void vfio_ap_guest_queue_removal_work(struct vfio_ap_mdev *mdev)
+{
+	lockdep_assert_held(&matrix_dev->guests_lock);
+
+	get_device(&mdev->vdev.device);
+	/* If it was queued already, it has its reference. */
+	if (mod_delayed_work(vfio_ap_commit_wq, &mdev->removal_work, VFIO_AP_REQUEST_PERIOD))
+		put_device(&mdev->vdev.device);
+}
+
+/**
+ * vfio_ap_guest_keep_withdrawn - leave the withdrawal of an interrupted remover behind
+ * @mdev: the mdev
+ *
+ * The driver cannot know whether the interrupted write is restarted: the signal's
+ * handler decides that, and a program may repeat the write itself. So the mdev
+ * stays withdrawn until the next remover comes, for VFIO_AP_REQUEST_PERIOD at
+ * most. One withdrawal is enough for several interrupted removers.
+ *
+ * Context: Sleeps shortly; no lock of this driver held. Waits for no guest.
+ */
+void vfio_ap_guest_keep_withdrawn(struct vfio_ap_mdev *mdev)
+{
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	if (mdev->remover_interrupted)
+		mdev->removers--;
+	mdev->remover_interrupted = true;
+	mdev->removal_expires = jiffies + VFIO_AP_REQUEST_PERIOD;
+	if (mdev->linked)
+		vfio_ap_guest_queue_removal_work(mdev);
+}
+
+/* Return: true if no remover is left. */
+static bool vfio_ap_guest_cancel_removal(struct vfio_ap_mdev *mdev)
+{
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	if (!mdev->linked || !mdev->remover_interrupted ||
+	    time_before(jiffies, mdev->removal_expires))
+		return false;
+	mdev->remover_interrupted = false;
 	return !vfio_ap_guest_count_remover(mdev, -1);
+}
+
+/**
+ * vfio_ap_guest_removal_work - cancel a removal whose write was not restarted
+ * @work: removal_work of an mdev
+ *
+ * Context: Work item of vfio_ap_commit_wq; waits for no guest. Puts the mdev
+ * reference that vfio_ap_guest_keep_withdrawn() took.
+ */
+void vfio_ap_guest_removal_work(struct work_struct *work)
+{
+	struct vfio_ap_mdev *mdev =
+		container_of(to_delayed_work(work), struct vfio_ap_mdev, removal_work);
+
+	if (vfio_ap_guest_cancel_removal(mdev))
+		vfio_ap_guest_tell_cancelled(mdev);
+	put_device(&mdev->vdev.device);
 }
 
 /**

@@ -12,8 +12,6 @@
 #define VFIO_AP_TYPE_NAME	"VFIO AP Passthrough Device"
 /* As many as there can be queues. */
 #define VFIO_AP_MAX_MDEVS	(AP_DEVICES * AP_DOMAINS)
-/* How often who has an mdev that is to be removed is asked to let go of it. */
-#define VFIO_AP_REQUEST_PERIOD	(10 * HZ)
 
 static struct vfio_ap_mdev *to_vfio_ap_mdev(struct vfio_device *vdev)
 {
@@ -28,6 +26,7 @@ static int vfio_ap_mdev_init(struct vfio_device *vdev)
 	init_waitqueue_head(&mdev->closed);
 	mutex_init(&mdev->trigger_lock);
 	INIT_DELAYED_WORK(&mdev->commit_work, vfio_ap_guest_commit_work);
+	INIT_DELAYED_WORK(&mdev->removal_work, vfio_ap_guest_removal_work);
 	return 0;
 }
 
@@ -78,8 +77,10 @@ static void vfio_ap_mdev_close(struct vfio_device *vdev)
 
 static void vfio_ap_mdev_ask(struct vfio_ap_mdev *mdev, bool first)
 {
-	bool asked = vfio_ap_trigger_request(mdev);
+	bool asked;
 
+	WRITE_ONCE(mdev->next_request, jiffies + VFIO_AP_REQUEST_PERIOD);
+	asked = vfio_ap_trigger_request(mdev);
 	if (first && READ_ONCE(mdev->occupied))
 		dev_notice(mdev->vdev.dev, "Removed while a guest has it: %s\n",
 			   asked ? "its VMM is asked to let go" :
@@ -97,21 +98,37 @@ static void vfio_ap_mdev_request(struct vfio_device *vdev, unsigned int count)
 	vfio_ap_mdev_ask(to_vfio_ap_mdev(vdev), !count);
 }
 
+/* Asks the VMM until it closes the device. Return: 0, or -ERESTARTSYS after a signal. */
+static int vfio_ap_mdev_wait_closed(struct vfio_ap_mdev *mdev)
+{
+	unsigned long now, next;
+	long left;
+
+	for (;;) {
+		now = jiffies;
+		next = READ_ONCE(mdev->next_request);
+		left = wait_event_interruptible_timeout(mdev->closed, !READ_ONCE(mdev->occupied),
+							time_before(now, next) ? next - now : 0);
+		if (left)
+			return left < 0 ? left : 0;
+		vfio_ap_mdev_ask(mdev, false);
+	}
+}
+
 /*
- * Somebody wrote to the attribute "remove". What VFIO would wait for is waited
- * for here, where nothing is lost yet: who gives up has changed nothing.
+ * Somebody wrote to the attribute "remove". Wait for the VMM here and not in
+ * VFIO: nothing is lost yet, so a signal can still end the removal. A signal
+ * that does not kill the task has a handler, after which the write may be
+ * restarted, so the guest must not get its queues back at once.
  */
 static int vfio_ap_mdev_prepare_remove(struct mdev_device *device)
 {
 	struct vfio_ap_mdev *mdev;
-	bool first = true;
-	long left;
 	int ret;
 
 	/* The driver may be taken from the mdev at any time. */
-	ret = device_lock_interruptible(&device->dev);
-	if (ret)
-		return ret;
+	if (device_lock_interruptible(&device->dev))
+		return -ERESTARTSYS;
 	mdev = dev_get_drvdata(&device->dev);
 	if (mdev)
 		get_device(&mdev->vdev.device);
@@ -119,18 +136,16 @@ static int vfio_ap_mdev_prepare_remove(struct mdev_device *device)
 	if (!mdev)
 		return 0;
 
-	vfio_ap_guest_withdraw(mdev);
-	do {
-		vfio_ap_mdev_ask(mdev, first);
-		first = false;
-		left = wait_event_interruptible_timeout(mdev->closed, !READ_ONCE(mdev->occupied),
-							VFIO_AP_REQUEST_PERIOD);
-	} while (!left);
-	if (left < 0 && vfio_ap_guest_readmit(mdev))
-		dev_notice(mdev->vdev.dev, "Not removed: who wanted that has given up\n");
+	/* The VMM was asked before the interruption, and will be asked again in time. */
+	if (!vfio_ap_guest_withdraw(mdev))
+		vfio_ap_mdev_ask(mdev, true);
+	ret = vfio_ap_mdev_wait_closed(mdev);
+	if (ret && fatal_signal_pending(current))
+		vfio_ap_guest_readmit(mdev);
+	else if (ret)
+		vfio_ap_guest_keep_withdrawn(mdev);
 	put_device(&mdev->vdev.device);
-	/* Never begun again by itself: the guest would lose its queues once more. */
-	return left < 0 ? -EINTR : 0;
+	return ret;
 }
 
 static int vfio_ap_mdev_get_info(struct vfio_device_info __user *arg)
@@ -192,6 +207,7 @@ static void vfio_ap_mdev_retire(struct vfio_ap_mdev *mdev)
 	vfio_ap_guest_unlink(mdev);
 	/* A commit may queue @notify_work. */
 	vfio_ap_mdev_cancel_work(mdev, &mdev->commit_work);
+	vfio_ap_mdev_cancel_work(mdev, &mdev->removal_work);
 	vfio_ap_notify_gone(mdev);
 }
 

@@ -234,6 +234,21 @@ struct vfio_ap_mdev {
 	 */
 	unsigned int removers;
 	/**
+	 * @remover_interrupted: a signal interrupted one of @removers, and its
+	 * write may be restarted. The next remover takes its place, or
+	 * @removal_work cancels the removal. Written like @guest.
+	 */
+	bool remover_interrupted;
+	/**
+	 * @removal_expires: jiffies when @removal_work may cancel the removal
+	 * of an interrupted remover. Written like @guest.
+	 */
+	unsigned long removal_expires;
+	/** @removal_work: cancels the removal; holds a reference while queued */
+	struct delayed_work removal_work;
+	/** @next_request: jiffies when a remover asks the VMM again; no lock, removers agree */
+	unsigned long next_request;
+	/**
 	 * @occupied: the device is open, or being opened. Set under
 	 * matrix_dev->lock while there are no @removers; VFIO serialises
 	 * that with its end. Removers look without the lock.
@@ -445,6 +460,11 @@ extern struct workqueue_struct *vfio_ap_commit_wq;
 extern struct workqueue_struct *vfio_ap_reset_wq;
 extern struct workqueue_struct *vfio_ap_release_wq;
 
+/*
+ * Interval between release requests to the VMM, and how long an mdev stays
+ * withdrawn for a remover that a signal interrupted.
+ */
+#define VFIO_AP_REQUEST_PERIOD	(10 * HZ)
 /* How soon a work item tries again to get a kvm->lock. */
 #define VFIO_AP_LOCK_RETRY	max_t(unsigned long, HZ / 50, 1)
 
@@ -500,8 +520,10 @@ int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
 int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *asked);
 int vfio_ap_guest_attach(struct vfio_ap_mdev *mdev, struct kvm *kvm);
 void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev);
-void vfio_ap_guest_withdraw(struct vfio_ap_mdev *mdev);
-bool vfio_ap_guest_readmit(struct vfio_ap_mdev *mdev);
+bool vfio_ap_guest_withdraw(struct vfio_ap_mdev *mdev);
+void vfio_ap_guest_readmit(struct vfio_ap_mdev *mdev);
+void vfio_ap_guest_keep_withdrawn(struct vfio_ap_mdev *mdev);
+void vfio_ap_guest_removal_work(struct work_struct *work);
 int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev);
 void vfio_ap_guest_commit_work(struct work_struct *work);
 void vfio_ap_guest_host_change(const struct ap_config_info *new,

@@ -186,4 +186,26 @@ TEST_F(guest, work_queues_go_before_the_parent_device)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
+/* A removal that a signal interrupted is not cancelled when the mdev and the module have gone. */
+TEST_F(guest, interrupted_removal_goes_with_the_module)
+{
+	struct remover remover;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, remover_start(&remover, UUID1, REMOVER_GIVES_UP));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	ASSERT_EQ(0, remover_signal(&remover));
+	EXPECT_EQ(EINTR, remover_end(&remover));
+	vfio_close(&self->vfio);
+	ASSERT_EQ(0, until(module_goes, NULL));
+	/* Longer than an interrupted removal lasts. */
+	sleep(12);
+	ASSERT_EQ(0, module_load());
+	ASSERT_EQ(0, mdev_create(UUID1));
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+}
+
 #include "lib/main.h"

@@ -128,6 +128,15 @@ TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
+/* Is it so that no guest of the mdev can have a queue? */
+static bool is_withdrawn(void)
+{
+	char text[4096];
+
+	return mdev_read(UUID1, "queue_states", text, sizeof(text)) > 0 &&
+	       strstr(text, " withdrawn");
+}
+
 static bool has_ended(void *writer)
 {
 	return !writer_waits(writer);
@@ -143,8 +152,9 @@ TEST_F(guest, removal_that_waits_can_be_interrupted)
 	kill(writer.pid, SIGINT);
 	ASSERT_EQ(0, until(has_ended, &writer));
 	EXPECT_EQ(-SIGINT, writer_end(&writer));
+	EXPECT_FALSE(is_withdrawn());
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	EXPECT_EQ(1, kmsg_lines(log, "Not removed", self->text, sizeof(self->text)));
+	EXPECT_EQ(1, kmsg_lines(log, "Removal cancelled", self->text, sizeof(self->text)));
 	close(log);
 	/* Nothing is left of it: who has it can let go and come again. */
 	vfio_close(&self->vfio);
@@ -190,16 +200,17 @@ static bool both_have_looked(void *data)
 TEST_F(guest, driver_is_taken_from_an_mdev_whose_remover_waits)
 {
 	struct notices notices = { .log = kmsg_open() };
-	struct writer remover, late, unbinder;
+	struct writer remover, unbinder;
+	struct remover late;
 
 	removal_start(_metadata, &self->vm, &remover);
 	writer_start(&unbinder, UUID1, "driver/unbind", UUID1);
 	ASSERT_EQ(0, until(attributes_are_gone, UUID1));
-	/* Who comes now cannot even look, but can be interrupted. */
-	writer_start(&late, UUID1, "remove", "1");
-	ASSERT_EQ(0, until(task_is_interruptible, &late.pid));
-	kill(late.pid, SIGINT);
-	EXPECT_EQ(-SIGINT, writer_end(&late));
+	/* A remover that comes now waits for the lock of the device, and can be interrupted. */
+	ASSERT_EQ(0, remover_start(&late, UUID1, REMOVER_RESTARTS));
+	EXPECT_EQ(0, remover_interrupt(&late));
+	kill(late.writer.pid, SIGINT);
+	EXPECT_EQ(-SIGINT, remover_end(&late));
 	kill(remover.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&remover));
 	/* The unbinder still wants it, so nothing comes back by that. */
@@ -496,6 +507,157 @@ TEST_F(guest, device_reset_repeats_what_must_be_repeated)
 		/* Two that are refused, one whose end is not seen, and the one that counts. */
 		EXPECT_EQ(resets + 4, hwsim_state(4, 4, "zapq"));
 	}
+}
+
+#define SIGNALS	8
+
+static void mdev_comes_back(struct __test_metadata *_metadata, struct vm *vm, struct vfio *vfio)
+{
+	ASSERT_EQ(0, mdev_create(UUID1));
+	ASSERT_EQ(0, vfio_open(vfio, vm, UUID1));
+}
+
+/* A removal that many signals interrupt takes the queues once, and ends when the VMM lets go. */
+static void removal_outlasts_signals(struct __test_metadata *_metadata, struct vm *vm,
+				     struct vfio *vfio, enum remover_kind kind)
+{
+	int log = kmsg_open(), i;
+	struct remover remover;
+	char text[1024];
+	long updates;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(vm, "04.0004"));
+	updates = hwsim_guest_updates(getpid());
+	ASSERT_EQ(0, remover_start(&remover, UUID1, kind));
+	ASSERT_TRUE(vm_comes_to_see(vm, ""));
+	for (i = 0; i < SIGNALS && writer_waits(&remover.writer); i++)
+		EXPECT_EQ(0, remover_interrupt(&remover));
+	EXPECT_EQ(SIGNALS, i);
+	EXPECT_TRUE(writer_waits(&remover.writer));
+	EXPECT_TRUE(vm_sees(vm, ""));
+	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
+	EXPECT_EQ(1, kmsg_lines(log, "Removed while a guest has it", text, sizeof(text)));
+	vfio_close(vfio);
+	EXPECT_EQ(0, remover_end(&remover));
+	EXPECT_NE(0, access(MATRIX UUID1, F_OK));
+	close(log);
+	mdev_comes_back(_metadata, vm, vfio);
+}
+
+TEST_F(guest, removal_restarted_by_the_kernel)
+{
+	removal_outlasts_signals(_metadata, &self->vm, &self->vfio, REMOVER_RESTARTS);
+}
+
+TEST_F(guest, removal_retried_by_the_program)
+{
+	removal_outlasts_signals(_metadata, &self->vm, &self->vfio, REMOVER_RETRIES);
+}
+
+/* A program that ends with EINTR looks like one that is about to repeat its write, for 10 s. */
+TEST_F(guest, removal_given_up_after_a_signal)
+{
+	struct remover remover;
+	int log = kmsg_open();
+	long updates;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	updates = hwsim_guest_updates(getpid());
+	ASSERT_EQ(0, remover_start(&remover, UUID1, REMOVER_GIVES_UP));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_EQ(0, remover_signal(&remover));
+	EXPECT_EQ(EINTR, remover_end(&remover));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(updates + 2, hwsim_guest_updates(getpid()));
+	EXPECT_EQ(1, kmsg_lines(log, "Removal cancelled", self->text, sizeof(self->text)));
+	close(log);
+	vfio_close(&self->vfio);
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+}
+
+/* Not even a moment in which it could have been restarted. */
+TEST_F(guest, restarted_removal_killed)
+{
+	struct remover remover;
+	int log = kmsg_open();
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, remover_start(&remover, UUID1, REMOVER_RESTARTS));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_EQ(0, remover_interrupt(&remover));
+	EXPECT_TRUE(is_withdrawn());
+	kill(remover.writer.pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, remover_end(&remover));
+	EXPECT_FALSE(is_withdrawn());
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_EQ(1, kmsg_lines(log, "Removal cancelled", self->text, sizeof(self->text)));
+	close(log);
+}
+
+/* Somebody else comes in place of an interrupted remover, and then nothing cancels the removal. */
+TEST_F(guest, interrupted_removal_taken_over)
+{
+	struct remover first, second;
+	int log = kmsg_open();
+	long updates;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	updates = hwsim_guest_updates(getpid());
+	ASSERT_EQ(0, remover_start(&first, UUID1, REMOVER_GIVES_UP));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_EQ(0, remover_signal(&first));
+	EXPECT_EQ(EINTR, remover_end(&first));
+	ASSERT_EQ(0, remover_start(&second, UUID1, REMOVER_RESTARTS));
+	/* Longer than an interrupted removal lasts. */
+	sleep(12);
+	EXPECT_TRUE(is_withdrawn());
+	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
+	EXPECT_EQ(0, kmsg_lines(log, "Removal cancelled", self->text, sizeof(self->text)));
+	close(log);
+	kill(second.writer.pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, remover_end(&second));
+	EXPECT_FALSE(is_withdrawn());
+}
+
+static bool is_in_the_write(void *task)
+{
+	return task_waits_in(*(pid_t *)task, "vfio_ap_mdev_prepare_remove");
+}
+
+/* Both are in their handlers before the first write is restarted. */
+TEST_F(guest, removals_interrupted_together)
+{
+	struct remover removers[2];
+	long updates;
+	int i;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	updates = hwsim_guest_updates(getpid());
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, remover_start(&removers[i], UUID1, REMOVER_RESTARTS));
+		remover_stay(&removers[i], true);
+	}
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, remover_signal(&removers[i]));
+	for (i = 0; i < 2; i++)
+		remover_stay(&removers[i], false);
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, until(is_in_the_write, &removers[i].writer.pid));
+	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
+	for (i = 0; i < 2; i++) {
+		EXPECT_TRUE(is_withdrawn());
+		kill(removers[i].writer.pid, SIGKILL);
+		EXPECT_EQ(-SIGKILL, remover_end(&removers[i]));
+	}
+	EXPECT_FALSE(is_withdrawn());
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 }
 
 /* The simulator sees which locks are held at each signal; here is every way to one. */
