@@ -81,7 +81,7 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ## make mutate               break the driver on purpose, one fault at a time: does a test notice?
 ##      M='PATTERN ...'        only these of rig/mutants/; without-*: a patch of series/ is missing
 ## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
-## make shell                a shell in the test kernel, driver loaded, with QEMU, mdevctl and lszcrypt
+## make shell                a shell in the test kernel, driver loaded, with QEMU, mdevctl, lszcrypt and udevadm
 ##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    for run, exec and shell; HWSIM="adapters=1,2
 ##                             domains=0-3" is for exec and shell only: run draws 04 to 06
 ##      CPUS=1                 slower clock, same on a busy machine: time counts instructions
@@ -148,7 +148,7 @@ log:
 
 clean:
 	rm -rf $(B)/series* $(B)/deb $(B)/linux* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/coverage $(B)/log
-	rm -rf $(B)/init* $(B)/lsvfioap $(B)/results $(B)/bench* $(B)/.source* $(B)/.overlay*
+	rm -rf $(B)/init* $(B)/modules.dep $(B)/lsvfioap $(B)/results $(B)/bench* $(B)/.source* $(B)/.overlay*
 
 kernel: $(K)/.built
 

@@ -173,6 +173,7 @@ static void mount_debian(void)
 	mkdir("/etc/mdevctl.d", 0755);
 	link_all("/debian/etc/mdevctl.d", "/etc/mdevctl.d");
 	link_all("/debian", "");
+	link_all("/debian/bin", "/bin");
 	link_all("/debian/lib", "/lib");
 	link_all("/debian/etc", "/etc");
 }

@@ -44,6 +44,11 @@ spec() {
 	base) modules "$build/our-driver/vfio_ap.ko" "$intree" ;;
 	*) modules "$intree" ;;
 	esac
+	# For modprobe.
+	place=/lib/modules/$(cat "$out/include/config/kernel.release")
+	echo "dir $place 0755 0 0"
+	echo "slink $place/vfio_ap.ko /lib/vfio_ap.ko 0777 0 0"
+	echo "file $place/modules.dep $build/modules.dep 0644 0 0"
 	for module in "$out"/drivers/s390/crypto/*_test.ko; do
 		[ ! -f "$module" ] || echo "file /lib/kunit/${module##*/} $module 0644 0 0"
 	done
@@ -59,6 +64,7 @@ spec() {
 }
 
 pack() {
+	echo vfio_ap.ko: >"$build/modules.dep"
 	spec >"$build/initramfs.spec"
 	"$out/usr/gen_init_cpio" "$build/initramfs.spec" >"$build/initramfs.cpio"
 	gzip -1 -c "$build/initramfs.cpio" >"$result.new"
