@@ -148,7 +148,7 @@ log:
 
 clean:
 	rm -rf $(B)/series* $(B)/deb $(B)/linux* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/coverage $(B)/log
-	rm -rf $(B)/init* $(B)/modules.dep $(B)/lsvfioap $(B)/results $(B)/bench* $(B)/.source* $(B)/.overlay*
+	rm -rf $(B)/init* $(B)/commands $(B)/modules.dep $(B)/lsvfioap $(B)/results $(B)/bench* $(B)/.source* $(B)/.overlay*
 
 kernel: $(K)/.built
 
@@ -180,5 +180,5 @@ $(K)/.built: $(B)/.source$S $(K)/.config rig/kernel.sh $(IN_KERNEL) | $(B)/.over
 	@rig/kernel.sh $(abspath $(K))
 	@touch $@
 
-$(INITRAMFS): $(K)/.built $(B)/.debian rig/initramfs.sh rig/init.c rig/initramfs.list $(filter tools/%,$(OURS)) | $(B)/.overlay
+$(INITRAMFS): $(K)/.built $(B)/.debian rig/initramfs.sh rig/init.c rig/initramfs.list rig/commands.py README.md $(filter Documentation/% tools/%,$(OURS)) | $(B)/.overlay
 	@rig/initramfs.sh $(abspath $(K)) $(abspath $@)

@@ -110,12 +110,16 @@ abi() {
 	"$linux/scripts/get_abi.pl" validate --dir "$linux/Documentation/ABI" 2>&1 | grep -E '(sysfs-driver|debugfs)-vfio-ap' || true
 }
 
+# Commands of the documents that documents_test would not type.
+commands() { rig/commands.py || true; }
+
 logged check-compile "compile with W=1 and sparse" compile
 compiled_findings >"$found"
 style >>"$found"
 kernel_doc >>"$found"
 places >>"$found"
 abi >>"$found"
+commands >>"$found"
 pages >>"$found"
 
 logged check-sie "interpret compiled C" rig/check-sie-decoder.sh

@@ -7,6 +7,7 @@ out=$1 result=$2
 # Programs are the same whatever the kernel.
 tests=$build/linux/tools/testing/selftests/vfio-ap
 user=$build/selftests
+commands=$build/commands
 
 build_init() {
 	${CROSS_COMPILE}gcc -static -O2 -Wall -Wextra -Werror -o "$build/init" "$top/rig/init.c"
@@ -14,6 +15,11 @@ build_init() {
 
 build_view() {
 	make -C "$build/linux/tools/vfio-ap" OUTPUT="$build" CC="${CROSS_COMPILE}gcc"
+}
+
+# The commands of the documents, for documents_test.
+build_commands() {
+	"$top/rig/commands.py" "$commands"
 }
 
 build_tests() {
@@ -58,6 +64,12 @@ spec() {
 		echo "file /selftests/vfio-ap/${name%.sh} $script 0755 0 0"
 	done
 	echo "file /selftests/vfio-ap/lib/client.sh $tests/lib/client.sh 0644 0 0"
+	find "$commands" -mindepth 1 -printf '%y %P\n' | sort -k 2 | while read -r type block; do
+		case $type in
+		d) echo "dir /selftests/vfio-ap/commands/$block 0755 0 0" ;;
+		f) echo "file /selftests/vfio-ap/commands/$block $commands/$block 0644 0 0" ;;
+		esac
+	done
 	find "$user" -maxdepth 1 -type f -perm /100 2>/dev/null | sort | while read -r program; do
 		echo "file /selftests/vfio-ap/${program##*/} $program 0755 0 0"
 	done
@@ -75,4 +87,5 @@ pack() {
 logged init "build init" build_init
 logged view "build lsvfioap" build_view
 [ ! -f "$tests/Makefile" ] || logged selftests "build the selftests" build_tests
+logged commands "take the commands from documents" build_commands
 logged initramfs "pack the initramfs" pack

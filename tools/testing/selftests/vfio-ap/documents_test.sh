@@ -1,0 +1,159 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# The commands of README.md and Documentation/, typed as they stand there. commands/DOCUMENT/ has a file for each block;
+# rig/commands.py makes these files from the documents when the test kernel is built.
+. "$(dirname "$0")/lib/client.sh"
+
+COMMANDS=$(dirname "$0")/commands
+SAID=$SCRATCH/said
+# The mdev that vfio-ap-tracing.rst filters for.
+TRACED=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001
+
+# said REGEX: the commands have printed it; said_soon: a command in the background prints it before long
+said() { grep -Eq "$1" $SAID || fail "'$1' was not printed"; }
+said_soon() { until_true "'$1' is printed" grep -Eq "$1" $SAID; }
+
+# What is left when a command fails, and which one did.
+typing_ends() {
+	status=$?
+	set +x
+	[ $status = 0 ] || sed 's/^/# /' $SAID >&3
+	[ ! -e /tmp/guest.pid ] || kill -9 "$(cat /tmp/guest.pid)" 2>/dev/null
+	echo 0 >/sys/kernel/tracing/events/vfio_ap/enable
+	rm -f /tmp/guest.pid /tmp/guest.txt /tmp/report.txt
+	exit $status
+}
+
+# type_document NAME CHECK: type each block into this shell, where a command that fails ends the test. After each block,
+# CHECK BLOCK does what a person would: it waits for output, causes events, and compares. It fails for a block that it
+# does not know.
+type_document() {
+	[ -d "$COMMANDS/$1" ] || { echo "no commands: they are made by rig/commands.py" >$SCRATCH/skip; exit 4; }
+	exec 3>&1
+	trap typing_ends EXIT
+	cd $SCRATCH
+	for block in "$COMMANDS/$1"/*; do
+		echo "typed: $1:${block##*/}" >>$SAID
+		{ set -x; . "$block"; set +x; } >>$SAID 2>&1
+		"$2" "$(cat "$block")"
+	done
+}
+
+# The masks of the bus as after the boot of a real host: its own drivers have all queues.
+queues_are_the_hosts() {
+	for id in 4 5 6; do
+		echo +$id >$BUS/apmask
+		echo +$id >$BUS/aqmask
+	done
+	until_true "zcrypt has the queues" not grep -q driver=vfio_ap $HWSIM/state
+}
+
+module_is_not_loaded() {
+	# Its KUnit tests link to it.
+	rmmod vfio_ap_matrix_test 2>/dev/null || true
+	rmmod vfio_ap
+}
+
+check_readme() {
+	said '^AP: 04.0004'
+	expect $MATRIX/$UUID/matrix 04.0004
+}
+
+# The guest ends when somebody types q.
+readme() {
+	need mdevctl qemu-system-s390x
+	mkfifo $SCRATCH/keys
+	(until_true "the guest prints its queues" grep -q '^AP: ' $SAID; printf q) >$SCRATCH/keys &
+	type_document README.md check_readme <$SCRATCH/keys
+}
+
+check_guide() {
+	case $1 in
+	"lszcrypt -V") said '^05.0004 .* cex4queue' ;;
+	*"modprobe vfio_ap"*) [ -d $MATRIX ] || fail "the module is not loaded" ;;
+	*"> /sys/bus/ap/apmask"*)
+		expect_soon "$(queue_status 05.0004)" unassigned
+		expect_soon "$(queue_status 06.0004)" unassigned
+		;;
+	*"mdevctl start"*) expect_soon $MATRIX/$UUID/guest_matrix 05.0004 ;;
+	*"> \$OTHER/remove"*) [ ! -e $MATRIX/$OTHER ] || fail "the second mdev was not removed" ;;
+	*qemu-system-s390x*) until_true "the guest prints its queue" grep -q '^AP: 05.0004' /tmp/guest.txt ;;
+	*/queue_states) said '^05.0004 in-guest' ;;
+	"lsvfioap \$UUID"*) said 'G in the guest' ;;
+	*"> assign_adapter"*) expect guest_matrix 06.0004 ;;
+	*"> ap_config "*) expect guest_matrix "05.0004 06.0004" ;;
+	*"> try_ap_config"*)
+		said '^unplugs=1'
+		expect guest_matrix "05.0004 06.0004"
+		;;
+	"udevadm monitor"*) said_soon '^KERNEL - ' ;;
+	*"> ap_config") said_soon '^GUEST_UPDATE=[0-9]' ;;
+	*"mdevctl stop"*) [ ! -e $MATRIX/$UUID ] || fail "the mdev was not removed" ;;
+	*"lsvfioap --report"*) [ -s /tmp/report.txt ] || fail "the report is empty" ;;
+	*/mdevs*) ;;
+	GUEST=*) ;;
+	*) fail "no check for: $1" ;;
+	esac
+}
+
+users_guide() {
+	need mdevctl qemu-system-s390x lszcrypt udevadm modprobe
+	module_is_not_loaded
+	queues_are_the_hosts
+	type_document vfio-ap.rst check_guide
+}
+
+updates_shown() { grep -c 'vfio_ap_guest_update: mdev=.*'"$1" $SAID; }
+
+# replug_shows COUNT REGEX: adapter 4 leaves the guest and comes back, which shows so many more updates with REGEX
+replug_shows() {
+	before=$(updates_shown "$2") || true
+	unassign $TRACED adapter 4
+	assign $TRACED adapter 4
+	[ "$1" = 0 ] || until_true "$1 updates with $2 are shown" eval "[ \$(updates_shown '$2') -ge $((before + $1)) ]"
+}
+
+check_tracing() {
+	case $1 in
+	*"cat trace_pipe &"*)
+		replug_shows 2 leavers=
+		said_soon 'vfio_ap_queue_reset_end: apqn=04.0004 .*done=1'
+		;;
+	*"leavers > 0"*)
+		replug_shows 1 leavers=1
+		[ "$(updates_shown leavers=0)" = 1 ] || fail "the filter shows updates without leavers"
+		;;
+	*"mdev == "*) replug_shows 2 leavers= ;;
+	"echo '!hist:"*) [ ! -e events/synthetic/reset_us ] || fail "the synthetic event was not removed" ;;
+	*"> events/synthetic/reset_us/trigger"*) replug_shows 2 leavers= ;;
+	*"cat events/synthetic/reset_us/hist"*) said '^\{ us: +[0-9]+ \} hitcount: +[1-9]' ;;
+	*"events/vfio_ap/enable") replug_shows 0 leavers= ;;
+	*"cat instances/vfio_ap/trace"*) said '^ .*vfio_ap_queue_reset_start: apqn=04.0004' ;;
+	*"echo 0 > events/"*) ;;
+	*) fail "no check for: $1" ;;
+	esac
+}
+
+tracing() {
+	need qemu-system-s390x
+	mdev_create $TRACED
+	assign $TRACED domain 4
+	assign $TRACED adapter 4
+	qemu_start_with 1 $TRACED
+	guest_sees 1 04.0004
+	type_document vfio-ap-tracing.rst check_tracing
+	[ "$(cat /sys/kernel/tracing/events/vfio_ap/enable)" = 0 ] || fail "events are still on"
+	qemu_end 1
+}
+
+# A document that gets its first command needs a test here.
+no_other_documents() {
+	for document in "$COMMANDS"/*; do
+		case ${document##*/} in
+		README.md | vfio-ap.rst | vfio-ap-tracing.rst) ;;
+		*) fail "no test types the commands of ${document##*/}" ;;
+		esac
+	done
+}
+
+tests_run documents readme users_guide tracing no_other_documents
