@@ -82,6 +82,41 @@ TEST_F(guest, who_polls_is_woken_by_what_concerns_him)
 	close(stranger);
 }
 
+/*
+ * The reader has read the begin of a list when the list changes. After the last
+ * read(), which finds the end, poll() must wake the reader: the begin is old.
+ */
+static void change_while_read(struct __test_metadata *_metadata, const char *path)
+{
+	int list = watch_open(path), witness = watch_open(path);
+	char text[64];
+
+	ASSERT_LE(0, list);
+	ASSERT_LE(0, witness);
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
+	ASSERT_TRUE(wakes(list));
+	ASSERT_TRUE(settles(witness));
+	ASSERT_EQ(0, lseek(list, 0, SEEK_SET));
+	ASSERT_LT(0, read(list, text, sizeof(text)));
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "04,08,0"));
+	ASSERT_TRUE(wakes(witness));
+	while (read(list, text, sizeof(text)) > 0)
+		;
+	EXPECT_FALSE(sleeps_on(list)) TH_LOG("%s", path);
+	/* Read from the start, the list is known. */
+	EXPECT_TRUE(settles(list));
+	EXPECT_TRUE(sleeps_on(list)) TH_LOG("%s", path);
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
+	close(list);
+	close(witness);
+}
+
+TEST_F(guest, change_while_a_list_is_read)
+{
+	change_while_read(_metadata, MATRIX UUID1 "/guest_matrix");
+	change_while_read(_metadata, MATRIX UUID1 "/queue_states");
+}
+
 /* Reads on until the file says something, woken each time that it says something else. */
 static bool wakes_until(int fd, const char *wanted)
 {
