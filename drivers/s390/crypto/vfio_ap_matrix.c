@@ -410,6 +410,17 @@ int vfio_ap_id_parse(const char *text, unsigned int limit, unsigned int *id)
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_id_parse);
 
+/**
+ * vfio_ap_queue_line_print - print the line of one queue
+ * @apqn: the queue
+ * @line: VFIO_AP_QUEUE_LINE characters and a NUL
+ */
+void vfio_ap_queue_line_print(u16 apqn, char line[VFIO_AP_QUEUE_LINE + 1])
+{
+	scnprintf(line, VFIO_AP_QUEUE_LINE + 1, "%02x.%04x\n", AP_QID_CARD(apqn),
+		  AP_QID_QUEUE(apqn));
+}
+
 /*
  * The text has one line for each queue; with no domains one for each adapter,
  * with no adapters one for each domain. All lines of one text are of the same
@@ -424,7 +435,8 @@ static size_t vfio_ap_line_print(const struct vfio_ap_matrix *matrix, unsigned i
 		return scnprintf(line, VFIO_AP_LINE_MAX, "%02x.\n", apid);
 	if (bitmap_empty(matrix->apm, VFIO_AP_NR_IDS))
 		return scnprintf(line, VFIO_AP_LINE_MAX, ".%04x\n", apqi);
-	return scnprintf(line, VFIO_AP_LINE_MAX, "%02x.%04x\n", apid, apqi);
+	vfio_ap_queue_line_print(AP_MKQID(apid, apqi), line);
+	return VFIO_AP_QUEUE_LINE;
 }
 
 static size_t vfio_ap_line_count(const struct vfio_ap_matrix *matrix)
@@ -479,50 +491,47 @@ u16 vfio_ap_matrix_nth_queue(const struct vfio_ap_matrix *matrix, size_t n)
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_nth_queue);
 
 /**
- * vfio_ap_matrix_text_size - length of the text of a matrix
- * @matrix: the matrix
+ * vfio_ap_part_add - add the next line of a text to the part that a reader asked for
+ * @part: the part
+ * @line: the line, with its newline
+ * @length: characters in @line
  *
- * Context: Any.
- * Return: Characters, up to 512 KiB; no byte for a final NUL.
+ * The caller may leave out lines that end before @part->offset if it
+ * subtracts their length from @part->offset.
+ *
+ * Return: true while @part needs more lines.
  */
-size_t vfio_ap_matrix_text_size(const struct vfio_ap_matrix *matrix)
+bool vfio_ap_part_add(struct vfio_ap_part *part, const char *line, size_t length)
 {
-	char line[VFIO_AP_LINE_MAX];
+	size_t skip = min(part->offset, length);
+	size_t copied = min(length - skip, part->count - part->done);
 
-	return vfio_ap_line_count(matrix) * vfio_ap_line_print(matrix, 0, 0, line);
+	part->offset -= skip;
+	memcpy(part->buf + part->done, line + skip, copied);
+	part->done += copied;
+	return part->done < part->count;
 }
-EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_text_size);
+EXPORT_SYMBOL_IF_KUNIT(vfio_ap_part_add);
 
 /**
  * vfio_ap_matrix_text_read - print a part of the text of a matrix
  * @matrix: the matrix
- * @buf: where to
- * @offset: of the first character
- * @count: space in @buf
- *
- * Context: Any.
- * Return: The number of characters put into @buf, less than @count only at the
- * end of the text. No final NUL is written.
+ * @part: the part; @part->done is less than @part->count afterwards only if the
+ *	text ends
  */
-size_t vfio_ap_matrix_text_read(const struct vfio_ap_matrix *matrix, char *buf, size_t offset,
-				size_t count)
+void vfio_ap_matrix_text_read(const struct vfio_ap_matrix *matrix, struct vfio_ap_part *part)
 {
 	size_t domains = max(bitmap_weight(matrix->aqm, VFIO_AP_NR_IDS), 1U);
 	size_t lines = vfio_ap_line_count(matrix);
 	char line[VFIO_AP_LINE_MAX];
 	size_t length = vfio_ap_line_print(matrix, 0, 0, line);
-	size_t nr, done = 0;
+	size_t nr = part->offset / length;
 
-	for (nr = offset / length; nr < lines && done < count; nr++) {
-		unsigned int apid = vfio_ap_nth_id(matrix->apm, nr / domains);
-		unsigned int apqi = vfio_ap_nth_id(matrix->aqm, nr % domains);
-		size_t skip = (offset + done) % length;
-		size_t part = min(length - skip, count - done);
-
-		vfio_ap_line_print(matrix, apid, apqi, line);
-		memcpy(buf + done, line + skip, part);
-		done += part;
+	for (part->offset %= length; nr < lines; nr++) {
+		vfio_ap_line_print(matrix, vfio_ap_nth_id(matrix->apm, nr / domains),
+				   vfio_ap_nth_id(matrix->aqm, nr % domains), line);
+		if (!vfio_ap_part_add(part, line, length))
+			break;
 	}
-	return done;
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_text_read);

@@ -13,6 +13,10 @@
 #define VFIO_AP_NR_IDS 256
 /* Three masks in hexadecimal with 0x before and a comma or newline behind each. */
 #define VFIO_AP_MASKS_TEXT_SIZE (3 * (2 + VFIO_AP_NR_IDS / 4 + 1))
+/* "AA.DDDD" and a newline. */
+#define VFIO_AP_QUEUE_LINE 8
+/* The longest list of queues, in characters. */
+#define VFIO_AP_LIST_SIZE (VFIO_AP_NR_IDS * VFIO_AP_NR_IDS * VFIO_AP_QUEUE_LINE)
 
 /**
  * struct vfio_ap_matrix - adapters x usage domains, and control domains
@@ -36,6 +40,20 @@ struct vfio_ap_limits {
 	u8 apid;
 	/** @domain: 0 to 255, for usage and control domains */
 	u8 domain;
+};
+
+/**
+ * struct vfio_ap_part - the part of a text that a reader asked for
+ */
+struct vfio_ap_part {
+	/** @buf: kernel memory that receives the part; no final NUL is written */
+	char *buf;
+	/** @count: characters that @buf has room for, at least 1 */
+	size_t count;
+	/** @offset: characters of the text to skip before the part begins */
+	size_t offset;
+	/** @done: characters in @buf */
+	size_t done;
 };
 
 /**
@@ -115,8 +133,8 @@ void vfio_ap_masks_print(const struct vfio_ap_matrix *matrix, char *buf);
 int vfio_ap_id_parse(const char *text, unsigned int limit, unsigned int *id);
 size_t vfio_ap_matrix_queue_count(const struct vfio_ap_matrix *matrix);
 u16 vfio_ap_matrix_nth_queue(const struct vfio_ap_matrix *matrix, size_t n);
-size_t vfio_ap_matrix_text_size(const struct vfio_ap_matrix *matrix);
-size_t vfio_ap_matrix_text_read(const struct vfio_ap_matrix *matrix, char *buf, size_t offset,
-				size_t count);
+bool vfio_ap_part_add(struct vfio_ap_part *part, const char *line, size_t length);
+void vfio_ap_queue_line_print(u16 apqn, char line[VFIO_AP_QUEUE_LINE + 1]);
+void vfio_ap_matrix_text_read(const struct vfio_ap_matrix *matrix, struct vfio_ap_part *part);
 
 #endif /* VFIO_AP_MATRIX_H */

@@ -102,32 +102,6 @@ static void vfio_ap_mdev_snapshot(struct device *dev, struct vfio_ap_matrix *ass
 	*guest = mdev->guest;
 }
 
-/* A list that does not fit the page of an attribute is refused, never cut. */
-static ssize_t vfio_ap_matrix_show(const struct vfio_ap_matrix *matrix, char *buf)
-{
-	if (vfio_ap_matrix_text_size(matrix) > PAGE_SIZE - 1)
-		return -EFBIG;
-	return vfio_ap_matrix_text_read(matrix, buf, 0, PAGE_SIZE - 1);
-}
-
-static ssize_t matrix_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct vfio_ap_matrix assigned, guest;
-
-	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
-	return vfio_ap_matrix_show(&assigned, buf);
-}
-static DEVICE_ATTR_RO(matrix);
-
-static ssize_t guest_matrix_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct vfio_ap_matrix assigned, guest;
-
-	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
-	return vfio_ap_matrix_show(&guest, buf);
-}
-static DEVICE_ATTR_RO(guest_matrix);
-
 static ssize_t vfio_ap_masks_show(const struct vfio_ap_matrix *matrix, char *buf)
 {
 	vfio_ap_masks_print(matrix, buf);
@@ -215,60 +189,74 @@ static ssize_t control_domains_show(struct device *dev, struct device_attribute 
 }
 static DEVICE_ATTR_RO(control_domains);
 
-static ssize_t reset_pending_show(struct device *dev, struct device_attribute *attr, char *buf)
+static void matrix_print(struct device *dev, struct vfio_ap_part *part)
 {
 	struct vfio_ap_matrix assigned, guest;
+
+	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
+	vfio_ap_matrix_text_read(&assigned, part);
+}
+
+static void guest_matrix_print(struct device *dev, struct vfio_ap_part *part)
+{
+	struct vfio_ap_matrix assigned, guest;
+
+	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
+	vfio_ap_matrix_text_read(&guest, part);
+}
+
+static bool vfio_ap_slot_is_pending(struct vfio_ap_slot *slot)
+{
+	bool pending;
+
+	spin_lock(&slot->lock);
+	pending = vfio_ap_slot_outstanding(slot);
+	spin_unlock(&slot->lock);
+	return pending;
+}
+
+/* Visits all pending queues before the part because their number decides where it begins. */
+static void reset_pending_print(struct device *dev, struct vfio_ap_part *part)
+{
+	struct vfio_ap_matrix assigned, guest;
+	char line[VFIO_AP_QUEUE_LINE + 1];
 	struct vfio_ap_slot *slot;
 	unsigned long apqn;
-	int len = 0;
 
 	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
 	rcu_read_lock();
 	vfio_ap_slot_for_each(slot, apqn, &assigned, NULL) {
-		bool pending;
-
-		spin_lock(&slot->lock);
-		pending = vfio_ap_slot_outstanding(slot);
-		spin_unlock(&slot->lock);
-		if (!pending)
+		if (!vfio_ap_slot_is_pending(slot))
 			continue;
-		if (len + sizeof("aa.dddd\n") > PAGE_SIZE) {
-			len = -EFBIG;
+		vfio_ap_queue_line_print(apqn, line);
+		if (!vfio_ap_part_add(part, line, VFIO_AP_QUEUE_LINE))
 			break;
-		}
-		len += sysfs_emit_at(buf, len, "%02lx.%04lx\n", AP_QID_CARD(apqn),
-				     AP_QID_QUEUE(apqn));
 	}
 	rcu_read_unlock();
-	return len;
 }
-static DEVICE_ATTR_RO(reset_pending);
 
 /*
- * The whole list, whatever its size. Each read shows the matrix of its moment:
- * who reads in pieces while somebody writes compares two readings.
+ * Lists of queues are binary attributes because sysfs limits a text attribute
+ * to a page. Sysfs keeps no snapshot for an open binary attribute: each read()
+ * returns a part, up to a page, of the list as it is at that time. The size is
+ * that of the longest list because programs that allocate the size from stat()
+ * would take a size of 0 for an empty list.
  */
-static ssize_t matrix_full_read(struct file *file, struct kobject *kobj,
-				struct bin_attribute *attr, char *buf, loff_t offset,
-				size_t count)
-{
-	struct vfio_ap_matrix assigned, guest;
+#define VFIO_AP_LIST_ATTR(name)								\
+static ssize_t name##_read(struct file *file, struct kobject *kobj,			\
+			   struct bin_attribute *attr, char *buf, loff_t offset,	\
+			   size_t count)						\
+{											\
+	struct vfio_ap_part part = { .buf = buf, .offset = offset, .count = count };	\
+											\
+	name##_print(kobj_to_dev(kobj), &part);						\
+	return part.done;								\
+}											\
+static BIN_ATTR_RO(name, VFIO_AP_LIST_SIZE)
 
-	vfio_ap_mdev_snapshot(kobj_to_dev(kobj), &assigned, &guest);
-	return vfio_ap_matrix_text_read(&assigned, buf, offset, count);
-}
-static BIN_ATTR_RO(matrix_full, 0);
-
-static ssize_t guest_matrix_full_read(struct file *file, struct kobject *kobj,
-				      struct bin_attribute *attr, char *buf, loff_t offset,
-				      size_t count)
-{
-	struct vfio_ap_matrix assigned, guest;
-
-	vfio_ap_mdev_snapshot(kobj_to_dev(kobj), &assigned, &guest);
-	return vfio_ap_matrix_text_read(&guest, buf, offset, count);
-}
-static BIN_ATTR_RO(guest_matrix_full, 0);
+VFIO_AP_LIST_ATTR(matrix);
+VFIO_AP_LIST_ATTR(guest_matrix);
+VFIO_AP_LIST_ATTR(reset_pending);
 
 /* All lines are of one length, so any can be printed without those before. */
 static ssize_t queue_states_read(struct file *file, struct kobject *kobj,
@@ -278,19 +266,18 @@ static ssize_t queue_states_read(struct file *file, struct kobject *kobj,
 	struct vfio_ap_mdev *mdev = dev_get_drvdata(kobj_to_dev(kobj));
 	struct vfio_ap_matrix assigned, guest;
 	char line[VFIO_AP_STATE_LINE];
-	size_t nr, lines, done = 0;
+	struct vfio_ap_part part = { .buf = buf, .offset = offset % sizeof(line),
+				     .count = count };
+	size_t nr, lines;
 
 	vfio_ap_mdev_snapshot(kobj_to_dev(kobj), &assigned, &guest);
 	lines = vfio_ap_matrix_queue_count(&assigned);
-	for (nr = offset / sizeof(line); nr < lines && done < count; nr++) {
-		size_t skip = (offset + done) % sizeof(line);
-		size_t part = min(sizeof(line) - skip, count - done);
-
+	for (nr = offset / sizeof(line); nr < lines; nr++) {
 		vfio_ap_state_print(mdev, vfio_ap_matrix_nth_queue(&assigned, nr), line);
-		memcpy(buf + done, line + skip, part);
-		done += part;
+		if (!vfio_ap_part_add(&part, line, sizeof(line)))
+			break;
 	}
-	return done;
+	return part.done;
 }
 static BIN_ATTR_RO(queue_states, 0);
 
@@ -332,9 +319,6 @@ static struct attribute *vfio_ap_mdev_attrs[] = {
 	&dev_attr_guest_ap_config.attr,
 	&dev_attr_last_refusal.attr,
 	&dev_attr_control_domains.attr,
-	&dev_attr_guest_matrix.attr,
-	&dev_attr_matrix.attr,
-	&dev_attr_reset_pending.attr,
 	&dev_attr_assign_control_domain.attr,
 	&dev_attr_unassign_control_domain.attr,
 	&dev_attr_assign_domain.attr,
@@ -345,8 +329,9 @@ static struct attribute *vfio_ap_mdev_attrs[] = {
 };
 
 static struct bin_attribute *vfio_ap_mdev_bin_attrs[] = {
-	&bin_attr_matrix_full,
-	&bin_attr_guest_matrix_full,
+	&bin_attr_matrix,
+	&bin_attr_guest_matrix,
+	&bin_attr_reset_pending,
 	&bin_attr_queue_states,
 	NULL
 };
@@ -410,9 +395,7 @@ static ssize_t queue_reset_pending_show(struct device *dev, struct device_attrib
 	bool pending = false;
 
 	if (slot) {
-		spin_lock(&slot->lock);
-		pending = vfio_ap_slot_outstanding(slot);
-		spin_unlock(&slot->lock);
+		pending = vfio_ap_slot_is_pending(slot);
 		vfio_ap_slot_put(slot);
 	}
 	return sysfs_emit(buf, "%d\n", pending);

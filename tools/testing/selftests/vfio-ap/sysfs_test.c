@@ -4,12 +4,14 @@
  * A.2, A.3, A.4, C-1, E.1, E.2, E.3. No guest runs.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -382,63 +384,158 @@ TEST_F(mdev, free_queue_of_an_assigned_adapter_can_be_reserved)
 	EXPECT_TRUE(queue_status(5, 4, "assigned"));
 }
 
-static int full_list_read(const char *attribute, char *buf, size_t size)
-{
-	char path[256];
-
-	snprintf(path, sizeof(path), MATRIX UUID1 "/%s", attribute);
-	return file_read(path, buf, size);
-}
-
-TEST_F(mdev, full_lists_tell_assigned_and_guest_apart)
+TEST_F(mdev, lists_of_assigned_and_guest_queues)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "0x20"));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "5"));
-	EXPECT_EQ(16, full_list_read("matrix_full", self->text, sizeof(self->text)));
+	EXPECT_EQ(16, mdev_read(UUID1, "matrix", self->text, sizeof(self->text)));
 	EXPECT_STREQ("04.0005\n20.0005\n", self->text);
-	EXPECT_EQ(8, full_list_read("guest_matrix_full", self->text, sizeof(self->text)));
+	EXPECT_EQ(8, mdev_read(UUID1, "guest_matrix", self->text, sizeof(self->text)));
 	EXPECT_STREQ("04.0005\n", self->text);
 }
 
-/* C-1, E.18 without ap_config */
-TEST_F(mdev, large_matrix_is_never_cut)
+/* A mask of the first ids, as ap_config takes it: the leftmost bit is id 0. */
+static void first_ids(char mask[65], int nr)
 {
-	static char full[1 << 20];
-	int apid, apqi, len;
+	memset(mask, 'f', nr / 4);
+	mask[nr / 4] = "08ce"[nr % 4];
+	mask[nr % 4 ? nr / 4 + 1 : nr / 4] = 0;
+}
 
-	for (apqi = 0; apqi < 128; apqi++)
-		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "%d", apqi));
-	for (apid = 0; apid < 4; apid++)
-		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", apid));
-	/* 512 lines are one character too many. */
-	EXPECT_EQ(-EFBIG, mdev_read(UUID1, "matrix", full, sizeof(full)));
-	EXPECT_EQ(512 * 8, full_list_read("matrix_full", full, sizeof(full)));
-	for (apqi = 85; apqi < 128; apqi++)
-		ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "%d", apqi));
-	for (apqi = 0; apqi < 85; apqi++)
-		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "%d", apqi));
-	for (apid = 0; apid < 6; apid++)
-		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", apid));
-	/* 510 lines fit, 595 do not. */
-	EXPECT_EQ(510 * 8, mdev_read(UUID1, "matrix", full, sizeof(full)));
-	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "6"));
-	EXPECT_EQ(-EFBIG, mdev_read(UUID1, "matrix", full, sizeof(full)));
-	len = full_list_read("matrix_full", full, sizeof(full));
-	EXPECT_EQ(595 * 8, len);
-	EXPECT_EQ(0, strncmp(full, "00.0000\n00.0001\n", 16));
-	EXPECT_STREQ("06.0054\n", full + len - 8);
-	/* The most that fits. */
-	for (apqi = 73; apqi < 85; apqi++)
-		ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "%d", apqi));
-	EXPECT_EQ(511 * 8, mdev_read(UUID1, "matrix", full, sizeof(full)));
-	for (apid = 0; apid < 256; apid++)
-		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", apid));
-	for (apqi = 0; apqi < 256; apqi++)
-		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "%d", apqi));
-	len = full_list_read("matrix_full", full, sizeof(full));
-	EXPECT_EQ(65536 * 8, len);
-	EXPECT_STREQ("ff.00ff\n", full + len - 8);
+static int first_queues(char *list, int adapters, int domains)
+{
+	int apid, apqi, len = 0;
+
+	for (apid = 0; apid < adapters; apid++) {
+		for (apqi = 0; apqi < domains; apqi++)
+			len += sprintf(list + len, "%02x.%04x\n", apid, apqi);
+	}
+	return len;
+}
+
+/* The ways in which programs read the file. Each returns the length or a negative errno. */
+static int read_with(int fd, char *buf, int size, int piece)
+{
+	int len = 0, got;
+
+	do {
+		got = read(fd, buf + len, size - len < piece ? size - len : piece);
+		len += got;
+	} while (got > 0);
+	return got < 0 ? -errno : len;
+}
+
+static int read_in_pieces(int fd, char *buf, int size)
+{
+	return read_with(fd, buf, size, 997);
+}
+
+/* As dash and busybox do in "while read line". */
+static int read_bytes(int fd, char *buf, int size)
+{
+	return read_with(fd, buf, size, 1);
+}
+
+/* No more than stat() promises. */
+static int read_size_of_stat(int fd, char *buf, int size)
+{
+	struct stat status;
+
+	if (fstat(fd, &status))
+		return -errno;
+	return read_with(fd, buf, status.st_size < size ? status.st_size : size, size);
+}
+
+static int read_lines(int fd, char *buf, int size)
+{
+	FILE *file = fdopen(dup(fd), "r");
+	int len = 0;
+
+	if (!file)
+		return -errno;
+	while (fgets(buf + len, size - len, file))
+		len += strlen(buf + len);
+	fclose(file);
+	return len;
+}
+
+/* C-1, E.18: one byte more than a page was too much for a text attribute. */
+TEST_F(mdev, list_of_any_length)
+{
+	static const struct {
+		int adapters, domains;
+	} sizes[] = { { 7, 73 }, { 4, 128 }, { 27, 19 }, { 16, 85 }, { 256, 256 } };
+	int (*const readers[])(int fd, char *buf, int size) = {
+		read_size_of_stat, read_lines, read_in_pieces, read_bytes,
+	};
+	static char list[1 << 20], shown[1 << 20];
+	unsigned int i, reader;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		char adapters[65], domains[65];
+		int fd, length;
+
+		length = first_queues(list, sizes[i].adapters, sizes[i].domains);
+		first_ids(adapters, sizes[i].adapters);
+		first_ids(domains, sizes[i].domains);
+		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "%s,%s,0", adapters, domains));
+		for (reader = 0; reader < ARRAY_SIZE(readers); reader++) {
+			/* Thousands of system calls more would show no more. */
+			if ((readers[reader] == read_bytes && length > 4096) ||
+			    (readers[reader] == read_in_pieces && length > 16384))
+				continue;
+			fd = open(MATRIX UUID1 "/matrix", O_RDONLY | O_CLOEXEC);
+			ASSERT_LE(0, fd);
+			memset(shown, 0, sizeof(shown));
+			EXPECT_EQ(length, readers[reader](fd, shown, sizeof(shown)))
+				TH_LOG("%d bytes, reader %u", length, reader);
+			EXPECT_STREQ(list, shown);
+			close(fd);
+		}
+		/* One read() shows one moment, if the list has no more than a page. */
+		fd = open(MATRIX UUID1 "/matrix", O_RDONLY | O_CLOEXEC);
+		ASSERT_LE(0, fd);
+		EXPECT_EQ(length < 4096 ? length : 4096, read(fd, shown, sizeof(shown)));
+		close(fd);
+	}
+}
+
+/* The driver finds the begin of each piece by the queues before it that are pending. */
+TEST_F(mdev, reset_pending_in_pieces)
+{
+	static const char list[] = "04.0004\n04.0005\n05.0005\n";
+	static const struct {
+		int apid, apqi;
+	} held[] = { { 4, 4 }, { 4, 5 }, { 5, 5 } };
+	const int length = sizeof(list) - 1;
+	int fd, offset, count;
+	unsigned int i;
+
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
+	for (i = 0; i < ARRAY_SIZE(held); i++) {
+		ASSERT_EQ(0, queue_unbind(held[i].apid, held[i].apqi));
+		ASSERT_EQ(0, hwsim("reset_time", "%02x.%04x hold", held[i].apid, held[i].apqi));
+		ASSERT_EQ(0, queue_bind(held[i].apid, held[i].apqi));
+	}
+	EXPECT_TRUE(mdev_comes_to_show(UUID1, "reset_pending", "04.0004 04.0005 05.0005"));
+	fd = open(MATRIX UUID1 "/reset_pending", O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	for (offset = 0; offset <= length; offset++) {
+		for (count = 1; count <= length - offset + 1; count++) {
+			int expected = count < length - offset ? count : length - offset;
+
+			ASSERT_EQ(expected, pread(fd, self->text, count, offset));
+			ASSERT_EQ(0, memcmp(list + offset, self->text, expected))
+				TH_LOG("%d bytes at %d", count, offset);
+		}
+	}
+	EXPECT_EQ(length, lseek(fd, 0, SEEK_SET) ?:
+			  read_size_of_stat(fd, self->text, sizeof(self->text)));
+	close(fd);
+	for (i = 0; i < ARRAY_SIZE(held); i++)
+		ASSERT_EQ(0, hwsim("reset_time", "%02x.%04x release", held[i].apid, held[i].apqi));
+	EXPECT_TRUE(mdev_comes_to_show(UUID1, "reset_pending", ""));
 }
 
 /* E.5 without a guest */
