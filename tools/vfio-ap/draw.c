@@ -7,11 +7,13 @@
 
 #include "lsvfioap.h"
 
-/* Two columns each, behind ten: 74 of 80. */
-#define PER_BLOCK	32
+/* Columns before the first queue of a line, and columns for each queue: its letter and its mark. */
+#define MARGIN		10
+#define CELL		2
 #define REASONS		16
 
 bool colours, everything;
+unsigned int columns = DEFAULT_COLUMNS;
 
 static void put(const struct meaning *of, char letter)
 {
@@ -23,6 +25,11 @@ static void put(const struct meaning *of, char letter)
 		putchar(letter);
 }
 
+static void counted(size_t n, const char *noun)
+{
+	printf("%zu %s%s", n, noun, n == 1 ? "" : "s");
+}
+
 static unsigned int count(const bool ids[NR_IDS])
 {
 	unsigned int id, n = 0;
@@ -30,6 +37,26 @@ static unsigned int count(const bool ids[NR_IDS])
 	for (id = 0; id < NR_IDS; id++)
 		n += ids[id];
 	return n;
+}
+
+/* A line "TITLE: 2 adapters, 1 domain". */
+static void title_draw(const char *title, const bool adapters[NR_IDS], const bool domains[NR_IDS])
+{
+	printf("%s: ", title);
+	counted(count(adapters), "adapter");
+	printf(", ");
+	counted(count(domains), "domain");
+	putchar('\n');
+}
+
+/* Domains side by side: a round number that fits, and one if none does. */
+static unsigned int block_size(void)
+{
+	unsigned int room = columns > MARGIN ? (columns - MARGIN) / CELL : 0;
+	unsigned int step = room >= 16 ? 16 : room >= 4 ? 4 : 1;
+
+	room -= room % step;
+	return room > NR_IDS ? NR_IDS : room ?: 1;
 }
 
 static void block_draw(const struct grid *grid, const struct meaning *of,
@@ -74,7 +101,7 @@ static void legend_draw(const struct grid *grid, const struct meaning *of, bool 
 	for (; of->letter; of++) {
 		if (!seen[(unsigned char)of->letter])
 			continue;
-		if (column && column + strlen(of->text) + 5 > 80) {
+		if (column && column + strlen(of->text) + 5 > columns) {
 			putchar('\n');
 			column = 0;
 		}
@@ -89,7 +116,7 @@ static void legend_draw(const struct grid *grid, const struct meaning *of, bool 
 
 static void grid_draw(const struct grid *grid, const struct meaning *of)
 {
-	unsigned int domains[PER_BLOCK], id, nr = 0;
+	unsigned int domains[NR_IDS], id, nr = 0, most = block_size();
 
 	if (!count(grid->adapters) || !count(grid->domains)) {
 		printf("  no queue\n");
@@ -98,7 +125,7 @@ static void grid_draw(const struct grid *grid, const struct meaning *of)
 	for (id = 0; id < NR_IDS; id++) {
 		if (grid->domains[id])
 			domains[nr++] = id;
-		if (nr == PER_BLOCK || (id + 1 == NR_IDS && nr)) {
+		if (nr == most || (id + 1 == NR_IDS && nr)) {
 			block_draw(grid, of, domains, nr);
 			nr = 0;
 		}
@@ -116,11 +143,14 @@ bool host_draw(void)
 		printf("host: no AP bus: %s\n", strerror(errno));
 		return false;
 	}
-	printf("host: %u adapters, %u domains\n", count(grid->adapters), count(grid->domains));
+	title_draw("host", grid->adapters, grid->domains);
 	grid_draw(grid, owners);
 	free(grid);
-	for (i = 0; i < nr_mdevs; i++)
-		printf("mediated device %s: %zu queues\n", mdevs[i].uuid, mdevs[i].nr_lines);
+	for (i = 0; i < nr_mdevs; i++) {
+		printf("mediated device %s: ", mdevs[i].uuid);
+		counted(mdevs[i].nr_lines, "queue");
+		putchar('\n');
+	}
 	return true;
 }
 
@@ -146,10 +176,10 @@ static void reasons_draw(const struct mdev *mdev)
 		printf("  and %u more, see --all\n", left);
 }
 
-/* In 80 columns: of a long word, the begin. */
+/* Cuts a word that is longer than a line. */
 static void refusal_draw(char *refusal)
 {
-	size_t column = printf("  last refusal:");
+	size_t column = printf("  last refusal:"), longest = columns > 16 ? columns - 4 : 12;
 	char *word;
 
 	while ((word = strsep(&refusal, " \n"))) {
@@ -157,10 +187,10 @@ static void refusal_draw(char *refusal)
 
 		if (!length)
 			continue;
-		if (column + 1 + length > 80)
+		if (column + 1 + length > columns)
 			column = printf("\n%3s", "") - 1;
-		if (length > 76)
-			column += printf(" %.73s...", word);
+		if (length > longest)
+			column += printf(" %.*s...", (int)longest - 3, word);
 		else
 			column += printf(" %s", word);
 	}
@@ -169,11 +199,12 @@ static void refusal_draw(char *refusal)
 
 void mdev_draw(const struct mdev *mdev)
 {
-	struct grid *grid = mdev_grid(mdev);
 	char *refusal = file_get(NULL, MATRIX "/%s/last_refusal", mdev->uuid);
+	char title[sizeof("mediated device ") + UUID_LEN];
+	struct grid *grid = mdev_grid(mdev);
 
-	printf("mediated device %s: %u adapters, %u domains\n", mdev->uuid, count(mdev->adapters),
-	       count(mdev->domains));
+	snprintf(title, sizeof(title), "mediated device %s", mdev->uuid);
+	title_draw(title, mdev->adapters, mdev->domains);
 	grid_draw(grid, states);
 	reasons_draw(mdev);
 	if (refusal && *refusal)

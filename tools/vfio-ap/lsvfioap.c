@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "lsvfioap.h"
@@ -17,12 +18,28 @@ static void help_print(FILE *to)
 	      "\n"
 	      "Draws the host's AP queues with owner and state; with the UUID of a mediated\n"
 	      "device what is assigned to it, what its guest has, and why not the rest.\n"
+	      "The drawing fits the terminal; elsewhere it has 80 columns.\n"
 	      "\n"
 	      "  -a, --all          list all queues that a guest lacks, not only the first 16\n"
 	      "  -j, --json         for programs\n"
 	      "  -r, --report FILE  grids, attributes, numbers, debug feature, and the last minute\n"
 	      "                     of the trace, for a bug report\n"
 	      "  -h, --help         this text\n", to);
+}
+
+/* A terminal may not know its width, for example a serial console. */
+static unsigned int terminal_columns(void)
+{
+	const char *set = getenv("COLUMNS");
+	struct winsize size;
+	long wanted;
+
+	if (!isatty(STDOUT_FILENO))
+		return DEFAULT_COLUMNS;
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
+		return size.ws_col;
+	wanted = set ? strtol(set, NULL, 10) : 0;
+	return wanted > 0 && wanted < 65536 ? wanted : DEFAULT_COLUMNS;
 }
 
 int main(int argc, char **argv)
@@ -36,7 +53,7 @@ int main(int argc, char **argv)
 	};
 	const struct mdev *only = NULL;
 	const char *report = NULL;
-	bool json = false;
+	bool json = false, ok = true;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "ajr:h", options, NULL)) >= 0) {
@@ -52,6 +69,7 @@ int main(int argc, char **argv)
 			break;
 		case 'h':
 			help_print(stdout);
+			output_end("the output");
 			return 0;
 		default:
 			help_print(stderr);
@@ -63,16 +81,20 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	colours = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	columns = terminal_columns();
 	mdevs_read();
 	if (optind < argc)
 		only = mdev_find(argv[optind]);
-	if (report)
+	if (report) {
 		report_write(report);
-	else if (json)
+		return 0;
+	}
+	if (json)
 		json_print(only);
 	else if (only)
 		mdev_draw(only);
-	else if (!host_draw())
-		return 1;
-	return fflush(stdout) || ferror(stdout) ? 1 : 0;
+	else
+		ok = host_draw();
+	output_end("the output");
+	return ok ? 0 : 1;
 }

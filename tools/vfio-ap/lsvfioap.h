@@ -9,6 +9,9 @@
 #define BUS	"/sys/bus/ap"
 #define MATRIX	"/sys/devices/vfio_ap/matrix"
 
+/* The width of what is not written to a terminal. */
+#define DEFAULT_COLUMNS	80
+
 #define NR_IDS		256
 #define UUID_LEN	36
 /* Of a line of queue_states. */
@@ -44,6 +47,8 @@ extern struct mdev *mdevs;
 extern unsigned int nr_mdevs;
 
 void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+/* Closes stdout, and ends the program with a message if not all of the output was written. */
+void output_end(const char *name);
 void *need(void *memory);
 /* The whole of a file, with a NUL behind it; NULL and errno if it cannot be read. */
 char *file_get(size_t *size, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -60,6 +65,7 @@ bool line_read(const struct mdev *mdev, size_t nr, unsigned int *apid, unsigned 
 
 /* draw.c */
 extern bool colours, everything;
+extern unsigned int columns;
 
 /* false: there is no AP bus, which was said */
 bool host_draw(void);

@@ -61,6 +61,16 @@ void fail(const char *fmt, ...)
 	exit(1);
 }
 
+void output_end(const char *name)
+{
+	bool failed = ferror(stdout);
+
+	/* What could not be written before is tried again, and sets errno again. */
+	errno = 0;
+	if (fclose(stdout) || failed)
+		fail("cannot write %s: %s", name, errno ? strerror(errno) : "incomplete");
+}
+
 void *need(void *memory)
 {
 	if (!memory)

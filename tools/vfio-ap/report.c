@@ -140,12 +140,12 @@ static void report_print(void)
 void report_write(const char *path)
 {
 	if (!freopen(path, "w", stdout))
-		fail("%s: %s", path, strerror(errno));
+		fail("cannot write %s: %s", path, strerror(errno));
 	colours = false;
+	columns = DEFAULT_COLUMNS;
 	everything = true;
 	report_print();
-	if (fflush(stdout) || ferror(stdout))
-		fail("%s: %s", path, strerror(errno));
+	output_end(path);
 	fprintf(stderr, "lsvfioap: %s is written; it names queues and mediated devices, no keys\n",
 		path);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include "lib/guest_fixture.h"
@@ -31,25 +32,32 @@ static int exit_status(int status)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Into shown[]. Return: the exit status. */
-static int view(const char *arguments)
+/* Puts the output of a command into shown[]. Return: the exit status. */
+static int view_command(const char *command)
 {
-	char command[256];
-	FILE *pipe;
+	FILE *pipe = popen(command, "r");
 
-	snprintf(command, sizeof(command), "lsvfioap %s 2>&1", arguments);
-	pipe = popen(command, "r");
 	if (!pipe)
 		return -1;
 	read_all(fileno(pipe));
 	return exit_status(pclose(pipe));
 }
 
-/* The same on a terminal. */
-static int view_on_terminal(const char *argument)
+/* Into shown[]. Return: the exit status. */
+static int view(const char *arguments)
 {
+	char command[256];
+
+	snprintf(command, sizeof(command), "lsvfioap %s 2>&1", arguments);
+	return view_command(command);
+}
+
+/* The same on a terminal that has so many columns; 0: it does not know. */
+static int view_in_columns(const char *argument, int columns)
+{
+	struct winsize size = { .ws_col = columns };
 	int terminal, status;
-	pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
+	pid_t pid = forkpty(&terminal, NULL, NULL, &size);
 
 	if (pid < 0)
 		return -1;
@@ -61,6 +69,11 @@ static int view_on_terminal(const char *argument)
 	close(terminal);
 	waitpid(pid, &status, 0);
 	return exit_status(status);
+}
+
+static int view_on_terminal(const char *argument)
+{
+	return view_in_columns(argument, 0);
 }
 
 static size_t longest_line(void)
@@ -101,7 +114,7 @@ TEST_F(guest, host_is_drawn_with_owner_and_state)
 		     "  v bound to vfio_ap, unassigned   n bound to no driver\n"
 		     "  - deconfigured   ! checkstopped\n"
 		     "mediated device " UUID1 ": 4 queues\n"
-		     "mediated device " UUID2 ": 1 queues\n", shown);
+		     "mediated device " UUID2 ": 1 queue\n", shown);
 	ASSERT_EQ(0, hwsim("configure", "5"));
 	ASSERT_EQ(0, bus_scan());
 	ASSERT_EQ(0, queue_bind(6, 5));
@@ -247,6 +260,85 @@ TEST_F(guest, matrix_of_65536_queues_is_drawn)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
 }
 
+/* A grid is as wide as the terminal allows. */
+static void grid_expect(struct __test_metadata *_metadata, int domains)
+{
+	int blocks = 0, lines = 0, width = strlen("  domain  ") + 2 * domains;
+	char *line, *rest;
+
+	for (line = strtok_r(shown, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
+		if (strncmp(line, "  domain  ", 10) && strncmp(line, "  adapter ", 10) &&
+		    strncmp(line, "       ", 7))
+			continue;
+		EXPECT_GE(width, strlen(line)) TH_LOG("%s", line);
+		blocks += !strncmp(line, "  domain  ", 10);
+		lines++;
+	}
+	EXPECT_EQ((256 + domains - 1) / domains, blocks);
+	EXPECT_EQ(3 * blocks, lines);
+}
+
+TEST_F(guest, grid_in_the_width_of_the_terminal)
+{
+	static const struct {
+		int columns, domains;
+	} terminals[] = {
+		{ 80, 32 }, { 0, 32 }, { 200, 80 }, { 79, 32 }, { 73, 16 }, { 60, 16 }, { 41, 12 },
+		{ 30, 8 }, { 18, 4 }, { 13, 1 }, { 5, 1 }, { 600, 256 },
+	};
+	char all[65];
+	unsigned int i;
+
+	memset(all, 'f', 64);
+	all[64] = 0;
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,%s,0", all));
+	setenv("NO_COLOR", "1", 1);
+	for (i = 0; i < ARRAY_SIZE(terminals); i++) {
+		EXPECT_EQ(0, view_in_columns(UUID1, terminals[i].columns));
+		grid_expect(_metadata, terminals[i].domains);
+	}
+	setenv("COLUMNS", "50", 1);
+	EXPECT_EQ(0, view_in_columns(UUID1, 0));
+	grid_expect(_metadata, 16);
+	/* What the terminal itself says counts more, and a pipe has no columns. */
+	EXPECT_EQ(0, view_in_columns(UUID1, 30));
+	grid_expect(_metadata, 8);
+	EXPECT_EQ(0, view(UUID1));
+	grid_expect(_metadata, 32);
+	unsetenv("COLUMNS");
+	unsetenv("NO_COLOR");
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
+}
+
+TEST_F(guest, output_that_cannot_be_written)
+{
+	/* Little, and more than stdio keeps until the end. */
+	static const char *const arguments[] = {
+		"--help", "", "--json", UUID1, "--all " UUID1, "--json " UUID1,
+	};
+	char command[256], all[65];
+	unsigned int i;
+
+	memset(all, 'f', 64);
+	all[64] = 0;
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0f,%s,0", all));
+	for (i = 0; i < ARRAY_SIZE(arguments); i++) {
+		snprintf(command, sizeof(command), "lsvfioap %s 2>&1 >/dev/full", arguments[i]);
+		EXPECT_EQ(1, view_command(command));
+		EXPECT_STREQ("lsvfioap: cannot write the output: No space left on device\n", shown)
+			TH_LOG("%s", arguments[i]);
+		snprintf(command, sizeof(command), "lsvfioap %s 2>&1 >&-", arguments[i]);
+		EXPECT_EQ(1, view_command(command));
+		EXPECT_STREQ("lsvfioap: cannot write the output: Bad file descriptor\n", shown)
+			TH_LOG("%s", arguments[i]);
+		snprintf(command, sizeof(command), "lsvfioap %s >/dev/null 2>&1", arguments[i]);
+		EXPECT_EQ(0, view_command(command));
+	}
+	EXPECT_EQ(1, view("--report /dev/full"));
+	EXPECT_STREQ("lsvfioap: cannot write /dev/full: No space left on device\n", shown);
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
+}
+
 TEST_F(guest, programs_get_json)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -285,7 +377,7 @@ TEST_F(guest, report_has_all_of_it)
 {
 	static const char *const parts[] = {
 		"vfio_ap on Linux ", "\n== queues\nhost: 3 adapters, 3 domains\n",
-		"\n== mediated device\n" MDEV "1 adapters, 1 domains\n",
+		"\n== mediated device\n" MDEV "1 adapter, 1 domain\n",
 		"\n== /sys/bus/ap\n", "\napmask: 0x0000", "\n== " MATRIX UUID1 "\n",
 		"\nmatrix: 04.0004\n", "\nlast_refusal: time=", "\nfeatures: guest_matrix",
 		"\n== /sys/kernel/debug/vfio_ap\nmdevs: " UUID1 " updates=",
