@@ -53,7 +53,8 @@ class Mutant:
 
 
 class Without:
-    """What a patch of the series did to the code of the base, taken back. Later patches need what it did to headers."""
+    """What a patch of the series did to the code of the base, taken back, with headers beside that code. Later patches need
+    what it did to headers below include/."""
     in_module, options = False, ["-R"]
 
     def __init__(self, entry):
@@ -69,7 +70,7 @@ class Without:
         self.path = os.path.join(boot.BUILD, "mutant." + self.name)
         with open(os.path.join(boot.TOP, patches[0])) as lines:
             parts = re.split(r"^(?=--- [^/\n]*/)", lines.read(), flags=re.M)[1:]
-        code = [part for part in parts if re.match(r"--- \S+\.c\n", part)]
+        code = [part for part in parts if re.match(r"--- (?!\S*/include/)\S+\.[ch]\n", part)]
         self.files = [re.match(r"--- [^/\n]*/(\S+)", part)[1] for part in code]
         with open(self.path, "w") as out:
             out.write("".join(code))
