@@ -717,7 +717,7 @@ void vfio_ap_guest_removal_work(struct work_struct *work)
  *
  * The queues stay in the guest. On return the GISCs of their interrupts are
  * unregistered, because QEMU resets its devices before a guest becomes
- * protected, and KVM then forgets the GISCs that are still registered.
+ * protected, and KVM refuses that with EBUSY while a GISC is registered.
  *
  * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
  * Return: 0; -EIO a queue answered with an unknown response code; -EBUSY a
