@@ -6,7 +6,8 @@
  * Layers, top down: traps (main.c) hand an instruction to insn.c, which works
  * on the machine (machine.c); irq.c raises interrupts, check.c watches for what
  * must never happen, fault.c makes it happen, hold.c keeps calls of the driver,
- * debugfs.c is the administrator's and the test's side.
+ * uv.c answers ultravisor calls, debugfs.c is the administrator's and the test's
+ * side.
  *
  * One lock, hwsim_lock, irq-safe, protects all of the machine. On the trap path
  * nothing sleeps.
@@ -327,6 +328,10 @@ int hwsim_hold_begin(const char *function);
 int hwsim_hold_release(const char *function);
 void hwsim_hold_release_all(void);
 void hwsim_hold_print(struct seq_file *seq);
+
+/* uv.c */
+void hwsim_uv_offer(bool on);
+int hwsim_uv_execute(u64 uvcb);
 
 /* debugfs.c */
 void hwsim_debugfs_init(void);

@@ -68,6 +68,7 @@ static int hwsim_reset_write(char *line)
 	hwsim_machine_reset();
 	hwsim_fault_gisc(0);
 	hwsim_hold_release_all();
+	hwsim_uv_offer(false);
 	return 0;
 }
 
@@ -366,6 +367,16 @@ static int hwsim_qci_write(char *line)
 	return 0;
 }
 
+static int hwsim_ultravisor_write(char *line)
+{
+	bool on;
+
+	if (kstrtobool(line, &on))
+		return -EINVAL;
+	hwsim_uv_offer(on);
+	return 0;
+}
+
 static int hwsim_gisc_fail_write(char *line)
 {
 	unsigned int count;
@@ -431,6 +442,7 @@ static const struct hwsim_knob {
 	{ "aqic_delay", hwsim_aqic_delay_write },
 	{ "reply", hwsim_reply_write },
 	{ "qci", hwsim_qci_write },
+	{ "ultravisor", hwsim_ultravisor_write },
 	{ "gisc_fail", hwsim_gisc_fail_write },
 	{ "check", hwsim_check_write },
 	{ "apcb", hwsim_apcb_write },

@@ -22,6 +22,7 @@
 #include "ap_hwsim.h"
 
 #define HWSIM_PLO		0xee
+#define HWSIM_UVC		0xb9a4
 #define HWSIM_FACILITY_QCI	12
 #define HWSIM_FACILITY_APFT	15
 #define HWSIM_FACILITY_AQIC	65
@@ -81,6 +82,11 @@ static int hwsim_trap(struct notifier_block *nb, unsigned long event, void *data
 			return NOTIFY_DONE;
 		cc = hwsim_ap_execute(insn[0], (u64 *)regs->gprs, insn[1] >> 4 & 15, insn[1] & 15,
 				      &hwsim_host_view);
+		if (cc < 0)
+			return NOTIFY_DONE;
+		break;
+	case HWSIM_UVC:
+		cc = hwsim_uv_execute(regs->gprs[insn[1] & 15]);
 		if (cc < 0)
 			return NOTIFY_DONE;
 		break;

@@ -38,6 +38,8 @@
 #define GISA_FLAGS		0x3f
 #define CRYCB_FLAGS		0x7
 #define AQIC_FUNCTION		3
+/* The ultravisor would run such a CPU. */
+#define SDF_PROTECTED		2
 
 /* Assigned storage locations of the guest */
 #define GUEST_SVC_ILC		0x88
@@ -598,7 +600,9 @@ void hwsim_sie_run(struct pt_regs *regs, struct kvm_s390_sie_block *scb)
 	WRITE_ONCE(scb->prog0c, scb->prog0c | PROG_IN_SIE);
 	/* pairs with who sets prog20 and then waits for PROG_IN_SIE to go */
 	smp_mb();
-	if (!atomic_read(&scb->prog20)) {
+	if (scb->sdf == SDF_PROTECTED) {
+		intercept(&stay, ICPT_VALIDITY);
+	} else if (!atomic_read(&scb->prog20)) {
 		load_guest(&stay, regs);
 		while (budget-- && !before_instruction(&stay) && !instruction(&stay))
 			;

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An ultravisor that accepts and forgets: KVM can make a guest protected and unprotected again.
+ * The simulated SIE refuses to run a protected CPU.
+ */
+#include <linux/kprobes.h>
+#include <linux/uaccess.h>
+#include <asm/uv.h>
+
+#include "ap_hwsim.h"
+
+/* KVM warns about a handle of 0. */
+#define HWSIM_UV_HANDLE		1
+
+/**
+ * hwsim_uv_offer - show or hide the ultravisor
+ * @on: KVM offers protected guests
+ *
+ * The other users of prot_virt_host ran at boot. hwsim_uv_execute() does not
+ * depend on it, because guests that are protected now must be able to end.
+ *
+ * Context: Any.
+ */
+void hwsim_uv_offer(bool on)
+{
+	/* What KVM donates. There are no features, so also no adapter interrupts. */
+	uv_info.guest_base_stor_len = PAGE_SIZE;
+	uv_info.guest_virt_base_stor_len = PAGE_SIZE;
+	uv_info.guest_virt_var_stor_len = PAGE_SIZE;
+	uv_info.guest_cpu_stor_len = PAGE_SIZE;
+	WRITE_ONCE(prot_virt_host, on);
+}
+
+/**
+ * hwsim_uv_execute - execute an ultravisor call of the host
+ * @uvcb: address of the control block
+ *
+ * Context: Trap.
+ * Return: The condition code, or -EFAULT if the control block cannot be reached.
+ */
+int hwsim_uv_execute(u64 uvcb)
+{
+	const u64 handle = HWSIM_UV_HANDLE;
+	struct uv_cb_header header;
+	size_t handle_at = 0;
+
+	if (copy_from_kernel_nofault(&header, (void *)uvcb, sizeof(header)))
+		return -EFAULT;
+	header.rc = UVC_RC_EXECUTED;
+	switch (header.cmd) {
+	case UVC_CMD_CREATE_SEC_CONF:
+		handle_at = offsetof(struct uv_cb_cgc, guest_handle);
+		break;
+	case UVC_CMD_CREATE_SEC_CPU:
+		handle_at = offsetof(struct uv_cb_csc, cpu_handle);
+		break;
+	case UVC_CMD_DESTROY_SEC_CONF:
+	case UVC_CMD_DESTROY_SEC_CPU:
+	case UVC_CMD_CONV_FROM_SEC_STOR:
+	case UVC_CMD_DESTR_SEC_STOR:
+		break;
+	default:
+		header.rc = UVC_RC_INV_CMD;
+	}
+	if (copy_to_kernel_nofault((void *)uvcb, &header, sizeof(header)))
+		return -EFAULT;
+	if (handle_at && copy_to_kernel_nofault((void *)(uvcb + handle_at), &handle, sizeof(handle)))
+		return -EFAULT;
+	return header.rc == UVC_RC_EXECUTED ? UVC_CC_OK : UVC_CC_ERROR;
+}
+
+NOKPROBE_SYMBOL(hwsim_uv_execute);
