@@ -77,6 +77,7 @@ struct vm {
 int vm_create_bare(struct vm *vm);
 int vm_create(struct vm *vm);
 int vm_start(struct vm *vm);
+void vm_stop(struct vm *vm);
 bool last_vm_is_destroyed(void *unused);
 void vm_destroy(struct vm *vm);
 int vm_ask(struct vm *vm, enum agent_command command, unsigned long gr0, unsigned long gr1,

@@ -144,15 +144,22 @@ int vm_start(struct vm *vm)
 	return -pthread_create(&vm->thread, NULL, vm_run, vm);
 }
 
+/* The vCPU leaves KVM_RUN; vm_start() continues. */
+void vm_stop(struct vm *vm)
+{
+	if (!vm->running)
+		return;
+	vm->running = false;
+	/* A signal between the test of running and KVM_RUN would be lost. */
+	vm->run->immediate_exit = 1;
+	pthread_kill(vm->thread, SIGUSR1);
+	pthread_join(vm->thread, NULL);
+	vm->run->immediate_exit = 0;
+}
+
 void vm_destroy(struct vm *vm)
 {
-	if (vm->running) {
-		vm->running = false;
-		/* A signal between the test of running and KVM_RUN would be lost. */
-		vm->run->immediate_exit = 1;
-		pthread_kill(vm->thread, SIGUSR1);
-		pthread_join(vm->thread, NULL);
-	}
+	vm_stop(vm);
 	if (vm->vcpu >= 0) {
 		close(vm->vcpu);
 		munmap(vm->run, ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0));

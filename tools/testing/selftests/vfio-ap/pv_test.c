@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Start and end of a protected guest whose queues have interrupts enabled. The simulated
+ * ultravisor has no support for adapter interrupts, so KVM has to take the GISA away.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/vfio.h>
+#include <sys/ioctl.h>
+
+#include "lib/guest_fixture.h"
+
+#define CR0_SERVICE_SIGNAL	0x200UL
+#define PSW_EXTERNAL		0x0100000000000000UL
+#define PSW_DISABLED_WAIT	0x0002000180000000UL
+#define EXTERNAL_NEW_PSW	0x1b0
+#define SERVICE_ARRIVED		0x5e51ceUL
+/* The guest opens this subclass for adapter interrupts; the host's is 5. */
+#define GISC			6
+
+static int pv_command(struct vm *vm, unsigned int command)
+{
+	struct kvm_pv_cmd pv = { .cmd = command };
+
+	return ioctl(vm->fd, KVM_S390_PV_COMMAND, &pv) ? -errno : 0;
+}
+
+static void interrupt_enable(struct __test_metadata *_metadata, struct vm *vm, int apid, int apqi)
+{
+	ASSERT_EQ(0, vm_aqic(vm, apid, apqi, true, GISC, AGENT_NIB));
+	ASSERT_EQ(0, vm_ask(vm, AGENT_IO_OPEN, 0x80000000UL >> GISC, 0, 0) < 0);
+}
+
+static bool vcpu_is_idle(void *data)
+{
+	struct vm *vm = data;
+
+	return task_waits_in(vm->vcpu_thread_id, "kvm_s390_handle_wait");
+}
+
+static bool vm_has_answered(void *data)
+{
+	return vm_answered(data);
+}
+
+/* The vCPU is idle, so KVM has to wake it after an alert. */
+static void interrupt_comes(struct __test_metadata *_metadata, struct vm *vm, const char *queue)
+{
+	unsigned long before = vm->mailbox->interrupts;
+
+	vm_post(vm, AGENT_IO_WAIT, 0, 0, 0);
+	ASSERT_EQ(0, until(vcpu_is_idle, vm));
+	ASSERT_EQ(0, hwsim("reply", "%s", queue));
+	ASSERT_EQ(0, until(vm_has_answered, vm));
+	EXPECT_EQ(before + 1, vm->mailbox->interrupts);
+}
+
+/* Neither VFIO_DEVICE_RESET nor a disable came before: an alert is still possible. */
+TEST_F(guest, protection_refused)
+{
+	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	interrupt_enable(_metadata, &self->vm, 4, 4);
+	ASSERT_EQ(0, hwsim("ultravisor", "1"));
+	vm_stop(&self->vm);
+	ASSERT_EQ(-EBUSY, pv_command(&self->vm, KVM_PV_ENABLE));
+	EXPECT_EQ(-EINVAL, pv_command(&self->vm, KVM_PV_DISABLE));
+	/* An alert while no vCPU runs. */
+	ASSERT_EQ(0, hwsim("reply", "04.0004"));
+	EXPECT_EQ(1, *nib);
+	ASSERT_EQ(0, vm_start(&self->vm));
+	EXPECT_EQ(0, vm_tapq(&self->vm, 4, 4));
+	EXPECT_EQ(1, self->vm.mailbox->interrupts);
+	interrupt_comes(_metadata, &self->vm, "04.0004");
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, GISC, 0));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+}
+
+TEST_F(guest, protection_after_reset)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	interrupt_enable(_metadata, &self->vm, 4, 4);
+	ASSERT_EQ(0, hwsim("ultravisor", "1"));
+	vm_stop(&self->vm);
+	ASSERT_EQ(-EBUSY, pv_command(&self->vm, KVM_PV_ENABLE));
+	ASSERT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
+	EXPECT_EQ(0, pinned_kib());
+	ASSERT_EQ(0, pv_command(&self->vm, KVM_PV_ENABLE));
+	/* The interrupt of the queue is off, so this is for nobody. */
+	EXPECT_EQ(0, hwsim("reply", "04.0004"));
+	ASSERT_EQ(0, pv_command(&self->vm, KVM_PV_DISABLE));
+	ASSERT_EQ(0, vm_start(&self->vm));
+	interrupt_enable(_metadata, &self->vm, 4, 4);
+	interrupt_comes(_metadata, &self->vm, "04.0004");
+}
+
+/* Its process lives on, so KVM takes the mmu notifier away, which converts the vCPUs back. */
+TEST_F(guest, end_after_protection)
+{
+	struct vm vm;
+
+	ASSERT_EQ(0, hwsim("ultravisor", "1"));
+	ASSERT_EQ(0, file_write("/sys/kernel/debug/s390dbf/kvm-trace/flush", "-"));
+	ASSERT_EQ(0, vm_create(&vm));
+	ASSERT_EQ(0, pv_command(&vm, KVM_PV_ENABLE));
+	ASSERT_EQ(0, pv_command(&vm, KVM_PV_DISABLE));
+	vm_destroy(&vm);
+	EXPECT_EQ(0, until(last_vm_is_destroyed, NULL));
+}
+
+struct enabler {
+	struct vm *vm;
+	pid_t thread_id;
+	bool ended;
+	int ret;
+};
+
+static void *enabler_runs(void *data)
+{
+	struct enabler *enabler = data;
+
+	enabler->thread_id = task_id();
+	enabler->ret = pv_command(enabler->vm, KVM_PV_ENABLE);
+	__atomic_store_n(&enabler->ended, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static bool enabler_waits_for_vcpu(void *data)
+{
+	struct enabler *enabler = data;
+
+	return task_waits_in(enabler->thread_id, "kvm_s390_gisa_disable") ||
+	       __atomic_load_n(&enabler->ended, __ATOMIC_ACQUIRE);
+}
+
+/* The enable has found no interrupt and waits for the vCPU, which then enables one. */
+TEST_F(guest, interrupt_during_protection)
+{
+	struct enabler enabler = { .vm = &self->vm };
+	pthread_t thread;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("ultravisor", "1"));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, enabler_runs, &enabler));
+	ASSERT_EQ(0, until(enabler_waits_for_vcpu, &enabler));
+	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, GISC, AGENT_NIB));
+	EXPECT_EQ(0, pinned_kib());
+	EXPECT_EQ(0, hwsim_state(4, 4, "irq"));
+	vm_stop(&self->vm);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(0, enabler.ret);
+	ASSERT_EQ(0, pv_command(&self->vm, KVM_PV_DISABLE));
+	ASSERT_EQ(0, vm_start(&self->vm));
+	interrupt_enable(_metadata, &self->vm, 4, 4);
+	interrupt_comes(_metadata, &self->vm, "04.0004");
+}
+
+static bool guest_has_ended(void *data)
+{
+	struct vm *vm = data;
+
+	return vm->end;
+}
+
+/* KVM blocks service interrupts for protected guests only. */
+TEST_F(guest, service_interrupt_after_refusal)
+{
+	struct kvm_s390_interrupt service = { .type = KVM_S390_INT_SERVICE, .parm = 0x1000 };
+	unsigned long *new_psw;
+	struct other other;
+
+	other_start(_metadata, &other, 5, 5);
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	interrupt_enable(_metadata, &other.vm, 5, 5);
+	ASSERT_EQ(0, hwsim("ultravisor", "1"));
+	vm_stop(&other.vm);
+	EXPECT_EQ(-EBUSY, pv_command(&other.vm, KVM_PV_ENABLE));
+	new_psw = (unsigned long *)((char *)other.vm.memory + EXTERNAL_NEW_PSW);
+	new_psw[0] = PSW_DISABLED_WAIT;
+	new_psw[1] = SERVICE_ARRIVED;
+	other.vm.run->psw_mask |= PSW_EXTERNAL;
+	other.vm.run->s.regs.crs[0] |= CR0_SERVICE_SIGNAL;
+	other.vm.run->kvm_dirty_regs |= KVM_SYNC_CRS;
+	ASSERT_EQ(0, ioctl(other.vm.fd, KVM_S390_INTERRUPT, &service));
+	ASSERT_EQ(0, vm_start(&other.vm));
+	EXPECT_EQ(0, until(guest_has_ended, &other.vm));
+	EXPECT_EQ(SERVICE_ARRIVED, other.vm.run->psw_addr);
+	other_end(_metadata, &other);
+}
+
+#include "lib/main.h"
