@@ -42,17 +42,17 @@ int hwsim_uv_execute(u64 uvcb)
 {
 	const u64 handle = HWSIM_UV_HANDLE;
 	struct uv_cb_header header;
-	size_t handle_at = 0;
+	u64 handle_at = 0;
 
 	if (copy_from_kernel_nofault(&header, (void *)uvcb, sizeof(header)))
 		return -EFAULT;
 	header.rc = UVC_RC_EXECUTED;
 	switch (header.cmd) {
 	case UVC_CMD_CREATE_SEC_CONF:
-		handle_at = offsetof(struct uv_cb_cgc, guest_handle);
+		handle_at = uvcb + offsetof(struct uv_cb_cgc, guest_handle);
 		break;
 	case UVC_CMD_CREATE_SEC_CPU:
-		handle_at = offsetof(struct uv_cb_csc, cpu_handle);
+		handle_at = uvcb + offsetof(struct uv_cb_csc, cpu_handle);
 		break;
 	case UVC_CMD_DESTROY_SEC_CONF:
 	case UVC_CMD_DESTROY_SEC_CPU:
@@ -64,7 +64,7 @@ int hwsim_uv_execute(u64 uvcb)
 	}
 	if (copy_to_kernel_nofault((void *)uvcb, &header, sizeof(header)))
 		return -EFAULT;
-	if (handle_at && copy_to_kernel_nofault((void *)(uvcb + handle_at), &handle, sizeof(handle)))
+	if (handle_at && copy_to_kernel_nofault((void *)handle_at, &handle, sizeof(handle)))
 		return -EFAULT;
 	return header.rc == UVC_RC_EXECUTED ? UVC_CC_OK : UVC_CC_ERROR;
 }
