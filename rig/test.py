@@ -7,6 +7,7 @@ before all tests of its plan have answered, a violation, a warning or lockdep of
 run in which nothing was tested. The last line is `N passed, N failed, N skipped`.
 LONG=1 goes on with the boots of long.txt, LONG=NAME runs one of them alone.
 LOAD=1 runs all of it ten times (N overrides) with busy loops beside it: no test may depend on how fast something else is.
+LONG=1 does so once.
 DRIVER=base runs each test in a boot of its own, against the base's driver; KERNEL=base, on the base's kernel.
 What each test of the table of rows did last is kept for `LIST=1`.
 """
@@ -379,7 +380,8 @@ def ours():
             coverage.report(count)
     # Last, and alone: its loops would slow the other rows down.
     if load or any(row[3] == LOAD for row in long_rows(wanted)):
-        reasons += under_load(count, pattern, int(setting("N", str(LOAD_TIMES))))
+        # Ten times take hours: LONG=1 alone is content with once.
+        reasons += under_load(count, pattern, int(setting("N", str(LOAD_TIMES if load else 1))))
     keep_results("ours", count.words)
     if pattern == "*" and wanted in ("", "1"):
         for test in dict.fromkeys(test for _, test, _ in rows() if test and ("_long:" not in test or wanted)):
