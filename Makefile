@@ -36,7 +36,7 @@ SIGNOFF ?=
 export FAST SIGNOFF
 
 B := build
-# kbuild says so, too, but only after minutes of downloading and unpacking. The dot shows a blank at the end.
+# kbuild would refuse the path only after minutes of downloading and unpacking. The dot makes a trailing blank count.
 ifneq ($(if $(LIST),,$(filter-out help log clean,$(or $(MAKECMDGOALS),help))),)
 $(if $(filter 1,$(words $(subst :, ,$(CURDIR)/.))),,$(error the kernel cannot be built in '$(CURDIR)': its build system refuses a path with a blank or a colon))
 endif
@@ -73,8 +73,8 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      LIST=1                 which row of the behaviour is tested where; LIST=rst: as a page of Documentation/
 ##      LONG=1                 then also what takes long: other kernels, more CPUs, faults, 10 minutes of
 ##                             stress, which lines of the driver never ran; LONG=NAME: one row of rig/long.txt
-##      LOAD=1                 ten times, or N, with four busy loops beside it: a test that depends on how fast
-##                             something else is fails. Ten times take hours; LONG=1 does so once, at its end
+##      LOAD=1                 ten times, or N, beside four busy loops, to find tests that depend on timing.
+##                             Takes hours on two cores; LONG=1 does this once, as its last row
 ##      SEED=NUMBER            repeat what stress_test did with that seed
 ##      DRIVER=base            the same tests against the base's own driver, a boot for each
 ##      KERNEL=base            likewise, this driver on the base's kernel, with the simulator

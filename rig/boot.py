@@ -33,7 +33,7 @@ TROUBLE = re.compile(
     r"|UBSAN:|BUG \S+ \(")
 
 
-# Before a command: the kernel kills it when this process ends, also when that is killed itself.
+# Put before a command, this makes the kernel kill the command when this process ends, even by SIGKILL.
 DIES_WITH_ME = ["setpriv", "--pdeathsig", "KILL"]
 machines = set()
 ending = threading.Event()
@@ -51,12 +51,12 @@ signal.signal(signal.SIGTERM, told_to_end)
 # Unless it is to outlive its terminal.
 if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
     signal.signal(signal.SIGHUP, told_to_end)
-# A terminal that was closed is no terminal any more, so isatty() cannot tell later.
+# isatty() is false for a terminal that has been closed, so call it at the start.
 TERMINALS = {fd for fd in (0, 1) if os.isatty(fd)}
 
 
 def end_with_terminal(fds):
-    """End if one of these was a terminal that has been closed.
+    """End if one of these descriptors was a terminal that has been closed.
 
     When make leads the session (`xterm -e make shell`), the kernel sends SIGHUP to make alone, and make then waits
     for this process without passing the signal on.
@@ -111,7 +111,7 @@ class Run:
         stress = sum(int(word.partition("=")[2]) for word in self.options if word.startswith("rig_stress="))
         self.silence = SILENCE * slowness + stress
         self.timeout = timeout or TIMEOUT[verb]
-        # How many times longer than on an idle machine it may take.
+        # slowness: how many times longer than on an idle machine this run may take.
         if self.timeout:
             self.timeout *= slowness
         self.console, self.verdict, self.trouble, self.reason, self.status = [], "", None, None, None
@@ -238,7 +238,7 @@ class Run:
                         lines.append(rest[key.data])
                     for line in lines:
                         self.take(key.data, line.decode(errors="replace").rstrip("\r"), log)
-                # A shell reads from its terminal, the other verbs only print.
+                # A shell reads from its terminal; the other verbs only print.
                 end_with_terminal({0, 1} if self.verb == "shell" else {1})
                 if self.gdb or self.verb == "shell":
                     continue

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Close the terminal of `xterm -e make shell`: make, boot.py and QEMU must end.
 
-make leads the session here, so the kernel sends SIGHUP to make alone. A program that sleeps stands in for QEMU, in a
-directory that stands in for this repository, so nothing need be built. Exits with 0 if all have ended.
+make leads the session here, so the kernel sends SIGHUP to make alone. A sleeping program replaces QEMU, and a temporary
+directory replaces this repository, so nothing has to be built. The exit status is 0 if all three have ended.
 """
 import os
 import pty
@@ -14,7 +14,7 @@ import tempfile
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# Seconds, for what takes one; the machine may be busy.
+# Seconds to wait for something that takes one second on an idle machine.
 PATIENCE = 60
 QEMU = """#!/bin/sh
 echo $PPID $$ >pids.new
@@ -24,7 +24,7 @@ exec sleep 600
 
 
 def until(condition):
-    """True as soon as the condition is, False if it never is."""
+    """Wait until the condition is true. Return False if it stays false."""
     end = time.time() + PATIENCE
     while time.time() < end:
         if condition():
@@ -42,7 +42,7 @@ def runs(pid):
 
 
 def tree_make(tree):
-    """What boot.py needs, and a Makefile that calls it as the real one does."""
+    """Create the files that boot.py needs, and a Makefile that calls it like the real one."""
     for directory in ("rig", "build", "bin"):
         os.mkdir(os.path.join(tree, directory))
     shutil.copy(os.path.join(TOP, "rig/boot.py"), os.path.join(tree, "rig"))
@@ -55,7 +55,7 @@ def tree_make(tree):
 
 
 def shell_start(tree):
-    """make as the leader of a session of its own: (its pid, the other end of its terminal)."""
+    """Start make as the leader of its own session. Return (its pid, the other end of its terminal)."""
     pid, master = pty.fork()
     if not pid:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -110,7 +110,7 @@ abi() {
 	"$linux/scripts/get_abi.pl" validate --dir "$linux/Documentation/ABI" 2>&1 | grep -E '(sysfs-driver|debugfs)-vfio-ap' || true
 }
 
-# Commands of the documents that documents_test would not type.
+# Report commands of the documents that documents_test would not type.
 commands() { rig/commands.py || true; }
 
 logged check-compile "compile with W=1 and sparse" compile

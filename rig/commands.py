@@ -4,13 +4,13 @@
 
 usage: commands.py [DIRECTORY]
 
-A literal block is typed as it stands, unless the paragraph before it says "on a real host". Literal blocks are those
-behind `::` in reStructuredText and those that are indented in Markdown. Drawings and output belong in
-`.. code-block:: none`, or in a fence. DIRECTORY gets a file for each block that is typed: DOCUMENT/NUMBER.
+The test types each literal block unchanged, unless the paragraph before it says "on a real host". A literal block
+follows `::` in reStructuredText, or is indented in Markdown. Drawings and output belong in `.. code-block:: none`, or in
+a fence. For each block to type, this program writes a file DOCUMENT/NUMBER into DIRECTORY.
 
-Lines with `make` are for the machine that builds, so `make help` must know the verb and the variables. Each finding is
-printed, and the status is 1 if there is one: a command in a block that is not typed, an inline command that no block
-has, an unknown verb.
+Lines with `make` are for the machine that builds, so `make help` must know the verb and the variables. The program
+prints each finding: a command in a block that is not typed, an inline command that no block has, an unknown verb. If
+there is one, the status is 1.
 """
 import os
 import re
@@ -21,7 +21,7 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DEBIAN = os.path.join(TOP, "build/debian")
 REAL_HOST = re.compile(r"\bon\s+a\s+real\s+host\b", re.I)
-# Commands that no document need show in a block to be known. Those of Debian's packages are added.
+# Commands that are known even if no document shows them in a block. programs() adds those of Debian's packages.
 PROGRAMS = set("apt cat cd chmod cp echo grep insmod kill ls make mkdir modprobe mount mv printf rm rmdir rmmod sed sh".split())
 
 
@@ -50,7 +50,7 @@ def indent_of(line):
 
 
 def taken(lines, start, indent):
-    """The lines from start on that are empty or indented further than indent, and where they end."""
+    """Return the lines from start on that are empty or indented further than indent, and the index where they end."""
     end = start
     while end < len(lines) and (not lines[end].strip() or indent_of(lines[end]) > indent):
         end += 1
@@ -73,7 +73,7 @@ def blocks_of_rst(document, lines):
             prose.append((here + 1, line))
             here, paragraph = end, []
             continue
-        # An empty line does not end the paragraph yet, because `::` and a directive stand alone behind one.
+        # An empty line does not end the paragraph, because `::` and a directive follow the paragraph after an empty line.
         if line.strip():
             paragraph = paragraph + [line] if here and lines[here - 1].strip() else [line]
         prose.append((here + 1, line))
@@ -116,7 +116,7 @@ def read(document):
 
 
 def programs(blocks):
-    """Names that begin a command: of the blocks, and of what make shell has from Debian."""
+    """Return the names of commands: those that blocks use, and those that make shell has from Debian."""
     known = set(PROGRAMS)
     for block in blocks:
         known |= {found[0] for found in (re.match(r"[a-z][\w.+-]+(?= )", line) for line in block.lines) if found and block.commands}
@@ -127,14 +127,14 @@ def programs(blocks):
 
 
 def inline_literals(prose):
-    """(line number, text) of each, also of one that goes on in the next line."""
+    """Yield (line number, text) of each inline literal, also if it continues in the next line."""
     text = "\n".join(line for _, line in prose)
     for found in re.finditer(r"(`+)([^`]+)\1", text):
         yield prose[text.count("\n", 0, found.start())][0], " ".join(found[2].split())
 
 
 def help_words():
-    """What `make help` names: verbs, and variables."""
+    """Return the verbs and the variables that `make help` lists."""
     with open(os.path.join(TOP, "Makefile")) as makefile:
         text = "".join(re.findall(r"^## .*\n", makefile.read(), re.M))
     return {"help", *re.findall(r"^## make (\w+)", text, re.M)}, set(re.findall(r"\b([A-Z]+)=", text))
@@ -149,7 +149,7 @@ def make_findings(place, command):
 
 
 def findings(blocks, prose):
-    """What is wrong in a document, a line each. prose: {document: lines outside of its blocks}"""
+    """Yield a line for each finding in the documents. prose: {document: lines outside of its blocks}"""
     known = programs(blocks)
     shown = [" ".join(line.split()) for block in blocks if block.commands for line in block.lines]
     for block in blocks:
@@ -170,7 +170,7 @@ def findings(blocks, prose):
 
 
 def write(directory, blocks):
-    """A file for each block that is typed, named by its place in its document."""
+    """Write a file for each block that is typed, named by the line where the block begins."""
     shutil.rmtree(directory, ignore_errors=True)
     for block in blocks:
         if not block.typed():

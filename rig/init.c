@@ -419,8 +419,8 @@ int main(void)
 	setenv("HOME", "/", 1);
 	setenv("TERM", option("rig_term", "dumb"), 1);
 	/*
-	 * There is no ld.so.cache, so the dynamic loader looks for each library in a directory for every combination of
-	 * the CPU's facilities. On 9p these lookups take longer than the programs themselves; the mask turns them off.
+	 * Without an ld.so.cache, the dynamic loader looks for each library in one directory for every combination of
+	 * CPU facilities. On 9p these lookups take longer than the programs themselves; the mask turns them off.
 	 */
 	setenv("GLIBC_TUNABLES", "glibc.cpu.hwcap_mask=0", 1);
 	if (run(install, NULL))

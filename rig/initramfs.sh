@@ -17,7 +17,7 @@ build_view() {
 	make -C "$build/linux/tools/vfio-ap" OUTPUT="$build" CC="${CROSS_COMPILE}gcc"
 }
 
-# The commands of the documents, for documents_test.
+# Extract the commands from the documents, for documents_test.
 build_commands() {
 	"$top/rig/commands.py" "$commands"
 }

@@ -53,8 +53,8 @@ class Mutant:
 
 
 class Without:
-    """What a patch of the series did to the code of the base, taken back, with headers beside that code. Later patches need
-    what it did to headers below include/."""
+    """The series without one patch: its changes to code of the base and to private headers are reverted. Its changes below
+    include/ stay, because later patches need them."""
     in_module, options = False, ["-R"]
 
     def __init__(self, entry):

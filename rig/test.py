@@ -5,9 +5,9 @@
 One boot runs KUnit and every kselftest program, but those that boots.txt gives one of their own. A program that ends
 before all tests of its plan have answered, a violation, a warning or lockdep off is a failure of its own, and so is a
 run in which nothing was tested. The last line is `N passed, N failed, N skipped`.
-LONG=1 goes on with the boots of long.txt, LONG=NAME runs one of them alone.
-LOAD=1 runs all of it ten times (N overrides) with busy loops beside it: no test may depend on how fast something else is.
-LONG=1 does so once.
+LONG=1 continues with the boots of long.txt, LONG=NAME runs one of them alone.
+LOAD=1 runs all tests ten times (N overrides) beside busy loops, to find tests that depend on timing. LONG=1 does so
+once.
 DRIVER=base runs each test in a boot of its own, against the base's driver; KERNEL=base, on the base's kernel.
 What each test of the table of rows did last is kept for `LIST=1`.
 """
@@ -28,7 +28,7 @@ TESTS = os.path.join(boot.TOP, "tools/testing/selftests/vfio-ap")
 ROWS = os.path.join(TESTS, "rows.txt")
 BOOTS = os.path.join(TESTS, "boots.txt")
 LONG = os.path.join(boot.TOP, "rig/long.txt")
-# What long.txt has in the place of programs for all of `make test` under load.
+# In long.txt, this replaces the programs in the row that runs all of `make test` under load.
 LOAD = "LOAD=1"
 LOAD_LOOPS, LOAD_TIMES, LOAD_SLOWNESS = 4, 10, 4
 PAGE = os.path.join(boot.TOP, "Documentation/s390/vfio-ap-tests.rst")
@@ -291,7 +291,7 @@ def long_rows(wanted):
 
 
 def long_boots(wanted):
-    """Those of them that are one boot."""
+    """Return the rows that are one boot each."""
     return [row for row in long_rows(wanted) if row[3] != LOAD]
 
 
@@ -330,7 +330,7 @@ def all_long(count, pattern, times, wanted):
 
 @contextlib.contextmanager
 def busy_loops(loops):
-    """So many processes that do nothing but spin. The kernel kills them when this process ends, however it does."""
+    """Run this many processes that only spin. The kernel kills them when this process ends, even by SIGKILL."""
     spin = [*boot.DIES_WITH_ME, "sh", "-c", "while :; do :; done"]
     processes = []
     try:
@@ -346,7 +346,7 @@ def busy_loops(loops):
 
 
 def under_load(count, pattern, times):
-    """All of `make test` with busy loops beside it: why boots failed."""
+    """Run all of `make test` beside busy loops. Return the reasons why boots failed."""
     found = Count()
     say(f"load: {times} times with {LOAD_LOOPS} busy loops")
     with busy_loops(LOAD_LOOPS):
@@ -378,7 +378,7 @@ def ours():
         reasons += all_long(count, pattern, times, wanted)
         if wanted == "1" and pattern == "*":
             coverage.report(count)
-    # Last, and alone: its loops would slow the other rows down.
+    # Run the load last and alone, because its loops would slow the other rows down.
     if load or any(row[3] == LOAD for row in long_rows(wanted)):
         # Ten times take hours: LONG=1 alone is content with once.
         reasons += under_load(count, pattern, int(setting("N", str(LOAD_TIMES if load else 1))))

@@ -49,7 +49,7 @@ static void title_draw(const char *title, const bool adapters[NR_IDS], const boo
 	putchar('\n');
 }
 
-/* Domains side by side: a round number that fits, and one if none does. */
+/* The number of domains side by side: a round number that fits, but at least one. */
 static unsigned int block_size(void)
 {
 	unsigned int room = columns > MARGIN ? (columns - MARGIN) / CELL : 0;

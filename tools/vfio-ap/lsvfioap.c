@@ -18,7 +18,7 @@ static void help_print(FILE *to)
 	      "\n"
 	      "Draws the host's AP queues with owner and state; with the UUID of a mediated\n"
 	      "device what is assigned to it, what its guest has, and why not the rest.\n"
-	      "The drawing fits the terminal; elsewhere it has 80 columns.\n"
+	      "The drawing fits the terminal; in a pipe or file it has 80 columns.\n"
 	      "\n"
 	      "  -a, --all          list all queues that a guest lacks, not only the first 16\n"
 	      "  -j, --json         for programs\n"

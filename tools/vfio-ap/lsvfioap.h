@@ -9,7 +9,7 @@
 #define BUS	"/sys/bus/ap"
 #define MATRIX	"/sys/devices/vfio_ap/matrix"
 
-/* The width of what is not written to a terminal. */
+/* The width of output that does not go to a terminal. */
 #define DEFAULT_COLUMNS	80
 
 #define NR_IDS		256

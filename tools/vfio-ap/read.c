@@ -65,7 +65,7 @@ void output_end(const char *name)
 {
 	bool failed = ferror(stdout);
 
-	/* What could not be written before is tried again, and sets errno again. */
+	/* fclose() retries output that could not be written, and sets errno again. */
 	errno = 0;
 	if (fclose(stdout) || failed)
 		fail("cannot write %s: %s", name, errno ? strerror(errno) : "incomplete");

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The bond between an mdev and its guest, and what hardware knows of the guest
- * by way of interrupts: the pages with notification indicator bytes (NIBs) and
- * the guest interruption subclasses (GISCs).
+ * The attachment of an mdev to its guest, and the resources of the guest that
+ * hardware may use for interrupts: the pages with notification indicator bytes
+ * (NIBs) and the guest interruption subclasses (GISCs).
  *
  * A guest may put the indicators of all its queues on one page, so a page is
  * pinned and charged once for each guest, however many registrations use it.
- * The last user of a page often holds a spinlock, and setting a page dirty can
- * sleep, so a work item of the attachment unpins it.
+ * A work item of the attachment unpins the page, because setting a page dirty
+ * can sleep, and the last put often happens under a spinlock.
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -18,17 +18,17 @@
 /**
  * struct vfio_ap_page - a page of a guest that holds NIBs
  *
- * References the attachment, and the module because the page must not stay
- * pinned after the code that unpins it is gone.
+ * Holds a reference on the attachment, and one on the module because the page
+ * must not stay pinned after the code that unpins it is gone.
  */
 struct vfio_ap_page {
 	/** @node: in the attachment's @pages, or @unused_pages when @users is 0 */
 	struct list_head node;
-	/** @attachment: whose guest the page belongs to; referenced */
+	/** @attachment: of the guest that owns the page; referenced */
 	struct vfio_ap_attachment *attachment;
 	/** @page: pinned, and charged to the guest's mm */
 	struct page *page;
-	/** @users: registrations on the page; attachment->pages_lock */
+	/** @users: number of registrations that use the page; pages_lock */
 	unsigned int users;
 };
 
@@ -46,7 +46,7 @@ static void vfio_ap_attachment_release(struct kref *kref)
 	struct vfio_ap_attachment *attachment =
 		container_of(kref, struct vfio_ap_attachment, kref);
 
-	/* kvm_put_kvm() may destroy a large VM. */
+	/* kvm_put_kvm() may destroy a large VM, so a work item calls it. */
 	queue_work(vfio_ap_release_wq, &attachment->release_work);
 }
 
@@ -70,7 +70,7 @@ void vfio_ap_attachment_put(struct vfio_ap_attachment *attachment)
 		kref_put(&attachment->kref, vfio_ap_attachment_release);
 }
 
-/* KVM_PV_ENABLE, which holds kvm->lock, must not see a GISC go. */
+/* KVM_PV_ENABLE must not see a GISC go; it holds kvm->lock, as the caller does. */
 static void vfio_ap_gisc_drop_spares(struct vfio_ap_attachment *attachment)
 {
 	int gisc, count;
@@ -118,8 +118,8 @@ static void vfio_ap_gisc_work(struct work_struct *work)
  * @attachment: the guest
  * @gisc: the guest interruption subclass, 0 to 7
  *
- * A reference that only waits for kvm->lock to be dropped is used again, so a
- * guest cannot pile references up while its user holds that lock.
+ * Reuses a reference that gisc_work has not dropped yet, so that a guest cannot
+ * pile up references while its user holds kvm->lock.
  *
  * Return: The host's interruption subclass for alerts, 0 to 7, or the errno of
  * kvm_s390_gisc_register().
@@ -141,8 +141,8 @@ int vfio_ap_gisc_get(struct vfio_ap_attachment *attachment, u8 gisc)
  * @attachment: the guest; the caller holds a reference on it and on the module
  * @gisc: the guest interruption subclass, 0 to 7
  *
- * Context: Any but an interrupt handler. gisc_work tells KVM later, under
- * kvm->lock.
+ * Context: Not in an interrupt handler. gisc_work unregisters the GISC later,
+ * under kvm->lock.
  */
 void vfio_ap_gisc_put(struct vfio_ap_attachment *attachment, u8 gisc)
 {
@@ -155,7 +155,7 @@ void vfio_ap_gisc_put(struct vfio_ap_attachment *attachment, u8 gisc)
  * @attachment: the guest
  *
  * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
- * Return: 0; -EINTR if the task was killed: gisc_work drops them later.
+ * Return: 0; -EINTR if the task was killed, and gisc_work unregisters them.
  */
 int vfio_ap_attachment_drop_giscs(struct vfio_ap_attachment *attachment)
 {
@@ -171,9 +171,9 @@ int vfio_ap_attachment_drop_giscs(struct vfio_ap_attachment *attachment)
 
 /*
  * Charge a page to the guest's mm, as drivers/infiniband does: pinned_vm needs
- * no mmap_lock, which the guest's user can hold for as long as it likes. The
- * limit holds for pinned and locked memory together. Called by a vCPU, so
- * rlimit() and capable() are those of the guest's user.
+ * no mmap_lock, which the guest's user can hold indefinitely. The limit applies
+ * to the sum of pinned and locked memory. The caller is a vCPU, so rlimit() and
+ * capable() are those of the guest's user.
  */
 static bool vfio_ap_page_charge(struct mm_struct *mm)
 {
@@ -227,13 +227,13 @@ static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attach
 }
 
 /**
- * vfio_ap_page_get - pin a page of a guest, or share the pin that it has
+ * vfio_ap_page_get - pin a page of a guest, or share its existing pin
  * @attachment: the guest; its device is open
  * @hva: an address on the page in the guest's process
  *
- * Context: Called by a vCPU of the guest. Sleeps for as long as the guest's
- * user makes it wait for the page; no lock of this driver held.
- * Return: The page, to be put by vfio_ap_page_put(); NULL without memory, for a
+ * Context: Called by a vCPU of the guest. Sleeps; the guest's user decides how
+ * long it waits for the page. No lock of this driver held.
+ * Return: The page, which vfio_ap_page_put() puts; NULL without memory, for a
  * page that cannot be pinned, and beyond RLIMIT_MEMLOCK.
  */
 struct vfio_ap_page *vfio_ap_page_get(struct vfio_ap_attachment *attachment, unsigned long hva)
@@ -267,7 +267,7 @@ struct vfio_ap_page *vfio_ap_page_get(struct vfio_ap_attachment *attachment, uns
 /**
  * vfio_ap_page_address - the absolute address of a byte on a page
  * @page: the page
- * @addr: any address of the byte; the offset within the page counts
+ * @addr: any address of the byte; only its offset within the page is used
  *
  * Return: The address.
  */
@@ -280,8 +280,8 @@ phys_addr_t vfio_ap_page_address(const struct vfio_ap_page *page, u64 addr)
  * vfio_ap_attachment_unpin - unpin the pages that no registration uses
  * @attachment: the guest
  *
- * Context: Called by a vCPU of the guest, or by unpin_work. Sleeps for as long
- * as the guest's user makes it wait for a page; no lock of this driver held.
+ * Context: Called by a vCPU of the guest, or by unpin_work. Sleeps; the guest's
+ * user decides how long it waits for a page. No lock of this driver held.
  */
 void vfio_ap_attachment_unpin(struct vfio_ap_attachment *attachment)
 {
@@ -315,10 +315,10 @@ static void vfio_ap_unpin_work(struct work_struct *work)
 }
 
 /**
- * vfio_ap_page_put - a registration no longer uses a page
+ * vfio_ap_page_put - drop the use of a page by a registration
  * @page: the page; after the last put, unpin_work unpins it
  *
- * Context: Any but an interrupt handler.
+ * Context: Not in an interrupt handler.
  */
 void vfio_ap_page_put(struct vfio_ap_page *page)
 {
@@ -328,14 +328,14 @@ void vfio_ap_page_put(struct vfio_ap_page *page)
 	if (--page->users)
 		return;
 	list_move(&page->node, &attachment->unused_pages);
-	/* Not the last reference: the page has one for as long as the lock is held. */
+	/* The page still holds a reference, because unpinning it needs pages_lock. */
 	vfio_ap_attachment_get(attachment);
 	if (!queue_work(vfio_ap_release_wq, &attachment->unpin_work))
 		vfio_ap_attachment_put(attachment);
 }
 
 /**
- * vfio_ap_attachment_create - bond an mdev to a guest
+ * vfio_ap_attachment_create - create the attachment of an mdev to a guest
  * @kvm: the guest; the attachment holds a reference on it
  * @uuid: name of the mdev
  * @pqap_hook: KVM calls it for PQAP(AQIC) of the guest while it is attached

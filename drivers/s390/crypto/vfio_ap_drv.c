@@ -138,7 +138,7 @@ static int vfio_ap_host_read(void)
 
 static void vfio_ap_workqueues_destroy(void)
 {
-	/* A reset that completes queues a commit, and both release what a guest had. */
+	/* A reset that completes queues a commit, and both queue work on vfio_ap_release_wq. */
 	if (vfio_ap_reset_wq)
 		destroy_workqueue(vfio_ap_reset_wq);
 	if (vfio_ap_commit_wq)
@@ -184,7 +184,7 @@ static int __init vfio_ap_init(void)
 	ret = vfio_ap_matrix_dev_register(root);
 	if (ret)
 		goto err_bus;
-	/* Work items use matrix_dev, so they must have ended before it is freed. */
+	/* Work items use matrix_dev, so the work queues must be destroyed before it is freed. */
 	ret = vfio_ap_workqueues_create();
 	if (ret)
 		goto err_matrix_dev;

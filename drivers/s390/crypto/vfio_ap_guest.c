@@ -124,7 +124,7 @@ bool __vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mde
  * @tx: the transaction
  *
  * Drops all locks, starts the resets of the queues that left the guest, and then
- * signals the VMM. A VMM whose eventfd takes long delays no reset.
+ * signals the VMM, so that a slow eventfd does not delay a reset.
  *
  * Context: Sleeps. Drops what vfio_ap_guest_begin() took.
  */
@@ -355,11 +355,11 @@ static void vfio_ap_guest_list_awaited(const struct vfio_ap_mdev *mdev,
 		*awaited = vfio_ap_matrix_nothing;
 		return;
 	}
-	/* vfio_ap_reset_worth() takes a queue that the host does not have for a bad one. */
+	/* For vfio_ap_reset_worth(), a queue that the host does not have would be bad. */
 	vfio_ap_matrix_and(awaited, candidate, &matrix_dev->host);
 	if (!bitmap_subset(candidate->aqm, mdev->assigned.aqm, AP_DOMAINS))
 		return;
-	/* No new queue needs an adapter that was assigned and yet is not there. */
+	/* No new queue needs an adapter that was assigned but that the guest lacks. */
 	bitmap_andnot(stays_out, mdev->assigned.apm, had->apm, AP_DEVICES);
 	bitmap_andnot(awaited->apm, awaited->apm, stays_out, AP_DEVICES);
 }
@@ -600,11 +600,11 @@ static unsigned int vfio_ap_guest_count_remover(struct vfio_ap_mdev *mdev, int c
 }
 
 /**
- * vfio_ap_guest_withdraw - take all queues from the guest of an mdev that is to go
+ * vfio_ap_guest_withdraw - take all queues from the guest of an mdev to be removed
  * @mdev: the mdev; nobody can open it from now on
  *
- * What is assigned stays assigned until the mdev is gone. If a signal has
- * interrupted a remover, the caller takes its place: the restarted write of that
+ * The queues stay assigned until the mdev is gone. If a signal has interrupted a
+ * remover, the caller takes its place, because the restarted write of that
  * remover must not change the guest again.
  *
  * Context: Sleeps shortly; no lock of this driver held. Waits for no guest.
@@ -631,10 +631,10 @@ static void vfio_ap_guest_tell_cancelled(struct vfio_ap_mdev *mdev)
 
 /**
  * vfio_ap_guest_readmit - undo one vfio_ap_guest_withdraw()
- * @mdev: the mdev; its guest gets back what is assigned when no remover is left
+ * @mdev: the mdev; its guest gets its queues back when no remover is left
  *
  * Context: Sleeps shortly; no lock of this driver held. Waits for no guest. The
- * caller keeps the parent of the VFIO device.
+ * caller prevents the removal of the VFIO device's parent.
  */
 void vfio_ap_guest_readmit(struct vfio_ap_mdev *mdev)
 {
@@ -648,25 +648,25 @@ void vfio_ap_guest_readmit(struct vfio_ap_mdev *mdev)
 		vfio_ap_guest_tell_cancelled(mdev);
 }
 
-/* Once the mdev is unlinked, its work items are cancelled: none may be queued. */
+/* Must not be called once the mdev is unlinked: its work items are cancelled then. */
 static void vfio_ap_guest_queue_removal_work(struct vfio_ap_mdev *mdev)
 {
 	lockdep_assert_held(&matrix_dev->guests_lock);
 
 	get_device(&mdev->vdev.device);
-	/* If it was queued already, it has its reference. */
+	/* A work item that was queued already holds its own reference. */
 	if (mod_delayed_work(vfio_ap_commit_wq, &mdev->removal_work, VFIO_AP_REQUEST_PERIOD))
 		put_device(&mdev->vdev.device);
 }
 
 /**
- * vfio_ap_guest_keep_withdrawn - leave the withdrawal of an interrupted remover behind
+ * vfio_ap_guest_keep_withdrawn - keep the withdrawal of an interrupted remover
  * @mdev: the mdev
  *
- * The driver cannot know whether the interrupted write is restarted: the signal's
- * handler decides that, and a program may repeat the write itself. So the mdev
- * stays withdrawn until the next remover comes, for VFIO_AP_REQUEST_PERIOD at
- * most. One withdrawal is enough for several interrupted removers.
+ * The driver cannot know whether the interrupted write will be restarted: that
+ * depends on SA_RESTART, and a program may repeat the write itself. So the mdev
+ * stays withdrawn until the next remover takes over, for VFIO_AP_REQUEST_PERIOD
+ * at most. One withdrawal is enough for several interrupted removers.
  *
  * Context: Sleeps shortly; no lock of this driver held. Waits for no guest.
  */
@@ -717,7 +717,7 @@ void vfio_ap_guest_removal_work(struct work_struct *work)
  *
  * The queues stay in the guest. On return the GISCs of their interrupts are
  * unregistered, because QEMU resets its devices before a guest becomes
- * protected, and KVM refuses that with EBUSY while a GISC is registered.
+ * protected, and KVM_PV_ENABLE fails with EBUSY while a GISC is registered.
  *
  * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
  * Return: 0; -EIO a queue answered with an unknown response code; -EBUSY a
@@ -886,7 +886,7 @@ static void vfio_ap_slot_set_binding(struct vfio_ap_slot *slot, enum vfio_ap_bin
 	slot->binding = binding;
 	slot->away |= !!slot->guest;
 	spin_unlock(&slot->lock);
-	/* Nobody waits for the reset of a queue that is not bound, or of its adapter. */
+	/* Waiters must stop waiting for a queue that is not bound, and for its adapter. */
 	vfio_ap_reset_wake_waiters();
 }
 
@@ -937,8 +937,9 @@ static void vfio_ap_guest_await_reset(struct vfio_ap_slot *slot, u64 waited)
 }
 
 /*
- * Hand a reset that this driver could not complete to the AP bus: the next driver
- * must not find what the guest left. Return: may hardware still interrupt the guest?
+ * Hand a reset that this driver could not complete to the AP bus, because the next
+ * driver must not see the guest's data. Return: true if hardware may still interrupt
+ * the guest.
  */
 static bool vfio_ap_guest_hand_over(struct ap_queue *queue, struct vfio_ap_slot *slot)
 {
@@ -959,15 +960,15 @@ static bool vfio_ap_guest_hand_over(struct ap_queue *queue, struct vfio_ap_slot 
  * vfio_ap_guest_queue_remove - a queue is being unbound from this driver
  * @queue: the queue
  *
- * A queue that has left the host's configuration is only forgotten. When
- * kvm->lock of the guest cannot be acquired in time, the guest loses the queue
- * later; no other driver can bind an assigned queue, and if this driver binds
- * it again, the queue is bad until the guest has lost it.
+ * Does not reset a queue that has left the host's configuration. If kvm->lock of
+ * the guest cannot be acquired in time, the guest loses the queue later; no other
+ * driver can bind an assigned queue, and if this driver binds it again, the queue
+ * is bad until the guest has lost it.
  *
  * Context: Called by the AP bus with the device lock held. Waits at most 2 s
- * for the lock and 2 s for the resets of what the guest loses, each once for
- * all queues of an adapter; for a queue that no guest has, until 2 s after its
- * reset was wanted. Does not allocate.
+ * for kvm->lock and 2 s for the resets of the queues that the guest loses, each
+ * once for all queues of an adapter. If no guest has the queue, waits until 2 s
+ * after its reset was requested. Does not allocate.
  */
 void vfio_ap_guest_queue_remove(struct ap_queue *queue)
 {
@@ -1000,7 +1001,7 @@ void vfio_ap_guest_queue_remove(struct ap_queue *queue)
 
 	scoped_guard(mutex, &matrix_dev->lock)
 		vfio_ap_slot_set_binding(slot, VFIO_AP_UNBOUND);
-	/* Follows the interrupt registration that may be left, and reaps the slot. */
+	/* The work item follows a remaining interrupt registration, and reaps the slot. */
 	vfio_ap_reset_start(slot);
 	if (vfio_ap_guest_hand_over(queue, slot))
 		pr_warn("queue %02x.%04x: unbound while it may still interrupt a guest, whose page stays pinned\n",

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Interrupts of passed-through queues: the PQAP(AQIC) intercept and the life of
+ * Interrupts of passed-through queues: the PQAP(AQIC) intercept and the states of
  * a registration.
  *
  * The intercept takes no lock that another guest could hold for long. It finds
- * the queue by its APQN under RCU and decides under the queue's own lock. What
- * may sleep (pinning the page, registering the GISC) is done before, in a
- * registration object that is thrown away when the instruction fails.
+ * the queue by its APQN under RCU and decides under the queue's own lock. It does
+ * everything that may sleep (pinning the page, registering the GISC) before, in a
+ * registration object that it discards when the instruction fails.
  *
- * AQIC answers 00 when hardware accepts a change. The change takes effect later,
+ * AQIC returns 00 when hardware accepts a change. The change takes effect later,
  * and TAPQ shows the effect in the interrupt bit i. Until a registration is
  * proven dead, hardware may write to its page and to the guest's GISA, so both
- * stay. An i of 0 alone proves nothing, because the enable may not show yet:
+ * stay. An i of 0 alone proves nothing, because TAPQ may not show the enable yet:
  *
  *	                   TAPQ: i=1
  *	     .----------.             .----.
@@ -23,13 +23,13 @@
  *	     | IN_DOUBT |------------>| DISABLING |-- TAPQ: i=0 -> dead
  *	     '----------'             '-----------'
  *
- * In every state these events prove the registration dead, too:
+ * In every state, these events also prove the registration dead:
  *
  *  - response code 01, 03 or 04 to TAPQ or ZAPQ;
  *  - response code 00 to a later enable for the same queue;
- *  - the end of a ZAPQ that this driver issued, whatever i says afterwards;
- *  - the end of any reset that was seen under way (response code 02) after the
- *    queue left the guest: since then the guest could not enable it again.
+ *  - the end of a ZAPQ that this driver issued, whatever i shows afterwards;
+ *  - the end of any reset that was seen in progress (response code 02) after the
+ *    queue left the guest, because the guest can no longer enable an interrupt.
  */
 #include <linux/slab.h>
 
@@ -37,11 +37,11 @@
 #include "vfio_ap_trace.h"
 
 /**
- * enum vfio_ap_irq_state - how far a registration has got, see above
- * @VFIO_AP_IRQ_ENABLING: the enable was accepted, and i was not seen 1 yet
- * @VFIO_AP_IRQ_ON: i was seen 1
- * @VFIO_AP_IRQ_DISABLING: i was seen 1, and a disable was accepted
- * @VFIO_AP_IRQ_IN_DOUBT: a disable was accepted before i was seen 1
+ * enum vfio_ap_irq_state - state of a registration, see above
+ * @VFIO_AP_IRQ_ENABLING: hardware accepted the enable, and i has not been 1 yet
+ * @VFIO_AP_IRQ_ON: i has been 1
+ * @VFIO_AP_IRQ_DISABLING: i has been 1, and hardware accepted a disable
+ * @VFIO_AP_IRQ_IN_DOUBT: hardware accepted a disable before i was seen as 1
  */
 enum vfio_ap_irq_state {
 	VFIO_AP_IRQ_ENABLING,
@@ -51,10 +51,10 @@ enum vfio_ap_irq_state {
 };
 
 /**
- * struct vfio_ap_irq - one interrupt registration that hardware may know
+ * struct vfio_ap_irq - one interrupt registration that hardware may still use
  */
 struct vfio_ap_irq {
-	/** @attachment: whose guest made it; @page holds the reference */
+	/** @attachment: of the guest that made it; @page holds the reference */
 	struct vfio_ap_attachment *attachment;
 	/** @page: holds the NIB */
 	struct vfio_ap_page *page;
@@ -75,7 +75,7 @@ static void vfio_ap_irq_free(struct vfio_ap_irq *irq)
 }
 
 /**
- * vfio_ap_irq_end - the registration of a queue is dead
+ * vfio_ap_irq_end - free the registration of a queue, which is dead
  * @slot: the queue; it may have no registration
  *
  * Context: slot->lock held.
@@ -90,7 +90,7 @@ void vfio_ap_irq_end(struct vfio_ap_slot *slot)
 }
 
 /**
- * vfio_ap_irq_shown - TAPQ answered 00
+ * vfio_ap_irq_shown - update the registration after TAPQ returned 00
  * @slot: the queue; it may have no registration
  * @on: the interrupt bit of the status word
  *
@@ -122,11 +122,11 @@ void vfio_ap_irq_shown(struct vfio_ap_slot *slot, bool on)
 }
 
 /**
- * vfio_ap_irq_is_ending - was a disable accepted whose effect was not seen yet?
+ * vfio_ap_irq_is_ending - test for a disable in progress
  * @slot: the queue
  *
  * Context: slot->lock held.
- * Return: true if it was.
+ * Return: true if hardware accepted a disable whose effect was not seen yet.
  */
 bool vfio_ap_irq_is_ending(const struct vfio_ap_slot *slot)
 {
@@ -137,11 +137,11 @@ bool vfio_ap_irq_is_ending(const struct vfio_ap_slot *slot)
 }
 
 /**
- * vfio_ap_irq_is_in_doubt - was a disable accepted before the enable was seen?
+ * vfio_ap_irq_is_in_doubt - test for a disable whose effect TAPQ may never show
  * @slot: the queue
  *
  * Context: slot->lock held.
- * Return: true if it was: no TAPQ may ever tell that it has taken effect.
+ * Return: true if hardware accepted a disable before the enable was seen.
  */
 bool vfio_ap_irq_is_in_doubt(const struct vfio_ap_slot *slot)
 {
@@ -151,7 +151,7 @@ bool vfio_ap_irq_is_in_doubt(const struct vfio_ap_slot *slot)
 }
 
 /**
- * vfio_ap_irq_state_name - the state of a queue's registration, for debugfs
+ * vfio_ap_irq_state_name - name the state of a queue's registration, for debugfs
  * @slot: the queue
  *
  * Context: slot->lock held.
@@ -172,8 +172,8 @@ const char *vfio_ap_irq_state_name(const struct vfio_ap_slot *slot)
 }
 
 /*
- * Everything of an enable that can sleep or fail before hardware is asked.
- * Report every failure as an invalid NIB (response code 06).
+ * Do everything for an enable that can sleep or fail before AQIC is issued. The
+ * caller reports every failure as an invalid NIB (response code 06).
  */
 static struct vfio_ap_irq *vfio_ap_irq_create(struct vfio_ap_attachment *attachment,
 					      u64 nib, u8 gisc, u8 *nisc)
@@ -246,7 +246,7 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_slot *slot,
 	struct vfio_ap_irq *irq;
 	u8 nisc;
 
-	/* The queue of another guest is not there, whatever the NIB. */
+	/* For this guest, the queue of another guest does not exist, whatever the NIB. */
 	if (!vfio_ap_irq_is_owned(slot, attachment)) {
 		status.response_code = AP_RESPONSE_Q_NOT_AVAIL;
 		return status;
@@ -267,7 +267,7 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_slot *slot,
 	status.response_code = vfio_ap_irq_admit(slot, attachment);
 	if (!status.response_code)
 		status = ap_aqic(slot->apqn, control, irq->nib);
-	/* Accepted: an older registration is dead, and this one takes its place. */
+	/* An accepted enable proves the older registration dead; replace it. */
 	if (!status.response_code) {
 		swap(slot->irq, irq);
 		slot->irqs++;
@@ -290,7 +290,7 @@ static void vfio_ap_irq_disabled(struct vfio_ap_slot *slot)
 		slot->irq->state = VFIO_AP_IRQ_IN_DOUBT;
 	else if (slot->irq->state == VFIO_AP_IRQ_ON)
 		slot->irq->state = VFIO_AP_IRQ_DISABLING;
-	/* Most disables show at once. The work item of the queue polls for the others. */
+	/* Most disables take effect at once. The work item of the queue polls for the others. */
 	vfio_ap_slot_irq_check(slot);
 	if (slot->irq)
 		vfio_ap_slot_poll(slot);
@@ -305,7 +305,7 @@ static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_slot *slot,
 	spin_lock(&slot->lock);
 	status.response_code = vfio_ap_irq_admit(slot, attachment);
 	if (!status.response_code) {
-		/* After a disable, an i of 0 would not tell whether i had been 1. */
+		/* After the disable, an i of 0 would not show whether i had been 1. */
 		if (slot->irq && slot->irq->state == VFIO_AP_IRQ_ENABLING)
 			vfio_ap_slot_irq_check(slot);
 		status = ap_aqic(slot->apqn, control, 0);
@@ -317,13 +317,13 @@ static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_slot *slot,
 }
 
 /**
- * vfio_ap_irq_intercept - PQAP(AQIC) of a guest
- * @vcpu: who executes it
+ * vfio_ap_irq_intercept - handle PQAP(AQIC) of a guest
+ * @vcpu: the vCPU that executes the instruction
  *
  * Context: KVM calls it with vcpu->mutex, kvm->srcu and pqap_hook_rwsem held,
- * so vfio_ap_guest_detach() waits for its end.
- * Return: 0 with the answer in the guest's general register 1; -EOPNOTSUPP if
- * the guest has no adapter interruption facility.
+ * so vfio_ap_guest_detach() waits until it returns.
+ * Return: 0 with the status word in the guest's general register 1; -EOPNOTSUPP
+ * if the guest has no adapter interruption facility.
  */
 int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 {
@@ -356,7 +356,7 @@ int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 		else
 			status = vfio_ap_irq_disable(slot, attachment);
 	}
-	/* A guest that repeats this could outrun a work item. */
+	/* Unpin here, because a guest that repeats AQIC could outrun unpin_work. */
 	vfio_ap_attachment_unpin(attachment);
 	vfio_ap_numbers_count_aqic(attachment, slot, status.response_code);
 	if (slot)

@@ -496,8 +496,8 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_nth_queue);
  * @line: the line, with its newline
  * @length: characters in @line
  *
- * The caller may leave out lines that end before @part->offset if it
- * subtracts their length from @part->offset.
+ * The caller may skip lines that end before @part->offset if it subtracts their
+ * length from @part->offset.
  *
  * Return: true while @part needs more lines.
  */
@@ -516,8 +516,8 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_ap_part_add);
 /**
  * vfio_ap_matrix_text_read - print a part of the text of a matrix
  * @matrix: the matrix
- * @part: the part; @part->done is less than @part->count afterwards only if the
- *	text ends
+ * @part: the part; afterwards, @part->done is less than @part->count only at the
+ *	end of the text
  */
 void vfio_ap_matrix_text_read(const struct vfio_ap_matrix *matrix, struct vfio_ap_part *part)
 {

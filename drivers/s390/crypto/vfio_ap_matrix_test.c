@@ -628,7 +628,7 @@ static void text_check_size(struct kunit *test, unsigned int adapters, unsigned 
 	KUNIT_EXPECT_EQ(test, text_part(matrix, whole, 0, size + 1), size);
 	KUNIT_EXPECT_EQ(test, strncmp(whole, first, strlen(first)), 0);
 	KUNIT_EXPECT_STREQ(test, whole + size - strlen(last), last);
-	/* Any window shows what stands there. */
+	/* Each window shows the matching part of the text. */
 	for (offset = 0; offset < size; offset += 997) {
 		part = text_part(matrix, window, offset, sizeof(window));
 		KUNIT_EXPECT_EQ(test, part, min(sizeof(window), size - offset));

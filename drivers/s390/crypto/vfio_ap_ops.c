@@ -98,7 +98,7 @@ static void vfio_ap_mdev_request(struct vfio_device *vdev, unsigned int count)
 	vfio_ap_mdev_ask(to_vfio_ap_mdev(vdev), !count);
 }
 
-/* Asks the VMM until it closes the device. Return: 0, or -ERESTARTSYS after a signal. */
+/* Ask the VMM until it closes the device. Return: 0, or -ERESTARTSYS after a signal. */
 static int vfio_ap_mdev_wait_closed(struct vfio_ap_mdev *mdev)
 {
 	unsigned long now, next;
@@ -116,17 +116,17 @@ static int vfio_ap_mdev_wait_closed(struct vfio_ap_mdev *mdev)
 }
 
 /*
- * Somebody wrote to the attribute "remove". Wait for the VMM here and not in
- * VFIO: nothing is lost yet, so a signal can still end the removal. A signal
- * that does not kill the task has a handler, after which the write may be
- * restarted, so the guest must not get its queues back at once.
+ * User space wrote to the attribute "remove". Wait for the VMM here and not in
+ * VFIO, because a signal can still cancel the removal here. A signal that does
+ * not kill the task has a handler, after which the write may be restarted, so
+ * the guest must not get its queues back at once.
  */
 static int vfio_ap_mdev_prepare_remove(struct mdev_device *device)
 {
 	struct vfio_ap_mdev *mdev;
 	int ret;
 
-	/* The driver may be taken from the mdev at any time. */
+	/* The driver may be unbound from the mdev at any time. */
 	if (device_lock_interruptible(&device->dev))
 		return -ERESTARTSYS;
 	mdev = dev_get_drvdata(&device->dev);
@@ -136,7 +136,7 @@ static int vfio_ap_mdev_prepare_remove(struct mdev_device *device)
 	if (!mdev)
 		return 0;
 
-	/* The VMM was asked before the interruption, and will be asked again in time. */
+	/* A resumed removal has asked the VMM already; next_request says when to ask again. */
 	if (!vfio_ap_guest_withdraw(mdev))
 		vfio_ap_mdev_ask(mdev, true);
 	ret = vfio_ap_mdev_wait_closed(mdev);
@@ -198,9 +198,9 @@ static void vfio_ap_mdev_cancel_work(struct vfio_ap_mdev *mdev, struct delayed_w
 }
 
 /*
- * Unlink an mdev and wait for its work items. Whoever queues one looks the mdev up
- * among the linked ones, so none is queued afterwards. One that ran later would use
- * the mdev_device after it was freed, and the module after it has gone.
+ * Unlink an mdev and wait for its work items. Work items are queued for linked mdevs
+ * only, so none is queued afterwards. A work item that ran later would use the
+ * mdev_device after it was freed, and the module after it was unloaded.
  */
 static void vfio_ap_mdev_retire(struct vfio_ap_mdev *mdev)
 {
@@ -234,7 +234,7 @@ static void vfio_ap_mdev_remove(struct mdev_device *device)
 {
 	struct vfio_ap_mdev *mdev = dev_get_drvdata(&device->dev);
 
-	/* Waits until the device is closed, so until the guest has lost all. */
+	/* Waits until the device is closed and the guest has lost all its queues. */
 	vfio_unregister_group_dev(&mdev->vdev);
 	vfio_ap_mdev_retire(mdev);
 	vfio_put_device(&mdev->vdev);

@@ -55,14 +55,14 @@
  *           slot->lock              reset and interrupt state of one APQN;
  *                                   AP instructions are issued under it.
  *             pages_lock            pinned pages of one attachment.
- *   mdev->trigger_lock              the eventfds of one mdev's VMM. A mutex of
- *                                   the mdev's own, taken with none of the
- *                                   above held: the VMM decides how long
+ *   mdev->trigger_lock              the eventfds of one mdev's VMM. This mutex
+ *                                   is taken with none of the above held,
+ *                                   because the VMM decides how long
  *                                   eventfd_signal() takes.
  *
- * Nothing that another guest needs is held while a kvm->lock is waited for,
- * none of these while a reset is waited for, and pqap_hook_rwsem alone while
- * user memory is touched.
+ * A task that waits for a kvm->lock holds no lock that another guest needs. A
+ * task that waits for a reset holds none of these locks, and one that touches
+ * user memory holds pqap_hook_rwsem only.
  */
 
 struct vfio_ap_attachment;
@@ -229,24 +229,24 @@ struct vfio_ap_mdev {
 	 */
 	struct vfio_ap_attachment *attachment;
 	/**
-	 * @removers: how many wait for the end of the mdev's use to remove it.
-	 * While there are any, a guest gets nothing. Written like @guest.
+	 * @removers: number of tasks that wait for the close of the device to
+	 * remove the mdev. If not 0, no guest gets a queue. Protected like @guest.
 	 */
 	unsigned int removers;
 	/**
 	 * @remover_interrupted: a signal interrupted one of @removers, and its
 	 * write may be restarted. The next remover takes its place, or
-	 * @removal_work cancels the removal. Written like @guest.
+	 * @removal_work cancels the removal. Protected like @guest.
 	 */
 	bool remover_interrupted;
 	/**
 	 * @removal_expires: jiffies when @removal_work may cancel the removal
-	 * of an interrupted remover. Written like @guest.
+	 * of an interrupted remover. Protected like @guest.
 	 */
 	unsigned long removal_expires;
 	/** @removal_work: cancels the removal; holds a reference while queued */
 	struct delayed_work removal_work;
-	/** @next_request: jiffies when a remover asks the VMM again; no lock, removers agree */
+	/** @next_request: jiffies when a remover asks the VMM again; no lock, shared by removers */
 	unsigned long next_request;
 	/**
 	 * @occupied: the device is open, or being opened. Set under
@@ -268,7 +268,7 @@ struct vfio_ap_mdev {
 	struct vfio_ap_news news;
 	/** @notify_work: tells the news; holds a reference while queued */
 	struct delayed_work notify_work;
-	/** @trigger_lock: protects @triggers; held while one of them is signalled */
+	/** @trigger_lock: protects @triggers; held during eventfd_signal() */
 	struct mutex trigger_lock;
 	/** @triggers: eventfds of the VMM by interrupt index, or NULL */
 	struct eventfd_ctx *triggers[VFIO_AP_NUM_IRQS];
@@ -302,9 +302,9 @@ struct vfio_ap_attachment {
 	crypto_hook pqap_hook;
 	/** @pages_lock: protects @pages, @unused_pages and the users of a page */
 	spinlock_t pages_lock;
-	/** @pages: struct vfio_ap_page: pinned, with registrations */
+	/** @pages: struct vfio_ap_page: pinned pages that registrations use */
 	struct list_head pages;
-	/** @unused_pages: pinned, and no registration uses them any more */
+	/** @unused_pages: pinned pages that no registration uses any more */
 	struct list_head unused_pages;
 	/** @unpin_work: unpins @unused_pages; holds a reference while queued */
 	struct work_struct unpin_work;
@@ -363,7 +363,7 @@ struct vfio_ap_slot {
 	 * must lose it before it can have it again. Written like @binding.
 	 */
 	u8 away : 1;
-	/** @reported: the failed reset has its line in the log */
+	/** @reported: the failed reset was logged */
 	bool reported;
 	/** @reset_seen: a reset was seen in progress since the queue left its guest */
 	bool reset_seen;
@@ -399,10 +399,10 @@ struct vfio_ap_slot {
 	u64 failed;
 	/** @wanted_since: jiffies when @wanted or @asked was raised */
 	unsigned long wanted_since;
-	/** @irq: the registration that hardware may know, or NULL; see vfio_ap_irq.c */
+	/** @irq: the registration that hardware may still use, or NULL; see vfio_ap_irq.c */
 	struct vfio_ap_irq *irq;
 	union {
-		/** @work: goes on with a reset, or asks for the end of an interrupt */
+		/** @work: continues a reset, or polls for the end of a registration */
 		struct delayed_work work;
 		/** @rcu: with the last reference gone, readers of the table may still hold it */
 		struct rcu_head rcu;
@@ -461,11 +461,11 @@ extern struct workqueue_struct *vfio_ap_reset_wq;
 extern struct workqueue_struct *vfio_ap_release_wq;
 
 /*
- * Interval between release requests to the VMM, and how long an mdev stays
- * withdrawn for a remover that a signal interrupted.
+ * Interval between release requests to the VMM, and the time for which an mdev
+ * stays withdrawn after a signal interrupted its remover.
  */
 #define VFIO_AP_REQUEST_PERIOD	(10 * HZ)
-/* How soon a work item tries again to get a kvm->lock. */
+/* Delay after which a work item retries to acquire a kvm->lock. */
 #define VFIO_AP_LOCK_RETRY	max_t(unsigned long, HZ / 50, 1)
 
 void vfio_ap_notify_states(struct vfio_ap_mdev *mdev);

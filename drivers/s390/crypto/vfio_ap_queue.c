@@ -293,9 +293,9 @@ static void vfio_ap_reset_fail(struct vfio_ap_slot *slot, u64 number,
 }
 
 /*
- * What an answer to TAPQ or ZAPQ proves of the interrupt registration. While a
- * reset is in progress that neither this driver nor a guest can have begun any
- * more, remember it: its end ends the registration.
+ * Update the interrupt registration after TAPQ or ZAPQ. If the queue has left its
+ * guest, remember that a reset is in progress: the end of that reset ends the
+ * registration, whoever issued it.
  */
 static void vfio_ap_slot_prove_irq(struct vfio_ap_slot *slot, enum vfio_ap_answer answer,
 				   bool tested, bool irq_enabled)
@@ -370,12 +370,12 @@ static void vfio_ap_reset_verify(struct vfio_ap_slot *slot)
  * Ends the registration if the answer proves it dead.
  *
  * Context: slot->lock held.
- * Return: The response code for a guest's AQIC:
- * * 00: the instruction may be given to hardware. A disable whose enable was
- *   never seen does not prevent that, because an accepted enable ends it.
+ * Return: The response code for a guest's AQIC. A Linux guest retries after 02
+ * and 05, but takes 07 for success.
+ * * 00: the driver may issue the instruction, even while a registration is in
+ *   doubt, because an accepted enable ends that registration.
  * * 02: a reset is in progress.
- * * 05: hardware has not completed a disable. A Linux guest retries after 02
- *   and 05, but takes 07 for success.
+ * * 05: hardware has not completed a disable.
  */
 u8 vfio_ap_slot_irq_check(struct vfio_ap_slot *slot)
 {
@@ -394,7 +394,7 @@ u8 vfio_ap_slot_irq_check(struct vfio_ap_slot *slot)
 	return vfio_ap_irq_is_in_doubt(slot) ? AP_RESPONSE_NORMAL : AP_RESPONSE_BUSY;
 }
 
-/* Only TAPQ can still follow the registration of a queue that this driver must not reset. */
+/* This driver must not reset an unbound queue, so only TAPQ can follow its registration. */
 static bool vfio_ap_slot_must_watch_irq(const struct vfio_ap_slot *slot)
 {
 	lockdep_assert_held(&slot->lock);
@@ -822,9 +822,9 @@ void vfio_ap_reset_expect(unsigned int apid, unsigned long *pending)
 }
 
 /*
- * vfio_ap_matrix_derive() leaves out an adapter with a bad queue whatever resets
- * complete, so none of its resets is worth waiting for. A queue that is not in
- * the table is not bound.
+ * vfio_ap_matrix_derive() leaves out an adapter with a bad queue even when its
+ * resets have completed, so they are not worth waiting for. A queue that is not
+ * in the table is not bound.
  */
 static unsigned long vfio_ap_adapter_worth(unsigned int apid, const struct vfio_ap_matrix *new,
 					   const struct vfio_ap_matrix *old)
@@ -853,12 +853,12 @@ static unsigned long vfio_ap_adapter_worth(unsigned int apid, const struct vfio_
 }
 
 /**
- * vfio_ap_reset_worth - compute how long to wait for queues that are to be added
- * @new: what the mdev is to have, limited to what the host has
- * @old: what its guest has, or NULL
+ * vfio_ap_reset_worth - compute how long to wait for resets of added queues
+ * @new: the mdev's new matrix, limited to the host's configuration
+ * @old: the guest's current matrix, or NULL
  *
- * Context: Takes slot->lock; no other is needed.
- * Return: Jiffies until no reset is worth waiting for, 0 if none is now.
+ * Context: Takes slot->lock; needs no other lock.
+ * Return: Remaining wait in jiffies; 0 if no reset is worth waiting for.
  */
 unsigned long vfio_ap_reset_worth(const struct vfio_ap_matrix *new,
 				  const struct vfio_ap_matrix *old)
@@ -875,13 +875,13 @@ unsigned long vfio_ap_reset_worth(const struct vfio_ap_matrix *new,
 
 /**
  * vfio_ap_reset_wait_added - wait until queues that a guest may get are reset
- * @new: what the mdev is to have, limited to what the host has
- * @old: what its guest has, or NULL
+ * @new: the mdev's new matrix, limited to the host's configuration
+ * @old: the guest's current matrix, or NULL
  * @deadline: in jiffies
  *
- * A reset is waited for until 10 s after it was wanted, so one that is stuck
- * for long delays nobody. An adapter with a bad queue delays nobody either: a
- * queue that turns bad ends the wait for its adapter.
+ * The wait for a reset ends 10 s after the reset was requested, so a reset that
+ * is stuck for longer delays nobody. An adapter with a bad queue delays nobody
+ * either, and a queue that turns bad ends the wait for its adapter.
  *
  * Context: Sleeps; no lock of this driver held.
  * Return: 0, also when time is up; -ERESTARTSYS if the task is to die.

@@ -215,7 +215,7 @@ static bool vfio_ap_slot_is_pending(struct vfio_ap_slot *slot)
 	return pending;
 }
 
-/* Visits all pending queues before the part because their number decides where it begins. */
+/* Visits all pending queues before the part, because their number decides where it begins. */
 static void reset_pending_print(struct device *dev, struct vfio_ap_part *part)
 {
 	struct vfio_ap_matrix assigned, guest;

@@ -9,8 +9,8 @@
 #include "vfio_ap_private.h"
 
 /*
- * eventfd_signal() calls everybody who polls the eventfd, and the VMM decides how
- * many that are. Hold no lock meanwhile that another mdev needs.
+ * eventfd_signal() calls every poller of the eventfd, and the VMM decides how many
+ * there are. Hold no lock here that another mdev needs.
  */
 static bool vfio_ap_trigger_signal(struct vfio_ap_mdev *mdev, unsigned int index)
 {
@@ -37,11 +37,11 @@ void vfio_ap_trigger_config_changed(struct vfio_ap_mdev *mdev)
 }
 
 /**
- * vfio_ap_trigger_request - ask the VMM to let go of an mdev
+ * vfio_ap_trigger_request - ask the VMM to release an mdev
  * @mdev: the mdev
  *
  * Context: Sleeps; no lock of this driver and no kvm->lock held.
- * Return: false if the VMM does not want to be asked.
+ * Return: false if the VMM has registered no eventfd for requests.
  */
 bool vfio_ap_trigger_request(struct vfio_ap_mdev *mdev)
 {

@@ -4,10 +4,10 @@
  * neither. Documentation/s390/ap-hwsim.rst describes how it is controlled.
  *
  * Layers, top down: traps (main.c) hand an instruction to insn.c, which works
- * on the machine (machine.c); irq.c raises interrupts, check.c watches for what
- * must never happen, fault.c makes it happen, hold.c keeps calls of the driver,
- * uv.c answers ultravisor calls, debugfs.c is the administrator's and the test's
- * side.
+ * on the machine (machine.c); irq.c raises interrupts, check.c watches for
+ * violations, fault.c provokes them, hold.c delays calls of the driver, uv.c
+ * answers ultravisor calls, debugfs.c is the interface for administrators and
+ * tests.
  *
  * One lock, hwsim_lock, irq-safe, protects all of the machine. On the trap path
  * nothing sleeps.
@@ -69,7 +69,7 @@ enum hwsim_function {
  * @HWSIM_APCB_IN_SIE: an APCB changed while a CPU of the guest was in SIE
  * @HWSIM_HOST_NO_RESET: the host uses a queue as a guest left it
  * @HWSIM_FOREIGN_GISA: an interrupt is for a GISA that no guest has (any more)
- * @HWSIM_SIGNAL_UNDER_LOCK: an eventfd was signalled under a lock that others need
+ * @HWSIM_SIGNAL_UNDER_LOCK: an eventfd was signalled under a lock that other VMs need
  * @HWSIM_UNWATCHED: a guest, or what KVM did with it, escaped the simulator
  * @HWSIM_NR_VIOLATIONS: how many kinds there are
  *
@@ -197,9 +197,9 @@ struct hwsim_queue {
 	 */
 	bool irq_shown;
 	/**
-	 * @irq_unshown: an enable that TAPQ has not shown yet was followed by a
-	 * disable. TAPQ shows one after the other, and until then an interrupt
-	 * may still be written.
+	 * @irq_unshown: a disable followed an enable that TAPQ has not shown
+	 * yet. TAPQ shows the enable first and then the disable. Until it has
+	 * shown both, hardware may still write an indicator.
 	 */
 	bool irq_unshown;
 	/** @aqic_delay: TAPQs that an AQIC takes to show, as set */

@@ -356,11 +356,10 @@ static struct kprobe hwsim_end_probe = {
 };
 
 /**
- * hwsim_is_in_vfio_ap - is this an address in the code of the driver?
+ * hwsim_is_in_vfio_ap - test for an address in the code of vfio_ap
  * @addr: the address
  *
- * Context: Any.
- * Return: true if it is.
+ * Return: true if vfio_ap contains the address.
  */
 bool hwsim_is_in_vfio_ap(unsigned long addr)
 {
@@ -378,9 +377,9 @@ NOKPROBE_SYMBOL(hwsim_is_in_vfio_ap);
 
 #ifdef CONFIG_LOCKDEP
 /*
- * The lock of a guest, whoever took it, or any that vfio_ap took: those who wait
- * for it wait for all who poll the eventfd. The lock of the eventfd's own mdev is
- * needed by its VMM alone.
+ * Tasks that wait for kvm->lock, whoever took it, or for any lock that vfio_ap
+ * took, wait for all pollers of the eventfd. Only the VMM of the eventfd's mdev
+ * needs trigger_lock.
  */
 static bool hwsim_lock_delays_others(const struct held_lock *held)
 {
@@ -391,7 +390,7 @@ static bool hwsim_lock_delays_others(const struct held_lock *held)
 	return hwsim_is_in_vfio_ap(held->acquire_ip) && strcmp(name, "&mdev->trigger_lock");
 }
 
-/* An interrupt handler must not answer for the locks of the task that it interrupts. */
+/* Ignore interrupt handlers: the interrupted task holds these locks, not the handler. */
 static int hwsim_eventfd_signalled(struct kprobe *probe, struct pt_regs *regs)
 {
 	int i;

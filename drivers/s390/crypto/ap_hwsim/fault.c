@@ -58,11 +58,11 @@ int hwsim_fault_apcb(unsigned int id, struct hwsim_apcb *apcb)
 /**
  * hwsim_fault_signal - signal an eventfd under the lock of a guest
  * @id: the guest
- * @fd: the eventfd, of the current process
+ * @fd: descriptor of the eventfd in the current process
  *
  * Context: Process. Takes kvm->lock of the guest.
- * Return: 0, -ENOENT if there is no such guest, or the errno of a descriptor
- * that is no eventfd.
+ * Return: 0, -ENOENT if there is no such guest, or the errno of
+ * eventfd_ctx_fdget().
  */
 int hwsim_fault_signal(unsigned int id, int fd)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Keep a call that vfio_ap makes of a function of the kernel for as long as a
- * test wants, so that the test decides what happens first.
+ * Delay a call of vfio_ap to a function of the kernel for as long as a test
+ * wants, so that the test controls the order of events.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>
@@ -26,11 +26,11 @@ enum hwsim_hold_id {
 struct hwsim_hold {
 	/** @probe: where the function begins */
 	struct kprobe probe;
-	/** @instead: runs in its place when a call is held; has its arguments */
+	/** @instead: replaces the function when a call is held; same arguments */
 	void *instead;
 	/** @on: calls are held */
 	bool on;
-	/** @count: how many calls are held now */
+	/** @count: number of calls that are held now */
 	atomic_t count;
 };
 
@@ -81,7 +81,7 @@ static struct hwsim_hold hwsim_holds[HWSIM_NR_HOLDS] = {
 	},
 };
 
-/* The call goes on in another function, as a task that may sleep. */
+/* Continue the call in @instead, which runs in the task and may sleep. */
 static int hwsim_hold_called(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct hwsim_hold *hold = container_of(probe, struct hwsim_hold, probe);
@@ -110,8 +110,8 @@ static struct hwsim_hold *hwsim_hold_find(const char *function)
  * @function: name of the function
  *
  * Context: Process.
- * Return: 0, -EINVAL if the function is none of those that can be held, or
- * -ENODEV if this kernel lacks it.
+ * Return: 0, -EINVAL if calls of this function cannot be held, or -ENODEV if
+ * this kernel lacks the function.
  */
 int hwsim_hold_begin(const char *function)
 {
@@ -133,11 +133,11 @@ static void hwsim_hold_end(struct hwsim_hold *hold)
 }
 
 /**
- * hwsim_hold_release - let the held calls go on, and hold none any more
+ * hwsim_hold_release - release the held calls of a function, and hold no more
  * @function: name of the function
  *
  * Context: Process. Sleeps until no call is held.
- * Return: 0, or -EINVAL if the function is none of those that can be held.
+ * Return: 0, or -EINVAL if calls of this function cannot be held.
  */
 int hwsim_hold_release(const char *function)
 {
@@ -150,7 +150,7 @@ int hwsim_hold_release(const char *function)
 }
 
 /**
- * hwsim_hold_release_all - let all held calls go on
+ * hwsim_hold_release_all - release the held calls of all functions
  *
  * Context: Process. Sleeps until no call is held.
  */
@@ -163,10 +163,8 @@ void hwsim_hold_release_all(void)
 }
 
 /**
- * hwsim_hold_print - a line for each function: how many of its calls are held
- * @seq: where to
- *
- * Context: Any.
+ * hwsim_hold_print - print for each function how many of its calls are held
+ * @seq: the file
  */
 void hwsim_hold_print(struct seq_file *seq)
 {
@@ -178,10 +176,10 @@ void hwsim_hold_print(struct seq_file *seq)
 }
 
 /**
- * hwsim_hold_init - be ready
+ * hwsim_hold_init - register the probes
  *
  * Context: Boot.
- * Return: 0 or the errno of kprobes. A kernel without VFIO is no error.
+ * Return: 0 or the errno of register_kprobe(). A kernel without VFIO is no error.
  */
 int __init hwsim_hold_init(void)
 {

@@ -70,11 +70,11 @@ static void hwsim_gisa_post(struct kvm_s390_gisa *gisa, u8 gisc, u8 isc)
 }
 
 /**
- * hwsim_irq_is_off - can a queue write no indicator?
+ * hwsim_irq_is_off - test whether a queue cannot write an indicator
  * @queue: the queue
  *
  * Context: hwsim_lock held.
- * Return: true if no interrupt is enabled, or being enabled or disabled.
+ * Return: true if the interrupt is neither enabled nor being enabled or disabled.
  */
 bool hwsim_irq_is_off(const struct hwsim_queue *queue)
 {

@@ -38,7 +38,7 @@
 #define GISA_FLAGS		0x3f
 #define CRYCB_FLAGS		0x7
 #define AQIC_FUNCTION		3
-/* The ultravisor would run such a CPU. */
+/* The ultravisor would run a vCPU with this state description format. */
 #define SDF_PROTECTED		2
 
 /* Assigned storage locations of the guest */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An ultravisor that accepts and forgets: KVM can make a guest protected and unprotected again.
- * The simulated SIE refuses to run a protected CPU.
+ * An ultravisor that accepts calls but protects nothing: KVM can make a guest protected and
+ * unprotected again. The simulated SIE refuses to run a protected vCPU.
  */
 #include <linux/kprobes.h>
 #include <linux/uaccess.h>
@@ -14,16 +14,15 @@
 
 /**
  * hwsim_uv_offer - show or hide the ultravisor
- * @on: KVM offers protected guests
+ * @on: whether KVM offers protected guests
  *
- * The other users of prot_virt_host ran at boot. hwsim_uv_execute() does not
- * depend on it, because guests that are protected now must be able to end.
- *
- * Context: Any.
+ * The other users of prot_virt_host run only at boot. hwsim_uv_execute() does
+ * not test prot_virt_host, because guests that are protected now must be able
+ * to end.
  */
 void hwsim_uv_offer(bool on)
 {
-	/* What KVM donates. There are no features, so also no adapter interrupts. */
+	/* Sizes of the memory that KVM donates. No features, so no adapter interrupts either. */
 	uv_info.guest_base_stor_len = PAGE_SIZE;
 	uv_info.guest_virt_base_stor_len = PAGE_SIZE;
 	uv_info.guest_virt_var_stor_len = PAGE_SIZE;
@@ -36,7 +35,7 @@ void hwsim_uv_offer(bool on)
  * @uvcb: address of the control block
  *
  * Context: Trap.
- * Return: The condition code, or -EFAULT if the control block cannot be reached.
+ * Return: The condition code, or -EFAULT if the control block is not accessible.
  */
 int hwsim_uv_execute(u64 uvcb)
 {

@@ -98,13 +98,13 @@ TEST_F(guest, page_that_cannot_be_pinned_is_06)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* RLIMIT_MEMLOCK limits what the user of the guest has pinned and locked. */
+/* RLIMIT_MEMLOCK limits the sum of the pinned and locked memory of the VMM. */
 TEST_F(guest, page_beyond_the_memory_limit_is_06)
 {
 	struct rlimit limit = { .rlim_cur = 4096, .rlim_max = 4096 };
 	struct other other;
 
-	/* Its vCPU's thread inherits what is left of this one's capabilities. */
+	/* The vCPU's thread inherits the remaining capabilities of this thread. */
 	ASSERT_EQ(0, capability_drop(CAP_IPC_LOCK));
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
 	other_start(_metadata, &other, 5, 5);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The commands of README.md and Documentation/, typed as they stand there. commands/DOCUMENT/ has a file for each block;
-# rig/commands.py makes these files from the documents when the test kernel is built.
+# Type the commands of README.md and Documentation/ unchanged. commands/DOCUMENT/ has a file for each block;
+# rig/commands.py extracts these files from the documents when the initramfs is built.
 . "$(dirname "$0")/lib/client.sh"
 
 COMMANDS=$(dirname "$0")/commands
@@ -9,11 +9,11 @@ SAID=$SCRATCH/said
 # The mdev that vfio-ap-tracing.rst filters for.
 TRACED=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001
 
-# said REGEX: the commands have printed it; said_soon: a command in the background prints it before long
+# said REGEX: the commands have printed it; said_soon: a command in the background prints it soon
 said() { grep -Eq "$1" $SAID || fail "'$1' was not printed"; }
 said_soon() { until_true "'$1' is printed" grep -Eq "$1" $SAID; }
 
-# What is left when a command fails, and which one did.
+# Clean up after the last command. If a command failed, print the output up to it.
 typing_ends() {
 	status=$?
 	set +x
@@ -24,9 +24,9 @@ typing_ends() {
 	exit $status
 }
 
-# type_document NAME CHECK: type each block into this shell, where a command that fails ends the test. After each block,
-# CHECK BLOCK does what a person would: it waits for output, causes events, and compares. It fails for a block that it
-# does not know.
+# type_document NAME CHECK: type each block into this shell; a command that fails ends the test. After each block,
+# CHECK BLOCK waits for output, causes events and compares, as a person would. CHECK fails for a block that it does not
+# know.
 type_document() {
 	[ -d "$COMMANDS/$1" ] || { echo "no commands: they are made by rig/commands.py" >$SCRATCH/skip; exit 4; }
 	exec 3>&1
@@ -39,7 +39,7 @@ type_document() {
 	done
 }
 
-# The masks of the bus as after the boot of a real host: its own drivers have all queues.
+# Set the masks of the bus as after the boot of a real host: the host's drivers have all queues.
 queues_are_the_hosts() {
 	for id in 4 5 6; do
 		echo +$id >$BUS/apmask
@@ -49,7 +49,7 @@ queues_are_the_hosts() {
 }
 
 module_is_not_loaded() {
-	# Its KUnit tests link to it.
+	# The module of the KUnit tests depends on vfio_ap.
 	rmmod vfio_ap_matrix_test 2>/dev/null || true
 	rmmod vfio_ap
 }
@@ -105,7 +105,7 @@ users_guide() {
 
 updates_shown() { grep -c 'vfio_ap_guest_update: mdev=.*'"$1" $SAID; }
 
-# replug_shows COUNT REGEX: adapter 4 leaves the guest and comes back, which shows so many more updates with REGEX
+# replug_shows COUNT REGEX: unassign adapter 4 and assign it again; the trace shows COUNT more updates with REGEX
 replug_shows() {
 	before=$(updates_shown "$2") || true
 	unassign $TRACED adapter 4
@@ -146,7 +146,7 @@ tracing() {
 	qemu_end 1
 }
 
-# A document that gets its first command needs a test here.
+# Fail for a document that has commands but no test here.
 no_other_documents() {
 	for document in "$COMMANDS"/*; do
 		case ${document##*/} in

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The end of an interrupt registration: until hardware has proven that it can
- * write no indicator any more, the page stays pinned and the GISA stays there.
+ * The end of an interrupt registration: until hardware has proven that it will
+ * not write the indicator any more, the page stays pinned and the GISA exists.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -23,7 +23,7 @@ struct registration {
 	const char *apqn, *state;
 };
 
-/* For until(): does debugfs show this state of the registration of a queue? */
+/* For until(): does debugfs show this state for the registration of a queue? */
 static bool registration_is(void *data)
 {
 	const struct registration *want = data;
@@ -32,7 +32,7 @@ static bool registration_is(void *data)
 	if (file_read(QUEUES, text, sizeof(text)) < 0)
 		return false;
 	line = strstr(text, want->apqn);
-	/* A queue that nothing needs any more has no line. */
+	/* A queue without a slot has no line. */
 	if (!line)
 		return !strcmp(want->state, "none");
 	line[strcspn(line, "\n")] = 0;
@@ -65,7 +65,7 @@ static int wait_for_looks(int apid, int apqi)
 	return until(looked_three_times, &looks);
 }
 
-/* An interrupt bit of 0 is no proof: the enable may not show yet. */
+/* An interrupt bit of 0 is no proof, because TAPQ may not show the enable yet. */
 TEST_F(guest, enable_not_shown_at_unbind)
 {
 	struct other other;
@@ -80,7 +80,7 @@ TEST_F(guest, enable_not_shown_at_unbind)
 	EXPECT_EQ(0, wait_for_looks(5, 5));
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_REGISTRATION("05.0005", "enabling");
-	/* Nobody has turned it off when it does show. */
+	/* The interrupt is still enabled when TAPQ shows it. */
 	ASSERT_EQ(0, hwsim("aqic_delay", "05.0005 0"));
 	EXPECT_REGISTRATION("05.0005", "on");
 	EXPECT_EQ(0, wait_for_looks(5, 5));
@@ -101,8 +101,9 @@ static bool host_request_is_refused(void *unused)
 }
 
 /*
- * The guest's own reset outlasts the unbind. Its end ends the registration, though
- * the host has an interrupt enabled at that point, and the host zeroizes the queue.
+ * A reset that the guest issued is still in progress after the unbind. Its end ends
+ * the registration, although the host has enabled its own interrupt at that point.
+ * The host zeroizes the queue.
  */
 TEST_F(guest, unbind_during_own_reset)
 {
@@ -116,7 +117,7 @@ TEST_F(guest, unbind_during_own_reset)
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
 	ASSERT_EQ(0, vm_zapq(&other.vm, 5, 5));
 	other_end(_metadata, &other);
-	/* zcrypt sends a request when it has the queue, and waits for the answer. */
+	/* host_take() blocks until the reset ends, because zcrypt first sends a request. */
 	taker = fork();
 	if (!taker)
 		_exit(-host_take(5, 5));
@@ -130,7 +131,7 @@ TEST_F(guest, unbind_during_own_reset)
 	EXPECT_EQ(0, until(host_request_is_refused, NULL));
 }
 
-/* The queue is gone for another reason than its reset: the bus zeroizes it as well. */
+/* The guest loses the queue only after the unbind: the bus zeroizes the queue as well. */
 TEST_F(guest, unbind_under_held_kvm_lock)
 {
 	struct hold hold;
@@ -146,7 +147,7 @@ TEST_F(guest, unbind_under_held_kvm_lock)
 	EXPECT_EQ(0, until(host_request_is_refused, NULL));
 }
 
-/* The interrupt bit was never seen 1 before the disable, so a 0 does not tell what follows. */
+/* The interrupt bit was never seen as 1 before the disable, so a 0 after it proves nothing. */
 TEST_F(guest, disable_before_enable_is_shown)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + OTHER_NIB;
@@ -168,7 +169,7 @@ TEST_F(guest, disable_before_enable_is_shown)
 	EXPECT_REGISTRATION("04.0004", "enabling");
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
 	EXPECT_EQ(1, *nib);
-	/* Now it shows first. */
+	/* Now TAPQ shows the enable before the disable. */
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	EXPECT_REGISTRATION("04.0004", "in-doubt");
 	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 2"));
@@ -210,7 +211,7 @@ TEST_F(guest, reset_under_held_mmap_lock)
 	holder = fork();
 	if (!holder)
 		_exit(hwsim("mmap_lock", "%d", owner));
-	/* Until the end of the holder this process must not fork() or mmap(). */
+	/* This process must not call fork() or mmap() until the holder has ended. */
 	ASSERT_EQ(0, until(task_is_interruptible, &holder));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
 	EXPECT_EQ(resetter, waitpid(resetter, NULL, 0));
@@ -223,7 +224,7 @@ static int limit_memory(unsigned long bytes)
 {
 	struct rlimit limit = { .rlim_cur = bytes, .rlim_max = bytes };
 
-	/* The vCPU of a guest that is started now inherits the lack of the capability. */
+	/* The vCPU of a guest that starts now lacks the capability, too. */
 	return capability_drop(CAP_IPC_LOCK) ?: setrlimit(RLIMIT_MEMLOCK, &limit) ? -errno : 0;
 }
 
@@ -253,7 +254,7 @@ TEST_F(guest, shared_page)
 		}
 	}
 	EXPECT_EQ(0, pinned_kib());
-	/* One that another replaces leaves room for the next at once. */
+	/* A page that is no longer used makes room for the next page at once. */
 	EXPECT_EQ(0, vm_aqic(&other.vm, 4, 4, true, 3, OTHER_NIB));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 4, 4, false, 3, 0));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 4, 5, true, 3, AGENT_NIB));

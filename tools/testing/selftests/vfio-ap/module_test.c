@@ -150,7 +150,7 @@ static int module_unload_soon(void)
 	return until(module_goes, NULL);
 }
 
-/* The errno of a load or an unload in a process of its own. */
+/* Load or unload the module in a process of its own, which exits with the errno. */
 static pid_t module_start(int (*act)(void))
 {
 	pid_t pid = fork();
@@ -160,7 +160,7 @@ static pid_t module_start(int (*act)(void))
 	return pid;
 }
 
-/* What the work items of the driver use, its parent device among it, is freed after they ended. */
+/* The driver frees its parent device only after its work items have ended. */
 TEST_F(guest, work_queues_go_before_the_parent_device)
 {
 	static int (*const acts[])(void) = { module_load, module_unload_soon };
@@ -186,7 +186,7 @@ TEST_F(guest, work_queues_go_before_the_parent_device)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* A removal that a signal interrupted is not cancelled when the mdev and the module have gone. */
+/* The work item of an interrupted removal does not run after the mdev and the module have gone. */
 TEST_F(guest, interrupted_removal_goes_with_the_module)
 {
 	struct remover remover;

@@ -83,8 +83,8 @@ TEST_F(guest, who_polls_is_woken_by_what_concerns_him)
 }
 
 /*
- * The reader has read the begin of a list when the list changes. After the last
- * read(), which finds the end, poll() must wake the reader: the begin is old.
+ * The list changes after the program has read its start. After the last read(),
+ * which finds the end, poll() must wake the program, because the start is stale.
  */
 static void change_while_read(struct __test_metadata *_metadata, const char *path)
 {
@@ -103,7 +103,7 @@ static void change_while_read(struct __test_metadata *_metadata, const char *pat
 	while (read(list, text, sizeof(text)) > 0)
 		;
 	EXPECT_FALSE(sleeps_on(list)) TH_LOG("%s", path);
-	/* Read from the start, the list is known. */
+	/* After a pass from the start, poll() sleeps. */
 	EXPECT_TRUE(settles(list));
 	EXPECT_TRUE(sleeps_on(list)) TH_LOG("%s", path);
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));

@@ -15,7 +15,7 @@
 #define PSW_DISABLED_WAIT	0x0002000180000000UL
 #define EXTERNAL_NEW_PSW	0x1b0
 #define SERVICE_ARRIVED		0x5e51ceUL
-/* The guest opens this subclass for adapter interrupts; the host's is 5. */
+/* The guest enables this subclass for adapter interrupts; the host uses 5. */
 #define GISC			6
 
 static int pv_command(struct vm *vm, unsigned int command)
@@ -43,7 +43,7 @@ static bool vm_has_answered(void *data)
 	return vm_answered(data);
 }
 
-/* The vCPU is idle, so KVM has to wake it after an alert. */
+/* KVM has to wake the vCPU after an alert, because the vCPU is idle. */
 static void interrupt_comes(struct __test_metadata *_metadata, struct vm *vm, const char *queue)
 {
 	unsigned long before = vm->mailbox->interrupts;
@@ -55,7 +55,7 @@ static void interrupt_comes(struct __test_metadata *_metadata, struct vm *vm, co
 	EXPECT_EQ(before + 1, vm->mailbox->interrupts);
 }
 
-/* Neither VFIO_DEVICE_RESET nor a disable came before: an alert is still possible. */
+/* Without VFIO_DEVICE_RESET or a disable before, an alert is still possible. */
 TEST_F(guest, protection_refused)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
@@ -89,7 +89,7 @@ TEST_F(guest, protection_after_reset)
 	ASSERT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
 	EXPECT_EQ(0, pinned_kib());
 	ASSERT_EQ(0, pv_command(&self->vm, KVM_PV_ENABLE));
-	/* The interrupt of the queue is off, so this is for nobody. */
+	/* The interrupt of the queue is off, so this reply raises none. */
 	EXPECT_EQ(0, hwsim("reply", "04.0004"));
 	ASSERT_EQ(0, pv_command(&self->vm, KVM_PV_DISABLE));
 	ASSERT_EQ(0, vm_start(&self->vm));
@@ -97,7 +97,7 @@ TEST_F(guest, protection_after_reset)
 	interrupt_comes(_metadata, &self->vm, "04.0004");
 }
 
-/* Its process lives on, so KVM takes the mmu notifier away, which converts the vCPUs back. */
+/* The VMM goes on running, so KVM unregisters the mmu notifier, which converts the vCPUs back. */
 TEST_F(guest, end_after_protection)
 {
 	struct vm vm;
@@ -136,7 +136,7 @@ static bool enabler_waits_for_vcpu(void *data)
 	       __atomic_load_n(&enabler->ended, __ATOMIC_ACQUIRE);
 }
 
-/* The enable has found no interrupt and waits for the vCPU, which then enables one. */
+/* KVM_PV_ENABLE has found no GISC and waits for the vCPU, which then enables an interrupt. */
 TEST_F(guest, interrupt_during_protection)
 {
 	struct enabler enabler = { .vm = &self->vm };

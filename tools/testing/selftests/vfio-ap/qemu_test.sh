@@ -193,7 +193,7 @@ quit_while_a_reset_is_under_way() {
 # Does QEMU have its VFIO device open?
 has_device() { ls -l "/proc/$(cat $SCRATCH/1/pid)/fd" 2>/dev/null | grep -q 'vfio-device'; }
 
-# The removal may only end when QEMU has closed the device.
+# Remove the mdev; fail if QEMU still has the device open when the removal ends.
 removal_run() {
 	echo 1 >$MATRIX/$UUID1/remove
 	not has_device
@@ -212,8 +212,8 @@ removal_ended() {
 	[ ! -e $MATRIX/$UUID1 ] || fail "the mdev is still there"
 }
 
-# QEMU before 8.1 keeps the device until the guest ends. Later ones let go of it when the driver asks them to, and the
-# guest runs on without it. Both are right.
+# QEMU before 8.1 keeps the device until the guest ends. QEMU 8.1 and later releases it when the driver requests that,
+# and the guest runs on without it. Both are correct.
 removed_while_in_use_goes_when_the_guest_goes() {
 	removal_start
 	! qmp_said 1 1 DEVICE_DELETED || until_true "the mdev goes" not [ -e $MATRIX/$UUID1 ]
@@ -221,7 +221,7 @@ removed_while_in_use_goes_when_the_guest_goes() {
 	removal_ended
 }
 
-# What QEMU 8.1 and later do by themselves: then device_del finds no device any more.
+# QEMU 8.1 and later releases the device by itself, and device_del does not find it any more.
 removal_and_device_del() {
 	removal_start
 	device_del 1

@@ -99,10 +99,10 @@ static bool second_reset_is_held(void *data)
 #define ATTEMPTS			5
 
 /*
- * A writer waits 10 s at most. One that began before, and still waits, shows that
- * those are not over. If it does not wait any more, the machine was busy or the
- * driver is wrong: an attempt then returns false, and there is another one.
- * struct _test_data_guest is what the harness makes of FIXTURE(guest).
+ * A writer waits 10 s at most. If a writer that began earlier still waits, these
+ * 10 s are not over. If the earlier writer waits no more, the machine was busy or
+ * the driver is wrong: the attempt returns false, and the test repeats it.
+ * The harness derives struct _test_data_guest from FIXTURE(guest).
  */
 static void attempt_within_10_s(struct __test_metadata *_metadata, struct _test_data_guest *self,
 				bool (*attempt)(struct __test_metadata *_metadata,
@@ -316,7 +316,7 @@ TEST_F(guest, device_resets_while_queues_come_and_go)
 	ASSERT_EQ(0, hwsim("reset_time", "*.* polls 0"));
 }
 
-/* What the host has lost cannot be reset, so nobody waits for it. */
+/* A queue that the host has lost cannot be reset, so the writer does not wait for it. */
 static bool host_takes_awaited_queue(struct __test_metadata *_metadata,
 				     struct _test_data_guest *self)
 {
@@ -667,15 +667,15 @@ static bool retry_is_held(void *data)
 	return hwsim_state(4, 5, "held") == 1;
 }
 
-/* A retry that was accepted makes no good queue of a bad one: that costs its adapter. */
+/* An accepted retry does not make a bad queue good: the guest still loses the adapter. */
 TEST_F(guest, failed_queue_is_not_pending_when_it_is_tried_again)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	/* So that the reset of the bus is over when the driver's own begins. */
+	/* The reset of the bus must end before that of the driver begins. */
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 polls 0"));
 	ASSERT_EQ(0, queue_unbind(4, 5));
-	/* All fail until one is accepted, and that one does not end. */
+	/* All retries fail until hardware accepts one, whose reset does not end. */
 	ASSERT_EQ(0, hwsim("respond", "04.0005 zapq 30 forever"));
 	ASSERT_EQ(0, queue_bind(4, 5));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
@@ -787,7 +787,7 @@ TEST_F(guest, writer_and_domain_not_in_host)
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
 }
 
-/* 05.0005 is bound, but its reset fails: it is bad as long as it does. */
+/* 05.0005 is bound, but it is bad as long as its reset fails. */
 TEST_F(guest, writer_and_failed_reset)
 {
 	struct writer writer;
@@ -808,8 +808,8 @@ TEST_F(guest, writer_and_failed_reset)
 }
 
 /*
- * A writer waits for 05.0004, and 05.0005 is unbound. The reset of 06.0006 began
- * earlier: as long as a writer would wait for that one, those 10 s are not over.
+ * 05.0005 is unbound while a writer waits for 05.0004. The reset of 06.0006 began
+ * earlier: while a writer would still wait for it, the 10 s are not over.
  */
 static bool unbind_ends_wait(struct __test_metadata *_metadata, struct _test_data_guest *self)
 {

@@ -493,7 +493,7 @@ static bool lists_all(void *attribute)
 	return mdev_read(UUID1, attribute, text, sizeof(text)) == 2 * QUEUES * 8;
 }
 
-/* A text attribute holds 511 lines. */
+/* A text attribute could hold only 511 lines. */
 TEST_F(responses, guest_matrix_and_reset_pending_beyond_a_page)
 {
 	int apid;

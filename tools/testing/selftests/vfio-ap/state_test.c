@@ -162,7 +162,7 @@ TEST_F(guest, queue_tells_what_the_bus_knows_of_the_hardware)
 	EXPECT_STREQ("in-guest", state(UUID1, "04.0004"));
 }
 
-/* For until(): no reset of the queue, a name of 7 characters, is pending. */
+/* For until(): is no reset of this queue pending? apqn: "AA.DDDD" */
 static bool comes_to_be_clean(void *apqn)
 {
 	char path[64], text[8];
@@ -304,9 +304,9 @@ static void expect_trial(struct __test_metadata *_metadata, const char *masks, i
 }
 
 /*
- * A trial that adds so many queues, and whose write would wait for a reset that
- * begin() starts and the simulator holds. Nobody waits for a reset any more when
- * it has taken 10 s. A machine can be that busy: then the reset begins anew.
+ * Expect that a write of these masks would add this many queues, and would wait
+ * for a reset that begin() starts and the simulator holds. Writers wait for 10 s
+ * at most. If a busy machine takes longer, start the reset again.
  */
 static void expect_trial_waits(struct __test_metadata *_metadata, char *text, size_t size,
 			       const char *masks, int plugs,
@@ -383,7 +383,7 @@ static bool comes_to_wait_for_nothing(void *masks)
 	return strstr(text, "wait_ms=0\n");
 }
 
-/* One that is being reset is waited for by the write that adds it, and not by the question. */
+/* A write waits for the reset of a queue that it adds; try_ap_config does not. */
 TEST_F(guest, trial_tells_how_long_the_write_would_wait)
 {
 	struct writer writer;
@@ -394,11 +394,11 @@ TEST_F(guest, trial_tells_how_long_the_write_would_wait)
 	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0c,0c,0", 2,
 			   begin_reset_of_05_0005);
 	EXPECT_NE(NULL, strstr(self->text, "then=" MASKS("0c", "0c", "00")));
-	/* Nobody waits who adds no queue. */
+	/* A write that adds no queue does not wait. */
 	expect_trial(_metadata, "08,0c,08", 0, "asked=" MASKS("08", "0c", "08") "\n",
 		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "08") "\n");
-	/* Nobody waits for a reset that takes too long, and the log has it. */
+	/* A write does not wait for a reset that takes too long and was logged. */
 	EXPECT_EQ(0, until(comes_to_wait_for_nothing, "0c,0c,0"));
 	EXPECT_EQ(0, until(comes_to_be_reported, &log));
 	close(log);
@@ -418,7 +418,7 @@ static bool reset_of_what_is_unbound_is_held(void *data)
 	return hwsim_state(5, 5, "held") == 1;
 }
 
-/* Its reset has not ended either, but the guest would not get it then. */
+/* The reset of 05.0005 has not ended, but its end would not give the guest the queue. */
 TEST_F(guest, trial_does_not_hope_for_a_queue_that_is_unbound)
 {
 	struct writer unbinder;
@@ -429,9 +429,9 @@ TEST_F(guest, trial_does_not_hope_for_a_queue_that_is_unbound)
 	unbinder.pid = fork();
 	if (!unbinder.pid)
 		_exit(!!queue_unbind(5, 5));
-	/* 05.0005 is not bound any more when its reset begins; the unbind waits 2 s for the end. */
+	/* 05.0005 is already unbound when its reset begins; the unbind waits 2 s for its end. */
 	ASSERT_EQ(0, until(reset_of_what_is_unbound_is_held, NULL));
-	/* The guest has lost 05.0004 too. A reset of it may not be what the answer is about. */
+	/* The guest has also lost 05.0004, whose reset must not affect the result. */
 	ASSERT_EQ(0, until(comes_to_be_clean, "05.0004"));
 	expect_trial(_metadata, "0c,0e,0", 0, "asked=" MASKS("0c", "0e", "00") "\n",
 		     "error=0\nplugs=1\nunplugs=0\nwait_ms=0\n"
@@ -450,12 +450,12 @@ TEST_F(guest, who_adds_an_adapter_does_not_wait_for_another)
 	expect_trial(_metadata, "0e,0c,0", 0, "asked=" MASKS("0e", "0c", "00") "\n",
 		     "error=0\nplugs=2\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("0a", "0c", "00") "\n");
-	/* If that has to wait itself, it does not hope for the other, either. */
+	/* If the write waits for 06.0004, it still does not wait for 05.0005. */
 	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0e,0c,0", 2,
 			   begin_reset_of_06_0004);
 	EXPECT_NE(NULL, strstr(self->text, "then=" MASKS("0a", "0c", "00")));
 	ASSERT_EQ(0, hwsim("reset_time", "06.0004 release"));
-	/* A domain is added to it, too. */
+	/* This write adds a domain, too. */
 	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0c,0e,0", 4,
 			   begin_reset_of_05_0005);
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
@@ -478,7 +478,7 @@ static void begin_reset_of_domain_5(struct __test_metadata *_metadata)
 	ASSERT_TRUE(queue_comes_to(5, 5, "unassigned"));
 }
 
-/* One that comes back to an adapter of the guest keeps its domain from all. */
+/* A queue that comes back to an adapter of the guest withholds its domain until it is reset. */
 TEST_F(guest, who_adds_an_adapter_waits_for_its_domains)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));

@@ -395,7 +395,7 @@ TEST_F(mdev, lists_of_assigned_and_guest_queues)
 	EXPECT_STREQ("04.0005\n", self->text);
 }
 
-/* A mask of the first ids, as ap_config takes it: the leftmost bit is id 0. */
+/* Make a mask of the first ids for ap_config, in which the leftmost bit is id 0. */
 static void first_ids(char mask[65], int nr)
 {
 	memset(mask, 'f', nr / 4);
@@ -431,13 +431,13 @@ static int read_in_pieces(int fd, char *buf, int size)
 	return read_with(fd, buf, size, 997);
 }
 
-/* As dash and busybox do in "while read line". */
+/* Read like "while read line" of dash and busybox. */
 static int read_bytes(int fd, char *buf, int size)
 {
 	return read_with(fd, buf, size, 1);
 }
 
-/* No more than stat() promises. */
+/* Read as many bytes as stat() shows. */
 static int read_size_of_stat(int fd, char *buf, int size)
 {
 	struct stat status;
@@ -460,7 +460,7 @@ static int read_lines(int fd, char *buf, int size)
 	return len;
 }
 
-/* C-1, E.18: one byte more than a page was too much for a text attribute. */
+/* C-1, E.18: a text attribute could not show one byte more than a page. */
 TEST_F(mdev, list_of_any_length)
 {
 	static const struct {
@@ -481,7 +481,7 @@ TEST_F(mdev, list_of_any_length)
 		first_ids(domains, sizes[i].domains);
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "%s,%s,0", adapters, domains));
 		for (reader = 0; reader < ARRAY_SIZE(readers); reader++) {
-			/* Thousands of system calls more would show no more. */
+			/* Skip slow readers of long lists, because they find nothing new. */
 			if ((readers[reader] == read_bytes && length > 4096) ||
 			    (readers[reader] == read_in_pieces && length > 16384))
 				continue;
@@ -493,7 +493,7 @@ TEST_F(mdev, list_of_any_length)
 			EXPECT_STREQ(list, shown);
 			close(fd);
 		}
-		/* One read() shows one moment, if the list has no more than a page. */
+		/* One read() returns the whole list if the list fits into a page. */
 		fd = open(MATRIX UUID1 "/matrix", O_RDONLY | O_CLOEXEC);
 		ASSERT_LE(0, fd);
 		EXPECT_EQ(length < 4096 ? length : 4096, read(fd, shown, sizeof(shown)));
@@ -501,7 +501,7 @@ TEST_F(mdev, list_of_any_length)
 	}
 }
 
-/* The driver finds the begin of each piece by the queues before it that are pending. */
+/* To find the start of a piece, the driver counts the pending queues before it. */
 TEST_F(mdev, reset_pending_in_pieces)
 {
 	static const char list[] = "04.0004\n04.0005\n05.0005\n";

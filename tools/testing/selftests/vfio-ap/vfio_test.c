@@ -112,13 +112,13 @@ TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
 	removal_start(_metadata, &self->vm, &writer);
 	EXPECT_EQ(0, until(queue_is_clean, NULL));
 	EXPECT_TRUE(queue_status(4, 4, "assigned"));
-	/* The guest may see that its queues have gone before the writer has said so. */
+	/* The guest may lose its queues before the remover has logged the removal. */
 	EXPECT_EQ(0, until(cannot_be_asked, &log));
 	queue_stays_out(_metadata, &self->vm);
 	EXPECT_TRUE(writer_waits(&writer));
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&writer));
-	/* Once, however often the driver asks. */
+	/* The driver logs this once, however often it asks. */
 	EXPECT_FALSE(cannot_be_asked(&log));
 	close(log);
 	EXPECT_NE(0, access(MATRIX UUID1, F_OK));
@@ -128,7 +128,7 @@ TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* Is it so that no guest of the mdev can have a queue? */
+/* Is the mdev withdrawn, so that no guest can have its queues? */
 static bool is_withdrawn(void)
 {
 	char text[4096];
@@ -206,20 +206,20 @@ TEST_F(guest, driver_is_taken_from_an_mdev_whose_remover_waits)
 	removal_start(_metadata, &self->vm, &remover);
 	writer_start(&unbinder, UUID1, "driver/unbind", UUID1);
 	ASSERT_EQ(0, until(attributes_are_gone, UUID1));
-	/* A remover that comes now waits for the lock of the device, and can be interrupted. */
+	/* A remover that begins now waits for the device lock, and can be interrupted. */
 	ASSERT_EQ(0, remover_start(&late, UUID1, REMOVER_RESTARTS));
 	EXPECT_EQ(0, remover_interrupt(&late));
 	kill(late.writer.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, remover_end(&late));
 	kill(remover.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&remover));
-	/* The unbinder still wants it, so nothing comes back by that. */
+	/* The unbinder still waits, so the guest gets no queue back. */
 	queue_stays_out(_metadata, &self->vm);
 	EXPECT_TRUE(writer_waits(&unbinder));
 	EXPECT_EQ(0, until(both_have_looked, &notices));
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&unbinder));
-	/* Who came late could not look. */
+	/* The late remover has logged nothing. */
 	both_have_looked(&notices);
 	EXPECT_EQ(2, notices.count);
 	close(notices.log);
@@ -477,7 +477,7 @@ TEST_F(guest, device_reset_with_an_unknown_code_fails_until_it_is_gone)
 	EXPECT_EQ(1, kmsg_lines(log, "last response code 30", self->text, sizeof(self->text)));
 	close(log);
 	EXPECT_TRUE(queue_status(5, 4, "in use"));
-	/* It is tried again, twice a second: a busy machine can make the nap longer. */
+	/* The driver retries twice a second. On a busy machine, usleep() can take longer. */
 	begun = time(NULL);
 	resets = hwsim_state(4, 4, "zapq");
 	usleep(1000000);
@@ -517,7 +517,7 @@ static void mdev_comes_back(struct __test_metadata *_metadata, struct vm *vm, st
 	ASSERT_EQ(0, vfio_open(vfio, vm, UUID1));
 }
 
-/* A removal that many signals interrupt takes the queues once, and ends when the VMM lets go. */
+/* A removal that many signals interrupt takes the queues once, and ends when the VMM closes. */
 static void removal_outlasts_signals(struct __test_metadata *_metadata, struct vm *vm,
 				     struct vfio *vfio, enum remover_kind kind)
 {
@@ -555,7 +555,7 @@ TEST_F(guest, removal_retried_by_the_program)
 	removal_outlasts_signals(_metadata, &self->vm, &self->vfio, REMOVER_RETRIES);
 }
 
-/* A program that ends with EINTR looks like one that is about to repeat its write, for 10 s. */
+/* For 10 s, the driver cannot tell whether a program has given up or will repeat its write. */
 TEST_F(guest, removal_given_up_after_a_signal)
 {
 	struct remover remover;
@@ -578,7 +578,7 @@ TEST_F(guest, removal_given_up_after_a_signal)
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 }
 
-/* Not even a moment in which it could have been restarted. */
+/* A fatal signal cancels a restarted removal at once, without the 10 s for a restart. */
 TEST_F(guest, restarted_removal_killed)
 {
 	struct remover remover;
@@ -598,7 +598,7 @@ TEST_F(guest, restarted_removal_killed)
 	close(log);
 }
 
-/* Somebody else comes in place of an interrupted remover, and then nothing cancels the removal. */
+/* Another remover takes over from an interrupted one, and then nothing cancels the removal. */
 TEST_F(guest, interrupted_removal_taken_over)
 {
 	struct remover first, second;
@@ -629,7 +629,7 @@ static bool is_in_the_write(void *task)
 	return task_waits_in(*(pid_t *)task, "vfio_ap_mdev_prepare_remove");
 }
 
-/* Both are in their handlers before the first write is restarted. */
+/* Both removers are in their handlers before the kernel restarts the first write. */
 TEST_F(guest, removals_interrupted_together)
 {
 	struct remover removers[2];
@@ -660,7 +660,7 @@ TEST_F(guest, removals_interrupted_together)
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 }
 
-/* The simulator sees which locks are held at each signal; here is every way to one. */
+/* The simulator checks the locks at each eventfd_signal(). Take every path to such a call. */
 TEST_F(guest, signals_under_no_lock)
 {
 	int changed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -685,7 +685,7 @@ TEST_F(guest, signals_under_no_lock)
 	EXPECT_EQ(-SIGKILL, remover_end(&remover));
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	EXPECT_EQ(0, until(is_signalled, &changed));
-	/* The end of the use. */
+	/* The close of the device. */
 	close(self->vfio.device);
 	EXPECT_EQ(0, until(is_signalled, &changed));
 	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
@@ -694,7 +694,7 @@ TEST_F(guest, signals_under_no_lock)
 	close(request);
 }
 
-/* What waits for a work item does so here. */
+/* A task that waits for a work item waits in this function. */
 static bool ends_or_cancels_work(void *data)
 {
 	struct writer *writer = data;
@@ -704,8 +704,8 @@ static bool ends_or_cancels_work(void *data)
 
 /*
  * The host's configuration changes while an mdev is being created, and then VFIO
- * refuses the device. The mdev_device is freed when the write returns, so what the
- * change has queued must have ended by then.
+ * refuses the device. The mdev_device is freed when the write returns, so the work
+ * items that the change has queued must have ended before.
  */
 TEST_F(guest, work_of_a_failed_create)
 {
@@ -717,7 +717,7 @@ TEST_F(guest, work_of_a_failed_create)
 	ASSERT_EQ(0, hwsim("hold", "sysfs_notify"));
 	ASSERT_EQ(0, hwsim("control_del", "6"));
 	ASSERT_EQ(0, bus_scan());
-	/* One for each mdev. */
+	/* One call for each mdev. */
 	EXPECT_TRUE(hwsim_comes_to_hold("sysfs_notify", 2));
 	ASSERT_EQ(0, hwsim("release", "vfio_register_emulated_iommu_dev"));
 	EXPECT_EQ(0, until(ends_or_cancels_work, &writer));

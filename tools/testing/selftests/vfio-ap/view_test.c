@@ -32,7 +32,7 @@ static int exit_status(int status)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Puts the output of a command into shown[]. Return: the exit status. */
+/* Store the output of a command in shown[]. Return: the exit status. */
 static int view_command(const char *command)
 {
 	FILE *pipe = popen(command, "r");
@@ -43,7 +43,7 @@ static int view_command(const char *command)
 	return exit_status(pclose(pipe));
 }
 
-/* Into shown[]. Return: the exit status. */
+/* Run lsvfioap and store its output in shown[]. Return: the exit status. */
 static int view(const char *arguments)
 {
 	char command[256];
@@ -52,7 +52,7 @@ static int view(const char *arguments)
 	return view_command(command);
 }
 
-/* The same on a terminal that has so many columns; 0: it does not know. */
+/* Run lsvfioap on a terminal with this many columns; 0: the terminal does not know its width. */
 static int view_in_columns(const char *argument, int columns)
 {
 	struct winsize size = { .ws_col = columns };
@@ -300,7 +300,7 @@ TEST_F(guest, grid_in_the_width_of_the_terminal)
 	setenv("COLUMNS", "50", 1);
 	EXPECT_EQ(0, view_in_columns(UUID1, 0));
 	grid_expect(_metadata, 16);
-	/* What the terminal itself says counts more, and a pipe has no columns. */
+	/* The width of the terminal overrides COLUMNS, and a pipe has no width. */
 	EXPECT_EQ(0, view_in_columns(UUID1, 30));
 	grid_expect(_metadata, 8);
 	EXPECT_EQ(0, view(UUID1));
@@ -312,7 +312,7 @@ TEST_F(guest, grid_in_the_width_of_the_terminal)
 
 TEST_F(guest, output_that_cannot_be_written)
 {
-	/* Little, and more than stdio keeps until the end. */
+	/* Short output, and output that is longer than the buffer of stdio. */
 	static const char *const arguments[] = {
 		"--help", "", "--json", UUID1, "--all " UUID1, "--json " UUID1,
 	};

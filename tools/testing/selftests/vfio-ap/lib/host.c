@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The host as a user of queues: zcrypt, which the AP bus gives what is reserved for the host. */
+/* The host as a user of queues: the AP bus binds queues that the host reserves to zcrypt. */
 #include <asm/zcrypt.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -103,9 +103,9 @@ bool writer_waits(struct writer *writer);
 int writer_end(struct writer *writer);
 /* A process that removes an mdev and has a handler for SIGUSR1. */
 enum remover_kind {
-	/* SA_RESTART: the kernel repeats the write. */
+	/* The handler has SA_RESTART, so the kernel restarts the write. */
 	REMOVER_RESTARTS,
-	/* The program repeats it after EINTR. */
+	/* The program repeats the write after EINTR. */
 	REMOVER_RETRIES,
 	/* EINTR ends the program. */
 	REMOVER_GIVES_UP,
@@ -114,7 +114,7 @@ enum remover_kind {
 struct remover {
 	struct writer writer;
 	struct remover_shared {
-		/* How often its handler has begun, and whether it must not return yet. */
+		/* How often the handler was entered, and whether it must not return yet. */
 		int handled, stay;
 	} *shared;
 };
@@ -130,7 +130,7 @@ bool task_sleeps(void *task);
 bool task_is_interruptible(void *task);
 long task_sleeps_count(pid_t task);
 bool task_waits_in(pid_t task, const char *function);
-/* Of this thread, and of those that it creates. */
+/* Drop a capability of this thread, and of the threads that it creates. */
 int capability_drop(int capability);
 
 /* pins.c */

@@ -14,7 +14,7 @@ static long status_kib(const char *name)
 	return line ? atol(line + strlen(name)) : -1;
 }
 
-/* What is charged to this process. The stock driver charges locked memory, ours pinned memory. */
+/* Memory charged to this process. The stock driver charges locked memory, ours pinned memory. */
 long pinned_kib(void)
 {
 	return status_kib("VmPin:") + status_kib("VmLck:");

@@ -147,7 +147,7 @@ static bool calls_are_held(void *data)
 	return line && atoi(line + strlen(name)) == held->calls;
 }
 
-/* Does the simulator come to hold so many calls of a function? */
+/* Wait until the simulator holds this many calls of a function. */
 bool hwsim_comes_to_hold(const char *function, int calls)
 {
 	struct held held = { function, calls };

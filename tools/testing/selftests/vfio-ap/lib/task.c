@@ -91,7 +91,7 @@ static bool has_handled(void *data)
 	return __atomic_load_n(&handling->shared->handled, __ATOMIC_SEQ_CST) > handling->before;
 }
 
-/* Returns when its handler has begun. */
+/* Returns when the remover has entered its handler. */
 int remover_signal(struct remover *remover)
 {
 	struct handling handling = { remover->shared, remover->shared->handled };
@@ -108,19 +108,19 @@ static bool remover_has_settled(void *data)
 	return task_is_interruptible(&remover->writer.pid) || !writer_waits(&remover->writer);
 }
 
-/* Returns when it waits again, or has ended. */
+/* Returns when the remover waits again, or has ended. */
 int remover_interrupt(struct remover *remover)
 {
 	return remover_signal(remover) ?: until(remover_has_settled, remover);
 }
 
-/* From now on its handler does not return, until it may. */
+/* While stay is set, the handler of the remover does not return. */
 void remover_stay(struct remover *remover, bool stay)
 {
 	__atomic_store_n(&remover->shared->stay, stay, __ATOMIC_SEQ_CST);
 }
 
-/* As writer_end(). */
+/* Returns like writer_end(). */
 int remover_end(struct remover *remover)
 {
 	int ret = writer_end(&remover->writer);

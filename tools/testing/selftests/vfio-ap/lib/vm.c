@@ -144,13 +144,13 @@ int vm_start(struct vm *vm)
 	return -pthread_create(&vm->thread, NULL, vm_run, vm);
 }
 
-/* The vCPU leaves KVM_RUN; vm_start() continues. */
+/* Make the vCPU leave KVM_RUN; vm_start() continues it. */
 void vm_stop(struct vm *vm)
 {
 	if (!vm->running)
 		return;
 	vm->running = false;
-	/* A signal between the test of running and KVM_RUN would be lost. */
+	/* A signal between the vCPU's test of running and KVM_RUN would be lost. */
 	vm->run->immediate_exit = 1;
 	pthread_kill(vm->thread, SIGUSR1);
 	pthread_join(vm->thread, NULL);
