@@ -76,7 +76,9 @@ int remover_start(struct remover *remover, const char *uuid, enum remover_kind k
 	remover->writer.pid = fork();
 	if (!remover->writer.pid)
 		remover_run(uuid, kind);
-	return remover->writer.pid < 0 ? -errno : until(task_is_interruptible, &remover->writer.pid);
+	if (remover->writer.pid < 0)
+		return -errno;
+	return until(task_is_interruptible, &remover->writer.pid);
 }
 
 struct handling {
