@@ -15,8 +15,6 @@
 #define VFIO_AP_MASKS_TEXT_SIZE (3 * (2 + VFIO_AP_NR_IDS / 4 + 1))
 /* "AA.DDDD" and a newline. */
 #define VFIO_AP_QUEUE_LINE 8
-/* The longest list of queues, in characters. */
-#define VFIO_AP_LIST_SIZE (VFIO_AP_NR_IDS * VFIO_AP_NR_IDS * VFIO_AP_QUEUE_LINE)
 
 /**
  * struct vfio_ap_matrix - adapters x usage domains, and control domains

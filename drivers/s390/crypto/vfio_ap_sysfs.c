@@ -238,9 +238,8 @@ static void reset_pending_print(struct device *dev, struct vfio_ap_part *part)
 /*
  * Lists of queues are binary attributes because sysfs limits a text attribute
  * to a page. Sysfs keeps no snapshot for an open binary attribute: each read()
- * returns a part, up to a page, of the list as it is at that time. The size is
- * that of the longest list because programs that allocate the size from stat()
- * would take a size of 0 for an empty list.
+ * returns a part, up to a page, of the list as it is at that time. The size is 0,
+ * so that tail and wc read the file instead of trusting a size that is too large.
  */
 #define VFIO_AP_LIST_ATTR(name)								\
 static ssize_t name##_read(struct file *file, struct kobject *kobj,			\
@@ -252,7 +251,7 @@ static ssize_t name##_read(struct file *file, struct kobject *kobj,			\
 	name##_print(kobj_to_dev(kobj), &part);						\
 	return part.done;								\
 }											\
-static BIN_ATTR_RO(name, VFIO_AP_LIST_SIZE)
+static BIN_ATTR_RO(name, 0)
 
 VFIO_AP_LIST_ATTR(matrix);
 VFIO_AP_LIST_ATTR(guest_matrix);
