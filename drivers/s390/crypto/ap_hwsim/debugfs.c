@@ -395,30 +395,69 @@ static int hwsim_check_write(char *line)
 	return 0;
 }
 
+static struct mm_struct *hwsim_mm_get(const char *text)
+{
+	struct mm_struct *mm = NULL;
+	struct task_struct *task;
+	pid_t pid;
+
+	if (kstrtoint(text, 10, &pid))
+		return ERR_PTR(-EINVAL);
+	task = find_get_task_by_vpid(pid);
+	if (task) {
+		mm = get_task_mm(task);
+		put_task_struct(task);
+	}
+	return mm ?: ERR_PTR(-ESRCH);
+}
+
 /*
  * Keeps mmap_lock of a process, as a fault on a slow file system would, until the
  * writer gets a signal.
  */
 static int hwsim_mmap_lock_write(char *line)
 {
-	struct mm_struct *mm = NULL;
-	struct task_struct *task;
-	pid_t pid;
+	struct mm_struct *mm = hwsim_mm_get(line);
 
-	if (kstrtoint(line, 10, &pid))
-		return -EINVAL;
-	task = find_get_task_by_vpid(pid);
-	if (task) {
-		mm = get_task_mm(task);
-		put_task_struct(task);
-	}
-	if (!mm)
-		return -ESRCH;
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
 	mmap_read_lock(mm);
 	while (!signal_pending(current))
 		schedule_timeout_interruptible(HZ);
 	mmap_read_unlock(mm);
 	mmput(mm);
+	return -EINTR;
+}
+
+/*
+ * Locks a page of a process, as its write-back by a slow file system would, until the
+ * writer gets a signal.
+ */
+static int hwsim_page_lock_write(char *line)
+{
+	char *pid = strsep(&line, " ");
+	struct mm_struct *mm;
+	struct page *page;
+	unsigned long addr;
+	long pages;
+
+	if (!line || kstrtoul(line, 16, &addr))
+		return -EINVAL;
+	mm = hwsim_mm_get(pid);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+	mmap_read_lock(mm);
+	pages = get_user_pages_remote(mm, addr, 1, 0, &page, NULL, NULL);
+	mmap_read_unlock(mm);
+	mmput(mm);
+	if (pages != 1)
+		return -EFAULT;
+	lock_page(page);
+	ClearPageDirty(page);
+	while (!signal_pending(current))
+		schedule_timeout_interruptible(HZ);
+	unlock_page(page);
+	put_page(page);
 	return -EINTR;
 }
 
@@ -450,6 +489,7 @@ static const struct hwsim_knob {
 	{ "hold", hwsim_hold_write },
 	{ "release", hwsim_release_write },
 	{ "mmap_lock", hwsim_mmap_lock_write },
+	{ "page_lock", hwsim_page_lock_write },
 	{ "provoke", hwsim_provoke_write },
 };
 
