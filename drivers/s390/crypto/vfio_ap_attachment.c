@@ -10,6 +10,7 @@
  * can sleep, and the last put often happens under a spinlock.
  */
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -38,6 +39,7 @@ static void vfio_ap_attachment_release_work(struct work_struct *work)
 		container_of(work, struct vfio_ap_attachment, release_work);
 
 	kvm_put_kvm(attachment->kvm);
+	mutex_destroy(&attachment->unpin_lock);
 	kfree(attachment);
 }
 
@@ -47,7 +49,7 @@ static void vfio_ap_attachment_release(struct kref *kref)
 		container_of(kref, struct vfio_ap_attachment, kref);
 
 	/* kvm_put_kvm() may destroy a large VM, so a work item calls it. */
-	queue_work(vfio_ap_release_wq, &attachment->release_work);
+	queue_work(vfio_ap_commit_wq, &attachment->release_work);
 }
 
 /**
@@ -203,6 +205,10 @@ static struct vfio_ap_page *vfio_ap_page_find(struct vfio_ap_attachment *attachm
 		if (found->page == page)
 			return found;
 	}
+	list_for_each_entry(found, &attachment->unused_pages, node) {
+		if (found->page == page)
+			return found;
+	}
 	return NULL;
 }
 
@@ -214,7 +220,10 @@ static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attach
 
 	guard(spinlock)(&attachment->pages_lock);
 	page = vfio_ap_page_find(attachment, added->page);
-	if (!page) {
+	if (page) {
+		/* It may be on its way to be unpinned. */
+		list_move(&page->node, &attachment->pages);
+	} else {
 		if (!vfio_ap_page_charge(attachment->kvm->mm))
 			return NULL;
 		page = added;
@@ -224,6 +233,87 @@ static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attach
 	}
 	page->users++;
 	return page;
+}
+
+static void vfio_ap_unpin_after(struct vfio_ap_attachment *attachment, unsigned long delay)
+{
+	vfio_ap_attachment_get(attachment);
+	/* Not the last reference: the caller, or a page, has one. */
+	if (!queue_delayed_work(vfio_ap_commit_wq, &attachment->unpin_work, delay))
+		vfio_ap_attachment_put(attachment);
+}
+
+/*
+ * Whoever writes the page back keeps it locked for as long as its file system
+ * takes, and that can be a file system of the guest's user. Do not wait for it.
+ */
+static bool vfio_ap_page_try_unpin(struct page *page)
+{
+	if (!PageDirty(page)) {
+		if (!trylock_page(page))
+			return false;
+		set_page_dirty(page);
+		unlock_page(page);
+	}
+	unpin_user_page(page);
+	return true;
+}
+
+static void vfio_ap_pages_unpin(struct vfio_ap_attachment *attachment)
+{
+	struct vfio_ap_page *page, *next;
+	LIST_HEAD(unused);
+
+	lockdep_assert_held(&attachment->unpin_lock);
+
+	scoped_guard(spinlock, &attachment->pages_lock)
+		list_splice_init(&attachment->unused_pages, &unused);
+	list_for_each_entry_safe(page, next, &unused, node) {
+		if (!vfio_ap_page_try_unpin(page->page)) {
+			scoped_guard(spinlock, &attachment->pages_lock)
+				list_move(&page->node, &attachment->unused_pages);
+			vfio_ap_unpin_after(attachment, VFIO_AP_LOCK_RETRY);
+			continue;
+		}
+		vfio_ap_page_uncharge(attachment->kvm->mm);
+		kfree(page);
+		vfio_ap_attachment_put(attachment);
+		module_put(THIS_MODULE);
+	}
+}
+
+static void vfio_ap_unpin_work(struct work_struct *work)
+{
+	struct vfio_ap_attachment *attachment =
+		container_of(to_delayed_work(work), struct vfio_ap_attachment, unpin_work);
+
+	/* Do not block the worker: a file system of the guest's user can make a vCPU wait. */
+	if (mutex_trylock(&attachment->unpin_lock)) {
+		vfio_ap_pages_unpin(attachment);
+		mutex_unlock(&attachment->unpin_lock);
+	} else {
+		vfio_ap_unpin_after(attachment, VFIO_AP_LOCK_RETRY);
+	}
+	vfio_ap_attachment_put(attachment);
+}
+
+/**
+ * vfio_ap_attachment_unpin - unpin the pages that no registration uses
+ * @attachment: the guest
+ *
+ * On return they are unpinned and no longer charged, except pages that are
+ * locked: unpin_work retries these.
+ *
+ * Context: Called by a task of the guest's user. Sleeps; no lock of this driver
+ * held.
+ */
+void vfio_ap_attachment_unpin(struct vfio_ap_attachment *attachment)
+{
+	lockdep_assert_not_held(&matrix_dev->lock);
+	lockdep_assert_not_held(&matrix_dev->guests_lock);
+
+	guard(mutex)(&attachment->unpin_lock);
+	vfio_ap_pages_unpin(attachment);
 }
 
 /**
@@ -253,8 +343,8 @@ struct vfio_ap_page *vfio_ap_page_get(struct vfio_ap_attachment *attachment, uns
 	}
 	page = vfio_ap_page_share(attachment, added);
 	if (!page) {
-		/* Pages that are about to be unpinned do not count against the limit. */
-		flush_work(&attachment->unpin_work);
+		/* Pages that no registration uses must not count against the limit. */
+		vfio_ap_attachment_unpin(attachment);
 		page = vfio_ap_page_share(attachment, added);
 	}
 	if (page != added) {
@@ -277,44 +367,6 @@ phys_addr_t vfio_ap_page_address(const struct vfio_ap_page *page, u64 addr)
 }
 
 /**
- * vfio_ap_attachment_unpin - unpin the pages that no registration uses
- * @attachment: the guest
- *
- * Context: Called by a vCPU of the guest, or by unpin_work. Sleeps; the guest's
- * user decides how long it waits for a page. No lock of this driver held.
- */
-void vfio_ap_attachment_unpin(struct vfio_ap_attachment *attachment)
-{
-	struct vfio_ap_page *page, *next;
-	LIST_HEAD(unused);
-
-	might_sleep();
-	lockdep_assert_not_held(&matrix_dev->lock);
-	lockdep_assert_not_held(&matrix_dev->guests_lock);
-
-	if (list_empty_careful(&attachment->unused_pages))
-		return;
-	scoped_guard(spinlock, &attachment->pages_lock)
-		list_splice_init(&attachment->unused_pages, &unused);
-	list_for_each_entry_safe(page, next, &unused, node) {
-		unpin_user_pages_dirty_lock(&page->page, 1, true);
-		vfio_ap_page_uncharge(attachment->kvm->mm);
-		kfree(page);
-		vfio_ap_attachment_put(attachment);
-		module_put(THIS_MODULE);
-	}
-}
-
-static void vfio_ap_unpin_work(struct work_struct *work)
-{
-	struct vfio_ap_attachment *attachment =
-		container_of(work, struct vfio_ap_attachment, unpin_work);
-
-	vfio_ap_attachment_unpin(attachment);
-	vfio_ap_attachment_put(attachment);
-}
-
-/**
  * vfio_ap_page_put - drop the use of a page by a registration
  * @page: the page; after the last put, unpin_work unpins it
  *
@@ -328,10 +380,7 @@ void vfio_ap_page_put(struct vfio_ap_page *page)
 	if (--page->users)
 		return;
 	list_move(&page->node, &attachment->unused_pages);
-	/* The page still holds a reference, because unpinning it needs pages_lock. */
-	vfio_ap_attachment_get(attachment);
-	if (!queue_work(vfio_ap_release_wq, &attachment->unpin_work))
-		vfio_ap_attachment_put(attachment);
+	vfio_ap_unpin_after(attachment, 0);
 }
 
 /**
@@ -355,7 +404,8 @@ struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm, const char
 	spin_lock_init(&attachment->pages_lock);
 	INIT_LIST_HEAD(&attachment->pages);
 	INIT_LIST_HEAD(&attachment->unused_pages);
-	INIT_WORK(&attachment->unpin_work, vfio_ap_unpin_work);
+	mutex_init(&attachment->unpin_lock);
+	INIT_DELAYED_WORK(&attachment->unpin_work, vfio_ap_unpin_work);
 	INIT_DELAYED_WORK(&attachment->gisc_work, vfio_ap_gisc_work);
 	INIT_WORK(&attachment->release_work, vfio_ap_attachment_release_work);
 	attachment->pqap_hook = pqap_hook;

@@ -17,7 +17,6 @@ struct vfio_ap_matrix_dev *matrix_dev;
 debug_info_t *vfio_ap_dbf;
 struct workqueue_struct *vfio_ap_commit_wq;
 struct workqueue_struct *vfio_ap_reset_wq;
-struct workqueue_struct *vfio_ap_release_wq;
 
 #define VFIO_AP_QUEUE_TYPE(type)	\
 	{ .dev_type = (type), .match_flags = AP_DEVICE_ID_MATCH_QUEUE_TYPE }
@@ -138,21 +137,18 @@ static int vfio_ap_host_read(void)
 
 static void vfio_ap_workqueues_destroy(void)
 {
-	/* A reset that completes queues a commit, and both queue work on vfio_ap_release_wq. */
+	/* A reset that completes queues a commit. */
 	if (vfio_ap_reset_wq)
 		destroy_workqueue(vfio_ap_reset_wq);
 	if (vfio_ap_commit_wq)
 		destroy_workqueue(vfio_ap_commit_wq);
-	if (vfio_ap_release_wq)
-		destroy_workqueue(vfio_ap_release_wq);
 }
 
 static int vfio_ap_workqueues_create(void)
 {
-	vfio_ap_release_wq = alloc_workqueue("vfio_ap_release", WQ_UNBOUND, WQ_MAX_ACTIVE);
 	vfio_ap_commit_wq = alloc_workqueue("vfio_ap_commit", WQ_UNBOUND, WQ_MAX_ACTIVE);
 	vfio_ap_reset_wq = alloc_workqueue("vfio_ap_reset", WQ_UNBOUND, WQ_MAX_ACTIVE);
-	if (vfio_ap_release_wq && vfio_ap_commit_wq && vfio_ap_reset_wq)
+	if (vfio_ap_commit_wq && vfio_ap_reset_wq)
 		return 0;
 	vfio_ap_workqueues_destroy();
 	return -ENOMEM;

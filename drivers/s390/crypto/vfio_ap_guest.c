@@ -256,6 +256,16 @@ static void vfio_ap_guest_commit(struct vfio_ap_guest_tx *tx,
 	trace_vfio_ap_guest_update(dev_name(mdev->vdev.dev), leavers, &tx->old, &tx->new);
 }
 
+static bool vfio_ap_guest_take_unsignalled(struct vfio_ap_mdev *mdev)
+{
+	bool unsignalled;
+
+	guard(mutex)(&matrix_dev->guests_lock);
+	unsignalled = mdev->config_unsignalled;
+	mdev->config_unsignalled = false;
+	return unsignalled;
+}
+
 /**
  * vfio_ap_guest_commit_work - derive and commit again
  * @work: commit_work of an mdev
@@ -278,6 +288,8 @@ void vfio_ap_guest_commit_work(struct work_struct *work)
 	} else if (tx.error == -EAGAIN) {
 		vfio_ap_mdev_commit_after(mdev, VFIO_AP_LOCK_RETRY);
 	}
+	if (vfio_ap_guest_take_unsignalled(mdev))
+		vfio_ap_trigger_config_changed(mdev);
 	put_device(&mdev->vdev.device);
 }
 
@@ -715,8 +727,8 @@ void vfio_ap_guest_removal_work(struct work_struct *work)
  * vfio_ap_guest_reset - VFIO_DEVICE_RESET: reset the mdev's queues, in parallel
  * @mdev: the mdev; its VFIO device is open
  *
- * The queues stay in the guest. On return the GISCs of their interrupts are
- * unregistered, because QEMU resets its devices before a guest becomes
+ * The queues stay in the guest. On return the pages of their interrupts are
+ * unpinned, except a page that is locked. The GISCs are unregistered, because QEMU resets its devices before a guest becomes
  * protected, and KVM_PV_ENABLE fails with EBUSY while a GISC is registered.
  *
  * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
@@ -747,6 +759,7 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 	mutex_unlock(&matrix_dev->guests_lock);
 	vfio_ap_reset_start_matrix(&assigned, NULL);
 	ret = vfio_ap_reset_wait_asked(&assigned, attachment, number);
+	vfio_ap_attachment_unpin(attachment);
 	return vfio_ap_attachment_drop_giscs(attachment) ?: ret;
 }
 
@@ -907,6 +920,12 @@ static u64 vfio_ap_guest_evict(struct vfio_ap_mdev *mdev)
 		return 0;
 	}
 	vfio_ap_guest_commit(&tx, &mdev->assigned);
+	if (tx.changed) {
+		/* The VMM decides how long its signal takes, and the AP bus waits for this unbind. */
+		tx.changed = false;
+		mdev->config_unsignalled = true;
+		vfio_ap_mdev_commit_later(mdev);
+	}
 	vfio_ap_guest_end(&tx);
 	vfio_ap_reset_wait_left(&tx.old, &tx.new, tx.leaver_reset,
 				jiffies + VFIO_AP_UNBIND_PATIENCE, false);
@@ -936,10 +955,18 @@ static void vfio_ap_guest_await_reset(struct vfio_ap_slot *slot, u64 waited)
 	vfio_ap_reset_wait_left(&one, &vfio_ap_matrix_nothing, wanted, deadline, false);
 }
 
+/* Decide whether the next reset by the AP bus must be a ZAPQ. */
+static void vfio_ap_guest_set_zeroize(struct ap_queue *queue, bool zeroize)
+{
+	spin_lock_bh(&queue->lock);
+	queue->zeroize = zeroize;
+	spin_unlock_bh(&queue->lock);
+}
+
 /*
  * Hand a reset that this driver could not complete to the AP bus, because the next
- * driver must not see the guest's data. Return: true if hardware may still interrupt
- * the guest.
+ * driver must not see the guest's data. The end of that reset also ends an interrupt
+ * registration. Return: true if hardware may still interrupt the guest.
  */
 static bool vfio_ap_guest_hand_over(struct ap_queue *queue, struct vfio_ap_slot *slot)
 {
@@ -950,9 +977,8 @@ static bool vfio_ap_guest_hand_over(struct ap_queue *queue, struct vfio_ap_slot 
 	irq = slot->irq;
 	spin_unlock(&slot->lock);
 
-	spin_lock_bh(&queue->lock);
-	queue->zeroize = owed;
-	spin_unlock_bh(&queue->lock);
+	if (!owed && !irq)
+		vfio_ap_guest_set_zeroize(queue, false);
 	return irq;
 }
 
@@ -981,6 +1007,8 @@ void vfio_ap_guest_queue_remove(struct ap_queue *queue)
 	if (!slot)
 		return;
 
+	/* Before the queue counts as unbound: false would then mean that the bus has zeroized it. */
+	vfio_ap_guest_set_zeroize(queue, true);
 	scoped_guard(mutex, &matrix_dev->lock) {
 		spin_lock(&slot->lock);
 		present = slot->present;

@@ -15,7 +15,7 @@
  *
  *	                   TAPQ: i=1
  *	     .----------.             .----.
- *	---->| ENABLING |------------>| ON |----- TAPQ: i=0 -----> dead
+ *	---->| ENABLING |------------>| ON |
  *	 00  '----------'             '----'
  *	          | disable 00           | disable 00
  *	          v                      v
@@ -27,7 +27,8 @@
  *
  *  - response code 01, 03 or 04 to TAPQ or ZAPQ;
  *  - response code 00 to a later enable for the same queue;
- *  - the end of a ZAPQ that this driver issued, whatever i shows afterwards;
+ *  - the end of a ZAPQ that this driver issued, whatever i shows afterwards, or
+ *    that the AP bus issued after this driver had handed the queue over;
  *  - the end of any reset that was seen in progress (response code 02) after the
  *    queue left the guest, because the guest can no longer enable an interrupt.
  */
@@ -113,10 +114,11 @@ void vfio_ap_irq_shown(struct vfio_ap_slot *slot, bool on)
 		if (on)
 			irq->state = VFIO_AP_IRQ_DISABLING;
 		break;
-	case VFIO_AP_IRQ_ON:
 	case VFIO_AP_IRQ_DISABLING:
 		if (!on)
 			vfio_ap_irq_end(slot);
+		break;
+	case VFIO_AP_IRQ_ON:
 		break;
 	}
 }

@@ -117,9 +117,10 @@ static int vfio_ap_mdev_wait_closed(struct vfio_ap_mdev *mdev)
 
 /*
  * User space wrote to the attribute "remove". Wait for the VMM here and not in
- * VFIO, because a signal can still cancel the removal here. A signal that does
- * not kill the task has a handler, after which the write may be restarted, so
- * the guest must not get its queues back at once.
+ * VFIO, because a signal can still cancel the removal here. Unless SIGKILL is
+ * pending, the write may be restarted after the signal, so the guest must not get
+ * its queues back at once. A signal that dumps core, such as SIGQUIT, is not
+ * recognized as fatal here: the guest gets its queues back when the time is over.
  */
 static int vfio_ap_mdev_prepare_remove(struct mdev_device *device)
 {

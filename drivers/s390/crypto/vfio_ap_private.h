@@ -55,6 +55,9 @@
  *           slot->lock              reset and interrupt state of one APQN;
  *                                   AP instructions are issued under it.
  *             pages_lock            pinned pages of one attachment.
+ *   attachment->unpin_lock          unpinning pages of one guest: a mutex of the
+ *                                   guest's own, taken with no other lock of
+ *                                   this driver held.
  *   mdev->trigger_lock              the eventfds of one mdev's VMM. This mutex
  *                                   is taken with none of the above held,
  *                                   because the VMM decides how long
@@ -280,6 +283,11 @@ struct vfio_ap_mdev {
 	 * guests_lock.
 	 */
 	unsigned long unbind_patience;
+	/**
+	 * @config_unsignalled: an unbind has changed the guest's APCB, and
+	 * commit_work has not signalled the VMM yet. guests_lock.
+	 */
+	bool config_unsignalled;
 };
 
 /**
@@ -300,14 +308,16 @@ struct vfio_ap_attachment {
 	char uuid[UUID_STRING_LEN + 1];
 	/** @pqap_hook: what kvm->arch.crypto.pqap_hook points to while attached */
 	crypto_hook pqap_hook;
-	/** @pages_lock: protects @pages, @unused_pages and the users of a page */
+	/** @unpin_lock: held while pages are unpinned, so that the limit counts none of them */
+	struct mutex unpin_lock;
+	/** @pages_lock: protects @pages, @unused_pages and the users of a page; leaf */
 	spinlock_t pages_lock;
 	/** @pages: struct vfio_ap_page: pinned pages that registrations use */
 	struct list_head pages;
 	/** @unused_pages: pinned pages that no registration uses any more */
 	struct list_head unused_pages;
 	/** @unpin_work: unpins @unused_pages; holds a reference while queued */
-	struct work_struct unpin_work;
+	struct delayed_work unpin_work;
 	/** @nisc: the host's interruption subclass for alerts of this guest */
 	int nisc;
 	/** @aqic: answers to AQIC, by response code */
@@ -343,7 +353,7 @@ enum vfio_ap_binding {
 struct vfio_ap_slot {
 	/** @kref: one for the table, one for every user without RCU or matrix_dev->lock */
 	struct kref kref;
-	/** @lock: leaf; never taken by an interrupt handler */
+	/** @lock: only pages_lock is taken under it; never taken by an interrupt handler */
 	spinlock_t lock;
 	/** @apqn: the queue; never changes */
 	u16 apqn;
@@ -458,7 +468,6 @@ enum vfio_ap_patience {
 /* vfio_ap_drv.c */
 extern struct workqueue_struct *vfio_ap_commit_wq;
 extern struct workqueue_struct *vfio_ap_reset_wq;
-extern struct workqueue_struct *vfio_ap_release_wq;
 
 /*
  * Interval between release requests to the VMM, and the time for which an mdev

@@ -491,14 +491,44 @@ static unsigned long vfio_ap_slot_verify_early(struct vfio_ap_slot *slot)
 	return slot->retry_delay;
 }
 
+/*
+ * Return: the number of the reset that an unbound queue owed when its driver
+ * handed it over, if the AP bus has completed that reset; else 0.
+ */
+static u64 vfio_ap_slot_zeroized_by_bus(struct vfio_ap_slot *slot)
+{
+	struct ap_queue *queue;
+	u64 number = 0;
+
+	spin_lock(&slot->lock);
+	if (slot->irq && slot->binding == VFIO_AP_UNBOUND)
+		number = slot->wanted;
+	spin_unlock(&slot->lock);
+	if (!number)
+		return 0;
+	queue = ap_get_qdev(slot->apqn);
+	if (!queue)
+		return 0;
+	spin_lock_bh(&queue->lock);
+	if (queue->zeroize)
+		number = 0;
+	spin_unlock_bh(&queue->lock);
+	put_device(&queue->ap_dev.device);
+	return number;
+}
+
 /* Return: true while a reset is under way. */
 static bool vfio_ap_slot_go_on(struct vfio_ap_slot *slot, bool may_issue)
 {
+	u64 zeroized = vfio_ap_slot_zeroized_by_bus(slot);
 	bool outstanding, unbound, issued, news;
 	unsigned long delay = 0;
 	u8 response;
 
 	spin_lock(&slot->lock);
+	/* A queue that was bound or left a guest since then owes another reset. */
+	if (zeroized && zeroized == slot->wanted)
+		vfio_ap_irq_end(slot);
 	outstanding = vfio_ap_slot_outstanding(slot);
 	response = slot->response;
 	if (may_issue)

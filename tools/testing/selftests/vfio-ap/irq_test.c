@@ -220,6 +220,101 @@ TEST_F(guest, reset_under_held_mmap_lock)
 	EXPECT_EQ(holder, waitpid(holder, NULL, 0));
 }
 
+/* The host gets a queue whose ZAPQs were refused to vfio_ap: the AP bus issues the one that counts. */
+TEST_F(guest, zapq_refused_until_host_has_queue)
+{
+	struct other other;
+
+	other_start(_metadata, &other, 5, 5);
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("respond", "05.0005 zapq 05 forever"));
+	other_end(_metadata, &other);
+	ASSERT_EQ(0, host_take(5, 5));
+	EXPECT_REGISTRATION("05.0005", "on");
+	EXPECT_EQ(4, pinned_kib());
+	ASSERT_EQ(0, hwsim("respond", "05.0005 zapq 0 0"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_EQ(0, until(host_request_is_refused, NULL));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+	EXPECT_REGISTRATION("05.0005", "none");
+	EXPECT_EQ(0, module_unload());
+	EXPECT_EQ(0, module_load());
+	EXPECT_EQ(0, mdev_create(UUID1));
+}
+
+/* The queue device that owed the reset is gone. The new one must not forget it. */
+TEST_F(guest, owed_reset_and_new_queue_device)
+{
+	struct other other;
+
+	other_start(_metadata, &other, 5, 5);
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_EQ(0, hwsim("domain_del", "5"));
+	ASSERT_EQ(0, bus_scan());
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, ""));
+	other_end(_metadata, &other);
+	ASSERT_EQ(0, file_write(BUS "apmask", "+5"));
+	ASSERT_EQ(0, file_write(BUS "aqmask", "+5"));
+	ASSERT_EQ(0, hwsim("domain_add", "5"));
+	ASSERT_EQ(0, bus_scan());
+	ASSERT_TRUE(hwsim_driver_comes(5, 5, "cex4queue"));
+	EXPECT_EQ(0, until(host_request_is_refused, NULL));
+}
+
+/* While an unbind waits for a guest, events for other queues must not touch the queue. */
+TEST_F(guest, bus_events_during_remove)
+{
+	struct writer unbinder;
+	struct hold hold;
+	struct other other;
+	long resets, interrupts;
+
+	ASSERT_EQ(0, host_take(6, 6));
+	EXPECT_EQ(0, until(host_request_is_refused, NULL));
+	ASSERT_EQ(0, other_create_bare(&other));
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &other.vm));
+	resets = hwsim_state(5, 5, "rapq");
+	interrupts = hwsim_state(5, 5, "aqic");
+	unbinder.pid = fork();
+	if (!unbinder.pid)
+		_exit(!!queue_unbind(5, 5));
+	while (writer_waits(&unbinder))
+		EXPECT_EQ(-EINVAL, host_request());
+	EXPECT_EQ(resets, hwsim_state(5, 5, "rapq"));
+	EXPECT_EQ(interrupts, hwsim_state(5, 5, "aqic"));
+	EXPECT_EQ(0, writer_end(&unbinder));
+	EXPECT_EQ(0, hold_release(&hold));
+	other_end(_metadata, &other);
+}
+
+/* Somebody has locked the page: nobody waits for that, and the page is unpinned later. */
+TEST_F(guest, locked_page)
+{
+	pid_t holder, owner = getpid();
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	holder = fork();
+	if (!holder)
+		_exit(hwsim("page_lock", "%d %lx", owner,
+			    (unsigned long)self->vm.memory + AGENT_NIB));
+	ASSERT_EQ(0, until(task_is_interruptible, &holder));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_EQ(4, pinned_kib());
+	EXPECT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
+	EXPECT_EQ(4, pinned_kib());
+	/* The page is used again instead of being pinned twice. */
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	EXPECT_EQ(4, pinned_kib());
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_EQ(4, pinned_kib());
+	kill(holder, SIGKILL);
+	EXPECT_EQ(holder, waitpid(holder, NULL, 0));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+}
+
 static int limit_memory(unsigned long bytes)
 {
 	struct rlimit limit = { .rlim_cur = bytes, .rlim_max = bytes };
