@@ -319,6 +319,7 @@ int hwsim_fault_unpinned_nib(struct hwsim_queue *queue);
 int hwsim_fault_foreign_gisa(struct hwsim_queue *queue);
 int hwsim_fault_apcb_in_sie(u16 apqn);
 void hwsim_fault_gisc(unsigned int count);
+void hwsim_fault_gisc_hold(bool hold);
 int hwsim_fault_signal(unsigned int id, int fd);
 
 /* hold.c */

@@ -69,6 +69,7 @@ static int hwsim_reset_write(char *line)
 	hwsim_machine_reset();
 	hwsim_fault_gisc(0);
 	hwsim_hold_release_all();
+	hwsim_fault_gisc_hold(false);
 	hwsim_uv_offer(false);
 	return 0;
 }
@@ -388,6 +389,16 @@ static int hwsim_gisc_fail_write(char *line)
 	return 0;
 }
 
+static int hwsim_gisc_hold_write(char *line)
+{
+	bool hold;
+
+	if (kstrtobool(line, &hold))
+		return -EINVAL;
+	hwsim_fault_gisc_hold(hold);
+	return 0;
+}
+
 static int hwsim_check_write(char *line)
 {
 	if (strcmp(line, "1"))
@@ -484,6 +495,7 @@ static const struct hwsim_knob {
 	{ "qci", hwsim_qci_write },
 	{ "ultravisor", hwsim_ultravisor_write },
 	{ "gisc_fail", hwsim_gisc_fail_write },
+	{ "gisc_hold", hwsim_gisc_hold_write },
 	{ "check", hwsim_check_write },
 	{ "apcb", hwsim_apcb_write },
 	{ "signal", hwsim_signal_write },

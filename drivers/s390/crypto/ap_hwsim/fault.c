@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/pgtable.h>
+#include <linux/wait.h>
 
 #include "ap_hwsim.h"
 
@@ -210,9 +211,24 @@ int hwsim_fault_apcb_in_sie(u16 apqn)
 
 static atomic_t hwsim_gisc_failures;
 
+static DECLARE_WAIT_QUEUE_HEAD(hwsim_gisc_wait);
+static bool hwsim_gisc_held;
+
+/* Runs in place of the function, so it may sleep as that one's callers may. */
+static int hwsim_gisc_register_later(struct kvm *kvm, u32 gisc)
+{
+	if (wait_event_killable(hwsim_gisc_wait, !READ_ONCE(hwsim_gisc_held)))
+		return -EINTR;
+	return kvm_s390_gisc_register(kvm, gisc);
+}
+
 /* The function returns to its caller before it has begun. */
 static int hwsim_gisc_register(struct kprobe *probe, struct pt_regs *regs)
 {
+	if (READ_ONCE(hwsim_gisc_held)) {
+		regs->psw.addr = (unsigned long)hwsim_gisc_register_later;
+		return 1;
+	}
 	if (atomic_dec_if_positive(&hwsim_gisc_failures) < 0)
 		return 0;
 	regs->gprs[2] = -ENODEV;
@@ -236,6 +252,18 @@ static struct kprobe hwsim_gisc_probe = {
 void hwsim_fault_gisc(unsigned int count)
 {
 	atomic_set(&hwsim_gisc_failures, count);
+}
+
+/**
+ * hwsim_fault_gisc_hold - let the registration of interruption subclasses wait
+ * @hold: wait; false: those that wait continue
+ *
+ * Context: Any.
+ */
+void hwsim_fault_gisc_hold(bool hold)
+{
+	WRITE_ONCE(hwsim_gisc_held, hold);
+	wake_up_all(&hwsim_gisc_wait);
 }
 
 /**
