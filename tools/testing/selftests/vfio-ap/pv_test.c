@@ -10,6 +10,8 @@
 
 #include "lib/guest_fixture.h"
 
+#define AQIC			0x3000000UL
+#define AQIC_ENABLE		0x800000000000UL
 #define CR0_SERVICE_SIGNAL	0x200UL
 #define PSW_EXTERNAL		0x0100000000000000UL
 #define PSW_DISABLED_WAIT	0x0002000180000000UL
@@ -136,7 +138,14 @@ static bool enabler_waits_for_vcpu(void *data)
 	       __atomic_load_n(&enabler->ended, __ATOMIC_ACQUIRE);
 }
 
-/* KVM_PV_ENABLE has found no GISC and waits for the vCPU, which then enables an interrupt. */
+static bool vcpu_is_held(void *data)
+{
+	struct vm *vm = data;
+
+	return task_waits_in(vm->vcpu_thread_id, "hwsim_gisc_register_later");
+}
+
+/* A vCPU is about to register a GISC when KVM_PV_ENABLE has found none and waits for the vCPU. */
 TEST_F(guest, interrupt_during_protection)
 {
 	struct enabler enabler = { .vm = &self->vm };
@@ -145,9 +154,14 @@ TEST_F(guest, interrupt_during_protection)
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("ultravisor", "1"));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, enabler_runs, &enabler));
-	ASSERT_EQ(0, until(enabler_waits_for_vcpu, &enabler));
-	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, GISC, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("gisc_hold", "1"));
+	vm_post(&self->vm, AGENT_PQAP, AQIC | 4 << 8 | 4, AQIC_ENABLE | GISC, AGENT_NIB);
+	EXPECT_EQ(0, until(vcpu_is_held, &self->vm));
+	EXPECT_EQ(0, pthread_create(&thread, NULL, enabler_runs, &enabler));
+	EXPECT_EQ(0, until(enabler_waits_for_vcpu, &enabler));
+	ASSERT_EQ(0, hwsim("gisc_hold", "0"));
+	ASSERT_EQ(0, until(vm_has_answered, &self->vm));
+	EXPECT_EQ(6, self->vm.mailbox->gr[1] >> 16 & 0xff);
 	EXPECT_EQ(0, pinned_kib());
 	EXPECT_EQ(0, hwsim_state(4, 4, "irq"));
 	vm_stop(&self->vm);
