@@ -238,9 +238,6 @@ TEST_F(guest, zapq_refused_until_host_has_queue)
 	EXPECT_EQ(0, until(host_request_is_refused, NULL));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 	EXPECT_REGISTRATION("05.0005", "none");
-	EXPECT_EQ(0, module_unload());
-	EXPECT_EQ(0, module_load());
-	EXPECT_EQ(0, mdev_create(UUID1));
 }
 
 /* The queue device that owed the reset is gone. The new one must not forget it. */
