@@ -182,6 +182,7 @@ static bool vfio_ap_page_charge(struct mm_struct *mm)
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 	u64 pages;
 
+	/* Without mmap_lock, locked_vm may just be changing: either value is right. */
 	pages = atomic64_inc_return(&mm->pinned_vm) + data_race(mm->locked_vm);
 	if (pages <= limit || capable(CAP_IPC_LOCK))
 		return true;

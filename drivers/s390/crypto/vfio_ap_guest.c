@@ -728,8 +728,9 @@ void vfio_ap_guest_removal_work(struct work_struct *work)
  * @mdev: the mdev; its VFIO device is open
  *
  * The queues stay in the guest. On return the pages of their interrupts are
- * unpinned, except a page that is locked. The GISCs are unregistered, because QEMU resets its devices before a guest becomes
- * protected, and KVM_PV_ENABLE fails with EBUSY while a GISC is registered.
+ * unpinned, except a page that is locked. Their GISCs are unregistered, because
+ * QEMU resets its devices before a guest becomes protected, and KVM_PV_ENABLE
+ * fails with EBUSY while a GISC is registered.
  *
  * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
  * Return: 0; -EIO a queue answered with an unknown response code; -EBUSY a
@@ -921,7 +922,7 @@ static u64 vfio_ap_guest_evict(struct vfio_ap_mdev *mdev)
 	}
 	vfio_ap_guest_commit(&tx, &mdev->assigned);
 	if (tx.changed) {
-		/* The VMM decides how long its signal takes, and the AP bus waits for this unbind. */
+		/* commit_work signals: the AP bus must not wait for the VMM's pollers. */
 		tx.changed = false;
 		mdev->config_unsignalled = true;
 		vfio_ap_mdev_commit_later(mdev);
@@ -1007,7 +1008,7 @@ void vfio_ap_guest_queue_remove(struct ap_queue *queue)
 	if (!slot)
 		return;
 
-	/* Before the queue counts as unbound: false would then mean that the bus has zeroized it. */
+	/* Before the queue is unbound, when false means that the bus has zeroized it. */
 	vfio_ap_guest_set_zeroize(queue, true);
 	scoped_guard(mutex, &matrix_dev->lock) {
 		spin_lock(&slot->lock);

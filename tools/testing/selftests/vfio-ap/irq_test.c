@@ -220,7 +220,7 @@ TEST_F(guest, reset_under_held_mmap_lock)
 	EXPECT_EQ(holder, waitpid(holder, NULL, 0));
 }
 
-/* The host gets a queue whose ZAPQs were refused to vfio_ap: the AP bus issues the one that counts. */
+/* vfio_ap's ZAPQs were refused. The AP bus issues the one that ends the registration. */
 TEST_F(guest, zapq_refused_until_host_has_queue)
 {
 	struct other other;
@@ -323,6 +323,7 @@ static int limit_memory(unsigned long bytes)
 /* A Linux guest has one indicator page for all of its queues. */
 TEST_F(guest, shared_page)
 {
+	static const char queues[] = "04.0004 04.0005 04.0006 05.0004 05.0005 05.0006 06.0004 06.0005 06.0006";
 	struct other other;
 	int apid, apqi;
 
@@ -332,8 +333,7 @@ TEST_F(guest, shared_page)
 	ASSERT_EQ(0, vm_create(&other.vm));
 	ASSERT_EQ(0, vfio_open(&other.vfio, &other.vm, UUID2));
 	ASSERT_EQ(0, vm_start(&other.vm));
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, "04.0004 04.0005 04.0006 05.0004 05.0005 05.0006 "
-				    "06.0004 06.0005 06.0006"));
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, queues));
 	for (apid = 4; apid <= 6; apid++) {
 		for (apqi = 4; apqi <= 6; apqi++)
 			EXPECT_EQ(0, vm_aqic(&other.vm, apid, apqi, true, 3, AGENT_NIB));
