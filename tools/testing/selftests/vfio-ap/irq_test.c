@@ -131,6 +131,24 @@ TEST_F(guest, unbind_during_own_reset)
 	EXPECT_EQ(0, until(host_request_is_refused, NULL));
 }
 
+/* No driver has the queue when the guest's own reset ends, so only this end is a proof. */
+TEST_F(guest, own_reset_ends_after_unbind)
+{
+	struct other other;
+
+	other_start(_metadata, &other, 5, 5);
+	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
+	ASSERT_EQ(0, vm_zapq(&other.vm, 5, 5));
+	other_end(_metadata, &other);
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	EXPECT_EQ(4, pinned_kib());
+	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+	EXPECT_REGISTRATION("05.0005", "none");
+}
+
 /* The guest loses the queue only after the unbind: the bus zeroizes the queue as well. */
 TEST_F(guest, unbind_under_held_kvm_lock)
 {
