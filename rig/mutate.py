@@ -54,7 +54,7 @@ class Mutant:
 
 class Without:
     """The series without one patch: its changes to code of the base and to private headers are reverted. Its changes below
-    include/ stay, because later patches need them."""
+    include/ and to the headers beside our driver stay, because later patches and the driver need them."""
     in_module, options = False, ["-R"]
 
     def __init__(self, entry):
@@ -70,7 +70,8 @@ class Without:
         self.path = os.path.join(boot.BUILD, "mutant." + self.name)
         with open(os.path.join(boot.TOP, patches[0])) as lines:
             parts = re.split(r"^(?=--- [^/\n]*/)", lines.read(), flags=re.M)[1:]
-        code = [part for part in parts if re.match(r"--- (?!\S*/include/)\S+\.[ch]\n", part)]
+        code = [part for part in parts
+                if re.match(r"--- (\S+\.c|(?!\S*/include/|a/drivers/s390/crypto/)\S+\.h)\n", part)]
         self.files = [re.match(r"--- [^/\n]*/(\S+)", part)[1] for part in code]
         with open(self.path, "w") as out:
             out.write("".join(code))
