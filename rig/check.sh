@@ -88,7 +88,7 @@ only() {
 places() {
 	only vfio_ap_guest.c 'kvm_arch_crypto_(set|clear)_masks'
 	only vfio_ap_queue.c '\bap_(zapq|tapq|rapq)\w*\('
-	only vfio_ap_irq.c '\b(un)?pin_user_pages?\w*\('
+	only vfio_ap_attachment.c '\b(un)?pin_user_pages?\w*\('
 	only 'vfio_ap_(queue|irq).c' '\bap_aqic\('
 }
 

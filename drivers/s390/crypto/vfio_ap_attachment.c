@@ -219,20 +219,20 @@ static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attach
 {
 	struct vfio_ap_page *page;
 
-	guard(spinlock)(&attachment->pages_lock);
+	spin_lock(&attachment->pages_lock);
 	page = vfio_ap_page_find(attachment, added->page);
 	if (page) {
 		/* It may be on its way to be unpinned. */
 		list_move(&page->node, &attachment->pages);
-	} else {
-		if (!vfio_ap_page_charge(attachment->kvm->mm))
-			return NULL;
+	} else if (vfio_ap_page_charge(attachment->kvm->mm)) {
 		page = added;
 		vfio_ap_attachment_get(attachment);
 		__module_get(THIS_MODULE);
 		list_add(&page->node, &attachment->pages);
 	}
-	page->users++;
+	if (page)
+		page->users++;
+	spin_unlock(&attachment->pages_lock);
 	return page;
 }
 
@@ -377,11 +377,12 @@ void vfio_ap_page_put(struct vfio_ap_page *page)
 {
 	struct vfio_ap_attachment *attachment = page->attachment;
 
-	guard(spinlock)(&attachment->pages_lock);
-	if (--page->users)
-		return;
-	list_move(&page->node, &attachment->unused_pages);
-	vfio_ap_unpin_after(attachment, 0);
+	spin_lock(&attachment->pages_lock);
+	if (!--page->users) {
+		list_move(&page->node, &attachment->unused_pages);
+		vfio_ap_unpin_after(attachment, 0);
+	}
+	spin_unlock(&attachment->pages_lock);
 }
 
 /**

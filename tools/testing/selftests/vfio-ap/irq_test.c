@@ -341,7 +341,8 @@ static int limit_memory(unsigned long bytes)
 /* A Linux guest has one indicator page for all of its queues. */
 TEST_F(guest, shared_page)
 {
-	static const char queues[] = "04.0004 04.0005 04.0006 05.0004 05.0005 05.0006 06.0004 06.0005 06.0006";
+	static const char queues[] =
+		"04.0004 04.0005 04.0006 05.0004 05.0005 05.0006 06.0004 06.0005 06.0006";
 	struct other other;
 	int apid, apqi;
 
