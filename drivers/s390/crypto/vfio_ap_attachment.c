@@ -245,8 +245,8 @@ static void vfio_ap_unpin_after(struct vfio_ap_attachment *attachment, unsigned 
 }
 
 /*
- * Whoever writes the page back keeps it locked for as long as its file system
- * takes, and that can be a file system of the guest's user. Do not wait for it.
+ * Write-back keeps a page locked for as long as its file system takes, and that
+ * can be a file system of the guest's user. Do not wait for it.
  */
 static bool vfio_ap_page_try_unpin(struct page *page)
 {

@@ -295,7 +295,7 @@ static void vfio_ap_reset_fail(struct vfio_ap_slot *slot, u64 number,
 /*
  * Update the interrupt registration after TAPQ or ZAPQ. If the queue has left its
  * guest, remember that a reset is in progress: the end of that reset ends the
- * registration, whoever issued it.
+ * registration, also if the guest or the AP bus issued it.
  */
 static void vfio_ap_slot_prove_irq(struct vfio_ap_slot *slot, enum vfio_ap_answer answer,
 				   bool tested, bool irq_enabled)

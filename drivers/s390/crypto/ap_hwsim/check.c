@@ -377,7 +377,7 @@ NOKPROBE_SYMBOL(hwsim_is_in_vfio_ap);
 
 #ifdef CONFIG_LOCKDEP
 /*
- * Tasks that wait for kvm->lock, whoever took it, or for any lock that vfio_ap
+ * Tasks that wait for kvm->lock, which any code may hold, or for a lock that vfio_ap
  * took, wait for all pollers of the eventfd. Only the VMM of the eventfd's mdev
  * needs trigger_lock.
  */
