@@ -236,12 +236,19 @@ static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attach
 	return page;
 }
 
+/*
+ * The caller holds a reference on the module. The work item needs its own, because
+ * a vCPU may unpin the last page while the timer of the work item is pending.
+ */
 static void vfio_ap_unpin_after(struct vfio_ap_attachment *attachment, unsigned long delay)
 {
 	vfio_ap_attachment_get(attachment);
-	/* Not the last reference: the caller, or a page, has one. */
-	if (!queue_delayed_work(vfio_ap_commit_wq, &attachment->unpin_work, delay))
+	__module_get(THIS_MODULE);
+	if (!queue_delayed_work(vfio_ap_commit_wq, &attachment->unpin_work, delay)) {
+		/* The work item was queued already and holds its own references. */
 		vfio_ap_attachment_put(attachment);
+		module_put(THIS_MODULE);
+	}
 }
 
 /*
@@ -296,6 +303,8 @@ static void vfio_ap_unpin_work(struct work_struct *work)
 		vfio_ap_unpin_after(attachment, VFIO_AP_LOCK_RETRY);
 	}
 	vfio_ap_attachment_put(attachment);
+	/* As in vfio_ap_gisc_work(), vfio_ap_exit() waits until this function has returned. */
+	module_put(THIS_MODULE);
 }
 
 /**

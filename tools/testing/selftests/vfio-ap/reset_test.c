@@ -707,7 +707,7 @@ TEST_F(guest, unfinished_reset_of_an_unassigned_queue_is_shown)
 	EXPECT_STREQ("0\n", self->text);
 }
 
-/* For until(): has the process ended, or does it wait for a queue that is to be added? */
+/* For until(): has the process ended, or does it wait for an added queue? */
 static bool ended_or_awaits_a_reset(void *data)
 {
 	struct writer *process = data;
