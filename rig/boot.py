@@ -5,8 +5,8 @@
 usage: boot.py demo | exec FILE | shell
 
 Three channels come out of the machine: the kernel's console, what programs print ("out"), and the verdict. All go
-to one log; only counts of lines that were run, a `@gcov` line for each file, are kept apart. A run is good only if the verdict says so; a panic, a warning, silence or time running out is a failure,
-whatever else was printed. `exec` exits with the program's status, 125 if the run itself failed.
+to one log, except for the counts of lines that ran: a `@gcov` line for each program and file. A run is good only if the
+verdict says so. A panic, a warning, silence or a timeout is a failure, whatever else was printed. `exec` exits with the program's status, 125 if the run itself failed.
 """
 import base64
 import os
@@ -177,8 +177,8 @@ class Run:
 
     def take(self, channel, line, log):
         if channel == "out" and line.startswith("@gcov "):
-            _, name, text = line.split(" ", 2)
-            self.coverage[name] = base64.b64decode(text)
+            _, program, file, text = line.split(" ", 3)
+            self.coverage[program, file] = base64.b64decode(text)
             return
         log.write(line + "\n" if channel == "console" else f"{channel}: {line}\n")
         log.flush()

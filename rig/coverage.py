@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Which lines of the driver no test has run.
 
-A kernel with gcov gives, at the end of each boot, how often each line was run; here these are added up over boots, by
-Debian's gcov for s390x. A line that never ran is shown and counted as a failure, unless not-run.txt says why.
+A kernel with gcov tells, after each test program, how often the program ran each line. Debian's gcov for s390x reads
+these counts; this adds them up. A line that never ran is shown and counted as a failure, unless not-run.txt says why.
 """
 import glob
 import gzip
@@ -25,9 +25,9 @@ def forget():
 
 
 def keep(name, counts):
-    """What one boot counted: {file name: bytes}."""
-    for file, data in counts.items():
-        directory = os.path.join(COUNTS, name, file.removesuffix(".gcda"))
+    """Keep what one boot counted: {(program, file name): bytes}."""
+    for (program, file), data in counts.items():
+        directory = os.path.join(COUNTS, name, program, file.removesuffix(".gcda"))
         os.makedirs(directory, exist_ok=True)
         with open(os.path.join(directory, file), "wb") as out:
             out.write(data)
@@ -36,7 +36,7 @@ def keep(name, counts):
 def lines_run():
     """{source file: {line: how often}}"""
     total = {}
-    for counts in sorted(glob.glob(os.path.join(COUNTS, "*/*/*.gcda"))):
+    for counts in sorted(glob.glob(os.path.join(COUNTS, "*/*/*/*.gcda"))):
         directory, name = os.path.split(counts)
         shutil.copy(os.path.join(NOTES, name.replace(".gcda", ".gcno")), directory)
         subprocess.run(["s390x-linux-gnu-gcov", "--json-format", name], cwd=directory, check=True,

@@ -31,6 +31,7 @@
 #define HWSIM "/sys/kernel/debug/s390/ap_hwsim/"
 #define TESTS "/selftests/vfio-ap/"
 #define KMEMLEAK "/sys/kernel/debug/kmemleak"
+#define GCOV "/sys/kernel/debug/gcov/"
 
 static char cmdline[4096];
 static int verdict_port = -1;
@@ -306,8 +307,10 @@ static void print_base64(const unsigned char *data, size_t size)
 	}
 }
 
-/* How often each line of the driver was run, if the kernel counts that. */
-static int give_counts(const char *path, const struct stat *st, int type, struct FTW *where)
+/* Whose counts give_count() prints: a program's name, or "kunit". */
+static const char *counted;
+
+static int give_count(const char *path, const struct stat *st, int type, struct FTW *where)
 {
 	static unsigned char data[1 << 18];
 	ssize_t len = 0, got;
@@ -320,10 +323,18 @@ static int give_counts(const char *path, const struct stat *st, int type, struct
 	while ((got = read(fd, data + len, sizeof(data) - len)) > 0)
 		len += got;
 	close(fd);
-	printf("@gcov %s ", path + where->base);
+	printf("@gcov %s %s ", counted, path + where->base);
 	print_base64(data, len);
 	putchar('\n');
 	return 0;
+}
+
+/* Print how often each line of the driver has run since the last call, if the kernel counts that. */
+static void give_counts(const char *name)
+{
+	counted = name;
+	if (!nftw(GCOV, give_count, 16, FTW_PHYS))
+		spill(GCOV "reset", "0");
 }
 
 static void run_test(char *path)
@@ -336,6 +347,7 @@ static void run_test(char *path)
 	seen = new_violations();
 	printf("@end %s status=%d violations=%d lockdep=%d warned=%d\n", strrchr(path, '/') + 1, status, seen,
 	       lockdep_on(), warned());
+	give_counts(strrchr(path, '/') + 1);
 	fflush(stdout);
 }
 
@@ -351,6 +363,7 @@ static void run_tests(void)
 	setenv("TEST_PATIENCE", option("rig_patience", "90"), 1);
 	setenv("STRESS_SECONDS", option("rig_stress", "10"), 1);
 	setenv("CLIENT_CYCLES", option("rig_cycles", "5"), 1);
+	give_counts("kunit");
 	snprintf(pattern, sizeof(pattern), TESTS "%s", option("rig_tests", "*_test"));
 	if (glob(pattern, 0, NULL, &found))
 		finish("bad there is no %s", pattern);
@@ -469,7 +482,7 @@ int main(void)
 		finish("ok %d", status);
 	new_violations();
 	leaked = leaks();
-	nftw("/sys/kernel/debug/gcov", give_counts, 16, FTW_PHYS);
+	give_counts("end");
 	if (leaked)
 		finish("bad %d object%s leaked", leaked, leaked == 1 ? "" : "s");
 	if (violations)
