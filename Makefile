@@ -80,6 +80,8 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      KERNEL=base            likewise, this driver on the base's kernel, with the simulator
 ## make mutate               break the driver on purpose, one fault at a time: does a test notice?
 ##      M='PATTERN ...'        only these of rig/mutants/; without-*: a patch of series/ is missing
+##      RANDOM=N SEED=NUMBER   N faults made by rule and drawn by chance, instead of those of rig/mutants/; the
+##                             same seed repeats a sample, and goes on with one that was interrupted
 ## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
 ## make shell                a shell in the test kernel, driver loaded, with QEMU, mdevctl, lszcrypt and udevadm
 ##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    for run, exec and shell; HWSIM="adapters=1,2
@@ -117,8 +119,15 @@ test: $(if $(LIST),,$(BOOTABLE))
 bootable: $(BOOTABLE)
 
 mutate: $(BOOTABLE)
+ifdef RANDOM
+	@rig/install.sh packages-mutate.txt
+	@$(MAKE) VARIANT=memory bootable
+	@[ -d $(B)/coverage ] || { $(MAKE) LONG='[mf]*' test || exit 1; }
+	@rig/mutate_random.py $(RANDOM) $(SEED)
+else
 	@for kernel in $$(rig/mutate.py kernels); do $(MAKE) VARIANT=$$kernel bootable || exit 1; done
 	@rig/mutate.py
+endif
 
 # In a kernel of its own, without lock debugging; how long locks are held, in the ordinary one.
 bench:

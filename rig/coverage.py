@@ -4,6 +4,8 @@
 A kernel with gcov tells, after each test program, how often the program ran each line. Debian's gcov for s390x reads
 these counts; this adds them up. A line that never ran is shown and counted as a failure, unless not-run.txt says why.
 """
+import concurrent.futures
+import difflib
 import glob
 import gzip
 import json
@@ -15,6 +17,8 @@ import subprocess
 import boot
 
 COUNTS = os.path.join(boot.BUILD, "coverage")
+# The driver's files as they were when it was counted.
+COUNTED = os.path.join(COUNTS, "sources")
 NOTES = os.path.join(boot.BUILD, "kernel-memory/drivers/s390/crypto")
 SOURCES = os.path.join(boot.TOP, "drivers/s390/crypto")
 EXCUSES = os.path.join(boot.TOP, "rig/not-run.txt")
@@ -25,32 +29,58 @@ def forget():
 
 
 def keep(name, counts):
-    """Keep what one boot counted: {(program, file name): bytes}."""
+    """Keep what one boot counted, {(program, file name): bytes}, and the sources that it counted."""
     for (program, file), data in counts.items():
         directory = os.path.join(COUNTS, name, program, file.removesuffix(".gcda"))
         os.makedirs(directory, exist_ok=True)
         with open(os.path.join(directory, file), "wb") as out:
             out.write(data)
+        shutil.copy(os.path.join(NOTES, file.replace(".gcda", ".gcno")), directory)
+    if counts:
+        os.makedirs(COUNTED, exist_ok=True)
+        for path in glob.glob(os.path.join(SOURCES, "vfio_ap_*.[ch]")):
+            shutil.copy(path, COUNTED)
+
+
+def lines_of(counts):
+    """[(source file, line, how often it ran)] of one program's counts of one object file."""
+    directory, name = os.path.split(counts)
+    subprocess.run(["s390x-linux-gnu-gcov", "--json-format", name], cwd=directory, check=True, stdout=subprocess.DEVNULL)
+    found = []
+    for report in glob.glob(os.path.join(directory, "*.gcov.json.gz")):
+        with gzip.open(report) as text:
+            files = json.load(text)["files"]
+        found += [(os.path.basename(file["file"]), line["line_number"], line["count"]) for file in files for line in file["lines"]
+                  if re.fullmatch(r"vfio_ap_\w+(?<!_test)\.[ch]", os.path.basename(file["file"]))]
+    return found
 
 
 def lines_run():
-    """{source file: {line: how often}}"""
+    """{source file: {line: {program: how often}}}. A line that no program runs has an empty entry."""
+    total, paths = {}, sorted(glob.glob(os.path.join(COUNTS, "*/*/*/*.gcda")))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for path, found in zip(paths, pool.map(lines_of, paths)):
+            program = path.split(os.sep)[-3]
+            for file, line, times in found:
+                here = total.setdefault(file, {}).setdefault(line, {})
+                if times:
+                    here[program] = here.get(program, 0) + times
+    return total
+
+
+def programs_of_lines():
+    """{source file: {line: {program}}}, with the lines where they are now if the driver has changed since it was counted."""
     total = {}
-    for counts in sorted(glob.glob(os.path.join(COUNTS, "*/*/*/*.gcda"))):
-        directory, name = os.path.split(counts)
-        shutil.copy(os.path.join(NOTES, name.replace(".gcda", ".gcno")), directory)
-        subprocess.run(["s390x-linux-gnu-gcov", "--json-format", name], cwd=directory, check=True,
-                       stdout=subprocess.DEVNULL)
-        for report in glob.glob(os.path.join(directory, "*.gcov.json.gz")):
-            with gzip.open(report) as text:
-                files = json.load(text)["files"]
-            for file in files:
-                if not re.fullmatch(r"vfio_ap_\w+(?<!_test)\.[ch]", os.path.basename(file["file"])):
-                    continue
-                lines = total.setdefault(os.path.basename(file["file"]), {})
-                for line in file["lines"]:
-                    number = line["line_number"]
-                    lines[number] = lines.get(number, 0) + line["count"]
+    for file, lines in lines_run().items():
+        texts = []
+        for directory in (COUNTED, SOURCES):
+            with open(os.path.join(directory, file)) as source:
+                texts.append(source.read().splitlines())
+        here = total[file] = {}
+        for block in difflib.SequenceMatcher(None, *texts, autojunk=False).get_matching_blocks():
+            for line in range(block.size):
+                if block.a + line + 1 in lines:
+                    here[block.b + line + 1] = set(lines[block.a + line + 1])
     return total
 
 
@@ -70,13 +100,13 @@ def report(count):
     for file, lines in sorted(total.items()):
         with open(os.path.join(SOURCES, file)) as source:
             text = source.read().splitlines()
-        for number in sorted(number for number, times in lines.items() if not times):
+        for number in sorted(number for number, programs in lines.items() if not programs):
             key = (file, text[number - 1].strip())
             if key in known:
                 known.remove(key)
                 used += 1
             else:
                 count.fail(f"coverage: {file}:{number} never ran: {key[1]}")
-    covered = sum(times > 0 for lines in total.values() for times in lines.values())
+    covered = sum(bool(programs) for lines in total.values() for programs in lines.values())
     boot.say(f"coverage: {covered} of {sum(map(len, total.values()))} lines of the driver ran, "
              f"{used} did not for a reason in rig/not-run.txt")

@@ -40,7 +40,7 @@ static int violations;
 /* A value from the kernel command line, or what is to be taken when there is none. */
 static const char *option(const char *name, const char *otherwise)
 {
-	static char values[16][256];
+	static char values[16][512];
 	static int used;
 	size_t len = strlen(name);
 	char *value = values[used++ % 16];
@@ -48,7 +48,7 @@ static const char *option(const char *name, const char *otherwise)
 
 	while ((p = strstr(p, name))) {
 		if ((p == cmdline || p[-1] == ' ') && p[len] == '=') {
-			snprintf(value, 256, "%.*s", (int)strcspn(p + len + 1, " \n"), p + len + 1);
+			snprintf(value, sizeof(values[0]), "%.*s", (int)strcspn(p + len + 1, " \n"), p + len + 1);
 			return value;
 		}
 		p += len;
@@ -354,7 +354,7 @@ static void run_test(char *path)
 static void run_tests(void)
 {
 	const char *program = option("rig_program", "*");
-	char pattern[300];
+	char pattern[600];
 	int times = atoi(option("rig_times", "1"));
 	glob_t found;
 
@@ -365,7 +365,8 @@ static void run_tests(void)
 	setenv("CLIENT_CYCLES", option("rig_cycles", "5"), 1);
 	give_counts("kunit");
 	snprintf(pattern, sizeof(pattern), TESTS "%s", option("rig_tests", "*_test"));
-	if (glob(pattern, 0, NULL, &found))
+	/* A list in braces keeps its order. */
+	if (glob(pattern, GLOB_BRACE, NULL, &found))
 		finish("bad there is no %s", pattern);
 	for (int n = 0; n < times; n++) {
 		for (size_t i = 0; i < found.gl_pathc; i++) {
@@ -461,7 +462,7 @@ int main(void)
 		if (!strcmp(option("rig_client", ""), "qemu"))
 			demo[0] = qemu_demo;
 		if (strcmp(option("rig_fault", ""), "")) {
-			demo[1] = malloc(300);
+			demo[1] = malloc(600);
 			sprintf(demo[1], "--fault=%s", option("rig_fault", ""));
 		}
 		status = run(demo, NULL);

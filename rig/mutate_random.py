@@ -1,0 +1,396 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Make N faults of the driver by chance, one at a time, and see which of them a test notices.
+
+usage: mutate_random.py N [SEED]
+
+The seed decides which of the faults of faults.py are tried; each kind is equally likely. A fault that does not compile,
+or that gives the same code, is drawn again. Each fault runs with the test programs that run the changed lines, as the
+counts of `make test LONG=1` say, the quickest first and up to the first failure. Programs that need a boot or a kernel
+of their own run only where no other program runs a changed line; where something that frees is missing, one program
+runs on the kernel with kmemleak, too.
+
+The driver as it is must pass all of these programs before the first fault and after the last one, because a test that
+fails by itself proves nothing. Survivors that nobody could notice are listed in rig/equivalent.txt with the reason.
+
+The verdicts are kept in build/random/, so that a run that was interrupted goes on where it ended, unless the driver, the
+simulator or a test has changed. The last line is `N caught, N caught by the compiler, N survived, N equivalent`.
+"""
+import concurrent.futures
+import glob
+import hashlib
+import os
+import queue
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import boot
+import coverage
+import faults
+import mutate
+import test
+from boot import say
+
+KEPT = os.path.join(boot.BUILD, "random")
+EQUIVALENT = os.path.join(boot.TOP, "rig/equivalent.txt")
+WORK = os.path.join(boot.BUILD, "mutant")
+# The test programs wait this long, in seconds, for what never happens in a broken driver.
+PATIENCE = "rig_patience=40"
+# A boot is given up when it says nothing for this many times the longest silence of the driver as it is, in seconds.
+SILENCE, LEAST_SILENCE = 4, 120
+# What can be seen only by kmemleak.
+FREES = re.compile(r"free|put|destroy|unregister|del")
+CAUGHT, COMPILER, SURVIVED, EQUAL, INVALID = "caught", "compiler", "SURVIVED", "equivalent", "invalid"
+
+
+class Builder:
+    """A directory with the driver's sources, in which kbuild compiles again only what a fault has changed."""
+
+    def __init__(self, number, variant=""):
+        self.place = os.path.join(WORK, f"random-{number}{variant and '-' + variant}", faults.DRIVER)
+        self.kernel = mutate.kernel_of(variant)
+        shutil.rmtree(self.place, ignore_errors=True)
+        os.makedirs(self.place)
+        for path in glob.glob(os.path.join(faults.LINUX, faults.DRIVER, "vfio_ap_*.[ch]")):
+            shutil.copy(path, self.place)
+        objects = sorted(os.path.basename(path)[:-2] + ".o" for path in glob.glob(os.path.join(self.place, "vfio_ap_*.c"))
+                         if not path.endswith("_test.c"))
+        with open(os.path.join(self.place, "Kbuild"), "w") as kbuild:
+            kbuild.write(f"obj-m := vfio_ap.o\nvfio_ap-y := {' '.join(objects)}\n"
+                         f"ccflags-y := -I$(src) -I{os.path.join(faults.LINUX, faults.DRIVER)}\n")
+        said, built = self.make()
+        if not built or self.warnings(said):
+            sys.exit(f"the driver as it is does not compile without a warning: {said[-1000:]}")
+        self.code = self.objects()
+
+    def make(self):
+        done = subprocess.run(["make", "-C", faults.LINUX, f"O={self.kernel}", "ARCH=s390", "W=1", "CROSS_COMPILE=s390x-linux-gnu-",
+                               "KBUILD_BUILD_TIMESTAMP=2026-01-01", f"M={self.place}", "modules"],
+                              capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr, done.returncode == 0
+
+    @staticmethod
+    def warnings(said):
+        return re.findall(r"vfio_ap_\w+\.[ch]:\d+:\d+: (?:warning: .*|error: .*\[-Werror.*)", said)
+
+    def objects(self):
+        """The code of each file of the driver, without what describes it."""
+        found = {}
+        for path in glob.glob(os.path.join(self.place, "vfio_ap_*.o")):
+            subprocess.run(["s390x-linux-gnu-objcopy", "--strip-debug", "-R", ".comment", path, path + ".code"], check=True)
+            with open(path + ".code", "rb") as code:
+                found[os.path.basename(path)] = code.read()
+        return found
+
+    def build(self, fault):
+        """(COMPILER, INVALID, EQUAL or None, its reason). If None, the module is in place."""
+        path = os.path.join(self.place, fault.file)
+        source = faults.sources()[fault.file]
+        with open(path, "w", encoding="latin-1") as out:
+            out.write(fault.applied(source))
+        said, built = self.make()
+        warnings = self.warnings(said)
+        if warnings:
+            return COMPILER, re.sub(r".*?(warning|error): ", "", warnings[0])
+        if not built:
+            return INVALID, "does not compile"
+        if self.objects() == self.code:
+            return EQUAL, "same code"
+        return None, ""
+
+    def restore(self, fault):
+        with open(os.path.join(self.place, fault.file), "w", encoding="latin-1") as out:
+            out.write(faults.sources()[fault.file])
+
+    def module(self):
+        """A copy of the module for one boot, {path there: path here}."""
+        return {"/lib/vfio_ap.ko": os.path.join(self.place, "vfio_ap.ko")}
+
+
+class Session:
+    """What the driver as it is does: {test: word}, {program: seconds}, and the longest silence."""
+
+    def __init__(self):
+        self.words, self.seconds, self.silence = {}, {"kunit": 1}, LEAST_SILENCE
+
+    def measure(self, name):
+        """Run everything on the driver as it is. Return what failed."""
+        count, last = test.Count(say=lambda *words: None), [time.time()]
+        programs = test.Programs(count)
+        begun = {}
+
+        def on_line(line):
+            now = time.time()
+            self.silence = max(self.silence, SILENCE * (now - last[0])) if self.seconds.get("up") else self.silence
+            self.seconds["up"] = 1
+            last[0] = now
+            if line.startswith("@begin "):
+                begun[line.split()[1]] = now
+            elif line.startswith("@end "):
+                self.seconds[line.split()[1]] = now - begun[line.split()[1]]
+            programs.take(line)
+
+        run = boot.Run("test", [*test.options("*"), "rig_tests=*_test", PATIENCE], log=f"random-{name}.log", on_line=on_line).run()
+        test.kunit(run.console, count, "*")
+        self.words = {**self.words, **count.words}
+        return [failure[0] for failure in count.failed] + ([run.reason] if run.reason else [])
+
+
+class Plan:
+    """Which programs run a line: {file: {line: {program}}}."""
+
+    def __init__(self):
+        self.runs = coverage.programs_of_lines()
+        self.alone = dict(test.table(test.BOOTS))
+
+    def programs(self, fault):
+        """(the ordinary programs, those that need a boot of their own) that run what a fault has changed."""
+        ordinary, own = set(), set()
+        for file, line in self.lines(fault):
+            found = self.runs.get(file, {}).get(line, set())
+            here = {program for program in found if program == "kunit" or program.endswith("_test")}
+            ordinary |= here
+            own |= set() if here else found - {"end"}
+        return ordinary, own
+
+    def lines(self, fault):
+        if not fault.function:
+            return self.uses(fault)
+        known = self.runs.get(fault.file, {})
+        lines = [line for line in range(fault.first, fault.last + 1) if line in known]
+        if not lines:
+            # A statement over several lines is counted at its first one.
+            lines = [line for line in range(fault.first, fault.first - 10, -1) if line in known][:1]
+        return [(fault.file, line) for line in lines]
+
+    @staticmethod
+    def uses(fault):
+        """The lines that use a macro."""
+        text = faults.sources()[fault.file].splitlines()[fault.first - 1]
+        name = re.match(r"#define\s+(\w+)", text)
+        return [(file, number) for file, source in faults.sources().items() if name
+                for number, line in enumerate(source.splitlines(), 1) if re.search(rf"\b{name[1]}\b", line)]
+
+
+def boot_with(fault, module, programs, session, parameters=(), variant="", log=""):
+    """Boot a faulty driver up to the first failure: what told, or None."""
+    count = test.Count(say=lambda *words: None)
+    reader, told = test.Programs(count), []
+
+    def on_line(line):
+        if line.startswith("@begin ") and not reader.program and "kunit" in programs and not count.words:
+            test.kunit(run.console, count, "*")
+        reader.take(line)
+        found = re.match(r"# (\S+\.c:\d+:\w+:Expected .*)", line)
+        if found:
+            told.append(f"{reader.program}: {found[1]}")
+        if told or count.failed:
+            raise boot.Enough
+
+    named = [program for program in programs if program != "kunit"]
+    # The command line takes no more than one empty pattern: a program that is not there.
+    options = [*test.options("*"), f"rig_kunit={int('kunit' in programs)}", PATIENCE, *parameters]
+    options += ["rig_tests={" + ",".join(named) + "}"] if named else ["rig_program=none"]
+    run = boot.Run("test", options, log=log, files=module, on_line=on_line, variant=variant)
+    run.silence = session.silence * (4 if variant else 1)
+    run.run()
+    if "kunit" in programs and not count.words:
+        test.kunit(run.console, count, "*")
+    where = reader.program or "the end"
+    if count.failed and not told:
+        told.append(count.failed[0][0])
+    if not told and (run.trouble or run.reason):
+        told.append(f"{where}: {run.trouble or run.reason}")
+    return told[0] if told else None
+
+
+def stages(fault, plan, session):
+    """[(kernel, programs in their order, parameters)]: the boots of one fault."""
+    ordinary, own = plan.programs(fault)
+    by_time = sorted(ordinary, key=lambda program: (session.seconds.get(program, 0), program))
+    found = [("", by_time, [])] if by_time else []
+    for program in sorted(own):
+        found.append(("memory" if program == "fault_long" else "", [program], plan.alone.get(program, "").split()))
+    if fault.kind in ("get or put deleted", "statement deleted") and FREES.search(fault.old.split("(")[0]) and len(by_time):
+        found.append(("memory", [next((program for program in by_time if program != "kunit"), "kunit")], []))
+    return found
+
+
+class Trials:
+    """Builds and boots the faults, as many at once as there are processors."""
+
+    def __init__(self, plan, session, seed):
+        self.plan, self.session, self.seed = plan, session, seed
+        self.numbers = queue.SimpleQueue()
+        for number in range(os.cpu_count()):
+            self.numbers.put(number)
+        self.builders = {}
+
+    def builder(self, number, variant=""):
+        if (number, variant) not in self.builders:
+            self.builders[number, variant] = Builder(number, variant)
+        return self.builders[number, variant]
+
+    def verdict(self, fault, number):
+        """(verdict, reason) of one fault."""
+        if (fault.file, fault.function, fault.what()) in equivalents():
+            return EQUAL, "rig/equivalent.txt"
+        builder = self.builder(number)
+        try:
+            word, reason = builder.build(fault)
+            if word:
+                return word, reason
+            wanted = stages(fault, self.plan, self.session)
+            for variant, programs, parameters in wanted:
+                if variant:
+                    other = self.builder(number, variant)
+                    try:
+                        if other.build(fault)[0]:
+                            continue
+                        told = boot_with(fault, other.module(), programs, self.session, parameters, variant,
+                                         f"random-{number}-{variant}.log")
+                    finally:
+                        other.restore(fault)
+                else:
+                    told = boot_with(fault, builder.module(), programs, self.session, parameters, log=f"random-{number}.log")
+                if told:
+                    return CAUGHT, told
+            return SURVIVED, f"{sum(len(programs) for _, programs, _ in wanted)} programs" if wanted else "no program runs it"
+        finally:
+            builder.restore(fault)
+
+    def one(self, fault):
+        number = self.numbers.get()
+        try:
+            return self.verdict(fault, number)
+        finally:
+            self.numbers.put(number)
+
+
+def equivalents():
+    """{(file, function, change)} of rig/equivalent.txt."""
+    return {tuple(row[:3]) for row in test.table(EQUIVALENT)}
+
+
+def drawn(seed):
+    """All faults, in the order in which this seed tries them."""
+    chance, kinds = random.Random(seed), {}
+    for fault in faults.all_faults():
+        kinds.setdefault(fault.kind, []).append(fault)
+    for kind in sorted(kinds):
+        chance.shuffle(kinds[kind])
+    while kinds:
+        kind = chance.choice(sorted(kinds))
+        yield kinds[kind].pop()
+        if not kinds[kind]:
+            del kinds[kind]
+
+
+def key(fault):
+    return f"{fault.file}:{fault.start}:{fault.end}:{hashlib.sha256(fault.text.encode()).hexdigest()[:12]}"
+
+
+class Kept:
+    """The verdicts of this seed that are known already."""
+
+    def __init__(self, seed):
+        os.makedirs(KEPT, exist_ok=True)
+        self.path, self.known = os.path.join(KEPT, f"{seed}.tsv"), {}
+        state = self.state()
+        if os.path.exists(self.path):
+            with open(self.path) as rows:
+                lines = rows.read().splitlines()
+            if lines and lines[0] == state:
+                self.known = {row[0]: (row[1], row[2]) for row in (line.split("\t") for line in lines[1:]) if len(row) == 3}
+        if not self.known:
+            with open(self.path, "w") as out:
+                out.write(state + "\n")
+
+    @staticmethod
+    def state():
+        """What a verdict depends on."""
+        text = hashlib.sha256()
+        listed = subprocess.run(["git", "-C", boot.TOP, "ls-files", "-z", "--", "drivers", "tools", "patches"], check=True,
+                                capture_output=True, text=True).stdout
+        for path in sorted(filter(None, listed.split("\0"))):
+            with open(os.path.join(boot.TOP, path), "rb") as file:
+                text.update(path.encode() + b"\0" + file.read())
+        return text.hexdigest()
+
+    def add(self, fault, verdict, reason):
+        self.known[key(fault)] = verdict, reason
+        with open(self.path, "a") as out:
+            out.write(f"{key(fault)}\t{verdict}\t{' '.join(reason.split())}\n")
+
+
+def sample(wanted, seed, trials, kept):
+    """Try faults until so many were valid: [(fault, verdict, reason)] in the order of the seed."""
+    found, running, faults_left, valid = [], {}, drawn(seed), 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            while valid < wanted or running:
+                while valid + len(running) < wanted and len(running) < os.cpu_count():
+                    fault = next(faults_left, None)
+                    if fault is None:
+                        wanted = valid + len(running)
+                    elif key(fault) in kept.known:
+                        verdict, reason = kept.known[key(fault)]
+                        found.append((fault, verdict, reason))
+                        valid += counts(verdict, reason)
+                    else:
+                        running[pool.submit(trials.one, fault)] = fault
+                done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+                for trial in done:
+                    fault = running.pop(trial)
+                    verdict, reason = trial.result()
+                    kept.add(fault, verdict, reason)
+                    found.append((fault, verdict, reason))
+                    valid += counts(verdict, reason)
+                    if counts(verdict, reason):
+                        say(f"{verdict:10} {fault.kind}: {fault.where()}: {fault.what()[:120]}: {reason[:140]}")
+        except BaseException:
+            pool.shutdown(cancel_futures=True, wait=False)
+            raise
+    return found
+
+
+def counts(verdict, reason):
+    """Whether a fault belongs to the sample."""
+    return verdict != INVALID and (verdict, reason) != (EQUAL, "same code")
+
+
+def main():
+    if len(sys.argv) < 2 or not sys.argv[1].isdigit():
+        print(__doc__, file=sys.stderr)
+        return 2
+    wanted, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
+    say(f"seed {seed}: {wanted} of {len(faults.all_faults())} faults")
+    session, kept = Session(), Kept(seed)
+    troubles = session.measure("before")
+    if troubles:
+        say(f"FAILED: the driver as it is: {troubles[0]}")
+        return 1
+    found = sample(wanted, seed, Trials(Plan(), session, seed), kept)
+    troubles = session.measure("after")
+    for trouble in troubles:
+        say(f"FAILED: the driver as it is, afterwards: {trouble}")
+    number = {word: sum(verdict == word and counts(verdict, reason) for _, verdict, reason in found)
+              for word in (CAUGHT, COMPILER, SURVIVED, EQUAL)}
+    say(f"drawn again: {sum(verdict == INVALID for _, verdict, _ in found)} that do not compile, "
+        f"{sum(not counts(verdict, reason) and verdict == EQUAL for _, verdict, reason in found)} that give the same code")
+    for fault, verdict, reason in found:
+        if verdict == SURVIVED:
+            say(f"survived: {fault.kind}: {fault.file}\t{fault.function}\t{fault.what()}\t(line {fault.first}, {reason})")
+    noticed = number[CAUGHT] + number[COMPILER]
+    say(f"{100 * noticed / max(1, noticed + number[SURVIVED]):.1f} % of those that are not equivalent")
+    say(f"{number[CAUGHT]} caught, {number[COMPILER]} caught by the compiler, {number[SURVIVED]} survived, "
+        f"{number[EQUAL]} equivalent")
+    return 1 if troubles or number[SURVIVED] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
