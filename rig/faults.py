@@ -32,8 +32,7 @@ KERNEL = os.path.join(boot.BUILD, "kernel")
 NOT_MUTATED = re.compile(r"_test\.c$|_trace\.[ch]$|\.mod\.c$")
 
 CHECKS = re.compile(r"lockdep_|might_|WARN|BUILD_BUG|static_assert|__acquire|__release|mutex_destroy")
-LOCKS = re.compile(r"(mutex|spin|read|write|rcu_read|device|down|up|trylock|raw_spin|mmap)\w*_(un)?lock|guard$|scoped_guard$"
-                   r"|vfio_ap_(guest|kvm)_(un)?lock")
+LOCKS = re.compile(r"\w+_(un|try)?lock(_bh|_killable|_interruptible)?|guard|scoped_guard")
 REFERENCES = re.compile(r"(^|_)(get|put|free|destroy|unregister|hold)(_|$)|kfree|cleanup")
 WAKEUPS = re.compile(r"wake|notify|signal|complete|(queue|mod|flush|cancel)_\w*work|schedule")
 TWINS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
@@ -202,7 +201,7 @@ class Walk:
                         text[after.start:after.end] + text[this.end:after.start] + text[this.start:this.end])
 
     def is_lock(self, this):
-        return bool(LOCKS.match(self.name(this)))
+        return bool(LOCKS.fullmatch(self.name(this)))
 
     def name(self, this):
         """The first name of a statement: what it calls, most often."""
@@ -280,7 +279,7 @@ class Walk:
             return
         if this.node.kind == CursorKind.RETURN_STMT and not re.fullmatch(r"return\s*;", text):
             return
-        kind = ("lock deleted" if LOCKS.match(name) else "get or put deleted" if REFERENCES.search(name)
+        kind = ("lock deleted" if LOCKS.fullmatch(name) else "get or put deleted" if REFERENCES.search(name)
                 else "wake-up deleted" if WAKEUPS.search(name) else "statement deleted")
         self.source.add(kind, this.start, this.end, NOTHING)
 

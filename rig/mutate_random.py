@@ -119,19 +119,15 @@ class Session:
 
     def measure(self, name):
         """Run everything on the driver as it is. Return what failed."""
-        count, last = test.Count(say=lambda *words: None), [time.time()]
+        count, heard = test.Count(say=lambda *words: None), []
         programs = test.Programs(count)
-        begun = {}
 
         def on_line(line):
             now = time.time()
-            self.silence = max(self.silence, SILENCE * (now - last[0])) if self.seconds.get("up") else self.silence
-            self.seconds["up"] = 1
-            last[0] = now
-            if line.startswith("@begin "):
-                begun[line.split()[1]] = now
-            elif line.startswith("@end "):
-                self.seconds[line.split()[1]] = now - begun[line.split()[1]]
+            self.silence = max([self.silence] + [SILENCE * (now - before) for before in heard])
+            heard[:] = [now]
+            if line.startswith("@end "):
+                self.seconds[programs.program] = now - programs.start
             programs.take(line)
 
         run = boot.Run("test", [*test.options("*"), "rig_tests=*_test", PATIENCE], log=f"random-{name}.log", on_line=on_line).run()
@@ -192,9 +188,8 @@ def boot_with(fault, module, programs, session, parameters=(), variant="", log="
             raise boot.Enough
 
     named = [program for program in programs if program != "kunit"]
-    # The command line takes no more than one empty pattern: a program that is not there.
-    options = [*test.options("*"), f"rig_kunit={int('kunit' in programs)}", PATIENCE, *parameters]
-    options += ["rig_tests={" + ",".join(named) + "}"] if named else ["rig_program=none"]
+    wanted = [*test.options("*"), "rig_tests={" + ",".join(named) + "}"] if named else ["rig_program=none"]
+    options = [*wanted, f"rig_kunit={int('kunit' in programs)}", PATIENCE, *parameters]
     run = boot.Run("test", options, log=log, files=module, on_line=on_line, variant=variant)
     run.silence = session.silence * (4 if variant else 1)
     run.run()
