@@ -3,6 +3,7 @@
  * What has happened how often, in debugfs: a line for each mdev and for each
  * queue. See Documentation/ABI/testing/debugfs-vfio-ap.
  */
+#include <kunit/visibility.h>
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
 
@@ -29,6 +30,19 @@ void vfio_ap_numbers_count_aqic(struct vfio_ap_attachment *attachment,
 		slot->irq_answer = response_code;
 	spin_unlock(&slot->lock);
 }
+
+/**
+ * vfio_ap_numbers_slowest - compute the duration of the slowest reset of a queue
+ * @slowest_ms: duration of the slowest reset so far, in milliseconds
+ * @took: duration of the reset that has completed, in jiffies
+ *
+ * Return: The longer of the two, in milliseconds, and 65535 for anything longer.
+ */
+u16 vfio_ap_numbers_slowest(u16 slowest_ms, unsigned long took)
+{
+	return clamp(jiffies_to_msecs(took), (unsigned int)slowest_ms, (unsigned int)U16_MAX);
+}
+EXPORT_SYMBOL_IF_KUNIT(vfio_ap_numbers_slowest);
 
 /**
  * vfio_ap_numbers_keep - keep what was counted for a guest that goes

@@ -595,6 +595,7 @@ int vfio_ap_trial_print(struct vfio_ap_mdev *mdev, char *buf);
 /* vfio_ap_numbers.c */
 void vfio_ap_numbers_count_aqic(struct vfio_ap_attachment *attachment,
 				struct vfio_ap_slot *slot, u8 response_code);
+u16 vfio_ap_numbers_slowest(u16 slowest_ms, unsigned long took);
 void vfio_ap_numbers_keep(struct vfio_ap_mdev *mdev, const struct vfio_ap_attachment *attachment);
 void vfio_ap_numbers_register(void);
 void vfio_ap_numbers_unregister(void);

@@ -268,8 +268,8 @@ static void vfio_ap_reset_complete(struct vfio_ap_slot *slot, u64 number, u8 res
 
 	trace_vfio_ap_queue_reset_end(slot->apqn, number, response_code, true);
 	slot->resets++;
-	slot->slowest_ms = clamp(jiffies_to_msecs(jiffies - slot->wanted_since),
-				 (unsigned int)slot->slowest_ms, (unsigned int)U16_MAX);
+	slot->slowest_ms = vfio_ap_numbers_slowest(slot->slowest_ms,
+						   jiffies - slot->wanted_since);
 	slot->done = max(slot->done, number);
 	slot->issued = 0;
 	WRITE_ONCE(slot->response, 0);

@@ -49,8 +49,8 @@ queues_are_the_hosts() {
 }
 
 module_is_not_loaded() {
-	# The module of the KUnit tests depends on vfio_ap.
-	rmmod vfio_ap_matrix_test 2>/dev/null || true
+	# The modules of the KUnit tests depend on vfio_ap.
+	rmmod vfio_ap_matrix_test vfio_ap_numbers_test 2>/dev/null || true
 	rmmod vfio_ap
 }
 

@@ -88,7 +88,7 @@ all_devices_come_back_with_the_module() {
 	mdevctl start-parent-mdevs matrix
 	expect $MATRIX/$UUID1/matrix 04.0004
 	# Its KUnit tests link to it.
-	rmmod vfio_ap_matrix_test 2>/dev/null || true
+	rmmod vfio_ap_matrix_test vfio_ap_numbers_test 2>/dev/null || true
 	rmmod vfio_ap
 	[ ! -e $MATRIX ] || fail "the module has left something"
 	insmod "$MODULE"
