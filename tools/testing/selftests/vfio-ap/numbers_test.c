@@ -172,4 +172,24 @@ TEST_F(guest, answers_to_aqic_are_counted_and_outlive_the_guest)
 	EXPECT_EQ(1, aqic_number(6));
 }
 
+/* The last number of the line is for all response codes from 08 to ff. */
+TEST_F(guest, aqic_codes_without_own_number)
+{
+	static const int codes[] = { 0x08, 0x09, 0x44, 0xff };
+	unsigned int i;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	for (i = 0; i < ARRAY_SIZE(codes); i++) {
+		ASSERT_EQ(0, hwsim("respond", "04.0004 aqic %x 1", codes[i]));
+		EXPECT_EQ(codes[i], vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+		EXPECT_EQ(codes[i], number("queues", "04.0004", " irq_response=", 16));
+		EXPECT_EQ(i + 1, aqic_number(8)) TH_LOG("code %02x", codes[i]);
+	}
+	for (i = 0; i < 8; i++)
+		EXPECT_EQ(0, aqic_number(i)) TH_LOG("place %u", i);
+	/* There is no tenth number. */
+	EXPECT_EQ(-1, aqic_number(9));
+}
+
 #include "lib/main.h"
