@@ -286,4 +286,29 @@ TEST_F(guest, uevents_number_the_updates_of_the_guest)
 	close(uevents);
 }
 
+/* A queue is in use while a device is open, so each open and each close is an event. */
+TEST_F(guest, status_at_open_and_close)
+{
+	int queue, i;
+
+	vfio_close(&self->vfio);
+	queue = watch_open(QUEUE("04/04.0004"));
+	ASSERT_LE(0, queue);
+	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
+	EXPECT_TRUE(wakes(queue));
+	EXPECT_TRUE(queue_status(4, 4, "assigned"));
+	for (i = 0; i < 2; i++) {
+		EXPECT_TRUE(sleeps_on(queue));
+		ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+		EXPECT_TRUE(queue_status(4, 4, "in use"));
+		EXPECT_TRUE(wakes(queue)) TH_LOG("open %d", i);
+		EXPECT_TRUE(sleeps_on(queue));
+		vfio_close(&self->vfio);
+		EXPECT_TRUE(queue_status(4, 4, "assigned"));
+		EXPECT_TRUE(wakes(queue)) TH_LOG("close %d", i);
+	}
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+	close(queue);
+}
+
 #include "lib/main.h"
