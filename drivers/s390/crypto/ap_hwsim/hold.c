@@ -11,12 +11,15 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "../ap_bus.h"
 #include "ap_hwsim.h"
 
 enum hwsim_hold_id {
 	HWSIM_HOLD_REGISTER,
 	HWSIM_HOLD_NOTIFY,
 	HWSIM_HOLD_DESTROY,
+	HWSIM_HOLD_MASKS,
+	HWSIM_HOLD_DRIVER,
 	HWSIM_NR_HOLDS
 };
 
@@ -66,6 +69,19 @@ static void hwsim_held_destroy(struct workqueue_struct *wq)
 	destroy_workqueue(wq);
 }
 
+static void hwsim_held_masks(struct kvm *kvm, unsigned long *apm, unsigned long *aqm,
+			     unsigned long *adm)
+{
+	hwsim_hold_wait(HWSIM_HOLD_MASKS);
+	kvm_arch_crypto_set_masks(kvm, apm, aqm, adm);
+}
+
+static int hwsim_held_driver(struct ap_driver *driver, struct module *owner, char *name)
+{
+	hwsim_hold_wait(HWSIM_HOLD_DRIVER);
+	return ap_driver_register(driver, owner, name);
+}
+
 static struct hwsim_hold hwsim_holds[HWSIM_NR_HOLDS] = {
 	[HWSIM_HOLD_REGISTER] = {
 		.probe.symbol_name = "vfio_register_emulated_iommu_dev",
@@ -79,9 +95,21 @@ static struct hwsim_hold hwsim_holds[HWSIM_NR_HOLDS] = {
 		.probe.symbol_name = "destroy_workqueue",
 		.instead = hwsim_held_destroy,
 	},
+	[HWSIM_HOLD_MASKS] = {
+		.probe.symbol_name = "kvm_arch_crypto_set_masks",
+		.instead = hwsim_held_masks,
+	},
+	[HWSIM_HOLD_DRIVER] = {
+		.probe.symbol_name = "ap_driver_register",
+		.instead = hwsim_held_driver,
+	},
 };
 
-/* Continue the call in @instead, which runs in the task and may sleep. */
+/*
+ * Continue the call in @instead, which runs in the task and may sleep. check.c has
+ * return probes on some of these functions. They see the call that @instead makes,
+ * because the probe that was registered last runs first and skips the others.
+ */
 static int hwsim_hold_called(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct hwsim_hold *hold = container_of(probe, struct hwsim_hold, probe);
