@@ -466,4 +466,33 @@ TEST_F(guest, interrupt_is_enabled_while_its_queue_is_plugged)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
+/*
+ * The driver marks a queue before it writes the APCB. If it marked the queue later, a
+ * guest that just got the queue would be refused, and one that just lost the queue
+ * could still enable the interrupt.
+ */
+TEST_F(guest, enable_before_apcb_is_written)
+{
+	struct writer writer;
+
+	assign(_metadata, UUID1, 4, -1);
+	ASSERT_EQ(0, hwsim("hold", "kvm_arch_crypto_set_masks"));
+	writer_start(&writer, UUID1, "assign_domain", "4");
+	EXPECT_TRUE(hwsim_comes_to_hold("kvm_arch_crypto_set_masks", 1));
+	EXPECT_TRUE(queue_status(4, 4, "in use"));
+	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("release", "kvm_arch_crypto_set_masks"));
+	EXPECT_EQ(0, writer_end(&writer));
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
+
+	ASSERT_EQ(0, hwsim("hold", "kvm_arch_crypto_set_masks"));
+	writer_start(&writer, UUID1, "unassign_domain", "4");
+	EXPECT_TRUE(hwsim_comes_to_hold("kvm_arch_crypto_set_masks", 1));
+	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("release", "kvm_arch_crypto_set_masks"));
+	EXPECT_EQ(0, writer_end(&writer));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+}
+
 #include "lib/main.h"

@@ -529,4 +529,45 @@ TEST_F(guest, killed_while_plugged_leaves_clean_queues)
 	close(go[0]);
 }
 
+static bool waits_in_in_use(void *data)
+{
+	return task_waits_in(((struct writer *)data)->pid, "vfio_ap_guest_in_use");
+}
+
+static bool has_settled(void *data)
+{
+	return waits_in_in_use(data) || !writer_waits(data);
+}
+
+/*
+ * A queue that is no longer assigned is in the guest's APCB until the commit has
+ * written it. The host must not reserve the queue before that, because the AP bus
+ * would bind it to another driver.
+ */
+TEST_F(guest, reservation_during_unplug)
+{
+	struct writer unplug, reservation;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_EQ(0, file_write(BUS "aqmask", "+4"));
+	ASSERT_EQ(0, hwsim("hold", "kvm_arch_crypto_set_masks"));
+	writer_start(&unplug, UUID1, "unassign_adapter", "4");
+	EXPECT_TRUE(hwsim_comes_to_hold("kvm_arch_crypto_set_masks", 1));
+	reservation.pid = fork();
+	if (!reservation.pid)
+		_exit(-file_write(BUS "apmask", "+4"));
+	EXPECT_EQ(0, until(has_settled, &reservation));
+	/* Not for matrix_dev->lock, which this takes, too. */
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ".0004"));
+	EXPECT_TRUE(waits_in_in_use(&reservation));
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("release", "kvm_arch_crypto_set_masks"));
+	EXPECT_EQ(0, writer_end(&unplug));
+	EXPECT_EQ(0, writer_end(&reservation));
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	EXPECT_EQ(0, file_write(BUS "apmask", "-4"));
+	EXPECT_EQ(0, file_write(BUS "aqmask", "-4"));
+}
+
 #include "lib/main.h"

@@ -208,4 +208,31 @@ TEST_F(guest, interrupted_removal_goes_with_the_module)
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 }
 
+/*
+ * A change of the host's configuration before the registration with the AP bus is not
+ * reported to the driver, so the driver must read the configuration after it.
+ */
+TEST_F(guest, configuration_change_during_load)
+{
+	struct writer loader;
+
+	vfio_close(&self->vfio);
+	ASSERT_EQ(0, until(module_goes, NULL));
+	ASSERT_EQ(0, hwsim("hold", "ap_driver_register"));
+	loader.pid = module_start(module_load);
+	EXPECT_TRUE(hwsim_comes_to_hold("ap_driver_register", 1));
+	EXPECT_EQ(0, hwsim("domain_add", "7"));
+	EXPECT_EQ(0, bus_scan());
+	ASSERT_EQ(0, hwsim("release", "ap_driver_register"));
+	ASSERT_EQ(0, writer_end(&loader));
+	ASSERT_EQ(0, mdev_create(UUID1));
+	assign(_metadata, UUID1, 4, 7);
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0007"));
+	/* From now on, the AP bus reports changes. */
+	EXPECT_EQ(0, hwsim("domain_del", "7"));
+	EXPECT_EQ(0, bus_scan());
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+}
+
 #include "lib/main.h"
