@@ -176,16 +176,13 @@ static void vfio_ap_guest_mark_queues(const struct vfio_ap_guest_tx *tx)
 
 	vfio_ap_slot_for_each(slot, apqn, &tx->old, &tx->new) {
 		spin_lock(&slot->lock);
-		slot->guest = NULL;
-		slot->away = false;
+		vfio_ap_slot_leave(slot);
 		spin_unlock(&slot->lock);
 		leavers++;
 	}
 	vfio_ap_slot_for_each(slot, apqn, &tx->new, &tx->old) {
 		spin_lock(&slot->lock);
-		slot->guest = tx->attachment;
-		slot->reset_seen = false;
-		slot->plugs++;
+		vfio_ap_slot_join(slot, tx->attachment);
 		spin_unlock(&slot->lock);
 		joiners++;
 	}
@@ -208,9 +205,7 @@ static unsigned int vfio_ap_guest_want_resets(struct vfio_ap_guest_tx *tx)
 			tx->leaver_reset = vfio_ap_reset_number();
 		spin_lock(&slot->lock);
 		/* It may have been probed, or asked for, since the number was drawn. */
-		slot->wanted = max(slot->wanted, tx->leaver_reset);
-		slot->wanted_since = jiffies;
-		slot->retry_delay = 1;
+		vfio_ap_reset_want(slot, tx->leaver_reset);
 		spin_unlock(&slot->lock);
 	}
 	rcu_read_unlock();
@@ -597,7 +592,8 @@ void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
 	vfio_ap_guest_end(&tx);
 
 	/* Show what the next guest would get. */
-	vfio_ap_mdev_commit_later(mdev);
+	scoped_guard(mutex, &matrix_dev->lock)
+		vfio_ap_mdev_commit_later(mdev);
 }
 
 static unsigned int vfio_ap_guest_count_remover(struct vfio_ap_mdev *mdev, int change)
@@ -790,10 +786,7 @@ static void vfio_ap_guest_host_publish(const struct ap_config_info *new,
 	}
 	xa_for_each(&matrix_dev->slots, apqn, slot) {
 		spin_lock(&slot->lock);
-		back = !slot->present;
-		slot->present = vfio_ap_matrix_has(&matrix_dev->newest, AP_QID_CARD(apqn),
-						   AP_QID_QUEUE(apqn));
-		back &= slot->present;
+		back = vfio_ap_slot_update_present(slot);
 		spin_unlock(&slot->lock);
 		/* It may owe a reset that could not be made meanwhile. */
 		if (back)
@@ -897,8 +890,7 @@ static void vfio_ap_slot_set_binding(struct vfio_ap_slot *slot, enum vfio_ap_bin
 	lockdep_assert_held(&matrix_dev->lock);
 
 	spin_lock(&slot->lock);
-	slot->binding = binding;
-	slot->away |= !!slot->guest;
+	vfio_ap_slot_unbind(slot, binding);
 	spin_unlock(&slot->lock);
 	/* Waiters must stop waiting for a queue that is not bound, and for its adapter. */
 	vfio_ap_reset_wake_waiters();

@@ -343,6 +343,9 @@ int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 	struct vfio_ap_slot *slot;
 	u16 apqn = gprs[0];
 
+	/* vfio_ap_guest_detach() must not free the attachment before this function returns. */
+	lockdep_assert_held(&vcpu->kvm->arch.crypto.pqap_hook_rwsem);
+
 	if (!(vcpu->arch.sie_block->eca & ECA_AIV)) {
 		VFIO_AP_DBF_WARN("%s: apqn %#04x: guest has no adapter interruption facility\n",
 				 __func__, apqn);

@@ -113,13 +113,15 @@ void vfio_ap_notify_init(struct vfio_ap_mdev *mdev)
 
 /**
  * vfio_ap_notify_states - tell that the state of a queue may have changed
- * @mdev: the mdev that it is assigned to; linked, and not to be unlinked meanwhile,
- *	since vfio_ap_notify_gone() waits for the work item once
+ * @mdev: the mdev that it is assigned to; linked, since vfio_ap_notify_gone() waits
+ *	for the work item once
  *
- * Context: Any.
+ * Context: guests_lock or matrix_dev->lock held.
  */
 void vfio_ap_notify_states(struct vfio_ap_mdev *mdev)
 {
+	vfio_ap_mdev_assert_stays_linked();
+
 	get_device(&mdev->vdev.device);
 	/* Not at once: a worker that runs here before the writer goes on is no help. */
 	if (!queue_delayed_work(vfio_ap_commit_wq, &mdev->notify_work, 1))

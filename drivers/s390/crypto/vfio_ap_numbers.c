@@ -69,6 +69,8 @@ static void *vfio_ap_numbers_mdevs_start(struct seq_file *file, loff_t *pos)
 
 static void *vfio_ap_numbers_mdevs_next(struct seq_file *file, void *at, loff_t *pos)
 {
+	lockdep_assert_held(&matrix_dev->lock);
+
 	return seq_list_next(at, &matrix_dev->mdevs, pos);
 }
 
@@ -122,6 +124,9 @@ static struct vfio_ap_slot *vfio_ap_numbers_find(loff_t *pos)
 	unsigned long apqn = *pos;
 	struct vfio_ap_slot *slot;
 
+	/* The caller uses the slot without a reference. */
+	lockdep_assert(rcu_read_lock_held());
+
 	slot = xa_find(&matrix_dev->slots, &apqn, U16_MAX, XA_PRESENT);
 	*pos = slot ? apqn : U16_MAX + 1;
 	return slot;
@@ -149,6 +154,8 @@ static void vfio_ap_numbers_queues_stop(struct seq_file *file, void *at)
 static int vfio_ap_numbers_queues_show(struct seq_file *file, void *at)
 {
 	struct vfio_ap_slot *slot = at;
+
+	lockdep_assert(rcu_read_lock_held());
 
 	spin_lock(&slot->lock);
 	seq_printf(file, "%02x.%04x resets=%u slowest_ms=%u response=%02x plugs=%u unplugs=%u irqs=%u irq_response=%02x irq=%s\n",

@@ -494,14 +494,23 @@ static inline void vfio_ap_mdev_commit_after(struct vfio_ap_mdev *mdev, unsigned
 		put_device(&mdev->vdev.device);
 }
 
+/* Either lock keeps an mdev linked, and so keeps vfio_ap_mdev_retire() from missing its work. */
+static inline void vfio_ap_mdev_assert_stays_linked(void)
+{
+	lockdep_assert(lockdep_is_held(&matrix_dev->guests_lock) ||
+		       lockdep_is_held(&matrix_dev->lock));
+}
+
 /**
  * vfio_ap_mdev_commit_later - the same, as soon as a worker is free
- * @mdev: linked, and not to be unlinked meanwhile
+ * @mdev: the mdev; linked
  *
- * Context: Any.
+ * Context: guests_lock or matrix_dev->lock held.
  */
 static inline void vfio_ap_mdev_commit_later(struct vfio_ap_mdev *mdev)
 {
+	vfio_ap_mdev_assert_stays_linked();
+
 	vfio_ap_mdev_commit_after(mdev, 0);
 	/* The commit may have to wait for the guest's lock; what there is to see has changed. */
 	vfio_ap_notify_states(mdev);
@@ -561,12 +570,17 @@ bool vfio_ap_slot_visit(const struct vfio_ap_matrix *in, const struct vfio_ap_ma
 int vfio_ap_slot_bind(u16 apqn);
 void vfio_ap_slot_reap(struct vfio_ap_slot *slot);
 void vfio_ap_slot_destroy_all(void);
+void vfio_ap_slot_join(struct vfio_ap_slot *slot, const struct vfio_ap_attachment *guest);
+void vfio_ap_slot_leave(struct vfio_ap_slot *slot);
+void vfio_ap_slot_unbind(struct vfio_ap_slot *slot, enum vfio_ap_binding binding);
+bool vfio_ap_slot_update_present(struct vfio_ap_slot *slot);
 bool vfio_ap_slot_outstanding(const struct vfio_ap_slot *slot);
 void vfio_ap_slot_list_unfit(unsigned int apid, const unsigned long *domains,
 			     const struct vfio_ap_attachment *guest, struct vfio_ap_unfit *unfit);
 u8 vfio_ap_slot_irq_check(struct vfio_ap_slot *slot);
 void vfio_ap_slot_poll(struct vfio_ap_slot *slot);
 u64 vfio_ap_reset_number(void);
+void vfio_ap_reset_want(struct vfio_ap_slot *slot, u64 number);
 void vfio_ap_reset_start(struct vfio_ap_slot *slot);
 void vfio_ap_reset_wake_waiters(void);
 void vfio_ap_reset_start_matrix(const struct vfio_ap_matrix *in,

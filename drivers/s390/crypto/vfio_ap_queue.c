@@ -253,6 +253,92 @@ void vfio_ap_slot_list_unfit(unsigned int apid, const unsigned long *domains,
 	rcu_read_unlock();
 }
 
+/* @binding, @present, @away and @guest are written under both locks and read under either. */
+static void vfio_ap_slot_assert_writable(const struct vfio_ap_slot *slot)
+{
+	lockdep_assert_held(&matrix_dev->lock);
+	lockdep_assert_held(&slot->lock);
+}
+
+/**
+ * vfio_ap_slot_join - record that a guest gets a queue
+ * @slot: the queue
+ * @guest: the guest
+ *
+ * Context: matrix_dev->lock and slot->lock held.
+ */
+void vfio_ap_slot_join(struct vfio_ap_slot *slot, const struct vfio_ap_attachment *guest)
+{
+	vfio_ap_slot_assert_writable(slot);
+
+	slot->guest = guest;
+	slot->reset_seen = false;
+	slot->plugs++;
+}
+
+/**
+ * vfio_ap_slot_leave - record that a guest loses a queue
+ * @slot: the queue
+ *
+ * Context: matrix_dev->lock and slot->lock held.
+ */
+void vfio_ap_slot_leave(struct vfio_ap_slot *slot)
+{
+	vfio_ap_slot_assert_writable(slot);
+
+	slot->guest = NULL;
+	slot->away = false;
+}
+
+/**
+ * vfio_ap_slot_unbind - record that a queue is being unbound, or is unbound
+ * @slot: the queue
+ * @binding: VFIO_AP_UNBINDING or VFIO_AP_UNBOUND
+ *
+ * Context: matrix_dev->lock and slot->lock held.
+ */
+void vfio_ap_slot_unbind(struct vfio_ap_slot *slot, enum vfio_ap_binding binding)
+{
+	vfio_ap_slot_assert_writable(slot);
+
+	slot->binding = binding;
+	slot->away |= !!slot->guest;
+}
+
+/**
+ * vfio_ap_slot_update_present - look a queue up in the host's newest configuration
+ * @slot: the queue
+ *
+ * Context: matrix_dev->lock and slot->lock held.
+ * Return: true if the host has the queue and did not have it before.
+ */
+bool vfio_ap_slot_update_present(struct vfio_ap_slot *slot)
+{
+	bool before = slot->present;
+
+	vfio_ap_slot_assert_writable(slot);
+
+	slot->present = vfio_ap_matrix_has(&matrix_dev->newest, AP_QID_CARD(slot->apqn),
+					   AP_QID_QUEUE(slot->apqn));
+	return slot->present && !before;
+}
+
+/**
+ * vfio_ap_reset_want - require a reset of a queue
+ * @slot: the queue
+ * @number: the number of the reset; a larger one that is required already stays
+ *
+ * Context: slot->lock held.
+ */
+void vfio_ap_reset_want(struct vfio_ap_slot *slot, u64 number)
+{
+	lockdep_assert_held(&slot->lock);
+
+	slot->wanted = max(slot->wanted, number);
+	slot->wanted_since = jiffies;
+	slot->retry_delay = 1;
+}
+
 static bool vfio_ap_reset_is_due(const struct vfio_ap_slot *slot)
 {
 	lockdep_assert_held(&slot->lock);
@@ -447,8 +533,11 @@ static unsigned long vfio_ap_slot_step(struct vfio_ap_slot *slot)
 	return delay;
 }
 
+/* The lock keeps vfio_ap_slot_reap() from cancelling the work item before it is queued. */
 static void vfio_ap_slot_poll_after(struct vfio_ap_slot *slot, unsigned long delay)
 {
+	lockdep_assert(lockdep_is_held(&slot->lock) || lockdep_is_held(&matrix_dev->lock));
+
 	kref_get(&slot->kref);
 	/* It was queued before, and has its reference: this is not the last one. */
 	if (mod_delayed_work(vfio_ap_reset_wq, &slot->work, delay))
@@ -464,8 +553,6 @@ static void vfio_ap_slot_poll_after(struct vfio_ap_slot *slot, unsigned long del
  */
 void vfio_ap_slot_poll(struct vfio_ap_slot *slot)
 {
-	lockdep_assert(lockdep_is_held(&slot->lock) || lockdep_is_held(&matrix_dev->lock));
-
 	vfio_ap_slot_poll_after(slot, 1);
 }
 
@@ -640,13 +727,10 @@ int vfio_ap_slot_bind(u16 apqn)
 	spin_lock(&slot->lock);
 	slot->binding = VFIO_AP_BOUND;
 	/* Not always: the bus may not have taken back yet what the host has lost. */
-	slot->present = vfio_ap_matrix_has(&matrix_dev->newest, AP_QID_CARD(apqn),
-					   AP_QID_QUEUE(apqn));
+	vfio_ap_slot_update_present(slot);
 	WRITE_ONCE(slot->response, 0);
 	slot->reported = false;
-	slot->wanted = vfio_ap_reset_number();
-	slot->wanted_since = jiffies;
-	slot->retry_delay = 1;
+	vfio_ap_reset_want(slot, vfio_ap_reset_number());
 	spin_unlock(&slot->lock);
 	return 0;
 }
@@ -941,7 +1025,8 @@ int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *new,
  * @matrix: the queues
  * @asker: the guest whose user asks; what is in another guest is not touched
  *
- * Context: matrix_dev->lock held.
+ * Context: guests_lock and matrix_dev->lock held, so that no commit is between
+ * marking a queue as a guest's and writing the APCB.
  * Return: The number of the resets.
  */
 u64 vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix, const struct vfio_ap_attachment *asker)
@@ -950,6 +1035,7 @@ u64 vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix, const struct vfio_ap_
 	struct vfio_ap_slot *slot;
 	unsigned long apqn;
 
+	lockdep_assert_held(&matrix_dev->guests_lock);
 	lockdep_assert_held(&matrix_dev->lock);
 
 	vfio_ap_slot_for_each(slot, apqn, matrix, NULL) {
@@ -960,8 +1046,7 @@ u64 vfio_ap_reset_ask(const struct vfio_ap_matrix *matrix, const struct vfio_ap_
 			slot->wanted_since = jiffies;
 		} else if (!slot->guest && slot->binding == VFIO_AP_BOUND &&
 			   slot->wanted <= slot->done) {
-			slot->wanted = number;
-			slot->wanted_since = jiffies;
+			vfio_ap_reset_want(slot, number);
 		}
 		spin_unlock(&slot->lock);
 	}

@@ -14,6 +14,8 @@ static bool vfio_ap_state_is_fit(const struct vfio_ap_mdev *mdev, unsigned int a
 	DECLARE_BITMAP(one, VFIO_AP_NR_IDS) = {};
 	struct vfio_ap_unfit unfit;
 
+	lockdep_assert_held(&matrix_dev->lock);
+
 	set_bit_inv(apqi, one);
 	vfio_ap_slot_list_unfit(apid, one, mdev->attachment, &unfit);
 	return bitmap_empty(unfit.bad, VFIO_AP_NR_IDS) &&
