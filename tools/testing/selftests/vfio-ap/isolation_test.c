@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The lock of one guest, kept by its own user for as long as he likes, delays
- * nobody but that guest: behaviour rows C-13, C-14, E.20; and who waited for it
+ * nobody but that guest: behaviour rows C-13, C-14, E.9, E.14, E.20; and who waited for it
  * finds the guest gone, not what he had read before: the second look-up of the
  * guest transaction.
  *
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "lib/guest_fixture.h"
 
@@ -213,6 +214,105 @@ TEST_F(guest, ioctl_with_a_missing_argument_stops_nobody_else)
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
 	/* argsz 0 is what it reads at last. */
 	EXPECT_EQ(-EINVAL, hold_release(&hold));
+	other_end(_metadata, &owner);
+}
+
+static bool waits_in_attach(void *task)
+{
+	return task_waits_in(*(pid_t *)task, "vfio_ap_guest_attach");
+}
+
+static bool has_ended(void *writer)
+{
+	return !writer_waits(writer);
+}
+
+/* This process holds kvm->lock until the opener, another process, has ended. */
+TEST_F(guest, open_killed_under_held_kvm_lock)
+{
+	struct other other = {};
+	struct writer opener;
+	struct hold hold;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, 5, 5);
+	/* Then no reset is left for which the opener would wait first. */
+	ASSERT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "05.0005"));
+	ASSERT_EQ(0, vm_create_bare(&other.vm));
+	ASSERT_EQ(0, vfio_open_group(&other.vfio, &other.vm, UUID2));
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &other.vm));
+	opener.pid = fork();
+	if (!opener.pid)
+		_exit(!!vfio_open_device(&other.vfio, UUID2));
+	ASSERT_EQ(0, until(waits_in_attach, &opener.pid));
+	kill(opener.pid, SIGKILL);
+	EXPECT_EQ(0, until(has_ended, &opener));
+	EXPECT_EQ(0, hold_release(&hold));
+	EXPECT_EQ(-SIGKILL, writer_end(&opener));
+	EXPECT_TRUE(queue_status(5, 5, "assigned"));
+	/* The killed open leaves nothing that stops the next one. */
+	EXPECT_EQ(0, vfio_open_device(&other.vfio, UUID2));
+	EXPECT_TRUE(queue_status(5, 5, "in use"));
+	other_end(_metadata, &other);
+}
+
+struct unbinder {
+	struct writer writer;
+	/* It was seen between two attempts to acquire kvm->lock. */
+	bool waited;
+};
+
+static bool unbinder_has_ended(void *data)
+{
+	struct unbinder *unbinder = data;
+
+	unbinder->waited |= task_waits_in(unbinder->writer.pid, "msleep");
+	return has_ended(&unbinder->writer);
+}
+
+/* An unbind waits 2 s for kvm->lock. A busy machine can only make that longer. */
+#define UNBIND_WAITS_MS	1500
+
+static long unbind_takes_ms(int apid, int apqi)
+{
+	struct timespec begin, end;
+	int ret;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	ret = queue_unbind(apid, apqi);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	return ret ?: (end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000;
+}
+
+/*
+ * While one task holds kvm->lock, the unbinds of all queues of an mdev wait for it for
+ * 2 s together. After somebody has acquired the lock, the next unbind waits for 2 s again.
+ */
+TEST_F(guest, unbind_patience)
+{
+	struct unbinder unbinder = {};
+	struct other owner = {};
+	struct hold hold;
+
+	ASSERT_EQ(0, other_create_bare(&owner));
+	assign(_metadata, UUID2, 4, -1);
+	assign(_metadata, UUID2, 6, -1);
+	ASSERT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "04.0005 05.0005 06.0005"));
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
+	EXPECT_LT(UNBIND_WAITS_MS, unbind_takes_ms(4, 5));
+	unbinder.writer.pid = fork();
+	if (!unbinder.writer.pid)
+		_exit(!!queue_unbind(5, 5));
+	EXPECT_EQ(0, until(unbinder_has_ended, &unbinder));
+	EXPECT_FALSE(unbinder.waited);
+	EXPECT_EQ(0, writer_end(&unbinder.writer));
+	EXPECT_EQ(0, hold_release(&hold));
+	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "06.0005"));
+
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
+	EXPECT_LT(UNBIND_WAITS_MS, unbind_takes_ms(6, 5));
+	EXPECT_EQ(0, hold_release(&hold));
+	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", ".0005"));
 	other_end(_metadata, &owner);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A reset that does not end delays nobody but who waits for it: behaviour rows
- * C-10, C-14, E.14, E.15. The simulator holds the reset until all others have
+ * C-10, C-14, E.1, E.9, E.14, E.15. The simulator holds the reset until all others have
  * finished, so it is order that is tested, never time.
  */
 #include <errno.h>
@@ -841,6 +841,104 @@ TEST_F(guest, writer_and_adapter_that_turns_bad)
 	ASSERT_EQ(0, mdev_create(UUID2));
 	attempt_within_10_s(_metadata, self, unbind_ends_wait);
 	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+static bool awaits_a_reset(struct writer *writer)
+{
+	return task_waits_in(writer->pid, "vfio_ap_reset_wait_added");
+}
+
+/*
+ * Both writers have passed their first validation when the reset ends, so only the
+ * validation after the wait can refuse one of them. Mdev 2 has no guest.
+ */
+static bool two_writers_assign(struct __test_metadata *_metadata, struct _test_data_guest *self)
+{
+	static const char *const uuids[] = { UUID1, UUID2 };
+	int i, winner, loser, errors[2];
+	struct writer writers[2];
+	bool in_time;
+
+	ASSERT_EQ(0, queue_unbind(6, 6));
+	ASSERT_EQ(0, hwsim("reset_time", "06.0006 hold"));
+	ASSERT_EQ(0, queue_bind(6, 6));
+	for (i = 0; i < 2; i++)
+		writer_start(&writers[i], uuids[i], "assign_adapter", "6");
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, until(ended_or_awaits_a_reset, &writers[i]));
+	in_time = awaits_a_reset(&writers[0]) && awaits_a_reset(&writers[1]);
+	ASSERT_EQ(0, hwsim("reset_time", "06.0006 release"));
+	for (i = 0; i < 2; i++)
+		errors[i] = writer_end(&writers[i]);
+	winner = !!errors[0];
+	loser = !winner;
+	EXPECT_EQ(0, errors[winner]);
+	EXPECT_EQ(EADDRINUSE, errors[loser]);
+	EXPECT_TRUE(mdev_shows(uuids[winner], "matrix", "06.0006"));
+	EXPECT_TRUE(mdev_shows(uuids[loser], "matrix", ".0006"));
+	EXPECT_LT(0, mdev_read(uuids[loser], "last_refusal", self->text, sizeof(self->text)));
+	EXPECT_NE(NULL, strstr(self->text, uuids[winner])) TH_LOG("%s", self->text);
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, winner == 0 ? "06.0006" : ""));
+	ASSERT_EQ(0, mdev_write(uuids[winner], "unassign_adapter", "6"));
+	return in_time;
+}
+
+TEST_F(guest, two_writers_and_one_queue)
+{
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID1, -1, 6);
+	assign(_metadata, UUID2, -1, 6);
+	attempt_within_10_s(_metadata, self, two_writers_assign);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+static int each_queue(int (*function)(int apid, int apqi))
+{
+	int apid, apqi, ret = 0;
+
+	for (apid = 4; apid <= 6; apid++) {
+		for (apqi = 4; apqi <= 6; apqi++)
+			ret = ret ?: function(apid, apqi);
+	}
+	return ret;
+}
+
+struct unbinder {
+	struct writer writer;
+	/* It was seen while it waited for a reset. */
+	bool waited;
+};
+
+static bool unbinder_has_ended(void *data)
+{
+	struct unbinder *unbinder = data;
+
+	unbinder->waited |= task_waits_in(unbinder->writer.pid, "vfio_ap_reset_wait_left");
+	return !writer_waits(&unbinder->writer);
+}
+
+/* An unbind waits for a reset until 2 s after its request. */
+#define OLD_RESET_S	3
+
+/* No mdev has a queue, so an unbind that waits at all waits for the held reset. */
+TEST_F(guest, unbind_and_old_resets)
+{
+	struct unbinder unbinder = {};
+
+	ASSERT_EQ(0, each_queue(queue_unbind));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
+	ASSERT_EQ(0, each_queue(queue_bind));
+	sleep(OLD_RESET_S);
+	unbinder.writer.pid = fork();
+	if (!unbinder.writer.pid)
+		_exit(!!each_queue(queue_unbind));
+	EXPECT_EQ(0, until(unbinder_has_ended, &unbinder));
+	EXPECT_FALSE(unbinder.waited);
+	EXPECT_EQ(0, writer_end(&unbinder.writer));
+	EXPECT_EQ(1, hwsim_state(4, 4, "held"));
+	EXPECT_EQ(1, hwsim_state(6, 6, "held"));
+	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
+	ASSERT_EQ(0, each_queue(queue_bind));
 }
 
 #include "lib/main.h"
