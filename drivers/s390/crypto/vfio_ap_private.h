@@ -308,7 +308,7 @@ struct vfio_ap_attachment {
 	char uuid[UUID_STRING_LEN + 1];
 	/** @pqap_hook: what kvm->arch.crypto.pqap_hook points to while attached */
 	crypto_hook pqap_hook;
-	/** @unpin_lock: held while pages are unpinned, so that a vCPU at the limit can wait for it */
+	/** @unpin_lock: held while pages are unpinned; a vCPU at the limit waits for it */
 	struct mutex unpin_lock;
 	/** @pages_lock: protects @pages, @unused_pages and the users of a page; leaf */
 	spinlock_t pages_lock;
@@ -316,7 +316,7 @@ struct vfio_ap_attachment {
 	struct list_head pages;
 	/** @unused_pages: pinned pages that no registration uses any more */
 	struct list_head unused_pages;
-	/** @unpin_work: unpins @unused_pages; holds a reference, also on the module, while queued */
+	/** @unpin_work: unpins @unused_pages; references this and the module while queued */
 	struct delayed_work unpin_work;
 	/** @nisc: the host's interruption subclass for alerts of this guest */
 	int nisc;
