@@ -436,6 +436,7 @@ def sources():
     return found
 
 
+@functools.lru_cache(None)
 def all_faults():
     """Every fault of the driver, in the order of the files."""
     faults, seen, there = [], set(), os.getcwd()
