@@ -171,7 +171,7 @@ struct hwsim_queue {
 	enum hwsim_reset_mode mode;
 	/** @mode_value: polls or milliseconds, by @mode */
 	unsigned int mode_value;
-	/** @polls_left: TAPQs until the reset is done */
+	/** @polls_left: PQAPs for the queue until the reset is done */
 	unsigned int polls_left;
 	/** @reset_until: nanoseconds since boot at which it is done */
 	u64 reset_until;
@@ -192,7 +192,7 @@ struct hwsim_queue {
 	/** @irq: AQIC enabled it */
 	bool irq;
 	/**
-	 * @irq_shown: TAPQ shows it; follows @irq after @irq_delay TAPQs. As long as one of
+	 * @irq_shown: TAPQ shows it; follows @irq after @irq_delay PQAPs. As long as one of
 	 * them is on, an interrupt may still be written.
 	 */
 	bool irq_shown;
@@ -202,7 +202,7 @@ struct hwsim_queue {
 	 * shown both, hardware may still write an indicator.
 	 */
 	bool irq_unshown;
-	/** @aqic_delay: TAPQs that an AQIC takes to show, as set */
+	/** @aqic_delay: PQAPs for the queue before TAPQ shows an AQIC, as set */
 	unsigned int aqic_delay;
 	/** @irq_delay: how many of them are left */
 	unsigned int irq_delay;
