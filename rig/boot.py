@@ -5,7 +5,7 @@
 usage: boot.py demo | exec FILE | shell
 
 Three channels come out of the machine: the kernel's console, what programs print ("out"), and the verdict. All go
-to one log, except for the counts of lines that ran: a `@gcov` line for each program and file. A run is good only if the
+to one log, except for the counts of lines that ran: a `@gcov` line for each test and file. A run is good only if the
 verdict says so. A panic, a warning, silence or a timeout is a failure, whatever else was printed. `exec` exits with the program's status, 125 if the run itself failed.
 """
 import base64
@@ -115,7 +115,7 @@ class Run:
         if self.timeout:
             self.timeout *= slowness
         self.console, self.verdict, self.trouble, self.reason, self.status = [], "", None, None, None
-        self.up, self.coverage = False, {}
+        self.up, self.coverage = False, []
         self.gdb = bool(setting("GDB"))
         self.variant = setting("VARIANT") if variant is None else variant
         suffix = "-" + self.variant if self.variant else ""
@@ -177,8 +177,8 @@ class Run:
 
     def take(self, channel, line, log):
         if channel == "out" and line.startswith("@gcov "):
-            _, program, file, text = line.split(" ", 3)
-            self.coverage[program, file] = base64.b64decode(text)
+            _, test, file, text = line.split(" ", 3)
+            self.coverage.append((test, file, base64.b64decode(text)))
             return
         log.write(line + "\n" if channel == "console" else f"{channel}: {line}\n")
         log.flush()

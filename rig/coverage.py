@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Which lines of the driver no test has run.
 
-A kernel with gcov tells, after each test program, how often the program ran each line. Debian's gcov for s390x reads
+A kernel with gcov tells, after each test, how often the test ran each line. Debian's gcov for s390x reads
 these counts; this adds them up. A line that never ran is shown and counted as a failure, unless not-run.txt says why.
 """
 import concurrent.futures
@@ -17,6 +17,8 @@ import subprocess
 import boot
 
 COUNTS = os.path.join(boot.BUILD, "coverage")
+# At the end of the name of a directory: another run of the same test.
+AGAIN = "~"
 # The driver's files as they were when it was counted.
 COUNTED = os.path.join(COUNTS, "sources")
 NOTES = os.path.join(boot.BUILD, "kernel-memory/drivers/s390/crypto")
@@ -29,9 +31,12 @@ def forget():
 
 
 def keep(name, counts):
-    """Keep what one boot counted, {(program, file name): bytes}, and the sources that it counted."""
-    for (program, file), data in counts.items():
-        directory = os.path.join(COUNTS, name, program, file.removesuffix(".gcda"))
+    """Keep what one boot counted, [(test, file name, bytes)], and the sources that it counted."""
+    for test, file, data in counts:
+        directory = os.path.join(COUNTS, name, test)
+        # With N=2, or as a variant, a test runs more than once.
+        while os.path.exists(os.path.join(directory, file)):
+            directory += AGAIN
         os.makedirs(directory, exist_ok=True)
         with open(os.path.join(directory, file), "wb") as out:
             out.write(data)
@@ -42,10 +47,10 @@ def keep(name, counts):
             shutil.copy(path, COUNTED)
 
 
-def lines_of(counts):
-    """[(source file, line, how often it ran)] of one program's counts of one object file."""
-    directory, name = os.path.split(counts)
-    subprocess.run(["s390x-linux-gnu-gcov", "--json-format", name], cwd=directory, check=True, stdout=subprocess.DEVNULL)
+def lines_of(directory):
+    """[(source file, line, how often it ran)] of one test."""
+    counts = sorted(glob.glob("*.gcda", root_dir=directory))
+    subprocess.run(["s390x-linux-gnu-gcov", "--json-format", *counts], cwd=directory, check=True, stdout=subprocess.DEVNULL)
     found = []
     for report in glob.glob(os.path.join(directory, "*.gcov.json.gz")):
         with gzip.open(report) as text:
@@ -56,20 +61,21 @@ def lines_of(counts):
 
 
 def lines_run():
-    """{source file: {line: {program: how often}}}. A line that no program runs has an empty entry."""
-    total, paths = {}, sorted(glob.glob(os.path.join(COUNTS, "*/*/*/*.gcda")))
+    """{source file: {line: {test: how often}}}. A line that no test runs has an empty entry. What runs in no test, such as the end
+    of a program, counts for the program."""
+    total, directories = {}, sorted({os.path.dirname(path) for path in glob.glob(os.path.join(COUNTS, "*/*/*.gcda"))})
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for path, found in zip(paths, pool.map(lines_of, paths)):
-            program = path.split(os.sep)[-3]
+        for directory, found in zip(directories, pool.map(lines_of, directories)):
+            test = os.path.basename(directory).rstrip(AGAIN)
             for file, line, times in found:
                 here = total.setdefault(file, {}).setdefault(line, {})
                 if times:
-                    here[program] = here.get(program, 0) + times
+                    here[test] = here.get(test, 0) + times
     return total
 
 
-def programs_of_lines():
-    """{source file: {line: {program}}}, with the lines where they are now if the driver has changed since it was counted."""
+def tests_of_lines():
+    """{source file: {line: {test}}}, with the lines where they are now if the driver has changed since it was counted."""
     total = {}
     for file, lines in lines_run().items():
         texts = []
@@ -100,13 +106,13 @@ def report(count):
     for file, lines in sorted(total.items()):
         with open(os.path.join(SOURCES, file)) as source:
             text = source.read().splitlines()
-        for number in sorted(number for number, programs in lines.items() if not programs):
+        for number in sorted(number for number, tests in lines.items() if not tests):
             key = (file, text[number - 1].strip())
             if key in known:
                 known.remove(key)
                 used += 1
             else:
                 count.fail(f"coverage: {file}:{number} never ran: {key[1]}")
-    covered = sum(bool(programs) for lines in total.values() for programs in lines.values())
+    covered = sum(bool(tests) for lines in total.values() for tests in lines.values())
     boot.say(f"coverage: {covered} of {sum(map(len, total.values()))} lines of the driver ran, "
              f"{used} did not for a reason in rig/not-run.txt")

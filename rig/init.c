@@ -32,6 +32,8 @@
 #define TESTS "/selftests/vfio-ap/"
 #define KMEMLEAK "/sys/kernel/debug/kmemleak"
 #define GCOV "/sys/kernel/debug/gcov/"
+/* A file of some boots: the tests to run, "program:fixture.test" a line. */
+#define LIST "/tests"
 
 static char cmdline[4096];
 static int verdict_port = -1;
@@ -307,7 +309,7 @@ static void print_base64(const unsigned char *data, size_t size)
 	}
 }
 
-/* Whose counts give_count() prints: a program's name, or "kunit". */
+/* Whose counts give_count() prints: "kunit", a program, or one of its tests. */
 static const char *counted;
 
 static int give_count(const char *path, const struct stat *st, int type, struct FTW *where)
@@ -363,6 +365,10 @@ static void run_tests(void)
 	setenv("TEST_PATIENCE", option("rig_patience", "90"), 1);
 	setenv("STRESS_SECONDS", option("rig_stress", "10"), 1);
 	setenv("CLIENT_CYCLES", option("rig_cycles", "5"), 1);
+	if (!access(GCOV, F_OK))
+		setenv("TEST_AFTER", "/init counts", 1);
+	if (!access(LIST, F_OK))
+		setenv("TEST_LIST", LIST, 1);
 	give_counts("kunit");
 	snprintf(pattern, sizeof(pattern), TESTS "%s", option("rig_tests", "*_test"));
 	/* A list in braces keeps its order. */
@@ -408,7 +414,7 @@ static void load_kunit(void)
 	globfree(&found);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	char *install[] = { "/bin/busybox", "--install", "-s", "/bin", NULL };
 	char *demo[] = { TESTS "hotplug_demo", NULL, NULL };
@@ -418,6 +424,11 @@ int main(void)
 	const char *verb, *driver, *module;
 	int out, err, leaked, status = 0;
 
+	/* A test program calls this after each test. */
+	if (argc == 3 && !strcmp(argv[1], "counts")) {
+		give_counts(argv[2]);
+		return 0;
+	}
 	mount_all();
 	/* What was lost before anybody did anything is not looked for. */
 	spill(KMEMLEAK, "clear");

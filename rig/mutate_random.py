@@ -5,13 +5,13 @@
 usage: mutate_random.py N [SEED]
 
 The seed decides which of the faults of faults.py are tried; each kind is equally likely. A fault that does not compile,
-or that gives the same code, is drawn again. Each fault runs with the test programs that run the changed lines, as the
-counts of `make test LONG=1` say, the quickest first and up to the first failure. Programs that need a boot or a kernel
-of their own run only where no other program runs a changed line; where something that frees is missing, one program
+or that gives the same code, is drawn again. Each fault is tried with the tests that run the changed lines, as the counts of
+`make test LONG=1` say, in one boot, the quickest program first and up to the first failure. Programs that need a boot or
+a kernel of their own run only where no other test runs a changed line; where something that frees is missing, one test
 runs on the kernel with kmemleak, too.
 
-The driver as it is must pass all of these programs before the first fault and after the last one, because a test that
-fails by itself proves nothing. Survivors that nobody could notice are listed in rig/equivalent.txt with the reason.
+The driver as it is must pass all tests before the first fault and after the last one, because a test that fails by
+itself proves nothing. Survivors that nobody could notice are listed in rig/equivalent.txt with the reason.
 
 The verdicts are kept in build/random/, so that a run that was interrupted goes on where it ended, unless the driver, the
 simulator or a test has changed. The last line is `N caught, N caught by the compiler, N survived, N equivalent`.
@@ -26,6 +26,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 import boot
@@ -107,50 +108,53 @@ class Builder:
             out.write(faults.sources()[fault.file])
 
     def module(self):
-        """A copy of the module for one boot, {path there: path here}."""
+        """{path there: path here}"""
         return {"/lib/vfio_ap.ko": os.path.join(self.place, "vfio_ap.ko")}
 
 
 class Session:
-    """What the driver as it is does: {test: word}, {program: seconds}, and the longest silence."""
+    """What the driver as it is does: {test: seconds}, and the longest silence."""
 
     def __init__(self):
-        self.words, self.seconds, self.silence = {}, {"kunit": 1}, LEAST_SILENCE
+        self.seconds, self.silence = {"kunit": 1}, LEAST_SILENCE
 
     def measure(self, name):
         """Run everything on the driver as it is. Return what failed."""
-        count, heard = test.Count(say=lambda *words: None), []
+        count, heard, begun = test.Count(say=lambda *words: None), [], []
         programs = test.Programs(count)
 
         def on_line(line):
             now = time.time()
             self.silence = max([self.silence] + [SILENCE * (now - before) for before in heard])
             heard[:] = [now]
-            if line.startswith("@end "):
-                self.seconds[programs.program] = now - programs.start
+            if re.match(r"# +RUN ", line):
+                begun[:] = [now]
+            elif test.RESULT.match(line) and programs.running:
+                self.seconds[f"{programs.program}:{programs.running}"] = now - begun[0]
             programs.take(line)
 
         run = boot.Run("test", [*test.options("*"), "rig_tests=*_test", PATIENCE], log=f"random-{name}.log", on_line=on_line).run()
         test.kunit(run.console, count, "*")
-        self.words = {**self.words, **count.words}
         return [failure[0] for failure in count.failed] + ([run.reason] if run.reason else [])
 
 
 class Plan:
-    """Which programs run a line: {file: {line: {program}}}."""
+    """Which tests run a line: {file: {line: {test}}}."""
 
     def __init__(self):
-        self.runs = coverage.programs_of_lines()
+        self.runs = coverage.tests_of_lines()
         self.alone = dict(test.table(test.BOOTS))
 
-    def programs(self, fault):
-        """(the ordinary programs, those that need a boot of their own) that run what a fault has changed."""
+    def tests(self, fault):
+        """(the ordinary tests, the programs with a boot of their own) that run what a fault has changed."""
         ordinary, own = set(), set()
         for file, line in self.lines(fault):
             found = self.runs.get(file, {}).get(line, set())
-            here = {program for program in found if program == "kunit" or program.endswith("_test")}
+            here = {name for name in found if name == "kunit" or name.partition(":")[0].endswith("_test")}
+            # What a program does after its last test says little.
+            here = {name for name in here if ":" in name or name == "kunit"} or here
             ordinary |= here
-            own |= set() if here else found - {"end"}
+            own |= set() if here else {name.partition(":")[0] for name in found - {"end"}}
         return ordinary, own
 
     def lines(self, fault):
@@ -172,13 +176,13 @@ class Plan:
                 for number, line in enumerate(source.splitlines(), 1) if re.search(rf"\b{name[1]}\b", line)]
 
 
-def boot_with(fault, module, programs, session, parameters=(), variant="", log=""):
-    """Boot a faulty driver up to the first failure: what told, or None."""
+def boot_with(module, programs, tests, session, parameters=(), variant="", log=""):
+    """Boot a faulty driver, and run some tests, or all tests of these programs, up to the first failure: what told, or None."""
     count = test.Count(say=lambda *words: None)
     reader, told = test.Programs(count), []
 
     def on_line(line):
-        if line.startswith("@begin ") and not reader.program and "kunit" in programs and not count.words:
+        if line.startswith("@begin ") and "kunit" in programs and not count.words:
             test.kunit(run.console, count, "*")
         reader.take(line)
         found = re.match(r"# (\S+\.c:\d+:\w+:Expected .*)", line)
@@ -188,30 +192,43 @@ def boot_with(fault, module, programs, session, parameters=(), variant="", log="
             raise boot.Enough
 
     named = [program for program in programs if program != "kunit"]
-    wanted = [*test.options("*"), "rig_tests={" + ",".join(named) + "}"] if named else ["rig_program=none"]
+    wanted = [*test.options("*"), "rig_tests={" + ",".join([*named, "none"]) + "}"] if named else ["rig_program=none"]
     options = [*wanted, f"rig_kunit={int('kunit' in programs)}", PATIENCE, *parameters]
-    run = boot.Run("test", options, log=log, files=module, on_line=on_line, variant=variant)
-    run.silence = session.silence * (4 if variant else 1)
-    run.run()
+    with tempfile.NamedTemporaryFile("w", dir=boot.BUILD) as listed:
+        listed.write("".join(f"{name}\n" for name in sorted(tests)))
+        listed.flush()
+        files = {**module, **({"/tests": listed.name} if tests else {})}
+        run = boot.Run("test", options, log=log, files=files, on_line=on_line, variant=variant)
+        run.silence = session.silence * (4 if variant else 1)
+        run.run()
     if "kunit" in programs and not count.words:
         test.kunit(run.console, count, "*")
-    where = reader.program or "the end"
     if count.failed and not told:
         told.append(count.failed[0][0])
     if not told and (run.trouble or run.reason):
-        told.append(f"{where}: {run.trouble or run.reason}")
+        told.append(f"{reader.program or 'the end'}: {run.trouble or run.reason}")
     return told[0] if told else None
 
 
+def in_order(tests, session):
+    """The programs of some tests, the quickest first."""
+    seconds = {}
+    for name in tests:
+        program = name.partition(":")[0]
+        seconds[program] = seconds.get(program, 0) + session.seconds.get(name, 0)
+    return sorted(seconds, key=lambda program: (seconds[program], program))
+
+
 def stages(fault, plan, session):
-    """[(kernel, programs in their order, parameters)]: the boots of one fault."""
-    ordinary, own = plan.programs(fault)
-    by_time = sorted(ordinary, key=lambda program: (session.seconds.get(program, 0), program))
-    found = [("", by_time, [])] if by_time else []
+    """[(kernel, programs in their order, tests or nothing, parameters)]: the boots of one fault."""
+    ordinary, own = plan.tests(fault)
+    by_name = {name for name in ordinary if ":" in name}
+    found = [("", in_order(ordinary, session), by_name, [])] if ordinary else []
     for program in sorted(own):
-        found.append(("memory" if program == "fault_long" else "", [program], plan.alone.get(program, "").split()))
-    if fault.kind in ("get or put deleted", "statement deleted") and FREES.search(fault.old.split("(")[0]) and len(by_time):
-        found.append(("memory", [next((program for program in by_time if program != "kunit"), "kunit")], []))
+        found.append(("memory" if program == "fault_long" else "", [program], set(), plan.alone.get(program, "").split()))
+    quickest = min(by_name, key=lambda name: (session.seconds.get(name, 0), name), default=None)
+    if fault.kind in ("get or put deleted", "statement deleted") and FREES.search(fault.old.split("(")[0]) and quickest:
+        found.append(("memory", [quickest.partition(":")[0]], {quickest}, []))
     return found
 
 
@@ -240,21 +257,24 @@ class Trials:
             if word:
                 return word, reason
             wanted = stages(fault, self.plan, self.session)
-            for variant, programs, parameters in wanted:
-                if variant:
-                    other = self.builder(number, variant)
-                    try:
-                        if other.build(fault)[0]:
-                            continue
-                        told = boot_with(fault, other.module(), programs, self.session, parameters, variant,
-                                         f"random-{number}-{variant}.log")
-                    finally:
-                        other.restore(fault)
-                else:
-                    told = boot_with(fault, builder.module(), programs, self.session, parameters, log=f"random-{number}.log")
+            for variant, programs, tests, parameters in wanted:
+                told = self.tried(fault, number, variant, programs, tests, parameters)
                 if told:
                     return CAUGHT, told
-            return SURVIVED, f"{sum(len(programs) for _, programs, _ in wanted)} programs" if wanted else "no program runs it"
+            tests = sum(len(tests) or len(programs) for _, programs, tests, _ in wanted)
+            return SURVIVED, f"{tests} tests" if wanted else "no test runs it"
+        finally:
+            builder.restore(fault)
+
+    def tried(self, fault, number, variant, programs, tests, parameters):
+        """One boot: what told, or None. The module is built already, but for another kernel."""
+        builder = self.builder(number, variant)
+        if not variant:
+            return boot_with(builder.module(), programs, tests, self.session, parameters, log=f"random-{number}.log")
+        try:
+            if builder.build(fault)[0]:
+                return None
+            return boot_with(builder.module(), programs, tests, self.session, parameters, variant, f"random-{number}-{variant}.log")
         finally:
             builder.restore(fault)
 

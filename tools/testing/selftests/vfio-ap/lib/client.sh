@@ -117,6 +117,9 @@ one_run() {
 	wait $test
 }
 
+# The environment is that of lib/main.h.
+is_listed() { [ -z "${TEST_LIST:-}" ] || grep -qxF "${0##*/}:$1" "$TEST_LIST"; }
+
 # tests_run FIXTURE NAME...: the last line of a script, which is called once more for each test
 tests_run() {
 	if [ "${one:-}" ]; then
@@ -130,7 +133,7 @@ tests_run() {
 	chosen=
 	for name in "$@"; do
 		case $fixture.$name in
-		${TEST_FILTER:-*}) chosen="$chosen $name" ;;
+		${TEST_FILTER:-*}) ! is_listed "$fixture.$name" || chosen="$chosen $name" ;;
 		esac
 	done
 	set -- $chosen
@@ -147,6 +150,7 @@ tests_run() {
 		status=$?
 		(set -e; until_true "nothing is left of the guests" nothing_is_left; violations_none)
 		left=$?
+		${TEST_AFTER:+$TEST_AFTER "${0##*/}:$fixture.$name"}
 		if [ $status:$left = 0:0 ]; then
 			echo "ok $number $fixture.$name"
 		elif [ $status:$left = 4:0 ] && [ -e $SCRATCH/skip ]; then

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * main() of a test program: the harness, with the tests that TEST_FILTER does
- * not name left out (a shell pattern for fixture.test). Include it last.
+ * main() of a test program: the harness without the tests that the environment
+ * leaves out. TEST_FILTER is a shell pattern for fixture.test, TEST_LIST a file with
+ * lines program:fixture.test, and TEST_AFTER a command to run after each test, with
+ * the name of the test in that form. Include this file last.
  */
 #ifndef VFIO_AP_TEST_MAIN_H
 #define VFIO_AP_TEST_MAIN_H
 
 #include <fnmatch.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../../kselftest_harness.h"
 #include "lib.h"
@@ -16,6 +21,47 @@
 #ifndef TEST_PATIENCE_S
 #define TEST_PATIENCE_S	240
 #endif
+
+static const char *program;
+
+/* What run_with_command() replaced. */
+static struct {
+	struct __test_metadata *test;
+	void (*run)(struct __test_metadata *test, struct __fixture_variant_metadata *variant);
+} replaced[128];
+static unsigned int nr_replaced;
+
+static bool is_listed(const char *name)
+{
+	const char *path = getenv("TEST_LIST");
+	FILE *list = path ? fopen(path, "r") : NULL;
+	bool found = !path;
+	char line[256];
+
+	while (list && !found && fgets(line, sizeof(line), list)) {
+		line[strcspn(line, "\n")] = 0;
+		found = !strcmp(line, name);
+	}
+	if (list)
+		fclose(list);
+	return found;
+}
+
+/* In the process of the test. If the test fails, its process may end before the command. */
+static void run_with_command(struct __test_metadata *test,
+			     struct __fixture_variant_metadata *variant)
+{
+	char command[600];
+	unsigned int i;
+
+	for (i = 0; replaced[i].test != test; i++)
+		;
+	replaced[i].run(test, variant);
+	snprintf(command, sizeof(command), "%s %s:%s.%s", getenv("TEST_AFTER"), program,
+		 test->fixture->name, test->name);
+	if (system(command))
+		printf("# '%s' failed\n", command);
+}
 
 static void filter_tests(const char *pattern)
 {
@@ -31,9 +77,14 @@ static void filter_tests(const char *pattern)
 		for (t = f->tests; t; t = next) {
 			next = t->next;
 			t->timeout = patience;
-			snprintf(name, sizeof(name), "%s.%s", f->name, t->name);
-			if (fnmatch(pattern, name, 0))
+			snprintf(name, sizeof(name), "%s:%s.%s", program, f->name, t->name);
+			if (fnmatch(pattern, strchr(name, ':') + 1, 0) || !is_listed(name))
 				continue;
+			if (getenv("TEST_AFTER") && nr_replaced < ARRAY_SIZE(replaced)) {
+				replaced[nr_replaced].test = t;
+				replaced[nr_replaced++].run = t->fn;
+				t->fn = run_with_command;
+			}
 			*last = t;
 			t->next = NULL;
 			last = &t->next;
@@ -44,11 +95,12 @@ static void filter_tests(const char *pattern)
 
 int main(int argc, char **argv)
 {
-	const char *pattern = getenv("TEST_FILTER");
+	const char *slash = strrchr(argv[0], '/');
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	hwsim_needed();
-	filter_tests(pattern ?: "*");
+	program = slash ? slash + 1 : argv[0];
+	filter_tests(getenv("TEST_FILTER") ?: "*");
 	return test_harness_run(argc, argv);
 }
 
