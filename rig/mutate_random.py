@@ -267,7 +267,7 @@ class Trials:
             builder.restore(fault)
 
     def tried(self, fault, number, variant, programs, tests, parameters):
-        """One boot: what told, or None. The module is built already, but for another kernel."""
+        """Boot one fault and return what told, or None. verdict() has built the module, except for another kernel."""
         builder = self.builder(number, variant)
         if not variant:
             return boot_with(builder.module(), programs, tests, self.session, parameters, log=f"random-{number}.log")
