@@ -314,10 +314,11 @@ void vfio_ap_slot_unbind(struct vfio_ap_slot *slot, enum vfio_ap_binding binding
  */
 bool vfio_ap_slot_update_present(struct vfio_ap_slot *slot)
 {
-	bool before = slot->present;
+	bool before;
 
 	vfio_ap_slot_assert_writable(slot);
 
+	before = slot->present;
 	slot->present = vfio_ap_matrix_has(&matrix_dev->newest, AP_QID_CARD(slot->apqn),
 					   AP_QID_QUEUE(slot->apqn));
 	return slot->present && !before;
