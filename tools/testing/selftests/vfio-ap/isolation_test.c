@@ -256,20 +256,6 @@ TEST_F(guest, open_killed_under_held_kvm_lock)
 	other_end(_metadata, &other);
 }
 
-struct unbinder {
-	struct writer writer;
-	/* It was seen between two attempts to acquire kvm->lock. */
-	bool waited;
-};
-
-static bool unbinder_has_ended(void *data)
-{
-	struct unbinder *unbinder = data;
-
-	unbinder->waited |= task_waits_in(unbinder->writer.pid, "msleep");
-	return has_ended(&unbinder->writer);
-}
-
 /* An unbind waits 2 s for kvm->lock. A busy machine can only make that longer. */
 #define UNBIND_WAITS_MS	1500
 
@@ -290,7 +276,7 @@ static long unbind_takes_ms(int apid, int apqi)
  */
 TEST_F(guest, unbind_patience)
 {
-	struct unbinder unbinder = {};
+	struct writer unbinder;
 	struct other owner = {};
 	struct hold hold;
 
@@ -300,12 +286,12 @@ TEST_F(guest, unbind_patience)
 	ASSERT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "04.0005 05.0005 06.0005"));
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	EXPECT_LT(UNBIND_WAITS_MS, unbind_takes_ms(4, 5));
-	unbinder.writer.pid = fork();
-	if (!unbinder.writer.pid)
+	unbinder.pid = fork();
+	if (!unbinder.pid)
 		_exit(!!queue_unbind(5, 5));
-	EXPECT_EQ(0, until(unbinder_has_ended, &unbinder));
-	EXPECT_FALSE(unbinder.waited);
-	EXPECT_EQ(0, writer_end(&unbinder.writer));
+	/* It does not sleep between two attempts to acquire kvm->lock. */
+	EXPECT_TRUE(writer_ends_without(&unbinder, "msleep"));
+	EXPECT_EQ(0, writer_end(&unbinder));
 	EXPECT_EQ(0, hold_release(&hold));
 	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "06.0005"));
 

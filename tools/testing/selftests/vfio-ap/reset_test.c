@@ -945,38 +945,23 @@ static int each_queue(int (*function)(int apid, int apqi))
 	return ret;
 }
 
-struct unbinder {
-	struct writer writer;
-	/* It was seen while it waited for a reset. */
-	bool waited;
-};
-
-static bool unbinder_has_ended(void *data)
-{
-	struct unbinder *unbinder = data;
-
-	unbinder->waited |= task_waits_in(unbinder->writer.pid, "vfio_ap_reset_wait_left");
-	return !writer_waits(&unbinder->writer);
-}
-
 /* An unbind waits for a reset until 2 s after its request. */
 #define OLD_RESET_S	3
 
 /* No mdev has a queue, so an unbind that waits at all waits for the held reset. */
 TEST_F(guest, unbind_and_old_resets)
 {
-	struct unbinder unbinder = {};
+	struct writer unbinder;
 
 	ASSERT_EQ(0, each_queue(queue_unbind));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
 	ASSERT_EQ(0, each_queue(queue_bind));
 	sleep(OLD_RESET_S);
-	unbinder.writer.pid = fork();
-	if (!unbinder.writer.pid)
+	unbinder.pid = fork();
+	if (!unbinder.pid)
 		_exit(!!each_queue(queue_unbind));
-	EXPECT_EQ(0, until(unbinder_has_ended, &unbinder));
-	EXPECT_FALSE(unbinder.waited);
-	EXPECT_EQ(0, writer_end(&unbinder.writer));
+	EXPECT_TRUE(writer_ends_without(&unbinder, "vfio_ap_reset_wait_left"));
+	EXPECT_EQ(0, writer_end(&unbinder));
 	EXPECT_EQ(1, hwsim_state(4, 4, "held"));
 	EXPECT_EQ(1, hwsim_state(6, 6, "held"));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));

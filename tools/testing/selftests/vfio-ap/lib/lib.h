@@ -100,6 +100,7 @@ struct writer {
 void writer_start(struct writer *writer, const char *uuid, const char *attribute,
 		  const char *text);
 bool writer_waits(struct writer *writer);
+bool writer_ends_without(struct writer *writer, const char *function);
 int writer_end(struct writer *writer);
 /* A process that removes an mdev and has a handler for SIGUSR1. */
 enum remover_kind {

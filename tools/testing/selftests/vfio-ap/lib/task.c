@@ -30,6 +30,28 @@ bool writer_waits(struct writer *writer)
 	return !waitid(P_PID, writer->pid, &info, WEXITED | WNOHANG | WNOWAIT) && !info.si_pid;
 }
 
+struct visit {
+	struct writer *writer;
+	const char *function;
+	bool seen;
+};
+
+static bool has_ended_or_visits(void *data)
+{
+	struct visit *visit = data;
+
+	visit->seen |= task_waits_in(visit->writer->pid, visit->function);
+	return visit->seen || !writer_waits(visit->writer);
+}
+
+/* Wait until a writer has ended. Return false if it was seen to wait in a function. */
+bool writer_ends_without(struct writer *writer, const char *function)
+{
+	struct visit visit = { .writer = writer, .function = function };
+
+	return !until(has_ended_or_visits, &visit) && !visit.seen;
+}
+
 /* The errno of the write, or -signal. */
 int writer_end(struct writer *writer)
 {
