@@ -6,7 +6,8 @@ usage: boot.py demo | exec FILE | shell
 
 Three channels come out of the machine: the kernel's console, what programs print ("out"), and the verdict. All go
 to one log, except for the counts of lines that ran: a `@gcov` line for each test and file. A run is good only if the
-verdict says so. A panic, a warning, silence or a timeout is a failure, whatever else was printed. `exec` exits with the program's status, 125 if the run itself failed.
+verdict says so. A panic, a warning, silence or a timeout is a failure, whatever else was printed. `exec` exits with
+the program's status, or with 125 if the run itself failed.
 """
 import base64
 import os

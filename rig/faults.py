@@ -24,10 +24,8 @@ from clang import cindex
 from clang.cindex import CursorKind, TokenKind
 
 import boot
+from mutate import DRIVER, KERNEL, LINUX
 
-DRIVER = "drivers/s390/crypto"
-LINUX = os.path.join(boot.BUILD, "linux")
-KERNEL = os.path.join(boot.BUILD, "kernel")
 # The trace header is a format for user space made of macros, not code.
 NOT_MUTATED = re.compile(r"_test\.c$|_trace\.[ch]$|\.mod\.c$")
 
@@ -38,7 +36,7 @@ WAKEUPS = re.compile(r"wake|notify|signal|complete|(queue|mod|flush|cancel)_\w*w
 TWINS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
 LOGIC = {"&&": "||", "||": "&&"}
 NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|\d+)([uUlL]*)$")
-# A wait that nothing ends but its event: in an expression, or with the same value as the other.
+# Waits that a signal can end, and the same waits without that.
 PATIENT = {
     "mutex_lock_killable": "({{ mutex_lock({}); 0; }})",
     "mutex_lock_interruptible": "({{ mutex_lock({}); 0; }})",
@@ -51,7 +49,7 @@ PATIENT = {
 JUMPS = (CursorKind.RETURN_STMT, CursorKind.GOTO_STMT, CursorKind.BREAK_STMT, CursorKind.CONTINUE_STMT)
 LABELS = (CursorKind.CASE_STMT, CursorKind.DEFAULT_STMT, CursorKind.LABEL_STMT)
 LOOPS = (CursorKind.FOR_STMT, CursorKind.WHILE_STMT, CursorKind.SWITCH_STMT)
-# Keeps the neighbours apart, and no compiler warns of it.
+# What replaces a deleted statement. An empty statement would make the compiler warn.
 NOTHING = "{ }"
 
 
@@ -95,7 +93,7 @@ class Source:
     """One file of the driver: its text, its tokens, and the faults found so far."""
 
     def __init__(self, path, unit):
-        self.name, self.unit = os.path.basename(path), unit
+        self.name = os.path.basename(path)
         # One character is one byte, as libclang counts.
         with open(path, encoding="latin-1") as file:
             self.text = file.read()
@@ -154,8 +152,8 @@ class Walk:
 
     # Statements
 
-    def statement(self, this, loose=False):
-        """Visit a statement. loose: it is not in braces of its own."""
+    def statement(self, this):
+        """Find the faults of a statement and of the statements in it."""
         node, source = this.node, self.source
         while node.kind in LABELS:
             children = list(node.get_children())

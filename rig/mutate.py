@@ -88,10 +88,14 @@ def logged(name, command, **more):
         return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False, **more).returncode == 0
 
 
+def kbuild(kernel, *words):
+    """The command that runs kbuild for a kernel."""
+    return ["make", "-C", LINUX, f"O={kernel}", f"-j{os.cpu_count()}", "ARCH=s390", "CROSS_COMPILE=s390x-linux-gnu-",
+            "KBUILD_BUILD_TIMESTAMP=2026-01-01", "KBUILD_BUILD_USER=rig", "KBUILD_BUILD_HOST=rig", *words]
+
+
 def make(name, *words):
-    return logged(name, ["make", "-C", LINUX, f"O={KERNEL}", f"-j{os.cpu_count()}", "ARCH=s390",
-                         "CROSS_COMPILE=s390x-linux-gnu-", "KBUILD_BUILD_TIMESTAMP=2026-01-01",
-                         "KBUILD_BUILD_USER=rig", "KBUILD_BUILD_HOST=rig", *words])
+    return logged(name, kbuild(KERNEL, *words))
 
 
 def make_kernel(name, variant):
@@ -108,22 +112,25 @@ def patch(name, path, directory, *options):
                          *options])
 
 
+def prepare_module(place):
+    """Make a directory in which kbuild builds the driver as a module of its own."""
+    os.makedirs(place)
+    for path in glob.glob(os.path.join(LINUX, DRIVER, "vfio_ap_*.[ch]")):
+        shutil.copy(path, place)
+    objects = sorted(os.path.basename(path)[:-2] + ".o" for path in glob.glob(os.path.join(place, "vfio_ap_*.c"))
+                     if not path.endswith("_test.c"))
+    with open(os.path.join(place, "Kbuild"), "w") as rules:
+        rules.write("obj-m := vfio_ap.o\n"
+                    f"vfio_ap-y := {' '.join(objects)}\n"
+                    f"ccflags-y := -I$(src) -I{os.path.join(LINUX, DRIVER)}\n")
+
+
 def build_module(mutant):
     """The faulty driver as a module of its own; {path there: path here}, or None."""
     work = os.path.join(WORK, mutant.name)
     place = os.path.join(work, DRIVER)
-    os.makedirs(place)
-    for path in glob.glob(os.path.join(LINUX, DRIVER, "vfio_ap_*.[ch]")):
-        shutil.copy(path, place)
-    if not patch(mutant.name, mutant.path, work):
-        return None
-    objects = sorted(os.path.basename(path)[:-2] + ".o" for path in glob.glob(os.path.join(place, "vfio_ap_*.c"))
-                     if not path.endswith("_test.c"))
-    with open(os.path.join(place, "Kbuild"), "w") as kbuild:
-        kbuild.write("obj-m := vfio_ap.o\n"
-                     f"vfio_ap-y := {' '.join(objects)}\n"
-                     f"ccflags-y := -I$(src) -I{os.path.join(LINUX, DRIVER)}\n")
-    if not make(mutant.name, f"M={place}", "modules"):
+    prepare_module(place)
+    if not patch(mutant.name, mutant.path, work) or not make(mutant.name, f"M={place}", "modules"):
         return None
     return {"/lib/vfio_ap.ko": os.path.join(place, "vfio_ap.ko")}
 

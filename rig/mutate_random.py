@@ -38,12 +38,11 @@ from boot import say
 
 KEPT = os.path.join(boot.BUILD, "random")
 EQUIVALENT = os.path.join(boot.TOP, "rig/equivalent.txt")
-WORK = os.path.join(boot.BUILD, "mutant")
 # The test programs wait this long, in seconds, for what never happens in a broken driver.
 PATIENCE = "rig_patience=40"
 # A boot is given up when it says nothing for this many times the longest silence of the driver as it is, in seconds.
 SILENCE, LEAST_SILENCE = 4, 120
-# What can be seen only by kmemleak.
+# Only kmemleak sees when a call with such a name is missing.
 FREES = re.compile(r"free|put|destroy|unregister|del")
 CAUGHT, COMPILER, SURVIVED, EQUAL, INVALID = "caught", "compiler", "SURVIVED", "equivalent", "invalid"
 
@@ -52,26 +51,17 @@ class Builder:
     """A directory with the driver's sources, in which kbuild compiles again only what a fault has changed."""
 
     def __init__(self, number, variant=""):
-        self.place = os.path.join(WORK, f"random-{number}{variant and '-' + variant}", faults.DRIVER)
+        self.place = os.path.join(mutate.WORK, f"random-{number}{variant and '-' + variant}", mutate.DRIVER)
         self.kernel = mutate.kernel_of(variant)
         shutil.rmtree(self.place, ignore_errors=True)
-        os.makedirs(self.place)
-        for path in glob.glob(os.path.join(faults.LINUX, faults.DRIVER, "vfio_ap_*.[ch]")):
-            shutil.copy(path, self.place)
-        objects = sorted(os.path.basename(path)[:-2] + ".o" for path in glob.glob(os.path.join(self.place, "vfio_ap_*.c"))
-                         if not path.endswith("_test.c"))
-        with open(os.path.join(self.place, "Kbuild"), "w") as kbuild:
-            kbuild.write(f"obj-m := vfio_ap.o\nvfio_ap-y := {' '.join(objects)}\n"
-                         f"ccflags-y := -I$(src) -I{os.path.join(faults.LINUX, faults.DRIVER)}\n")
+        mutate.prepare_module(self.place)
         said, built = self.make()
         if not built or self.warnings(said):
             sys.exit(f"the driver as it is does not compile without a warning: {said[-1000:]}")
         self.code = self.objects()
 
     def make(self):
-        done = subprocess.run(["make", "-C", faults.LINUX, f"O={self.kernel}", "ARCH=s390", "W=1", "CROSS_COMPILE=s390x-linux-gnu-",
-                               "KBUILD_BUILD_TIMESTAMP=2026-01-01", f"M={self.place}", "modules"],
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run(mutate.kbuild(self.kernel, "W=1", f"M={self.place}", "modules"), capture_output=True, text=True, check=False)
         return done.stdout + done.stderr, done.returncode == 0
 
     @staticmethod
@@ -177,7 +167,7 @@ class Plan:
 
 
 def boot_with(module, programs, tests, session, parameters=(), variant="", log=""):
-    """Boot a faulty driver, and run some tests, or all tests of these programs, up to the first failure: what told, or None."""
+    """Boot a faulty driver, and run some tests, or all tests of these programs, up to the first failure. Return it, or None."""
     count = test.Count(say=lambda *words: None)
     reader, told = test.Programs(count), []
 
@@ -235,8 +225,8 @@ def stages(fault, plan, session):
 class Trials:
     """Builds and boots the faults, as many at once as there are processors."""
 
-    def __init__(self, plan, session, seed):
-        self.plan, self.session, self.seed = plan, session, seed
+    def __init__(self, plan, session):
+        self.plan, self.session = plan, session
         self.numbers = queue.SimpleQueue()
         for number in range(os.cpu_count()):
             self.numbers.put(number)
@@ -267,7 +257,7 @@ class Trials:
             builder.restore(fault)
 
     def tried(self, fault, number, variant, programs, tests, parameters):
-        """Boot one fault and return what told, or None. verdict() has built the module, except for another kernel."""
+        """Boot one fault and return the first failure, or None. verdict() has built the module, except for another kernel."""
         builder = self.builder(number, variant)
         if not variant:
             return boot_with(builder.module(), programs, tests, self.session, parameters, log=f"random-{number}.log")
@@ -389,7 +379,7 @@ def main():
     if troubles:
         say(f"FAILED: the driver as it is: {troubles[0]}")
         return 1
-    found = sample(wanted, seed, Trials(Plan(), session, seed), kept)
+    found = sample(wanted, seed, Trials(Plan(), session), kept)
     troubles = session.measure("after")
     for trouble in troubles:
         say(f"FAILED: the driver as it is, afterwards: {trouble}")
