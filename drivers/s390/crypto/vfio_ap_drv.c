@@ -232,7 +232,7 @@ static void __exit vfio_ap_exit(void)
 	bus_unregister(&vfio_ap_matrix_bus);
 	root_device_unregister(root);
 	debug_unregister(vfio_ap_dbf);
-	/* Slots and mdevs are freed after a grace period, by code that is not ours. */
+	/* Slots are freed after a grace period, by code that is not ours. */
 }
 
 module_init(vfio_ap_init);

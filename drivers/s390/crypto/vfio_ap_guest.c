@@ -1082,7 +1082,7 @@ void vfio_ap_guest_link(struct vfio_ap_mdev *mdev)
 {
 	guard(mutex)(&matrix_dev->guests_lock);
 	guard(mutex)(&matrix_dev->lock);
-	list_add_tail_rcu(&mdev->node, &matrix_dev->mdevs);
+	list_add_tail(&mdev->node, &matrix_dev->mdevs);
 	mdev->linked = true;
 }
 
@@ -1096,6 +1096,6 @@ void vfio_ap_guest_unlink(struct vfio_ap_mdev *mdev)
 {
 	guard(mutex)(&matrix_dev->guests_lock);
 	guard(mutex)(&matrix_dev->lock);
-	list_del_rcu(&mdev->node);
+	list_del(&mdev->node);
 	mdev->linked = false;
 }

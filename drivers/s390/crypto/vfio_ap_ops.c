@@ -34,7 +34,7 @@ static void vfio_ap_mdev_release(struct vfio_device *vdev)
 {
 	mutex_destroy(&to_vfio_ap_mdev(vdev)->trigger_lock);
 	kfree(to_vfio_ap_mdev(vdev)->trial);
-	kvfree_rcu(to_vfio_ap_mdev(vdev), rcu);
+	vfio_free_device(vdev);
 }
 
 /* From here on a remover waits, so it must not have looked before. */

@@ -82,10 +82,7 @@ struct vfio_ap_matrix_dev {
 	struct mutex guests_lock;
 	/** @lock: protects the fields of mdevs, @slots, @newest, @host and @limits */
 	struct mutex lock;
-	/**
-	 * @mdevs: all mdevs. Changed under both mutexes, read under either or
-	 * under RCU.
-	 */
+	/** @mdevs: all mdevs. Changed under both mutexes, read under either. */
 	struct list_head mdevs;
 	/** @slots: struct vfio_ap_slot by APQN. Changed under @lock, read under it or RCU. */
 	struct xarray slots;
@@ -208,17 +205,12 @@ struct vfio_ap_mdev {
 	struct vfio_device vdev;
 	/** @node: in matrix_dev->mdevs */
 	struct list_head node;
-	/** @rcu: lets readers of matrix_dev->mdevs finish before the memory goes */
-	struct rcu_head rcu;
 	/**
 	 * @linked: on matrix_dev->mdevs. Written like the list; false ends
 	 * every guest transaction with -ENODEV.
 	 */
 	bool linked;
-	/**
-	 * @assigned: what the administrator assigned. matrix_dev->lock; the
-	 * status of a queue looks without, at one bit of each mask.
-	 */
+	/** @assigned: what the administrator assigned; matrix_dev->lock */
 	struct vfio_ap_matrix assigned;
 	/**
 	 * @guest: what was committed last: the guest's APCB or, with no guest,

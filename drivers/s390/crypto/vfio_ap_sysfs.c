@@ -3,7 +3,7 @@
  * The attributes of mdevs and queues: parse, one call, print. See
  * Documentation/ABI/testing/sysfs-driver-vfio-ap.
  */
-#include <linux/rculist.h>
+#include <linux/rcupdate.h>
 #include <linux/sysfs.h>
 
 #include "vfio_ap_private.h"
@@ -345,26 +345,11 @@ const struct attribute_group *vfio_ap_mdev_groups[] = {
 	NULL
 };
 
-/*
- * No mutex: a listing of all queues must not wait for anybody. Each mask is
- * looked at for one bit only, which is old or new, whatever of the rest a
- * writer has copied.
- */
+/* Nobody waits for a guest or for a reset with matrix_dev->lock held. */
 static bool vfio_ap_apqn_is_assigned(u16 apqn)
 {
-	struct vfio_ap_mdev *mdev;
-	bool assigned = false;
-
-	rcu_read_lock();
-	list_for_each_entry_rcu(mdev, &matrix_dev->mdevs, node) {
-		/* Old or new: see above. */
-		assigned = data_race(vfio_ap_matrix_has(&mdev->assigned, AP_QID_CARD(apqn),
-							AP_QID_QUEUE(apqn)));
-		if (assigned)
-			break;
-	}
-	rcu_read_unlock();
-	return assigned;
+	guard(mutex)(&matrix_dev->lock);
+	return vfio_ap_mdev_find_by_apqn(apqn);
 }
 
 static ssize_t status_show(struct device *dev, struct device_attribute *attr, char *buf)
