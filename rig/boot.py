@@ -26,7 +26,10 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build")
 LOGS = os.path.join(BUILD, "log")
 DEBIAN = os.path.join(BUILD, "debian")
-SILENCE = 400  # seconds; longer than any one test may take, but a stress test that is told to
+# In seconds: longer than any one test may take on a busy machine, except a stress test that is told to.
+SILENCE = 400
+# The kernels that watch memory or races are several times slower.
+SILENCE_OF_WATCHING_KERNEL = 1600
 TIMEOUT = {"demo": 900, "bench": 1800, "exec": 900, "test": 3600, "shell": None}
 TROUBLE = re.compile(
     r"Kernel panic|WARNING:|BUG:|INFO: possible|INFO: task .* blocked|INFO: rcu.* (stall|detected)"
@@ -110,7 +113,6 @@ class Run:
         self.on_line = on_line or (lambda line: None)
         self.fatal_warnings = fatal_warnings
         stress = sum(int(word.partition("=")[2]) for word in self.options if word.startswith("rig_stress="))
-        self.silence = SILENCE * slowness + stress
         self.timeout = timeout or TIMEOUT[verb]
         # slowness: how many times longer than on an idle machine this run may take.
         if self.timeout:
@@ -119,6 +121,8 @@ class Run:
         self.up, self.coverage = False, []
         self.gdb = bool(setting("GDB"))
         self.variant = setting("VARIANT") if variant is None else variant
+        watching = self.variant in ("memory", "races")
+        self.silence = (SILENCE_OF_WATCHING_KERNEL if watching else SILENCE) * slowness + stress
         suffix = "-" + self.variant if self.variant else ""
         self.kernel = os.path.join(BUILD, "kernel" + suffix)
         self.initrd = os.path.join(BUILD, f"initramfs{suffix}.gz")
