@@ -45,7 +45,7 @@ queues_are_the_hosts() {
 		echo +$id >$BUS/apmask
 		echo +$id >$BUS/aqmask
 	done
-	until_true "zcrypt has the queues" not grep -q driver=vfio_ap $HWSIM/state
+	until_true "zcrypt has the queues" not grep -qv driver=cex4queue $HWSIM/state
 }
 
 module_is_not_loaded() {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/bare_fixture.h"
+#include "lib/lib.h"
 #include "lib/main.h"
 
 static bool exists(void *data)
@@ -30,6 +31,7 @@ TEST_F(bare, guest_may_have_the_highest_ids)
 	const unsigned char *qci = (unsigned char *)self->vm.memory + AGENT_QCI;
 	unsigned int i;
 
+	ASSERT_EQ(0, until(queues_are_bound_and_reset, NULL));
 	ASSERT_EQ(0, hwsim_apcb(0, "0-255", "0-255"));
 	for (i = 0; i < ARRAY_SIZE(apqns); i++)
 		EXPECT_EQ(0, answer(&self->vm, AGENT_PQAP, apqns[i])) TH_LOG("%04x", apqns[i]);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/bare_fixture.h"
+#include "lib/lib.h"
 #include "lib/main.h"
 
 #define TAPQ(apqn)	((unsigned long)(apqn))
@@ -41,6 +42,9 @@ TEST_F(bare, guest_has_the_first_and_the_last_queue)
 {
 	const unsigned char *qci = (unsigned char *)self->vm.memory + AGENT_QCI;
 
+	/* Without a driver, the bus enables the interrupts of the queues. */
+	ASSERT_EQ(0, module_load());
+	ASSERT_EQ(0, until(queues_are_bound_and_reset, NULL));
 	ASSERT_EQ(0, hwsim_apcb(0, "0,63", "0,15"));
 	EXPECT_EQ(0, answer(&self->vm, AGENT_PQAP, TAPQ(0x0000)));
 	EXPECT_EQ(0, answer(&self->vm, AGENT_PQAP, TAPQ(0x3f0f)));

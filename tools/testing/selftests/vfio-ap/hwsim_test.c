@@ -54,7 +54,7 @@ TEST(nothing_is_tried_without_the_simulator)
 	static const char *const programs[] = {
 		"hwsim_test", "hotplug_demo", "wait_bench", "cost_bench", "hold_bench",
 	};
-	char path[256], said[128];
+	char path[256], said[128], *name;
 	unsigned int i;
 	int program;
 
@@ -63,7 +63,8 @@ TEST(nothing_is_tried_without_the_simulator)
 
 		ASSERT_LT(0, length);
 		path[length] = 0;
-		strcpy(strrchr(path, '/') + 1, programs[i]);
+		name = strrchr(path, '/') + 1;
+		snprintf(name, sizeof(path) - (name - path), "%s", programs[i]);
 		program = open(path, O_RDONLY | O_CLOEXEC);
 		ASSERT_LE(0, program) TH_LOG("%s", path);
 		EXPECT_EQ(KSFT_SKIP, run_in_nothing(program, said, sizeof(said)))
@@ -263,14 +264,15 @@ TEST_F(violation, queue_whose_reset_began_too_early)
 	EXPECT_VIOLATION("no-reset queue 04.0004\n");
 }
 
+/* The host may use the queue at any time, so it may also be one that was not reset. */
 TEST_F(violation, queue_of_another_driver)
 {
 	ASSERT_EQ(0, host_take(6, 6));
-	/* The host may have used it. */
-	ASSERT_EQ(0, hwsim_power_cycle(6));
 	EXPECT_VIOLATION("");
 	ASSERT_EQ(0, hwsim_apcb(0, "6", "6"));
-	EXPECT_VIOLATION("foreign-driver queue 06.0006 driver cex4queue\n");
+	hwsim_violations(self->text, sizeof(self->text));
+	EXPECT_NE(NULL, strstr(self->text, "foreign-driver queue 06.0006 driver cex4queue\n"))
+		TH_LOG("%s", self->text);
 }
 
 TEST_F(violation, queue_that_another_driver_takes)

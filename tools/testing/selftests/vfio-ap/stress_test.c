@@ -508,7 +508,7 @@ static void view_expected(const char *uuid, struct view *view)
 			line_add(view->shown, sizeof(view->shown), ".%04x", a, 0);
 	}
 	if (*view->seen)
-		strcpy(view->shown, view->seen);
+		snprintf(view->shown, sizeof(view->shown), "%s", view->seen);
 	control_domains_expected(uuid, control_domains);
 	mask_add(view->masks, sizeof(view->masks), "apm", adapters);
 	mask_add(view->masks, sizeof(view->masks), "aqm", domains);

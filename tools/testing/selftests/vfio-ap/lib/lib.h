@@ -45,6 +45,7 @@ long hwsim_guest_updates(int pid);
 bool hwsim_comes_to_hold(const char *function, int calls);
 bool guests_come_to_have(const char *masks);
 void machine_reset(void);
+bool queues_are_bound_and_reset(void *unused);
 int bus_scan(void);
 int mdev_create(const char *uuid);
 int mdev_remove(const char *uuid);

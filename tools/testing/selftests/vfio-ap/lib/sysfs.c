@@ -192,7 +192,7 @@ static void queues_bind_all(void)
 	}
 }
 
-static bool all_clean(void *data)
+bool queues_are_bound_and_reset(void *data)
 {
 	static char text[1 << 20];
 
@@ -219,7 +219,7 @@ void machine_reset(void)
 	file_write(BUS "aqmask", "0x0\n");
 	bus_scan();
 	queues_bind_all();
-	until(all_clean, NULL);
+	until(queues_are_bound_and_reset, NULL);
 	hwsim("reset", "1");
 	/* The bus looks by itself from time to time: not in the middle of a test. */
 	file_write(BUS "config_time", "120");
