@@ -35,7 +35,13 @@ FAST ?=
 SIGNOFF ?=
 export FAST SIGNOFF
 
-B := build
+# The kernel that everything is built for.
+BASE ?= 6.12
+$(if $(filter 6.12 mainline,$(BASE)),,$(error BASE=$(BASE): there are 6.12 and mainline))
+export BASE
+D := build
+B := $D$(addprefix /,$(filter mainline,$(BASE)))
+BACKPORT := $(wildcard backport/$(BASE))
 # kbuild would refuse the path only after minutes of downloading and unpacking. The dot makes a trailing blank count.
 ifneq ($(if $(LIST),,$(filter-out help log clean,$(or $(MAKECMDGOALS),help))),)
 $(if $(filter 1,$(words $(subst :, ,$(CURDIR)/.))),,$(error the kernel cannot be built in '$(CURDIR)': its build system refuses a path with a blank or a colon))
@@ -43,9 +49,9 @@ endif
 # Two in one clone would build over each other. PPID is this make.
 ifeq ($(MAKELEVEL),0)
 ifneq ($(if $(LIST),,$(filter-out help log shell,$(MAKECMDGOALS))),)
-other := $(shell mkdir -p $(B); made=$$(cat $(B)/.make 2>/dev/null); \
+other := $(shell mkdir -p $(B); made=$$(cat $(D)/.make 2>/dev/null); \
 	if [ "$${made:-$$PPID}" != $$PPID ] && [ "$$(cat /proc/$$made/comm 2>/dev/null)" = make ] && \
-		[ /proc/$$made/cwd -ef . ]; then echo $$made; else echo $$PPID >$(B)/.make; fi)
+		[ /proc/$$made/cwd -ef . ]; then echo $$made; else echo $$PPID >$(D)/.make; fi)
 $(if $(other),$(error make is at work here already (process $(other)); wait for its end))
 # Of a `make mutate` that was interrupted.
 $(if $(wildcard $(B)/mutant.kept),$(shell rig/mutate.py back))
@@ -61,6 +67,7 @@ INITRAMFS := $(B)/initramfs$(addprefix -,$(VARIANT)).gz
 OURS := $(wildcard $(shell git ls-files -co --exclude-standard -- arch drivers include Documentation tools))
 IN_KERNEL := $(filter arch/% drivers/% include/%,$(OURS))
 FRAGMENTS := $(filter-out $(if $S,%/driver.config),$(sort $(wildcard rig/config/*.config))) \
+	$(wildcard $(BACKPORT)/*.config) \
 	$(patsubst %,rig/config/variant/%.config,$(VARIANT))
 BOOTABLE := $(K)/.built $(INITRAMFS)
 
@@ -99,6 +106,7 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ## make kernel               build it only; VARIANT=memory, races, base, gdb: another one, see rig/config/variant/
 ## make log                  show the last full log
 ## make clean                remove all that was built; what was downloaded stays
+## BASE=mainline             before or after any verb: the newest mainline instead of Linux 6.12, in build/mainline/
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -135,7 +143,7 @@ bench:
 	@$(MAKE) VARIANT=bench bootable
 	@VARIANT=bench rig/bench.py
 
-model: $(B)/.packages
+model: $(D)/.packages
 	@rig/model.sh
 
 series: $(B)/.overlay $(if $(FAST),,$(BOOTABLE))
@@ -143,7 +151,7 @@ series: $(B)/.overlay $(if $(FAST),,$(BOOTABLE))
 	@$(if $(FAST),,rig/install.sh packages-series.txt && $(MAKE) check)
 	@rig/series.py
 
-deb: $(B)/.debian
+deb: $(D)/.debian
 	@rig/install.sh packages-deb.txt
 	@$(MAKE) FAST=1 series
 	@rig/deb.sh
@@ -156,25 +164,29 @@ log:
 	@cat $(B)/log/last
 
 clean:
-	rm -rf $(B)/series* $(B)/deb $(B)/linux* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/coverage $(B)/log
+	rm -rf $(B)/series* $(B)/deb $(B)/linux $(B)/linux-base $(B)/linux.* $(B)/linux-base.* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/headers $(B)/coverage $(B)/log
 	rm -rf $(B)/init* $(B)/commands $(B)/modules.dep $(B)/lsvfioap $(B)/results $(B)/bench* $(B)/.source* $(B)/.overlay*
 
 kernel: $(K)/.built
 
-$(B)/.packages: rig/packages.txt rig/install.sh
+$(D)/.packages: rig/packages.txt rig/install.sh
 	@rig/install.sh
 	@touch $@
 
-$(B)/.debian: rig/packages-s390x.txt rig/debian.sh | $(B)/.packages
+$(D)/.debian: rig/packages-s390x.txt rig/debian.sh | $(D)/.packages
 	@rig/debian.sh
+
+$(B)/base: $(D)/.packages rig/fetch.sh
+	@rig/fetch.sh
+	@touch $@
 
 # What the kernel of a variant is built from: $1 is nothing, or -base.
 define tree
-$(B)/.source$1: $(B)/.packages rig/source.sh rig/not-unpacked.txt $(wildcard patches/*)
+$(B)/.source$1: $(B)/base rig/source.sh rig/not-unpacked.txt $(wildcard patches/* $(BACKPORT)/*.patch $(BACKPORT)/series)
 	@VARIANT=$(1:-%=%) rig/source.sh
 	@touch $$@
 
-$(B)/.overlay$1: $(B)/.source$1 rig/overlay.sh $(OURS)
+$(B)/.overlay$1: $(B)/.source$1 rig/overlay.sh $(wildcard $(BACKPORT)/ours/*) $(OURS)
 	@VARIANT=$(1:-%=%) rig/overlay.sh
 	@touch $$@
 endef
@@ -185,9 +197,9 @@ $(K)/.config: $(B)/.source$S rig/configure.sh $(FRAGMENTS) | $(B)/.overlay$S
 	@rig/configure.sh $(abspath $(K)) $(abspath $(FRAGMENTS))
 	@touch $@
 
-$(K)/.built: $(B)/.source$S $(K)/.config rig/kernel.sh $(IN_KERNEL) | $(B)/.overlay$S
+$(K)/.built: $(B)/.source$S $(K)/.config rig/kernel.sh $(IN_KERNEL) | $(B)/.overlay$S $(B)/.overlay
 	@rig/kernel.sh $(abspath $(K))
 	@touch $@
 
-$(INITRAMFS): $(K)/.built $(B)/.debian rig/initramfs.sh rig/init.c rig/initramfs.list rig/commands.py README.md $(filter Documentation/% tools/%,$(OURS)) | $(B)/.overlay
+$(INITRAMFS): $(K)/.built $(D)/.debian rig/initramfs.sh rig/init.c rig/initramfs.list rig/commands.py README.md $(filter Documentation/% tools/%,$(OURS)) | $(B)/.overlay
 	@rig/initramfs.sh $(abspath $(K)) $(abspath $@)

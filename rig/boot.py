@@ -23,9 +23,11 @@ import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BUILD = os.path.join(TOP, "build")
+# The kernel that everything is built for, see rig/lib.sh.
+BASE = os.environ.get("BASE") or "6.12"
+BUILD = os.path.join(TOP, "build", *([BASE] if BASE != "6.12" else []))
 LOGS = os.path.join(BUILD, "log")
-DEBIAN = os.path.join(BUILD, "debian")
+DEBIAN = os.path.join(TOP, "build", "debian")
 # In seconds: longer than any one test may take on a busy machine, except a stress test that is told to.
 SILENCE = 400
 # The kernels that watch memory or races are several times slower.

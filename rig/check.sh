@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # No warning of the compiler (W=1), sparse (C=2), checkpatch --strict or kernel-doc whose place is a file or a patched
-# line of ours, or of get_abi.pl. What check-exceptions.txt lists is not shown; each of its lines says why.
+# line of ours, or of get_abi. What check-exceptions.txt lists is not shown; each of its lines says why.
 . "$(dirname "$0")/lib.sh"
 out=$build/check
 found=$build/log/check.found
@@ -10,8 +10,15 @@ cd "$top"
 
 sources() { git ls-files -co --exclude-standard -- "$@" | while read -r file; do [ ! -f "$file" ] || echo "$file"; done; }
 
+# Mainline has moved these.
+if [ -d "$linux/tools/docs" ]; then
+	get_abi() { python3 "$linux/tools/docs/get_abi.py" --dir "$1" validate; }
+else
+	get_abi() { "$linux/scripts/get_abi.pl" validate --dir "$1"; }
+fi
+
 # patched REGEX: the files of the base that the patches change.
-patched() { sed -n 's,^+++ [^/]*/,,p' patches/*.patch | sed 's/\t.*//' | sort -u | grep -E "$1" || true; }
+patched() { sed -n 's,^+++ [^/]*/,,p' "$linux.patches"/*.patch | sed 's/\t.*//' | sort -u | grep -E "$1" || true; }
 
 # pristine FILE: where it is as it was before any patch, or nothing.
 pristine() {
@@ -50,8 +57,8 @@ compile() {
 # Compiler and sparse lines that name a place of ours.
 compiled_findings() {
 	{ sources '*.c' '*.h' | sed 's/$/:/'; patched_lines; } >"$build/log/check.places"
-	# KVM's common part is built as arch/s390/kvm/../../../virt/.
-	sed -e "s,$linux/,,g" -e 's,^\(\.\./\)*,,' -e 's,^arch/s390/kvm/\.\./\.\./\.\./,,' "$build/log/check-compile.log" |
+	# KVM's common part is built as arch/s390/kvm/../../../virt/, or from deeper below.
+	sed -e "s,$linux/,,g" -e 's,^\(\.\./\)*,,' -e 's,^arch/s390/kvm/[a-z0-9./]*\.\./virt/,virt/,' "$build/log/check-compile.log" |
 		grep -E '^[^ ]+:[0-9]+(:[0-9]+)?: (warning|error|note)' | grep -vE ': note' |
 		grep -F -f "$build/log/check.places" | sort -u || true
 }
@@ -61,7 +68,7 @@ style() {
 	for file in $(sources drivers arch include Documentation tools); do
 		"$c" --strict --no-tree --terse --show-types -f "$file" | grep -v '^total:' || true
 	done
-	for file in patches/*.patch; do
+	for file in patches/*.patch backport/*/*.patch backport/*/ours/*.patch; do
 		"$c" --strict --no-tree --no-signoff --terse --show-types - <"$file" | grep -v '^total:' | sed "s,^[^:]*,$file," || true
 	done
 }
@@ -100,14 +107,14 @@ pages() {
 	fi
 	# It is silent about a page that it has read before.
 	rm -rf "$build/check/htmldocs"
-	if ! make -C "$linux" SPHINXDIRS=s390 BUILDDIR="$build/check/htmldocs" htmldocs >"$logs/check-pages.log" 2>&1; then
+	if ! make -C "$linux" SPHINXDIRS=arch/s390 BUILDDIR="$build/check/htmldocs" htmldocs >"$logs/check-pages.log" 2>&1; then
 		echo "Documentation: htmldocs failed, see build/log/check-pages.log"
 	fi
 	grep -E '(vfio-ap|ap-hwsim)[a-z-]*\.rst.*(WARNING|ERROR)|(WARNING|ERROR).*(vfio-ap|ap-hwsim)' "$logs/check-pages.log" | sed "s,^$linux/,," || true
 }
 
 abi() {
-	"$linux/scripts/get_abi.pl" validate --dir "$linux/Documentation/ABI" 2>&1 | grep -E '(sysfs-driver|debugfs)-vfio-ap' || true
+	get_abi "$linux/Documentation/ABI" 2>&1 | grep -E '(sysfs-driver|debugfs)-vfio-ap' || true
 }
 
 # Report commands of the documents that documents_test would not type.

@@ -6,16 +6,16 @@
 deb=$build/deb
 tree=$deb/linux
 out=$deb/out
-config=$build/debian/usr/src/linux-config-6.1/config.s390x_none_s390x.xz
+config=$debian/usr/src/linux-config-6.12/config.s390x_none_s390x.xz
 
 # What git am would do; the day on which it was made does not matter.
-series() { cat "$build"/series/0*.patch | sed '/^Date: /d'; }
+series() { cat "$build"/series/*/0*.patch | sed '/^Date: /d'; }
 
 unpack() {
 	rm -rf "$tree"
 	mkdir -p "$tree"
-	tar -C "$tree" --strip-components=1 -xf /usr/src/linux-source-6.1.tar.xz
-	for each in "$build"/series/0*.patch; do
+	tar -C "$tree" --strip-components=1 -xf "$build/linux-source.tar.xz"
+	for each in "$build"/series/*/0*.patch; do
 		case $each in */0000-*) continue ;; esac
 		patch -d "$tree" -p1 --batch --forward -i "$each"
 	done
@@ -39,7 +39,7 @@ packages() {
 
 view() { make -C "$top/tools/vfio-ap" OUTPUT="$deb" CC=s390x-linux-gnu-gcc; }
 
-[ -e "$config" ] || die "linux-config-6.1 for s390x could not be fetched: $(cat "$build/debian.failed")"
+[ -e "$config" ] || die "linux-config-6.12 for s390x could not be fetched: $(cat "$debian.failed")"
 mkdir -p "$deb"
 series | cmp -s - "$deb/series" || logged deb-unpack "unpack the whole base, with the series" unpack
 logged deb-configure "configure it as Debian does" configure

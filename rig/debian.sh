@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # Fetch and unpack the s390x programs of packages-s390x.txt into build/debian. They are foreign to this machine, so they
 # are only unpacked, with package lists of their own: the machine's apt does not learn of another architecture.
+# They are those of Debian 13; of Debian 12 if the mirror does not have them all. build/debian.suite says which.
 # Nothing runs without the first of them. What else could not be fetched is told in build/debian.failed; then what was
 # there before stays, and the next make tries again.
 . "$(dirname "$0")/lib.sh"
 apt=$build/apt
-failed=$build/debian.failed
+failed=$debian.failed
+suites="trixie bookworm"
 foreign="-o APT::Architecture=s390x -o APT::Architectures=s390x -o Dir::State=$apt -o Dir::State::Lists=$apt/lists
-	-o Dir::State::Status=$apt/status -o Dir::Cache=$apt/cache -o APT::Sandbox::User=root"
+	-o Dir::State::Status=$apt/status -o Dir::Cache=$apt/cache -o Dir::Etc::SourceList=$apt/sources.list
+	-o Dir::Etc::SourceParts=/dev/null -o APT::Sandbox::User=root -o Acquire::Languages=none"
 
 # tried NAME TEXT COMMAND...: $status tells how it went
 tried() {
@@ -31,47 +34,60 @@ install() {
 			--exclude='./usr/share/doc' --exclude='./usr/share/man' --exclude='./usr/bin/qemu-system-[!s]*' \
 			--exclude='./usr/bin/qemu-system-s[!3]*'
 	done
+	# As Debian 13 has it.
+	for merged in bin sbin lib; do
+		[ -d "$directory/$merged" ] && [ ! -L "$directory/$merged" ] || continue
+		mkdir -p "$directory/usr/$merged"
+		cp -a "$directory/$merged/." "$directory/usr/$merged/"
+		rm -r "${directory:?}/$merged"
+	done
+	for merged in bin sbin lib; do
+		[ ! -d "$directory/usr/$merged" ] || ln -sfn "usr/$merged" "$directory/$merged"
+	done
+}
+
+# fetch SUITE: $status is 0 if $debian.new has everything
+fetch() {
+	rm -rf "$apt" "$debian.new"
+	mkdir -p "$apt/lists/partial"
+	: >"$apt/status"
+	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $1 main" \
+		>"$apt/sources.list"
+	tried apt-s390x "download: s390x lists of $1" apt-get $foreign -o APT::Update::Error-Mode=any update
+	[ $status = 0 ] || return 0
+	names=
+	for name in $(sed 's/#.*//' "$top/rig/packages-s390x.txt"); do
+		if apt-cache $foreign show "$name" >/dev/null 2>&1; then
+			names="$names $name"
+		else
+			say "  not in $1 for s390x: $name"
+		fi
+	done
+	tried debian "download and unpack: of $1" install "$debian.new" $names
 }
 
 # put DIRECTORY: where it is used
 put() {
-	rm -rf "$build/debian"
-	mv "$1" "$build/debian"
+	rm -rf "$debian"
+	mv "$1" "$debian"
 }
 
-give_up() {
-	echo "$1 ($(grep -h '^E: ' "$logs/$2.log" | head -n 1))" >"$failed"
-	rm -rf "$apt"
-	[ -x "$build/debian/bin/busybox" ] || die "$1"
-	exit 0
-}
-
-rm -rf "$apt" "$failed" "$build/debian.new"
-mkdir -p "$apt/lists/partial"
-: >"$apt/status"
-tried apt-s390x "download: s390x package lists" apt-get $foreign -o APT::Update::Error-Mode=any update
-[ $status = 0 ] || give_up "the s390x package lists" apt-s390x
-
-names=
-for name in $(sed 's/#.*//' "$top/rig/packages-s390x.txt"); do
-	if apt-cache $foreign show "$name" >/dev/null 2>&1; then
-		names="$names $name"
-	else
-		say "  not in the archive for s390x: $name"
+rm -f "$failed"
+for suite in $suites; do
+	fetch "$suite"
+	if [ $status = 0 ]; then
+		put "$debian.new"
+		rm -rf "$apt"
+		echo "$suite" >"$debian.suite"
+		touch "$top/build/.debian"
+		exit 0
 	fi
 done
-tried debian "download and unpack: s390x programs" install "$build/debian.new" $names
-if [ $status != 0 ]; then
-	rm -rf "$build/debian.new"
-	if [ ! -x "$build/debian/bin/busybox" ]; then
-		mv "$logs/debian.log" "$logs/debian-all.log"
-		rm -rf "$apt/cache"
-		logged debian-needed "download and unpack: busybox-static" install "$build/debian.new" busybox-static
-		put "$build/debian.new"
-		mv "$logs/debian-all.log" "$logs/debian.log"
-	fi
-	give_up "$names" debian
+rm -rf "$debian.new"
+echo "${names:-the s390x package lists} ($(grep -h '^E: ' "$logs/apt-s390x.log" "$logs/debian.log" 2>/dev/null | head -n 1))" >"$failed"
+if [ ! -x "$debian/bin/busybox" ]; then
+	rm -rf "$apt/cache"
+	logged debian-needed "download and unpack: busybox-static" install "$debian.new" busybox-static
+	put "$debian.new"
 fi
-put "$build/debian.new"
 rm -rf "$apt"
-touch "$build/.debian"

@@ -452,7 +452,8 @@ int main(int argc, char **argv)
 		finish("bad busybox does not run");
 	if (strcmp(option("rig_debian", ""), ""))
 		mount_debian();
-	if (!spill("/proc/sys/vm/allocate_pgste", "1"))
+	/* Newer kernels need no such setting. */
+	if (!spill("/proc/sys/vm/allocate_pgste", "1") && errno != ENOENT)
 		finish("bad vm.allocate_pgste cannot be set: %s", strerror(errno));
 
 	verb = option("rig", "shell");

@@ -22,10 +22,15 @@ build_commands() {
 	"$top/rig/commands.py" "$commands"
 }
 
+# The programs use what this kernel offers to user space.
+build_headers() {
+	make -C "$build/linux" O="$build/headers" -j"$jobs" headers
+	touch "$build/headers/.done"
+}
+
 build_tests() {
 	mkdir -p "$user"
-	# Debian's cross headers are those of the same kernel; to install them from the source takes a minute.
-	make -C "$tests" OUTPUT="$user" CC="${CROSS_COMPILE}gcc" -j"$jobs"
+	make -C "$tests" OUTPUT="$user" CC="${CROSS_COMPILE}gcc" KHDR_INCLUDES="-isystem $build/headers/usr/include" -j"$jobs"
 	# What is not built any more must not run any more.
 	make -C "$tests" OUTPUT="$user" -s --no-print-directory names | sort >"$user/names"
 	find "$user" -maxdepth 1 -type f -perm /100 -printf '%f\n' | sort | comm -23 - "$user/names" |
@@ -41,7 +46,7 @@ modules() {
 spec() {
 	cat "$top/rig/initramfs.list"
 	echo "file /init $build/init 0755 0 0"
-	echo "file /bin/busybox $build/debian/bin/busybox 0755 0 0"
+	echo "file /bin/busybox $debian/bin/busybox 0755 0 0"
 	echo "file /bin/lsvfioap $build/lsvfioap 0755 0 0"
 	intree=$out/drivers/s390/crypto/vfio_ap.ko
 	case ${VARIANT:-} in
@@ -86,6 +91,7 @@ pack() {
 
 logged init "build init" build_init
 logged view "build lsvfioap" build_view
+[ "$build/headers/.done" -nt "$build/.source" ] || logged headers "install the headers for programs" build_headers
 [ ! -f "$tests/Makefile" ] || logged selftests "build the selftests" build_tests
 logged commands "take the commands from documents" build_commands
 logged initramfs "pack the initramfs" pack

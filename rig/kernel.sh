@@ -45,5 +45,5 @@ logged kernel "build the kernel" build_kernel
 case ${VARIANT:-} in
 '') logged base-driver "build the base's driver" other_driver "$build/base-driver" ;;
 bench) logged base-driver "build the base's driver" copied_driver "$build/base-driver" "$build/bench-driver" ;;
-base) logged our-driver "build our driver for the base" copied_driver "$top/drivers/s390/crypto" "$build/our-driver" ;;
+base) logged our-driver "build our driver for the base" copied_driver "$build/linux/drivers/s390/crypto" "$build/our-driver" ;;
 esac

@@ -62,13 +62,13 @@ class Without:
         with open(entry) as lines:
             text = lines.read()
         shown = re.search(r"^Shown-by: (?:(\w+) )?(\w+:\S+)$", text, re.M)
-        patches = re.findall(r"^patches/\S+$", text, re.M)
+        patches = re.findall(r"^\S+\.patch$", text, re.M)
         if not shown or len(patches) != 1:
             sys.exit(f"{entry}: needs one patch, and `Shown-by: [kernel] program:fixture.test`")
         self.name = "without-" + os.path.splitext(os.path.basename(entry))[0]
         self.variant, self.test = shown[1] or "", shown[2]
         self.path = os.path.join(boot.BUILD, "mutant." + self.name)
-        with open(os.path.join(boot.TOP, patches[0])) as lines:
+        with open(os.path.join(LINUX + ".patches", os.path.basename(patches[0]))) as lines:
             parts = re.split(r"^(?=--- [^/\n]*/)", lines.read(), flags=re.M)[1:]
         code = [part for part in parts
                 if re.match(r"--- (\S+\.c|(?!\S*/include/|a/drivers/s390/crypto/)\S+\.h)\n", part)]
@@ -77,10 +77,17 @@ class Without:
             out.write("".join(code))
 
 
+def is_for_base(entry):
+    """Whether the series of this base has a patch: those of backport/ are only for theirs."""
+    with open(entry) as lines:
+        of = re.findall(r"^backport/([^/]+)/", lines.read(), re.M)
+    return not of or boot.BASE in of
+
+
 def patches_missing():
     """A fault for each patch of the series that says by which test it is shown."""
-    return [Without(path) for path in sorted(glob.glob(os.path.join(SERIES, "[0-9]*.txt")))
-            if re.search(r"^Shown-by:", open(path).read(), re.M)]
+    return [Without(path) for path in sorted(glob.glob(os.path.join(SERIES, "*/[0-9]*.txt")))
+            if is_for_base(path) and re.search(r"^Shown-by:", open(path).read(), re.M)]
 
 
 def logged(name, command, **more):

@@ -1,24 +1,42 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Lay the complete files of this repository over the base; what is equal keeps its time stamp.
+# Lay the complete files of this repository over the base; what is equal keeps its time stamp. They are written for
+# mainline, so for an older base the patches of backport/BASE/ours adapt them first.
 . "$(dirname "$0")/lib.sh"
+list=$linux.overlay
+
+# Sphinx has the pages of all architectures in one place.
+place() { echo "$1" | sed 's,^Documentation/s390/,Documentation/arch/s390/,'; }
+
+ours() {
+	if [ "${VARIANT:-}" = base ]; then
+		git ls-files -co --exclude-standard -- drivers/s390/crypto/ap_hwsim
+	else
+		git ls-files -co --exclude-standard -- arch drivers include Documentation tools
+	fi
+}
 
 cd "$top"
-if [ "${VARIANT:-}" = base ]; then
-	ours() { git ls-files -co --exclude-standard -- drivers/s390/crypto/ap_hwsim; }
-else
-	ours() { git ls-files -co --exclude-standard -- arch drivers include Documentation tools; }
-fi
+[ -n "$(ours)" ] || die "git does not list the files of this repository (safe.directory?)"
+stage=$(mktemp -d "$build/ours.XXXXXX")
+trap 'rm -rf "$stage"' EXIT
 ours | while read -r file; do
 	[ -f "$file" ] || continue
-	cmp -s "$file" "$linux/$file" && continue
-	mkdir -p "$linux/$(dirname "$file")"
-	cp "$file" "$linux/$file"
+	mkdir -p "$stage/$(dirname "$(place "$file")")"
+	cp "$file" "$stage/$(place "$file")"
 done
-[ -n "$(ours)" ] || die "git does not list the files of this repository (safe.directory?)"
+for patch in "$backport"/ours/*.patch; do
+	[ -f "$patch" ] && [ -f "$stage/$(sed -n 's,^+++ b/,,p' "$patch" | head -n 1)" ] || continue
+	patch -d "$stage" -p1 -F0 --batch --forward --no-backup-if-mismatch <"$patch" >"$logs/overlay.log" ||
+		die "${patch#"$top/"} does not apply (full log: $logs/overlay.log)"
+done
+(cd "$stage" && find . -type f) | sed 's,^\./,,' | sort >"$list.new"
+while read -r file; do
+	cmp -s "$stage/$file" "$linux/$file" && continue
+	mkdir -p "$linux/$(dirname "$file")"
+	cp "$stage/$file" "$linux/$file"
+done <"$list.new"
 # What this repository no longer has must not be built either.
-list=$linux.overlay
-ours | sort >"$list.new"
 if [ -f "$list" ]; then
 	comm -23 "$list" "$list.new" | while read -r file; do rm -f "$linux/$file"; done
 fi

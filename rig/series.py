@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Make the patch series, build/series/*.patch, and check what a maintainer would.
+"""Make the two patch series, build/series/fixes and build/series/vfio-ap, and check what a maintainer would.
 
-Each file of series/ is one patch: subject and message, a line ---, and the paths that it carries, a pattern a line. A
-patch of patches/ may be among them; if it is all there is, its own message may stand for an empty one. series/cover.txt
-is the cover letter; what stands between @ in it is replaced: BASE, SIZES, MEASURED, FAULTS, SHOWN, the number of a patch. One that
+The fixes stand alone, and vfio-ap is applied on top of them. Each file of series/NAME/ is one patch: subject and
+message, a line ---, and the paths that it carries, a pattern a line. A patch of patches/ may be among them; if it is all
+there is, its own message may stand for an empty one. For an older base, the patch of the same name in backport/BASE/
+takes its place, and patches of that directory are only in the series of that base. series/NAME/cover.txt is the cover
+letter; what stands between @ in it is replaced: BASE, SIZES, MEASURED, FAULTS, SHOWN, the number of a patch. One that
 changes only code of the base says "Shown-by:", with the test that fails without it, or "Not-shown:", with the reason.
 
 With SIGNOFF=1 you are the author, and sign it off: user.name and user.email of git. checkpatch then asks for that, too.
@@ -36,7 +38,9 @@ TOP = boot.TOP
 LINUX = os.path.join(boot.BUILD, "linux")
 WORK = os.path.join(boot.BUILD, "series-work")
 OUT = os.path.join(boot.BUILD, "series")
-TARBALL = "/usr/src/linux-source-6.1.tar.xz"
+NAMES = ("fixes", "vfio-ap")
+BACKPORT = os.path.join("backport", boot.BASE)
+TARBALL = os.path.join(boot.BUILD, "linux-source.tar.xz")
 # Above so many added lines, the cover letter has to say why.
 LARGE = 1500
 CROSS = "s390x-linux-gnu-"
@@ -63,6 +67,17 @@ def ours():
     return git(TOP, "ls-files", "-co", "--exclude-standard", "--", "arch", "drivers", "include", "Documentation", "tools").split()
 
 
+def for_base(path):
+    """The patch of this base that stands for one of patches/."""
+    own = os.path.join(BACKPORT, os.path.basename(path))
+    return own if os.path.exists(os.path.join(TOP, own)) else path
+
+
+def place(path):
+    """Where a file of this repository is in the kernel, see rig/overlay.sh."""
+    return path.replace("Documentation/s390/", "Documentation/arch/s390/")
+
+
 def patched(path):
     with open(os.path.join(TOP, path)) as patch:
         return re.findall(r"^\+\+\+ [^/\n]*/(\S+)", patch.read(), re.M)
@@ -72,12 +87,12 @@ class Entry:
     """One patch of the series."""
 
     def __init__(self, path, files):
-        self.name = os.path.splitext(os.path.basename(path))[0]
+        self.series, self.name = os.path.basename(os.path.dirname(path)), os.path.splitext(os.path.basename(path))[0]
         with open(path) as lines:
             self.message, _, rest = lines.read().partition("---\n")
         shown = [line for line in rest.split("\n") if re.match(r"(Shown-by|Not-shown): \S", line)]
         patterns = [line for line in rest.split("\n") if line and line not in shown]
-        self.patches = [pattern for pattern in patterns if pattern.startswith("patches/")]
+        self.patches = [for_base(pattern) for pattern in patterns if pattern.endswith(".patch")]
         self.files = [file for pattern in patterns for file in files if fnmatch.fnmatch(file, pattern)]
         if not self.message.strip():
             with open(os.path.join(TOP, self.patches[0])) as patch:
@@ -90,15 +105,17 @@ class Entry:
             raise Failed(f"{path}: who changes code of the base alone, and nobody else, needs one line `Shown-by: test` or `Not-shown: reason`")
 
     def touched(self):
-        return sorted({*self.files, *(file for patch in self.patches for file in patched(patch))})
+        return sorted({*map(place, self.files), *(file for patch in self.patches for file in patched(patch))})
 
 
 def entries():
     files = ours()
-    found = [Entry(path, files) for path in sorted(glob.glob(os.path.join(TOP, "series/[0-9]*.txt")))]
+    found = [Entry(path, files) for name in NAMES for path in sorted(glob.glob(os.path.join(TOP, "series", name, "[0-9]*.txt")))
+             if mutate.is_for_base(path)]
     carried = [file for entry in found for file in entry.files]
     left = [file for file in files if carried.count(file) != 1]
-    patches = [os.path.relpath(path, TOP) for path in sorted(glob.glob(os.path.join(TOP, "patches/*.patch")))]
+    patches = sorted({for_base(os.path.relpath(path, TOP)) for directory in ("patches", BACKPORT)
+                      for path in glob.glob(os.path.join(TOP, directory, "*.patch"))})
     left += [path for path in patches if sum(path in entry.patches for entry in found) != 1]
     if left:
         raise Failed(f"not in exactly one patch of series/: {' '.join(left)}")
@@ -110,7 +127,8 @@ def unpack_base(paths):
     tree = os.path.join(WORK, "base")
     shutil.rmtree(WORK, ignore_errors=True)
     os.makedirs(tree)
-    names = [f"linux-source-6.1/{path}" for path in paths]
+    top = base().split()[0]
+    names = [f"{top}/{path}" for path in paths]
     # Most are new: tar says so of each, and unpacks the others.
     done = subprocess.run(["tar", "-C", tree, "--strip-components=1", "-xf", TARBALL, *names], capture_output=True, text=True, check=False)
     wrong = [line for line in done.stderr.split("\n") if line and not re.search(r"Not found in archive|previous errors", line)]
@@ -127,9 +145,10 @@ def commit(tree, entry):
     for patch in entry.patches:
         run("patch", "-p1", "--batch", "--forward", "--no-backup-if-mismatch", "-d", tree, "-i", os.path.join(TOP, patch))
     for file in entry.files:
-        place = os.path.join(tree, file)
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        shutil.copy(os.path.join(TOP, file), place)
+        there = os.path.join(tree, place(file))
+        os.makedirs(os.path.dirname(there), exist_ok=True)
+        # As this base needs it.
+        shutil.copy(os.path.join(LINUX, place(file)), there)
     git(tree, "add", "-A")
     git(tree, "commit", "-q", *(["-s"] if setting("SIGNOFF") else []), "-F", "-", text=entry.message)
 
@@ -166,17 +185,29 @@ def faults():
 def shown(missing, rows):
     """Which test fails without which patch."""
     numbers = {f"without-{entry.name}": number for number, (entry, _, _) in enumerate(rows, 1)}
+    missing = [each for each in missing if each.name in numbers]
     return "\n".join(f"  patch {numbers[each.name]}: {each.test}" + (f" (in the {each.variant} kernel)" if each.variant else "") for each in missing)
 
 
 def base():
-    return run("dpkg-query", "-W", "-f", "${Package} ${Version}", "linux-source-6.1")
+    """Package, version and hash of the base's source."""
+    with open(os.path.join(boot.BUILD, "base")) as text:
+        return text.read().strip()
 
 
 def write_series(tree, rows, missing):
     shutil.rmtree(OUT, ignore_errors=True)
-    git(tree, "format-patch", "-q", "-o", OUT, "--cover-letter", "--zero-commit", "base..")
-    with open(os.path.join(TOP, "series/cover.txt")) as text:
+    first = "base"
+    for name in NAMES:
+        these = [row for row in rows if row[0].series == name]
+        last = git(tree, "rev-list", "--reverse", f"{first}..").split()[len(these) - 1]
+        git(tree, "format-patch", "-q", "-o", os.path.join(OUT, name), "--cover-letter", "--zero-commit", f"{first}..{last}")
+        write_cover(name, these, missing)
+        first = last
+
+
+def write_cover(name, rows, missing):
+    with open(os.path.join(TOP, "series", name, "cover.txt")) as text:
         subject, _, cover = text.read().partition("\n")
     table = "\n".join(f"  {add:6} {gone:5}  {entry.message.partition(chr(10))[0]}" for entry, add, gone in rows)
     for entry, add, _ in rows:
@@ -190,8 +221,8 @@ def write_series(tree, rows, missing):
     cover = cover.replace("@SHOWN@", shown(missing, rows)).replace("@BASE@", base())
     left = re.search(r"@[\w-]+@|^None$", cover, re.M)
     if left or not faults():
-        raise Failed(f"the cover letter lacks {left[0] if left else 'the faults'}")
-    path = glob.glob(os.path.join(OUT, "0000-*"))[0]
+        raise Failed(f"the cover letter of {name} lacks {left[0] if left else 'the faults'}")
+    path = glob.glob(os.path.join(OUT, name, "0000-*"))[0]
     with open(path) as letter:
         text = letter.read()
     text = text.replace("*** SUBJECT HERE ***", subject.removeprefix("Subject: ")).replace("*** BLURB HERE ***", cover.strip())
@@ -199,12 +230,17 @@ def write_series(tree, rows, missing):
         letter.write(text)
 
 
+def written():
+    """The patches of both series, in order, without the cover letters."""
+    return [path for name in NAMES for path in sorted(glob.glob(os.path.join(OUT, name, "0*.patch")))[1:]]
+
+
 def check_am(tree, found):
     """`git am` on the pristine base gives what the rig builds."""
     again = os.path.join(WORK, "am")
     run("git", "clone", "-q", tree, again)
     git(again, "reset", "-q", "--hard", "base")
-    git(again, "am", "-q", *sorted(glob.glob(os.path.join(OUT, "0*.patch")))[1:])
+    git(again, "am", "-q", *written())
     differ = []
     for path in sorted({path for entry in found for path in entry.touched()}):
         here, there = os.path.join(again, path), os.path.join(LINUX, path)
@@ -225,7 +261,7 @@ def exceptions():
 def check_style():
     """checkpatch --strict of each patch."""
     found, excepted = [], exceptions()
-    for path in sorted(glob.glob(os.path.join(OUT, "0*.patch")))[1:]:
+    for path in written():
         said = run("perl", "scripts/checkpatch.pl", "--strict", "--emacs", "--show-types", "--showfile",
                    *([] if setting("SIGNOFF") else ["--no-signoff"]), path, cwd=LINUX, check=False)
         # With --terse it would say as little of a clean patch as of one that it could not read.
@@ -328,8 +364,9 @@ def main():
         return 1
     for line in objections:
         say(line)
-    for number, (entry, add, gone) in enumerate(rows, 1):
-        say(f"  {number:02} {add:+6} {-gone:+6}  {entry.message.partition(chr(10))[0]}")
+    for entry, add, gone in rows:
+        say(f"  {entry.series:7} {entry.name[:2]} {add:+6} {-gone:+6}  {entry.message.partition(chr(10))[0]}")
+    say(f"series: {base()}")
     say(f"series: {len(found)} patches, {len(objections)} objections, {time.time() - begin:.0f} s")
     return 1 if objections else 0
 

@@ -360,7 +360,7 @@ def under_load(count, pattern, times):
 
 def fetched(count):
     """Tests skip what could not be fetched, so it fails here, once."""
-    path = os.path.join(boot.BUILD, "debian.failed")
+    path = boot.DEBIAN + ".failed"
     if os.path.exists(path):
         with open(path) as text:
             count.fail(f"s390x programs could not be fetched: {text.read().strip()} (full log: build/log/debian.log)")

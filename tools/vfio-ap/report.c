@@ -101,7 +101,7 @@ static void trace_print(void)
 	}
 	free(copy);
 	if (newest < 0)
-		printf("no event: see Documentation/s390/vfio-ap-tracing.rst\n");
+		printf("no event: see Documentation/arch/s390/vfio-ap-tracing.rst\n");
 	for (rest = text; (line = strsep(&rest, "\n"));) {
 		time = trace_time(line);
 		if (time >= 0 && time >= newest - LAST_SECONDS)

@@ -67,7 +67,7 @@ static struct ap_driver vfio_ap_drv = {
 	.on_scan_complete = vfio_ap_drv_on_scan_complete,
 };
 
-static struct bus_type vfio_ap_matrix_bus = {
+static const struct bus_type vfio_ap_matrix_bus = {
 	.name = "matrix",
 };
 

@@ -56,31 +56,31 @@ static void vfio_ap_guest_unlock(struct vfio_ap_guest_tx *tx)
 		mutex_unlock(&matrix_dev->lock);
 	mutex_unlock(&matrix_dev->guests_lock);
 	if (tx->perms)
-		mutex_unlock(&ap_perms_mutex);
+		mutex_unlock(&ap_attr_mutex);
 	/* The remembered guest: the mdev may have none any more. */
 	if (tx->attachment)
 		mutex_unlock(&tx->attachment->kvm->lock);
 }
 
 /**
- * __vfio_ap_guest_begin - begin a guest transaction
+ * vfio_ap_guest_begin - begin a guest transaction
  * @tx: the transaction, filled in here
  * @mdev: the mdev; the caller keeps its memory
  * @patience: how to wait for kvm->lock
- * @perms: take ap_perms_mutex too, to compare with what the host reserves
+ * @perms: take ap_attr_mutex too, to compare with what the host reserves
  *
- * Use vfio_ap_guest_begin(). The guest is looked up, its kvm->lock taken with
+ * The guest is looked up, its kvm->lock taken with
  * no other lock held, and the guest looked up again. When another one is there
  * by then, all is dropped and done again: somebody else has made progress.
  *
  * Context: Sleeps; no lock of this driver and no kvm->lock held. On success
- * kvm->lock of the guest, if there is one, ap_perms_mutex if asked for,
+ * kvm->lock of the guest, if there is one, ap_attr_mutex if asked for,
  * guests_lock and matrix_dev->lock are held.
  * Return: true; or false with the reason in tx->error: -ENODEV the mdev is
  * being removed, -EINTR the task is to die, -EBUSY or -EAGAIN patience ran out.
  */
-bool __vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mdev,
-			   enum vfio_ap_patience patience, bool perms)
+bool vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mdev,
+			 enum vfio_ap_patience patience, bool perms)
 {
 	unsigned long deadline = 0;
 
@@ -100,7 +100,7 @@ bool __vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mde
 		if (tx->error)
 			break;
 		if (perms)
-			mutex_lock(&ap_perms_mutex);
+			mutex_lock(&ap_attr_mutex);
 		mutex_lock(&matrix_dev->guests_lock);
 		mutex_lock(&matrix_dev->lock);
 
@@ -129,9 +129,9 @@ bool __vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mde
  * Context: Sleeps. Drops what vfio_ap_guest_begin() took.
  */
 void vfio_ap_guest_end(struct vfio_ap_guest_tx *tx)
-	__releases(&vfio_ap_tx_context)
+	__releases(vfio_ap_tx_context)
 {
-	__release(&vfio_ap_tx_context);
+	__release(vfio_ap_tx_context);
 	vfio_ap_guest_unlock(tx);
 	if (tx->leaver_reset)
 		vfio_ap_reset_start_matrix(&tx->old, &tx->new);
@@ -293,7 +293,7 @@ static bool vfio_ap_guest_first_reserved(const struct vfio_ap_matrix *candidate,
 					 const struct vfio_ap_matrix *assigned,
 					 unsigned long *apqn)
 {
-	lockdep_assert_held(&ap_perms_mutex);
+	lockdep_assert_held(&ap_attr_mutex);
 
 	for (*apqn = 0; vfio_ap_matrix_next(candidate, assigned, apqn); ++*apqn) {
 		if (ap_owned_by_def_drv(AP_QID_CARD(*apqn), AP_QID_QUEUE(*apqn)))
@@ -395,7 +395,7 @@ int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *as
 		return -ENOMEM;
 	trial->asked = *asked;
 
-	mutex_lock(&ap_perms_mutex);
+	mutex_lock(&ap_attr_mutex);
 	mutex_lock(&matrix_dev->lock);
 	if (mdev->attachment)
 		had = &mdev->guest;
@@ -414,7 +414,7 @@ int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *as
 	/* The one before goes. */
 	swap(mdev->trial, trial);
 	mutex_unlock(&matrix_dev->lock);
-	mutex_unlock(&ap_perms_mutex);
+	mutex_unlock(&ap_attr_mutex);
 	kfree(trial);
 	return ret;
 }
@@ -506,9 +506,9 @@ static int vfio_ap_guest_hook_set(struct kvm *kvm, crypto_hook *hook)
  */
 static void vfio_ap_guest_enter(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mdev,
 				struct vfio_ap_attachment *attachment)
-	__acquires(&vfio_ap_tx_context)
+	__acquires(vfio_ap_tx_context)
 {
-	__acquire(&vfio_ap_tx_context);
+	__acquire(vfio_ap_tx_context);
 	lockdep_assert_held(&attachment->kvm->lock);
 
 	*tx = (struct vfio_ap_guest_tx){ .mdev = mdev, .attachment = attachment };
@@ -1035,7 +1035,7 @@ void vfio_ap_guest_queue_remove(struct ap_queue *queue)
  * @apm: adapters that the host would reserve
  * @aqm: domains that the host would reserve
  *
- * Context: Called by the AP bus with ap_perms_mutex held. Sleeps shortly.
+ * Context: Called by the AP bus with ap_attr_mutex held. Sleeps shortly.
  * Return: 0, or -EADDRINUSE after one line in the log.
  */
 int vfio_ap_guest_in_use(const unsigned long *apm, const unsigned long *aqm)
@@ -1045,7 +1045,7 @@ int vfio_ap_guest_in_use(const unsigned long *apm, const unsigned long *aqm)
 	struct vfio_ap_mdev *mdev;
 	unsigned int apid, apqi;
 
-	lockdep_assert_held(&ap_perms_mutex);
+	lockdep_assert_held(&ap_attr_mutex);
 	bitmap_copy(reserved.apm, apm, AP_DEVICES);
 	bitmap_copy(reserved.aqm, aqm, AP_DOMAINS);
 

@@ -173,6 +173,16 @@ const char *vfio_ap_irq_state_name(const struct vfio_ap_slot *slot)
 	return slot->irq ? names[slot->irq->state] : "none";
 }
 
+/* KVM does not export gfn_to_hva(). The caller is a vCPU that holds kvm->srcu. */
+static unsigned long vfio_ap_irq_nib_to_hva(struct kvm *kvm, u64 nib)
+{
+	struct kvm_memory_slot *slot = __gfn_to_memslot(kvm_memslots(kvm), gpa_to_gfn(nib));
+
+	if (!slot || slot->flags & (KVM_MEMSLOT_INVALID | KVM_MEM_READONLY))
+		return KVM_HVA_ERR_BAD;
+	return __gfn_to_hva_memslot(slot, gpa_to_gfn(nib));
+}
+
 /*
  * Do everything for an enable that can sleep or fail before AQIC is issued. The
  * caller reports every failure as an invalid NIB (response code 06).
@@ -188,7 +198,7 @@ static struct vfio_ap_irq *vfio_ap_irq_create(struct vfio_ap_attachment *attachm
 	/* Pinning the page of a protected guest would export it. */
 	if (!nib || kvm->arch.pv.handle)
 		return NULL;
-	hva = gfn_to_hva(kvm, gpa_to_gfn(nib));
+	hva = vfio_ap_irq_nib_to_hva(kvm, nib);
 	if (kvm_is_error_hva(hva))
 		return NULL;
 
@@ -244,7 +254,7 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_slot *slot,
 						 u64 nib, u8 gisc)
 {
 	struct ap_queue_status status = {};
-	struct ap_qirq_ctrl control = {};
+	union ap_qirq_ctrl control = {};
 	struct vfio_ap_irq *irq;
 	u8 nisc;
 
@@ -302,7 +312,7 @@ static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_slot *slot,
 						  const struct vfio_ap_attachment *attachment)
 {
 	struct ap_queue_status status = {};
-	struct ap_qirq_ctrl control = {};
+	union ap_qirq_ctrl control = {};
 
 	spin_lock(&slot->lock);
 	status.response_code = vfio_ap_irq_admit(slot, attachment);
@@ -333,7 +343,7 @@ int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 	struct ap_queue_status status = { .response_code = AP_RESPONSE_Q_NOT_AVAIL };
 	union {
 		u64 value;
-		struct ap_qirq_ctrl control;
+		union ap_qirq_ctrl control;
 	} gr1 = { .value = gprs[1] };
 	union {
 		struct ap_queue_status status;

@@ -4,6 +4,7 @@
  * a function of its arguments; vfio_ap_matrix_test.c tries it out.
  */
 #include <linux/bitmap.h>
+#include <linux/hex.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <kunit/visibility.h>
@@ -265,8 +266,8 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_from_config);
 void vfio_ap_limits_from_config(struct vfio_ap_limits *limits,
 				const struct ap_config_info *config)
 {
-	limits->apid = config->apxa ? config->Na : 63;
-	limits->domain = config->apxa ? config->Nd : 15;
+	limits->apid = config->apxa ? config->na : 63;
+	limits->domain = config->apxa ? config->nd : 15;
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_limits_from_config);
 

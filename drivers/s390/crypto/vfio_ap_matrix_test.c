@@ -653,7 +653,7 @@ static void text_of_every_size(struct kunit *test)
 
 static void limits_follow_apxa(struct kunit *test)
 {
-	struct ap_config_info config = { .apxa = 1, .Na = 200, .Nd = 84 };
+	struct ap_config_info config = { .apxa = 1, .na = 200, .nd = 84 };
 	struct vfio_ap_limits limits;
 
 	vfio_ap_limits_from_config(&limits, &config);
@@ -694,5 +694,5 @@ static struct kunit_suite vfio_ap_matrix_suite = {
 kunit_test_suite(vfio_ap_matrix_suite);
 
 MODULE_DESCRIPTION("KUnit tests of vfio_ap's matrices");
-MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
 MODULE_LICENSE("GPL");

@@ -41,5 +41,5 @@ static struct kunit_suite vfio_ap_numbers_suite = {
 kunit_test_suite(vfio_ap_numbers_suite);
 
 MODULE_DESCRIPTION("KUnit tests of vfio_ap's statistics");
-MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
 MODULE_LICENSE("GPL");

@@ -34,7 +34,6 @@ static void vfio_ap_mdev_release(struct vfio_device *vdev)
 {
 	mutex_destroy(&to_vfio_ap_mdev(vdev)->trigger_lock);
 	kfree(to_vfio_ap_mdev(vdev)->trial);
-	vfio_free_device(vdev);
 }
 
 /* From here on a remover waits, so it must not have looked before. */
@@ -190,6 +189,10 @@ static const struct vfio_device_ops vfio_ap_mdev_ops = {
 	.close_device = vfio_ap_mdev_close,
 	.ioctl = vfio_ap_mdev_ioctl,
 	.request = vfio_ap_mdev_request,
+	.bind_iommufd = vfio_iommufd_emulated_bind,
+	.unbind_iommufd = vfio_iommufd_emulated_unbind,
+	.attach_ioas = vfio_iommufd_emulated_attach_ioas,
+	.detach_ioas = vfio_iommufd_emulated_detach_ioas,
 };
 
 static void vfio_ap_mdev_cancel_work(struct vfio_ap_mdev *mdev, struct delayed_work *work)

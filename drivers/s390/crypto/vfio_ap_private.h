@@ -46,7 +46,7 @@
  *     crypto.pqap_hook_rwsem        read by the PQAP(AQIC) intercept, which
  *                                   takes slot->lock; written by attach and
  *                                   detach, with no lock below.
- *     ap_perms_mutex                taken to assign adapters and domains; the
+ *     ap_attr_mutex                taken to assign adapters and domains; the
  *                                   AP bus holds it when it calls in_use().
  *       matrix_dev->guests_lock     list of mdevs, which guest is attached to
  *                                   which mdev, writing an APCB.
@@ -423,7 +423,7 @@ struct vfio_ap_guest_tx {
 	struct vfio_ap_mdev *mdev;
 	/** @attachment: its guest, referenced, kvm->lock held; NULL: none */
 	struct vfio_ap_attachment *attachment;
-	/** @perms: ap_perms_mutex is held too */
+	/** @perms: ap_attr_mutex is held too */
 	bool perms;
 	/** @published: matrix_dev->lock was dropped by the commit */
 	bool published;
@@ -442,8 +442,7 @@ struct vfio_ap_guest_tx {
 };
 
 /* The capability that sparse follows: every path must give a transaction back. */
-struct vfio_ap_tx_context;
-extern struct vfio_ap_tx_context vfio_ap_tx_context;
+token_context_lock(vfio_ap_tx_context);
 
 /**
  * enum vfio_ap_patience - how a transaction waits for kvm->lock
@@ -518,13 +517,11 @@ extern const struct attribute_group *vfio_ap_mdev_groups[];
 extern const struct attribute_group *vfio_ap_queue_groups[];
 
 /* vfio_ap_guest.c */
-bool __vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mdev,
-			   enum vfio_ap_patience patience, bool perms);
-#define vfio_ap_guest_begin(tx, mdev, patience, perms)			\
-	__cond_lock(&vfio_ap_tx_context,				\
-		    __vfio_ap_guest_begin(tx, mdev, patience, perms))
+bool vfio_ap_guest_begin(struct vfio_ap_guest_tx *tx, struct vfio_ap_mdev *mdev,
+			 enum vfio_ap_patience patience, bool perms)
+	__cond_acquires(true, vfio_ap_tx_context);
 void vfio_ap_guest_end(struct vfio_ap_guest_tx *tx)
-	__releases(&vfio_ap_tx_context);
+	__releases(vfio_ap_tx_context);
 int vfio_ap_guest_change(struct vfio_ap_mdev *mdev, vfio_ap_combine_fn combine,
 			 const struct vfio_ap_matrix *change, struct vfio_ap_obstacle *obstacle);
 int vfio_ap_guest_try(struct vfio_ap_mdev *mdev, const struct vfio_ap_matrix *asked);

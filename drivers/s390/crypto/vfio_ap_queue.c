@@ -417,7 +417,7 @@ static void vfio_ap_reset_issue(struct vfio_ap_slot *slot)
 
 	lockdep_assert_held(&slot->lock);
 
-	status = ap_zapq(slot->apqn);
+	status = ap_zapq(slot->apqn, 0);
 	trace_vfio_ap_queue_reset_start(slot->apqn, number, status.response_code);
 	slot->answer = status.response_code;
 	answer = vfio_ap_response_decode(status.response_code);

@@ -243,7 +243,7 @@ static void reset_pending_print(struct device *dev, struct vfio_ap_part *part)
  */
 #define VFIO_AP_LIST_ATTR(name)								\
 static ssize_t name##_read(struct file *file, struct kobject *kobj,			\
-			   struct bin_attribute *attr, char *buf, loff_t offset,	\
+			   const struct bin_attribute *attr, char *buf, loff_t offset,	\
 			   size_t count)						\
 {											\
 	struct vfio_ap_part part = { .buf = buf, .offset = offset, .count = count };	\
@@ -259,7 +259,7 @@ VFIO_AP_LIST_ATTR(reset_pending);
 
 /* All lines are of one length, so any can be printed without those before. */
 static ssize_t queue_states_read(struct file *file, struct kobject *kobj,
-				 struct bin_attribute *attr, char *buf, loff_t offset,
+				 const struct bin_attribute *attr, char *buf, loff_t offset,
 				 size_t count)
 {
 	struct vfio_ap_mdev *mdev = dev_get_drvdata(kobj_to_dev(kobj));
@@ -327,7 +327,7 @@ static struct attribute *vfio_ap_mdev_attrs[] = {
 	NULL
 };
 
-static struct bin_attribute *vfio_ap_mdev_bin_attrs[] = {
+static const struct bin_attribute *const vfio_ap_mdev_bin_attrs[] = {
 	&bin_attr_matrix,
 	&bin_attr_guest_matrix,
 	&bin_attr_reset_pending,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What happened to the queues of a guest, for people: names and fields are
- * explained in Documentation/s390/vfio-ap-tracing.rst and stay as they are.
+ * explained in Documentation/arch/s390/vfio-ap-tracing.rst and stay as they are.
  * An mdev is named by its UUID, a queue by its APQN.
  */
 #undef TRACE_SYSTEM
@@ -28,7 +28,7 @@ TRACE_EVENT(vfio_ap_guest_update,
 			 __array(u8, apm, VFIO_AP_TRACE_MASK)
 			 __array(u8, aqm, VFIO_AP_TRACE_MASK)
 			 __array(u8, adm, VFIO_AP_TRACE_MASK)),
-	TP_fast_assign(__assign_str(mdev, mdev);
+	TP_fast_assign(__assign_str(mdev);
 		       __entry->leavers = leavers;
 		       memcpy(__entry->old_apm, old->apm, VFIO_AP_TRACE_MASK);
 		       memcpy(__entry->old_aqm, old->aqm, VFIO_AP_TRACE_MASK);
@@ -53,9 +53,9 @@ TRACE_EVENT(vfio_ap_assign_refused,
 			 __field(u16, apqn)
 			 __string(owner, owner)
 			 __field(int, error)),
-	TP_fast_assign(__assign_str(mdev, mdev);
+	TP_fast_assign(__assign_str(mdev);
 		       __entry->apqn = apqn;
-		       __assign_str(owner, owner);
+		       __assign_str(owner);
 		       __entry->error = error;),
 	TP_printk("mdev=%s apqn=%02x.%04x owner=%s error=%d", __get_str(mdev),
 		  __entry->apqn >> 8, __entry->apqn & 0xff, __get_str(owner), __entry->error)
@@ -98,7 +98,7 @@ TRACE_EVENT(vfio_ap_irq_set,
 			 __field(u8, gisc)
 			 __field(u64, nib)
 			 __field(u8, rc)),
-	TP_fast_assign(__assign_str(mdev, mdev);
+	TP_fast_assign(__assign_str(mdev);
 		       __entry->apqn = apqn;
 		       __entry->enable = enable;
 		       __entry->gisc = gisc;

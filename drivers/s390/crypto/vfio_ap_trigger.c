@@ -14,14 +14,14 @@
  */
 static bool vfio_ap_trigger_signal(struct vfio_ap_mdev *mdev, unsigned int index)
 {
-	lockdep_assert_not_held(&ap_perms_mutex);
+	lockdep_assert_not_held(&ap_attr_mutex);
 	lockdep_assert_not_held(&matrix_dev->guests_lock);
 	lockdep_assert_not_held(&matrix_dev->lock);
 
 	guard(mutex)(&mdev->trigger_lock);
 	if (!mdev->triggers[index])
 		return false;
-	eventfd_signal(mdev->triggers[index], 1);
+	eventfd_signal(mdev->triggers[index]);
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Simulated AP and SIE hardware, for kernels that test vfio_ap where there is
- * neither. Documentation/s390/ap-hwsim.rst describes how it is controlled.
+ * neither. Documentation/arch/s390/ap-hwsim.rst describes how it is controlled.
  *
  * Layers, top down: traps (main.c) hand an instruction to insn.c, which works
  * on the machine (machine.c); irq.c raises interrupts, check.c watches for
@@ -336,8 +336,5 @@ int hwsim_uv_execute(u64 uvcb);
 
 /* debugfs.c */
 void hwsim_debugfs_init(void);
-
-/* sie.c */
-void hwsim_sie_run(struct pt_regs *regs, struct kvm_s390_sie_block *scb);
 
 #endif /* AP_HWSIM_H */

@@ -408,7 +408,7 @@ static int hwsim_eventfd_signalled(struct kprobe *probe, struct pt_regs *regs)
 NOKPROBE_SYMBOL(hwsim_eventfd_signalled);
 
 static struct kprobe hwsim_eventfd_probe = {
-	.symbol_name = "eventfd_signal",
+	.symbol_name = "eventfd_signal_mask",
 	.pre_handler = hwsim_eventfd_signalled,
 };
 
@@ -531,7 +531,7 @@ static int hwsim_bus_event(struct notifier_block *nb, unsigned long event, void 
 }
 
 static struct notifier_block hwsim_bus_nb = { .notifier_call = hwsim_bus_event };
-static struct bus_type *hwsim_ap_bus;
+static const struct bus_type *hwsim_ap_bus;
 
 /* The AP bus is not exported; a driver that has registered leads to it. */
 static int hwsim_driver_called(struct kretprobe_instance *instance, struct pt_regs *regs)

@@ -459,7 +459,7 @@ static int hwsim_page_lock_write(char *line)
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 	mmap_read_lock(mm);
-	pages = get_user_pages_remote(mm, addr, 1, 0, &page, NULL, NULL);
+	pages = get_user_pages_remote(mm, addr, 1, 0, &page, NULL);
 	mmap_read_unlock(mm);
 	mmput(mm);
 	if (pages != 1)
@@ -525,7 +525,6 @@ static const struct file_operations hwsim_knob_fops = {
 	.owner = THIS_MODULE,
 	.open = simple_open,
 	.write = hwsim_knob_write,
-	.llseek = no_llseek,
 };
 
 static void hwsim_state_print(struct seq_file *seq, u16 apqn)

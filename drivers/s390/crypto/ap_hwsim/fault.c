@@ -75,7 +75,7 @@ int hwsim_fault_signal(unsigned int id, int fd)
 	kvm = hwsim_kvm_get(id);
 	if (kvm) {
 		mutex_lock(&kvm->lock);
-		eventfd_signal(eventfd, 1);
+		eventfd_signal(eventfd);
 		mutex_unlock(&kvm->lock);
 		kvm_put_kvm(kvm);
 	}
@@ -274,7 +274,6 @@ void hwsim_fault_gisc_hold(bool hold)
  */
 int __init hwsim_fault_init(void)
 {
-	hrtimer_init(&hwsim_disturb_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
-	hwsim_disturb_timer.function = hwsim_disturb;
+	hrtimer_setup(&hwsim_disturb_timer, hwsim_disturb, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	return register_kprobe(&hwsim_gisc_probe);
 }

@@ -135,8 +135,8 @@ static int hwsim_qci(const struct hwsim_machine *machine, u64 gr[16],
 	config.apsc = 1;
 	config.apxa = machine->apxa;
 	config.qact = 1;
-	config.Na = machine->apxa ? machine->apid_max : 0;
-	config.Nd = machine->apxa ? machine->domain_max : 0;
+	config.na = machine->apxa ? machine->apid_max : 0;
+	config.nd = machine->apxa ? machine->domain_max : 0;
 	memcpy(config.apm, masks.apm, sizeof(config.apm));
 	memcpy(config.aqm, masks.aqm, sizeof(config.aqm));
 	memcpy(config.adm, masks.adm, sizeof(config.adm));
@@ -149,7 +149,7 @@ static u8 hwsim_aqic(struct hwsim_queue *queue, u64 gr[16])
 {
 	union {
 		u64 value;
-		struct ap_qirq_ctrl control;
+		union ap_qirq_ctrl control;
 	} gr1 = { .value = gr[1] };
 
 	if (gr1.control.ir == queue->irq)

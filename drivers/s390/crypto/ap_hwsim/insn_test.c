@@ -359,8 +359,8 @@ static void qci_shows_the_configuration(struct kunit *test)
 	it->gr[2] = (u64)it->storage;
 	KUNIT_EXPECT_EQ(test, pqap(it, QCI), 0);
 	KUNIT_EXPECT_TRUE(test, info->apxa);
-	KUNIT_EXPECT_EQ(test, info->Na, 255);
-	KUNIT_EXPECT_EQ(test, info->Nd, 255);
+	KUNIT_EXPECT_EQ(test, info->na, 255);
+	KUNIT_EXPECT_EQ(test, info->nd, 255);
 	KUNIT_EXPECT_EQ(test, info->apm[0], BIT(31 - 4) | BIT(31 - 5));
 	KUNIT_EXPECT_EQ(test, info->aqm[0], BIT(31 - 6) | BIT(31 - 7));
 	KUNIT_EXPECT_EQ(test, info->adm[0], BIT(31 - 9));

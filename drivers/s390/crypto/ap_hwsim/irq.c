@@ -28,7 +28,7 @@ static void hwsim_airq_deliver(struct irq_work *work)
 	for (i = 0; i < HWSIM_MAX_AIRQS; i++) {
 		struct airq_struct *airq = READ_ONCE(hwsim_airqs[i]);
 
-		if (airq && airq->lsi_ptr && *airq->lsi_ptr & airq->lsi_mask)
+		if (airq && airq->lsi_ptr && *airq->lsi_ptr)
 			airq->handler(airq, &info);
 	}
 }
@@ -104,7 +104,7 @@ bool hwsim_irq_check(const struct hwsim_queue *queue)
 		hwsim_violation(HWSIM_FOREIGN_GISA, "queue %02x.%04x", apid, apqi);
 		return false;
 	}
-	if (!page_maybe_dma_pinned(phys_to_page(queue->nib))) {
+	if (!folio_maybe_dma_pinned(page_folio(phys_to_page(queue->nib)))) {
 		hwsim_violation(HWSIM_UNPINNED_NIB, "queue %02x.%04x nib %llx", apid, apqi,
 				(u64)queue->nib);
 		return false;

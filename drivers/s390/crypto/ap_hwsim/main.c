@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Arms the simulator: makes the kernel believe in AP and SIE, and answers the
- * instructions that the machine below does not have. They arrive as operation
- * exceptions, which the kernel offers to its die notifiers.
+ * Arms the simulator: makes the kernel believe in AP and SIE, and answers the AP
+ * instructions, which the machine below does not have. They arrive as operation
+ * exceptions, which the kernel offers to its die notifiers. SIE does not get that
+ * far: KVM calls sie.c instead, see sie64a() in <asm/kvm_host.h>.
  */
 #define pr_fmt(fmt) "ap_hwsim: " fmt
 
 #include <linux/init.h>
 #include <linux/kdebug.h>
 #include <linux/kprobes.h>
+#include <linux/kvm_host.h>
 #include <linux/panic.h>
 #include <linux/uaccess.h>
+#include <asm/alternative.h>
 #include <asm/ap.h>
 #include <asm/css_chars.h>
 #include <asm/facility.h>
 #include <asm/ptrace.h>
 #include <asm/sclp.h>
-#include <asm/stacktrace.h>
 
 #include "../../cio/chsc.h"
 #include "ap_hwsim.h"
@@ -57,18 +59,11 @@ static void hwsim_cc_set(struct pt_regs *regs, u64 cc)
 static int hwsim_trap(struct notifier_block *nb, unsigned long event, void *data)
 {
 	struct pt_regs *regs = ((struct die_args *)data)->regs;
-	struct stack_frame *frame;
 	u16 insn[3];
 	int cc;
 
 	if (event != DIE_BPT)
 		return NOTIFY_DONE;
-
-	if (test_pt_regs_flag(regs, PIF_GUEST_FAULT)) {
-		frame = (struct stack_frame *)regs->gprs[15];
-		hwsim_sie_run(regs, (void *)frame->sie_control_block);
-		return NOTIFY_STOP;
-	}
 
 	/* The PSW is past the instruction, as far as its length says. */
 	if (copy_from_kernel_nofault(insn, (void *)(regs->psw.addr - (regs->int_code >> 16)),
@@ -202,7 +197,21 @@ static int __init hwsim_watch(void)
 	return ret;
 }
 
-static bool hwsim_armed __initdata;
+/* The answers of the simulator replace those of the machine; see also sie64a(). */
+bool hwsim_armed __ro_after_init;
+
+/*
+ * The decompressor has patched each test_facility() of a constant according to the
+ * facilities of the machine. Patch them again. Only one CPU is up.
+ */
+static void __init hwsim_facilities_set(void)
+{
+	if (!hwsim.no_qci)
+		__set_facility(HWSIM_FACILITY_QCI, stfle_fac_list);
+	__set_facility(HWSIM_FACILITY_APFT, stfle_fac_list);
+	__set_facility(HWSIM_FACILITY_AQIC, stfle_fac_list);
+	__apply_alternatives(__alt_instructions, __alt_instructions_end, ALT_CTX_EARLY);
+}
 
 static int __init hwsim_arm(void)
 {
@@ -220,12 +229,8 @@ static int __init hwsim_arm(void)
 	ret = hwsim_watch();
 	if (ret)
 		return ret;
-	if (!hwsim.no_ap) {
-		if (!hwsim.no_qci)
-			__set_facility(HWSIM_FACILITY_QCI, stfle_fac_list);
-		__set_facility(HWSIM_FACILITY_APFT, stfle_fac_list);
-		__set_facility(HWSIM_FACILITY_AQIC, stfle_fac_list);
-	}
+	if (!hwsim.no_ap)
+		hwsim_facilities_set();
 	sclp.has_sief2 = 1;
 	ret = register_die_notifier(&hwsim_trap_nb);
 	if (ret)

@@ -4,9 +4,9 @@
  * something happens that KVM has to see.
  *
  * What the host does in parallel (requests, stop, the interruption pending mask of the GISA) is
- * looked at before each instruction. Guest storage is reached through the gmap and no-fault copies;
- * a page that is not there leaves with the fault data the real exit would have left, and the
- * instruction begins anew afterwards.
+ * looked at before each instruction. Guest storage is reached through the memory slots of KVM and
+ * no-fault copies; a page that is not there leaves with the fault data that the real exit would
+ * have left, and the instruction begins anew afterwards.
  *
  * Not simulated: guests with DAT, floating point and vector instructions, storage keys, the CPU
  * timer and the clock comparator as long as the guest does not wait (KVM handles them then), and
@@ -19,11 +19,9 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
+#include <asm/access-regs.h>
+#include <asm/fault.h>
 #include <asm/futex.h>
-#include <asm/gmap.h>
-#include <asm/lowcore.h>
-#include <asm/stacktrace.h>
-#include <asm/switch_to.h>
 #include <asm/timex.h>
 #include "ap_hwsim.h"
 #include "sie_insn.h"
@@ -62,16 +60,14 @@
  * struct sie - one stay in SIE
  * @cpu: the guest's CPU
  * @scb: state description
- * @frame: stack frame of sie64a()
- * @gmap: guest storage
+ * @vcpu: the vCPU, whose VM owns the guest storage
  * @apcb: what the guest may use, at the time of entry
- * @host_fault: storage was not there; the reason is in the frame and in the thread
+ * @host_fault: storage was not there; the reason is in the thread
  */
 struct sie {
 	struct hwsim_cpu cpu;
 	struct kvm_s390_sie_block *scb;
-	struct stack_frame *frame;
-	struct gmap *gmap;
+	struct kvm_vcpu *vcpu;
 	struct hwsim_apcb apcb;
 	bool host_fault;
 };
@@ -89,26 +85,31 @@ static u64 real_to_absolute(const struct sie *sie, u64 real)
 	return real;
 }
 
-static int host_fault(struct sie *sie, u64 absolute, bool backed, bool write)
+/* What a program check in SIE leaves for vcpu_post_run_handle_fault() of KVM. */
+static int host_fault(struct sie *sie, u64 absolute, bool write)
 {
-	current->thread.gmap_addr = absolute;
-	current->thread.gmap_write_flag = write;
-	current->thread.gmap_pfault = backed;
-	sie->frame->sie_reason = -EFAULT;
+	union teid teid = {
+		.addr = absolute >> PAGE_SHIFT,
+		.fsi = write ? TEID_FSI_STORE : TEID_FSI_FETCH,
+	};
+
+	current->thread.gmap_int_code = write ? PGM_PROTECTION : PGM_PAGE_TRANSLATION;
+	current->thread.gmap_teid = teid;
 	sie->host_fault = true;
 	return -EFAULT;
 }
 
-/* The chain of notifiers that led here holds the RCU lock the lookup needs. */
 static int user_address(struct sie *sie, u64 real, bool write, u8 __user **user)
 {
 	u64 absolute = real_to_absolute(sie, real);
-	unsigned long vmaddr;
+	unsigned long hva;
 
-	vmaddr = __gmap_translate(sie->gmap, absolute);
-	if (IS_ERR_VALUE(vmaddr))
-		return host_fault(sie, absolute, false, write);
-	*user = (u8 __user *)vmaddr;
+	lockdep_assert(srcu_read_lock_held(&sie->vcpu->kvm->srcu));
+
+	hva = kvm_vcpu_gfn_to_hva(sie->vcpu, gpa_to_gfn(absolute));
+	if (kvm_is_error_hva(hva))
+		return host_fault(sie, absolute, write);
+	*user = (u8 __user *)(hva + offset_in_page(absolute));
 	return 0;
 }
 
@@ -128,7 +129,7 @@ static int guest_read(void *ctx, u64 addr, void *buf, size_t len)
 		if (user_address(sie, addr, false, &user))
 			return -EFAULT;
 		if (copy_from_user_nofault(buf, user, n))
-			return host_fault(sie, real_to_absolute(sie, addr), true, false);
+			return host_fault(sie, real_to_absolute(sie, addr), false);
 	}
 	return 0;
 }
@@ -158,7 +159,7 @@ static int guest_probe(struct sie *sie, u64 addr, size_t len)
 		if (user_address(sie, addr, true, &user))
 			return -EFAULT;
 		if (!writable(user))
-			return host_fault(sie, real_to_absolute(sie, addr), true, true);
+			return host_fault(sie, real_to_absolute(sie, addr), true);
 	}
 	return 0;
 }
@@ -176,7 +177,7 @@ static int guest_write(void *ctx, u64 addr, const void *buf, size_t len)
 		if (user_address(sie, addr, true, &user))
 			return -EFAULT;
 		if (copy_to_user_nofault(user, buf, n))
-			return host_fault(sie, real_to_absolute(sie, addr), true, true);
+			return host_fault(sie, real_to_absolute(sie, addr), true);
 	}
 	return 0;
 }
@@ -534,13 +535,13 @@ static void read_apcb(const struct kvm_s390_sie_block *scb, struct hwsim_apcb *a
 		hwsim_apcb_read(apcb, phys_to_virt(origin), scb->crycbd & CRYCB_FORMAT_MASK);
 }
 
-static void load_guest(struct sie *sie, const struct pt_regs *regs)
+static void load_guest(struct sie *sie, const u64 *gprs)
 {
 	struct kvm_s390_sie_block *scb = sie->scb;
 
 	sie->cpu.psw_mask = scb->gpsw.mask;
 	sie->cpu.psw_addr = scb->gpsw.addr;
-	memcpy(sie->cpu.gr, regs->gprs, 14 * sizeof(u64));
+	memcpy(sie->cpu.gr, gprs, 14 * sizeof(u64));
 	sie->cpu.gr[14] = scb->gg14;
 	sie->cpu.gr[15] = scb->gg15;
 	memcpy(sie->cpu.cr, scb->gcr, sizeof(scb->gcr));
@@ -550,13 +551,13 @@ static void load_guest(struct sie *sie, const struct pt_regs *regs)
 	scb->icptstatus = 0;
 }
 
-static void store_guest(struct sie *sie, struct pt_regs *regs)
+static void store_guest(struct sie *sie, u64 *gprs)
 {
 	struct kvm_s390_sie_block *scb = sie->scb;
 
 	scb->gpsw.mask = sie->cpu.psw_mask;
 	scb->gpsw.addr = sie->cpu.psw_addr;
-	memcpy(regs->gprs, sie->cpu.gr, 14 * sizeof(u64));
+	memcpy(gprs, sie->cpu.gr, 14 * sizeof(u64));
 	scb->gg14 = sie->cpu.gr[14];
 	scb->gg15 = sie->cpu.gr[15];
 	memcpy(scb->gcr, sie->cpu.cr, sizeof(scb->gcr));
@@ -574,42 +575,64 @@ static void check_apcb(const struct sie *sie)
 				task_pid_nr(current));
 }
 
-/**
- * hwsim_sie_run - execute SIE
- * @regs: where sie64a() trapped: the guest's general registers 0 to 13, the host's stack pointer
- * @scb: state description
- *
- * As real SIE, it does nothing but leave when prog20 already holds a request, and it shows
- * PROG_IN_SIE as long as the guest's state is its own.
- *
- * Context: atomic and RCU read side, the thread of the guest CPU.
- */
-void hwsim_sie_run(struct pt_regs *regs, struct kvm_s390_sie_block *scb)
+static void run(struct sie *sie, u64 *gprs)
 {
-	struct sie stay = {
-		.cpu.read = guest_read,
-		.cpu.write = guest_write,
-		.scb = scb,
-		.frame = (struct stack_frame *)regs->gprs[15],
-		.gmap = (struct gmap *)S390_lowcore.gmap,
-	};
+	struct kvm_s390_sie_block *scb = sie->scb;
 	unsigned int budget = SIE_BUDGET;
 
-	stay.cpu.ctx = &stay;
-	/* the trap into this function has cleared it */
 	WRITE_ONCE(scb->prog0c, scb->prog0c | PROG_IN_SIE);
 	/* pairs with who sets prog20 and then waits for PROG_IN_SIE to go */
 	smp_mb();
-	if (scb->sdf == SDF_PROTECTED) {
-		intercept(&stay, ICPT_VALIDITY);
-	} else if (!atomic_read(&scb->prog20)) {
-		load_guest(&stay, regs);
-		while (budget-- && !before_instruction(&stay) && !instruction(&stay))
+	if (!atomic_read(&scb->prog20)) {
+		load_guest(sie, gprs);
+		while (budget-- && !before_instruction(sie) && !instruction(sie))
 			;
-		store_guest(&stay, regs);
-		check_apcb(&stay);
+		store_guest(sie, gprs);
+		check_apcb(sie);
 	}
 	/* what the guest's CPU did is visible before it counts as outside */
 	smp_mb();
 	WRITE_ONCE(scb->prog0c, scb->prog0c & ~PROG_IN_SIE);
+}
+
+/**
+ * hwsim_sie64a - execute SIE, in the place of __sie64a()
+ * @scb: state description
+ * @gprs: the guest's general registers 0 to 13
+ *
+ * As real SIE, it only leaves when prog20 holds a request already, and it shows
+ * PROG_IN_SIE as long as the guest's state is its own. A state description of
+ * which the storage is not that of the vCPU, such as that of a guest in the
+ * guest, is not valid here.
+ *
+ * Context: the thread of the vCPU, without kvm->srcu. KVM may have disabled
+ * interrupts; SIE enables them for as long as the guest runs.
+ * Return: 0, which means that no machine check happened.
+ */
+int hwsim_sie64a(struct kvm_s390_sie_block *scb, u64 *gprs)
+{
+	struct kvm_vcpu *vcpu = kvm_get_running_vcpu();
+	struct sie stay = {
+		.cpu.read = guest_read,
+		.cpu.write = guest_write,
+		.scb = scb,
+		.vcpu = vcpu,
+	};
+	/* KVM tells lockdep that interrupts are enabled, before and after. */
+	bool irqs_disabled = raw_irqs_disabled();
+	int idx;
+
+	stay.cpu.ctx = &stay;
+	if (scb->sdf == SDF_PROTECTED || scb != vcpu->arch.sie_block) {
+		intercept(&stay, ICPT_VALIDITY);
+		return 0;
+	}
+	if (irqs_disabled)
+		raw_local_irq_enable();
+	idx = srcu_read_lock(&vcpu->kvm->srcu);
+	run(&stay, gprs);
+	srcu_read_unlock(&vcpu->kvm->srcu, idx);
+	if (irqs_disabled)
+		raw_local_irq_disable();
+	return 0;
 }

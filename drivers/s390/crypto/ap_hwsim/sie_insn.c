@@ -15,8 +15,8 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/swab.h>
+#include <linux/unaligned.h>
 #include <asm/ptrace.h>
-#include <asm/unaligned.h>
 #include "sie_insn.h"
 
 /* Program mask: fixed-point overflow */

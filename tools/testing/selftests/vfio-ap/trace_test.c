@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the trace events tell, as Documentation/s390/vfio-ap-tracing.rst has it:
+ * What the trace events tell, as Documentation/arch/s390/vfio-ap-tracing.rst has it:
  * each thing that happens to a queue is told once, with the names that
  * administrators know.
  */

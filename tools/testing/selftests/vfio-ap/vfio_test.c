@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The VFIO device: behaviour rows A.5, E.15 (what 6.1 has of it). */
+/* The VFIO device: behaviour rows A.5, E.15. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -12,7 +12,7 @@
 
 #include "lib/guest_fixture.h"
 
-/* Not in the headers of every system yet. */
+/* The headers of Linux 6.12 do not have CONFIG_CHANGED yet. */
 enum { REQUEST, CONFIG_CHANGED, IRQS };
 
 static int ioctl_errno(int fd, unsigned long request, void *arg)
@@ -45,7 +45,7 @@ TEST_F(guest, info_tells_ap_and_reset)
 	EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_INFO, &info));
 }
 
-/* Nothing is written behind what a caller of 6.1 has room for. */
+/* Nothing is written behind what a caller has room for. */
 TEST_F(guest, info_that_cannot_be_written_is_a_fault)
 {
 	struct vfio_device_info *info = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
@@ -707,7 +707,7 @@ static bool ends_or_cancels_work(void *data)
 {
 	struct writer *writer = data;
 
-	return !writer_waits(writer) || task_waits_in(writer->pid, "__cancel_work_timer");
+	return !writer_waits(writer) || task_waits_in(writer->pid, "__flush_work");
 }
 
 /*
