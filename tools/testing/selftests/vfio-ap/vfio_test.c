@@ -30,6 +30,29 @@ TEST_F(guest, open_wants_a_kvm)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
+/* As QEMU does it that was given an iommufd object. */
+TEST_F(guest, opened_through_iommufd)
+{
+	struct vfio vfio;
+	struct vm vm;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, 5, 5);
+	ASSERT_EQ(0, vm_create(&vm));
+	ASSERT_EQ(0, vfio_open_iommufd(&vfio, &vm, UUID2));
+	ASSERT_EQ(0, vm_start(&vm));
+	EXPECT_TRUE(vm_comes_to_see(&vm, "05.0005"));
+	EXPECT_EQ(0, vm_aqic(&vm, 5, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(4, pinned_kib());
+	assign(_metadata, UUID2, -1, 6);
+	EXPECT_TRUE(vm_comes_to_see(&vm, "05.0005 05.0006"));
+	vfio_close(&vfio);
+	EXPECT_TRUE(vm_comes_to_see(&vm, ""));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+	vm_destroy(&vm);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
 TEST_F(guest, info_tells_ap_and_reset)
 {
 	struct vfio_device_info info = { .argsz = 16 };

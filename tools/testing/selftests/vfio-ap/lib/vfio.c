@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
+#include <linux/iommufd.h>
 #include <linux/kvm.h>
 #include <linux/vfio.h>
 #include <stdio.h>
@@ -104,6 +106,47 @@ int vfio_open_group(struct vfio *vfio, struct vm *vm, const char *uuid)
 int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
 {
 	return vfio_open_group(vfio, vm, uuid) ?: vfio_open_device(vfio, uuid);
+}
+
+/* The device file of an mdev is named after its only child in vfio-dev/. */
+static int vfio_cdev_open(const char *uuid)
+{
+	char path[300];
+	glob_t found;
+	int fd;
+
+	snprintf(path, sizeof(path), MATRIX "%s/vfio-dev/vfio*", uuid);
+	if (glob(path, 0, NULL, &found))
+		return -ENOENT;
+	snprintf(path, sizeof(path), "/dev/vfio/devices/%s", strrchr(found.gl_pathv[0], '/') + 1);
+	globfree(&found);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Without a group: KVM learns of the device file, and an iommufd takes the container's place. */
+int vfio_open_iommufd(struct vfio *vfio, struct vm *vm, const char *uuid)
+{
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
+	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach) };
+	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
+	int ret;
+
+	vfio->vm = NULL;
+	vfio->container = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	vfio->device = vfio_cdev_open(uuid);
+	if (vfio->device < 0)
+		return vfio->device;
+	vfio->group = dup(vfio->device);
+	ret = vfio_associate(vfio, vm);
+	if (ret)
+		return ret;
+	bind.iommufd = vfio->container;
+	if (ioctl(vfio->device, VFIO_DEVICE_BIND_IOMMUFD, &bind) ||
+	    ioctl(vfio->container, IOMMU_IOAS_ALLOC, &alloc))
+		return -errno;
+	attach.pt_id = alloc.out_ioas_id;
+	return ioctl(vfio->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ? -errno : 0;
 }
 
 /* The eventfd of one of its interrupts, -1: none. */
