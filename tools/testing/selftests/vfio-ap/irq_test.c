@@ -303,6 +303,33 @@ TEST_F(guest, bus_events_during_remove)
 	other_end(_metadata, &other);
 }
 
+/* Whatever happens to the queue of a guest, only vfio_ap resets it and enables its interrupt. */
+TEST_F(guest, bus_scans_with_a_queue)
+{
+	static const struct {
+		const char *knob, *value;
+	} events[] = {
+		{ "adapter_add", "7" },
+		{ "deconfigure", "7" },
+		{ "configure", "7" },
+		{ "checkstop", "07.0004" },
+		{ "checkstop_end", "07.0004" },
+	};
+	unsigned int i;
+
+	assign(_metadata, UUID1, 7, 4);
+	for (i = 0; i < sizeof(events) / sizeof(*events); i++) {
+		ASSERT_EQ(0, hwsim(events[i].knob, "%s", events[i].value));
+		ASSERT_EQ(0, bus_scan());
+		EXPECT_EQ(0, hwsim_state(7, 4, "rapq"));
+		EXPECT_EQ(0, hwsim_state(7, 4, "aqic"));
+	}
+	EXPECT_TRUE(vm_comes_to_see(&self->vm, "07.0004"));
+	EXPECT_EQ(0, file_write("/sys/devices/ap/card07/07.0004/reset", "1"));
+	EXPECT_EQ(0, hwsim_state(7, 4, "rapq"));
+	EXPECT_EQ(0, hwsim_state(7, 4, "aqic"));
+}
+
 /* Somebody has locked the page: nobody waits for that, and the page is unpinned later. */
 TEST_F(guest, locked_page)
 {
