@@ -97,6 +97,21 @@ def hwsim_words():
     return words
 
 
+def base_source():
+    """Package, version and hash of the base's source."""
+    with open(os.path.join(BUILD, "base")) as text:
+        return text.read().strip()
+
+
+def suite():
+    """The release of Debian whose programs run in the test kernel."""
+    try:
+        with open(DEBIAN + ".suite") as text:
+            return text.read().strip()
+    except FileNotFoundError:
+        return "(only busybox)"
+
+
 def shown(path):
     return os.path.relpath(path, os.getcwd())
 

@@ -127,7 +127,7 @@ def unpack_base(paths):
     tree = os.path.join(WORK, "base")
     shutil.rmtree(WORK, ignore_errors=True)
     os.makedirs(tree)
-    top = base().split()[0]
+    top = boot.base_source().split()[0]
     names = [f"{top}/{path}" for path in paths]
     # Most are new: tar says so of each, and unpacks the others.
     done = subprocess.run(["tar", "-C", tree, "--strip-components=1", "-xf", TARBALL, *names], capture_output=True, text=True, check=False)
@@ -189,12 +189,6 @@ def shown(missing, rows):
     return "\n".join(f"  patch {numbers[each.name]}: {each.test}" + (f" (in the {each.variant} kernel)" if each.variant else "") for each in missing)
 
 
-def base():
-    """Package, version and hash of the base's source."""
-    with open(os.path.join(boot.BUILD, "base")) as text:
-        return text.read().strip()
-
-
 def write_series(tree, rows, missing):
     shutil.rmtree(OUT, ignore_errors=True)
     first = "base"
@@ -218,7 +212,7 @@ def write_cover(name, rows, missing):
         cover = cover.replace(f"{entry.name}:", f"patch {number}:").replace(f"@{entry.name}@", str(number))
     cover = cover.replace("@SIZES@", "   added  gone  patch\n" + table)
     cover = cover.replace("@MEASURED@", measured()).replace("@FAULTS@", faults())
-    cover = cover.replace("@SHOWN@", shown(missing, rows)).replace("@BASE@", base())
+    cover = cover.replace("@SHOWN@", shown(missing, rows)).replace("@BASE@", boot.base_source())
     left = re.search(r"@[\w-]+@|^None$", cover, re.M)
     if left or not faults():
         raise Failed(f"the cover letter of {name} lacks {left[0] if left else 'the faults'}")
@@ -366,7 +360,7 @@ def main():
         say(line)
     for entry, add, gone in rows:
         say(f"  {entry.series:7} {entry.name[:2]} {add:+6} {-gone:+6}  {entry.message.partition(chr(10))[0]}")
-    say(f"series: {base()}")
+    say(f"series: {boot.base_source()}")
     say(f"series: {len(found)} patches, {len(objections)} objections, {time.time() - begin:.0f} s")
     return 1 if objections else 0
 

@@ -389,6 +389,7 @@ def ours():
                 count.fail(f"rows.txt: {test} did not run")
     if not count.total():
         count.fail(f"no test matches {pattern}" if pattern != "*" else "nothing was tested")
+    say(f"base: {boot.base_source()}; s390x programs: Debian {boot.suite()}")
     say(count.line())
     return 1 if count.failed or any(reasons) else 0
 
