@@ -255,13 +255,13 @@ TEST_F(guest, last_refusal_tells_what_was_asked_and_what_is_in_the_way)
 	EXPECT_TRUE(refusal_is(_metadata, REFUSED("assign_domain", "4?error?0??", "-22\n")));
 	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "unassign_domain", "256"));
 	EXPECT_TRUE(refusal_is(_metadata, REFUSED("unassign_domain", "256", "-19\n")));
+	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
+	ASSERT_EQ(0, file_write(BUS "aqmask", "+6"));
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 5, 6);
 	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID1, "ap_config", "0c,02,0"));
 	EXPECT_TRUE(refusal_is(_metadata, REFUSED("ap_config", "0c,02,0", "-98")
 			       IN_THE_WAY("05.0006", UUID2 "\n")));
-	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
-	ASSERT_EQ(0, file_write(BUS "aqmask", "+6"));
 	assign(_metadata, UUID1, 6, -1);
 	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID1, "assign_domain", "0x6"));
 	EXPECT_TRUE(refusal_is(_metadata, REFUSED("assign_domain", "0x6", "-99")
@@ -492,6 +492,8 @@ TEST_F(guest, trial_is_refused_as_the_write_is)
 {
 	int kmsg;
 
+	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
+	ASSERT_EQ(0, file_write(BUS "aqmask", "+6"));
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 5, 6);
 	kmsg = kmsg_open();
@@ -499,8 +501,6 @@ TEST_F(guest, trial_is_refused_as_the_write_is)
 	expect_trial(_metadata, "0c,02,0", -EADDRINUSE, "asked=" MASKS("0c", "02", "00") "\n",
 		     "error=-98\napqn=05.0006\nowner=" UUID2 "\n");
 	EXPECT_EQ(0, kmsg_lines(kmsg, "already assigned", self->text, sizeof(self->text)));
-	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
-	ASSERT_EQ(0, file_write(BUS "aqmask", "+6"));
 	expect_trial(_metadata, "02,02,0", -EADDRNOTAVAIL, "asked=" MASKS("02", "02", "00") "\n",
 		     "error=-99\napqn=06.0006\nowner=host\n");
 	/* No question: the last answer stays. */
