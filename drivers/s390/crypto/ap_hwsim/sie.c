@@ -31,7 +31,7 @@
 
 #define SIE_LEAVE		1
 
-#define PREFIX_SHIFT		13
+#define PREFIX_SHIFT		12
 #define PREFIX_AREA		(2 * PAGE_SIZE)
 #define GISA_FLAGS		0x3f
 #define CRYCB_FLAGS		0x7

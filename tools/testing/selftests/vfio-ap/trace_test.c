@@ -139,13 +139,13 @@ TEST_F(guest, interrupts_are_told_with_what_the_guest_asked_and_got)
 
 TEST_F(guest, refused_assignment_is_told_with_the_first_queue_and_its_owner)
 {
+	ASSERT_EQ(0, file_write(BUS "apmask", "+5"));
+	ASSERT_EQ(0, file_write(BUS "aqmask", "+5"));
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID1, 4, 5);
 	assign(_metadata, UUID2, -1, 5);
-	ASSERT_EQ(0, file_write(BUS "apmask", "+5"));
 	trace_begin(_metadata);
 	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID2, "assign_adapter", "4"));
-	EXPECT_EQ(0, file_write(BUS "aqmask", "+5"));
 	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID2, "assign_adapter", "5"));
 	trace_end(_metadata);
 	EXPECT_EQ(0, file_write(BUS "aqmask", "-5"));

@@ -430,7 +430,10 @@ TEST_F(guest, vmm_is_asked_to_let_go_of_a_removed_mdev)
 
 TEST_F(guest, unknown_ioctls_are_not_supported)
 {
-	EXPECT_EQ(-EOPNOTSUPP, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_REGION_INFO, NULL));
+	int error = ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_REGION_INFO, NULL);
+
+	/* Newer kernels answer for a driver without regions. */
+	EXPECT_TRUE(error == -EOPNOTSUPP || error == -EINVAL) TH_LOG("%d", error);
 	EXPECT_EQ(-EOPNOTSUPP,
 		  ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, NULL));
 }
