@@ -162,6 +162,7 @@ TEST_F(guest, states_wake_when_nothing_else_changes)
 	EXPECT_TRUE(wakes(matrix));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
 	ASSERT_TRUE(settles(states));
+	ASSERT_TRUE(settles(matrix));
 	ASSERT_EQ(0, queue_bind(4, 4));
 	EXPECT_TRUE(wakes(states));
 	EXPECT_TRUE(wakes_until(states, "04.0004 being-reset ms="));
