@@ -46,7 +46,7 @@
  *     crypto.pqap_hook_rwsem        read by the PQAP(AQIC) intercept, which
  *                                   takes slot->lock; written by attach and
  *                                   detach, with no lock below.
- *     ap_attr_mutex                taken to assign adapters and domains; the
+ *     ap_attr_mutex                 taken to assign adapters and domains; the
  *                                   AP bus holds it when it calls in_use().
  *       matrix_dev->guests_lock     list of mdevs, which guest is attached to
  *                                   which mdev, writing an APCB.
