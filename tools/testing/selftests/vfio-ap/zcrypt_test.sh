@@ -63,8 +63,8 @@ online_state_of_a_queue_in_a_guest_is_not_zcrypts() {
 # What the host wants for itself is refused while a guest has it.
 queue_of_a_guest_cannot_be_reserved_for_the_host() {
 	setup
-	echo +4 >$BUS/apmask
-	(echo +4 >$BUS/aqmask) 2>$SCRATCH/refused && fail "the host has taken a queue of a guest"
+	# Newer kernels refuse already the adapter.
+	(echo +4 >$BUS/apmask && echo +4 >$BUS/aqmask) 2>$SCRATCH/refused && fail "the host has taken a queue of a guest"
 	grep -q 'Device or resource busy' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
 	guest_sees 1 04.0004
 	qemu_end 1
