@@ -106,7 +106,8 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ## make kernel               build it only; VARIANT=memory, races, base, gdb: another one, see rig/config/variant/
 ## make log                  show the last full log
 ## make clean                remove all that was built; what was downloaded stays
-## BASE=mainline             before or after any verb: the newest mainline instead of Linux 6.12, in build/mainline/
+## BASE=mainline             with any verb: mainline instead of Linux 6.12, in build/mainline/. It is the newest when it
+##                           is fetched; remove build/mainline/base to fetch a newer one
 help:
 	@sed -n 's/^## //p' Makefile
 
