@@ -152,7 +152,7 @@ class Run:
         append = ["console=ttyS0", "panic=1", "oops=panic", "rcupdate.rcu_cpu_stall_timeout=120",
                   "ap.apmask=0x0", "ap.aqmask=0x0", f"rig={self.verb}"]
         # Freed memory is poisoned: who still uses it is seen at once, not when somebody else has got it.
-        # "A": the one cache whose allocations fault_long can have fail alone.
+        # "A": the one cache whose allocations fault_slow can have fail alone.
         append += ["panic_on_warn=1", "slub_debug=P;A,radix_tree_node"] if self.fatal_warnings else []
         append += ["kmemleak=on"] if self.variant == "memory" else []
         append += [f"ap_hwsim.{word}" for word in hwsim_words()]

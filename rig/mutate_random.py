@@ -215,7 +215,7 @@ def stages(fault, plan, session):
     by_name = {name for name in ordinary if ":" in name}
     found = [("", in_order(ordinary, session), by_name, [])] if ordinary else []
     for program in sorted(own):
-        found.append(("memory" if program == "fault_long" else "", [program], set(), plan.alone.get(program, "").split()))
+        found.append(("memory" if program == "fault_slow" else "", [program], set(), plan.alone.get(program, "").split()))
     quickest = min(by_name, key=lambda name: (session.seconds.get(name, 0), name), default=None)
     if fault.kind in ("get or put deleted", "statement deleted") and FREES.search(fault.old.split("(")[0]) and quickest:
         found.append(("memory", [quickest.partition(":")[0]], {quickest}, []))

@@ -45,7 +45,7 @@ gather() {
 	fi
 }
 
-simulator=0016-s390-ap_hwsim-build.patch
+simulator=0017-s390-ap_hwsim-build.patch
 
 # What the driver is compiled against. Nothing comes of it without the code that the same patches bring.
 headers() {

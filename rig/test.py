@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Run the tests in the test kernel and count what they say.
 
-One boot runs KUnit and every kselftest program, but those that boots.txt gives one of their own. A program that ends
+One boot runs KUnit and every kselftest program, but those that machines.txt gives one of their own. A program that ends
 before all tests of its plan have answered, a violation, a warning or lockdep off is a failure of its own, and so is a
 run in which nothing was tested. The last line is `N passed, N failed, N skipped`.
 LONG=1 continues with the boots of long.txt, LONG=NAME runs one of them alone.
@@ -26,7 +26,7 @@ from boot import say, setting
 
 TESTS = os.path.join(boot.TOP, "tools/testing/selftests/vfio-ap")
 ROWS = os.path.join(TESTS, "rows.txt")
-BOOTS = os.path.join(TESTS, "boots.txt")
+BOOTS = os.path.join(TESTS, "machines.txt")
 LONG = os.path.join(boot.TOP, "rig/long.txt")
 # In long.txt, this replaces the programs in the row that runs all of `make test` under load.
 LOAD = "LOAD=1"
@@ -215,7 +215,7 @@ def show_rows():
     known = [(name, title, results(name)) for name, title in COLUMNS if results(name)]
     say(f"{'row':6} {'runs in':7} " + "".join(f"{title:12}" for _, title, _ in known) + "test")
     for row, test, note in rows():
-        where = "LONG=1" if test and "_long:" in test else "test" if test else ""
+        where = "LONG=1" if test and "_slow:" in test else "test" if test else ""
         words = "".join(f"{word(name, last, test, note) if test else '':12}" for name, _, last in known)
         say(f"{row:6} {where:7} {words}{test or 'not tested: ' + note}")
     return 0
@@ -254,7 +254,7 @@ def page():
 
 
 def boots(pattern):
-    """[(which programs, further kernel parameters)]: a boot for each. Those of boots.txt are asked for by their name."""
+    """[(which programs, further kernel parameters)]: a boot for each. Those of machines.txt are asked for by their name."""
     program, colon, _ = pattern.rpartition(":")
     own = dict(table(BOOTS))
     named = [name for name in own if (colon or pattern == "*") and fnmatch.fnmatch(name, program or "*")]
@@ -384,7 +384,7 @@ def ours():
         reasons += under_load(count, pattern, int(setting("N", str(LOAD_TIMES if load else 1))))
     keep_results("ours", count.words)
     if pattern == "*" and wanted in ("", "1"):
-        for test in dict.fromkeys(test for _, test, _ in rows() if test and ("_long:" not in test or wanted)):
+        for test in dict.fromkeys(test for _, test, _ in rows() if test and ("_slow:" not in test or wanted)):
             if test not in count.words:
                 count.fail(f"rows.txt: {test} did not run")
     if not count.total():
@@ -434,7 +434,7 @@ def base():
     driver, kernel = setting("DRIVER") == "base", setting("KERNEL") == "base"
     column = "base-both" if driver and kernel else "base-driver" if driver else "base-kernel"
     pattern, seen = setting("T", "*"), {}
-    wanted = [(row, test) for row, test, _ in rows() if test and not test.partition(":")[0].endswith("_long")
+    wanted = [(row, test) for row, test, _ in rows() if test and not test.partition(":")[0].endswith("_slow")
               and not test.startswith("kunit:")
               and (fnmatch.fnmatch(test, pattern) or fnmatch.fnmatch(test.rpartition(":")[2], pattern))]
     module = ["rig_driver=base", "rig_module=base"] if driver else []

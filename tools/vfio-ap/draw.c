@@ -177,12 +177,12 @@ static void reasons_draw(const struct mdev *mdev)
 }
 
 /* Cuts a word that is longer than a line. */
-static void refusal_draw(char *refusal)
+static void last_error_draw(char *last_error)
 {
-	size_t column = printf("  last refusal:"), longest = columns > 16 ? columns - 4 : 12;
+	size_t column = printf("  last error:"), longest = columns > 16 ? columns - 4 : 12;
 	char *word;
 
-	while ((word = strsep(&refusal, " \n"))) {
+	while ((word = strsep(&last_error, " \n"))) {
 		size_t length = strlen(word);
 
 		if (!length)
@@ -199,7 +199,7 @@ static void refusal_draw(char *refusal)
 
 void mdev_draw(const struct mdev *mdev)
 {
-	char *refusal = file_get(NULL, MATRIX "/%s/last_refusal", mdev->uuid);
+	char *last_error = file_get(NULL, MATRIX "/%s/last_error", mdev->uuid);
 	char title[sizeof("mediated device ") + UUID_LEN];
 	struct grid *grid = mdev_grid(mdev);
 
@@ -207,8 +207,8 @@ void mdev_draw(const struct mdev *mdev)
 	title_draw(title, mdev->adapters, mdev->domains);
 	grid_draw(grid, states);
 	reasons_draw(mdev);
-	if (refusal && *refusal)
-		refusal_draw(refusal);
-	free(refusal);
+	if (last_error && *last_error)
+		last_error_draw(last_error);
+	free(last_error);
 	free(grid);
 }

@@ -50,7 +50,7 @@ static void json_host(const struct grid *grid)
 
 static void json_mdev(const struct mdev *mdev)
 {
-	char *refusal = file_get(NULL, MATRIX "/%s/last_refusal", mdev->uuid);
+	char *last_error = file_get(NULL, MATRIX "/%s/last_error", mdev->uuid);
 	unsigned int apid, apqi;
 	char text[STATE_LINE];
 	bool first = true;
@@ -65,10 +65,10 @@ static void json_mdev(const struct mdev *mdev)
 		putchar('}');
 		first = false;
 	}
-	printf("], \"last_refusal\": ");
-	json_string(refusal ?: "");
+	printf("], \"last_error\": ");
+	json_string(last_error ?: "");
 	printf("}");
-	free(refusal);
+	free(last_error);
 }
 
 void json_print(const struct mdev *only)

@@ -72,7 +72,7 @@ void vfio_ap_attachment_put(struct vfio_ap_attachment *attachment)
 		kref_put(&attachment->kref, vfio_ap_attachment_release);
 }
 
-/* KVM_PV_ENABLE must not see a GISC go; it holds kvm->lock, as the caller does. */
+/* KVM_PV_ENABLE tests for GISCs under kvm->lock, so unregister them under it. */
 static void vfio_ap_gisc_drop_spares(struct vfio_ap_attachment *attachment)
 {
 	int gisc, count;
@@ -121,7 +121,7 @@ static void vfio_ap_gisc_work(struct work_struct *work)
  * @gisc: the guest interruption subclass, 0 to 7
  *
  * Reuses a reference that gisc_work has not dropped yet, so that a guest cannot
- * pile up references while its user holds kvm->lock.
+ * accumulate references while its user holds kvm->lock.
  *
  * Return: The host's interruption subclass for alerts, 0 to 7, or the errno of
  * kvm_s390_gisc_register().
@@ -182,7 +182,7 @@ static bool vfio_ap_page_charge(struct mm_struct *mm)
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 	u64 pages;
 
-	/* Without mmap_lock, locked_vm may just be changing: either value is right. */
+	/* locked_vm may change at the same time, because mmap_lock is not held. */
 	pages = atomic64_inc_return(&mm->pinned_vm) + data_race(mm->locked_vm);
 	if (pages <= limit || capable(CAP_IPC_LOCK))
 		return true;
@@ -213,7 +213,7 @@ static struct vfio_ap_page *vfio_ap_page_find(struct vfio_ap_attachment *attachm
 	return NULL;
 }
 
-/* Use the object that the guest has for this page already, or add @added. */
+/* Return: the object that the guest has for this page already, or @added; NULL at the limit. */
 static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attachment,
 					       struct vfio_ap_page *added)
 {
@@ -222,7 +222,7 @@ static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attach
 	spin_lock(&attachment->pages_lock);
 	page = vfio_ap_page_find(attachment, added->page);
 	if (page) {
-		/* It may be on its way to be unpinned. */
+		/* It may be on the list of unused pages. */
 		list_move(&page->node, &attachment->pages);
 	} else if (vfio_ap_page_charge(attachment->kvm->mm)) {
 		page = added;
@@ -386,12 +386,11 @@ void vfio_ap_page_put(struct vfio_ap_page *page)
 {
 	struct vfio_ap_attachment *attachment = page->attachment;
 
-	spin_lock(&attachment->pages_lock);
-	if (!--page->users) {
-		list_move(&page->node, &attachment->unused_pages);
-		vfio_ap_unpin_after(attachment, 0);
-	}
-	spin_unlock(&attachment->pages_lock);
+	guard(spinlock)(&attachment->pages_lock);
+	if (--page->users)
+		return;
+	list_move(&page->node, &attachment->unused_pages);
+	vfio_ap_unpin_after(attachment, 0);
 }
 
 /**

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Module and AP driver: thin callbacks. What they mean is in vfio_ap_guest.c.
+ * Module initialisation and exit, and registration with the AP bus.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 #include <asm/facility.h>
 
+#include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
 
 MODULE_DESCRIPTION("VFIO AP: passes adjunct processor queues to KVM guests");
@@ -15,8 +16,6 @@ MODULE_LICENSE("GPL");
 
 struct vfio_ap_matrix_dev *matrix_dev;
 debug_info_t *vfio_ap_dbf;
-struct workqueue_struct *vfio_ap_commit_wq;
-struct workqueue_struct *vfio_ap_reset_wq;
 
 #define VFIO_AP_QUEUE_TYPE(type)	\
 	{ .dev_type = (type), .match_flags = AP_DEVICE_ID_MATCH_QUEUE_TYPE }
@@ -32,29 +31,29 @@ static struct ap_device_id vfio_ap_queue_ids[] = {
 
 static int vfio_ap_drv_probe(struct ap_device *device)
 {
-	return vfio_ap_guest_queue_probe(to_ap_queue(&device->device));
+	return vfio_ap_host_probe(to_ap_queue(&device->device));
 }
 
 static void vfio_ap_drv_remove(struct ap_device *device)
 {
-	vfio_ap_guest_queue_remove(to_ap_queue(&device->device));
+	vfio_ap_host_remove(to_ap_queue(&device->device));
 }
 
 static int vfio_ap_drv_in_use(unsigned long *apm, unsigned long *aqm)
 {
-	return vfio_ap_guest_in_use(apm, aqm);
+	return vfio_ap_host_in_use(apm, aqm);
 }
 
 static void vfio_ap_drv_on_config_changed(struct ap_config_info *new,
 					  struct ap_config_info *old)
 {
-	vfio_ap_guest_host_change(new, old);
+	vfio_ap_host_config_changed(new, old);
 }
 
 static void vfio_ap_drv_on_scan_complete(struct ap_config_info *new,
 					 struct ap_config_info *old)
 {
-	vfio_ap_guest_host_change(new, NULL);
+	vfio_ap_host_config_changed(new, NULL);
 }
 
 static struct ap_driver vfio_ap_drv = {
@@ -82,7 +81,7 @@ static void vfio_ap_matrix_dev_release(struct device *device)
 	struct vfio_ap_matrix_dev *gone =
 		container_of(device, struct vfio_ap_matrix_dev, device);
 
-	xa_destroy(&gone->slots);
+	xa_destroy(&gone->queues);
 	mutex_destroy(&gone->lock);
 	mutex_destroy(&gone->guests_lock);
 	kfree(gone);
@@ -99,7 +98,7 @@ static int vfio_ap_matrix_dev_register(struct device *root)
 	mutex_init(&matrix_dev->guests_lock);
 	mutex_init(&matrix_dev->lock);
 	INIT_LIST_HEAD(&matrix_dev->mdevs);
-	xa_init(&matrix_dev->slots);
+	xa_init(&matrix_dev->queues);
 
 	device_initialize(&matrix_dev->device);
 	matrix_dev->device.parent = root;
@@ -115,22 +114,22 @@ static int vfio_ap_matrix_dev_register(struct device *root)
 }
 
 /*
- * The configuration of the host as it is now. Without QCI (facility 12) nothing
- * is known of it, and nothing is passed through.
+ * Without QCI (facility 12), the driver does not know the host's configuration and passes
+ * no queue through.
  */
-static int vfio_ap_host_read(void)
+static int vfio_ap_read_config(void)
 {
 	struct ap_config_info *info;
 	int ret = 0;
 
-	/* A work area of hardware: not on the stack, which may be vmapped. */
+	/* QCI needs a real address, and the stack may be vmapped. */
 	info = kzalloc(sizeof(*info), GFP_KERNEL);
 	if (!info)
 		return -ENOMEM;
 	if (test_facility(12))
-		ret = vfio_ap_guest_host_read(info);
+		ret = vfio_ap_host_read_config(info);
 	else
-		vfio_ap_guest_host_change(info, NULL);
+		vfio_ap_host_config_changed(info, NULL);
 	kfree(info);
 	return ret;
 }
@@ -190,19 +189,19 @@ static int __init vfio_ap_init(void)
 	ret = ap_driver_register(&vfio_ap_drv, THIS_MODULE, VFIO_AP_MODULE_NAME);
 	if (ret)
 		goto err_matrix_driver;
-	/* Only now: a change before the registration would have been missed. */
-	ret = vfio_ap_host_read();
+	/* After the registration, so that no later change is missed. */
+	ret = vfio_ap_read_config();
 	if (ret)
 		goto err_ap_driver;
 	ret = vfio_ap_mdev_register();
 	if (ret)
 		goto err_ap_driver;
-	vfio_ap_numbers_register();
+	vfio_ap_stats_register();
 	return 0;
 
 err_ap_driver:
 	ap_driver_unregister(&vfio_ap_drv);
-	vfio_ap_slot_destroy_all();
+	vfio_ap_queue_reap_all();
 err_matrix_driver:
 	driver_unregister(&vfio_ap_matrix_driver);
 err_workqueues:
@@ -222,17 +221,17 @@ static void __exit vfio_ap_exit(void)
 {
 	struct device *root = matrix_dev->device.parent;
 
-	vfio_ap_numbers_unregister();
+	vfio_ap_stats_unregister();
 	vfio_ap_mdev_unregister();
 	ap_driver_unregister(&vfio_ap_drv);
-	vfio_ap_slot_destroy_all();
+	vfio_ap_queue_reap_all();
 	driver_unregister(&vfio_ap_matrix_driver);
 	vfio_ap_workqueues_destroy();
 	device_unregister(&matrix_dev->device);
 	bus_unregister(&vfio_ap_matrix_bus);
 	root_device_unregister(root);
 	debug_unregister(vfio_ap_dbf);
-	/* Slots are freed after a grace period, by code that is not ours. */
+	/* kfree_rcu() frees queues after a grace period without code of this module. */
 }
 
 module_init(vfio_ap_init);

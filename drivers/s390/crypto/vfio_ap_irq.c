@@ -34,8 +34,8 @@
  */
 #include <linux/slab.h>
 
+#include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
-#include "vfio_ap_trace.h"
 
 /**
  * enum vfio_ap_irq_state - state of a registration, see above
@@ -61,7 +61,7 @@ struct vfio_ap_irq {
 	struct vfio_ap_page *page;
 	/** @nib: absolute address of the NIB in the host */
 	phys_addr_t nib;
-	/** @state: slot->lock */
+	/** @state: protected by the lock of the queue */
 	enum vfio_ap_irq_state state;
 	/** @gisc: the guest's interruption subclass, 0 to 7 */
 	u8 gisc;
@@ -77,31 +77,25 @@ static void vfio_ap_irq_free(struct vfio_ap_irq *irq)
 
 /**
  * vfio_ap_irq_end - free the registration of a queue, which is dead
- * @slot: the queue; it may have no registration
+ * @q: the queue; it may have no registration
  *
- * Context: slot->lock held.
+ * Context: @q->lock held.
  */
-void vfio_ap_irq_end(struct vfio_ap_slot *slot)
+void vfio_ap_irq_end(struct vfio_ap_queue *q)
 {
-	lockdep_assert_held(&slot->lock);
+	lockdep_assert_held(&q->lock);
 
-	if (slot->irq)
-		vfio_ap_irq_free(slot->irq);
-	slot->irq = NULL;
+	if (q->irq)
+		vfio_ap_irq_free(q->irq);
+	q->irq = NULL;
 }
 
-/**
- * vfio_ap_irq_shown - update the registration after TAPQ returned 00
- * @slot: the queue; it may have no registration
- * @on: the interrupt bit of the status word
- *
- * Context: slot->lock held.
- */
-void vfio_ap_irq_shown(struct vfio_ap_slot *slot, bool on)
+/* TAPQ returned 00 with this interrupt bit. */
+static void vfio_ap_irq_shown(struct vfio_ap_queue *q, bool on)
 {
-	struct vfio_ap_irq *irq = slot->irq;
+	struct vfio_ap_irq *irq = q->irq;
 
-	lockdep_assert_held(&slot->lock);
+	lockdep_assert_held(&q->lock);
 
 	if (!irq)
 		return;
@@ -116,50 +110,101 @@ void vfio_ap_irq_shown(struct vfio_ap_slot *slot, bool on)
 		break;
 	case VFIO_AP_IRQ_DISABLING:
 		if (!on)
-			vfio_ap_irq_end(slot);
+			vfio_ap_irq_end(q);
 		break;
 	case VFIO_AP_IRQ_ON:
 		break;
 	}
 }
 
-/**
- * vfio_ap_irq_is_ending - test for a disable in progress
- * @slot: the queue
- *
- * Context: slot->lock held.
- * Return: true if hardware accepted a disable whose effect was not seen yet.
- */
-bool vfio_ap_irq_is_ending(const struct vfio_ap_slot *slot)
+/* Hardware accepted a disable whose effect was not seen yet. */
+static bool vfio_ap_irq_is_ending(const struct vfio_ap_queue *q)
 {
-	lockdep_assert_held(&slot->lock);
+	lockdep_assert_held(&q->lock);
 
-	return slot->irq && (slot->irq->state == VFIO_AP_IRQ_DISABLING ||
-			     slot->irq->state == VFIO_AP_IRQ_IN_DOUBT);
+	return q->irq && (q->irq->state == VFIO_AP_IRQ_DISABLING ||
+			  q->irq->state == VFIO_AP_IRQ_IN_DOUBT);
 }
 
 /**
- * vfio_ap_irq_is_in_doubt - test for a disable whose effect TAPQ may never show
- * @slot: the queue
+ * vfio_ap_irq_update - update the registration of a queue after ZAPQ or TAPQ
+ * @q: the queue; it may have no registration
+ * @response: what the response code means
+ * @tested: the instruction was TAPQ, so @irq_enabled is valid with VFIO_AP_QUEUE_READY
+ * @irq_enabled: the interrupt bit of the status word
  *
- * Context: slot->lock held.
- * Return: true if hardware accepted a disable before the enable was seen.
+ * If the queue has left its guest, this function remembers that a reset is in progress:
+ * the end of that reset ends the registration, even if the guest or the AP bus issued it.
+ *
+ * Context: @q->lock held.
  */
-bool vfio_ap_irq_is_in_doubt(const struct vfio_ap_slot *slot)
+void vfio_ap_irq_update(struct vfio_ap_queue *q, enum vfio_ap_queue_response response,
+			bool tested, bool irq_enabled)
 {
-	lockdep_assert_held(&slot->lock);
+	lockdep_assert_held(&q->lock);
 
-	return slot->irq && slot->irq->state == VFIO_AP_IRQ_IN_DOUBT;
+	switch (response) {
+	case VFIO_AP_QUEUE_CLEAN:
+	case VFIO_AP_QUEUE_GONE:
+		vfio_ap_irq_end(q);
+		break;
+	case VFIO_AP_QUEUE_RESETTING:
+		q->reset_seen = !q->guest;
+		break;
+	case VFIO_AP_QUEUE_READY:
+		if (q->reset_seen)
+			vfio_ap_irq_end(q);
+		else if (tested)
+			vfio_ap_irq_shown(q, irq_enabled);
+		q->reset_seen = false;
+		break;
+	default:
+		break;
+	}
+}
+
+/**
+ * vfio_ap_irq_tapq - issue TAPQ and update the registration of a queue
+ * @q: the queue; it may have no registration
+ *
+ * Context: @q->lock held.
+ * Return: The response code.
+ */
+u8 vfio_ap_irq_tapq(struct vfio_ap_queue *q)
+{
+	struct ap_queue_status status;
+
+	lockdep_assert_held(&q->lock);
+
+	status = ap_tapq(q->apqn, NULL);
+	vfio_ap_irq_update(q, vfio_ap_queue_decode(status.response_code), true,
+			   status.irq_enabled);
+	return status.response_code;
+}
+
+/**
+ * vfio_ap_irq_needs_polling - test for a registration whose end only TAPQ can show
+ * @q: the queue
+ *
+ * Context: @q->lock held.
+ * Return: true after a disable, and for a queue that this driver must not reset.
+ */
+bool vfio_ap_irq_needs_polling(const struct vfio_ap_queue *q)
+{
+	lockdep_assert_held(&q->lock);
+
+	return vfio_ap_irq_is_ending(q) ||
+	       (q->irq && (q->binding == VFIO_AP_UNBOUND || !q->present));
 }
 
 /**
  * vfio_ap_irq_state_name - name the state of a queue's registration, for debugfs
- * @slot: the queue
+ * @q: the queue
  *
- * Context: slot->lock held.
+ * Context: @q->lock held.
  * Return: One word.
  */
-const char *vfio_ap_irq_state_name(const struct vfio_ap_slot *slot)
+const char *vfio_ap_irq_state_name(const struct vfio_ap_queue *q)
 {
 	static const char *const names[] = {
 		[VFIO_AP_IRQ_ENABLING] = "enabling",
@@ -168,9 +213,9 @@ const char *vfio_ap_irq_state_name(const struct vfio_ap_slot *slot)
 		[VFIO_AP_IRQ_IN_DOUBT] = "in-doubt",
 	};
 
-	lockdep_assert_held(&slot->lock);
+	lockdep_assert_held(&q->lock);
 
-	return slot->irq ? names[slot->irq->state] : "none";
+	return q->irq ? names[q->irq->state] : "none";
 }
 
 /* KVM does not export gfn_to_hva(). The caller is a vCPU that holds kvm->srcu. */
@@ -225,31 +270,46 @@ err_free:
 	return NULL;
 }
 
-static bool vfio_ap_irq_is_owned(struct vfio_ap_slot *slot,
+static bool vfio_ap_irq_is_owned(struct vfio_ap_queue *q,
 				 const struct vfio_ap_attachment *attachment)
 {
-	bool owned;
-
-	spin_lock(&slot->lock);
-	owned = slot->guest == attachment;
-	spin_unlock(&slot->lock);
-	return owned;
+	guard(spinlock)(&q->lock);
+	return q->guest == attachment;
 }
 
-/* May the instruction be given to hardware? Response code 00 if so. */
-static u8 vfio_ap_irq_admit(struct vfio_ap_slot *slot,
+/*
+ * Test whether a disable has taken effect. Return: response code for the next AQIC of the
+ * guest. A Linux guest retries after 02 and 05, but takes 07 for success. If the
+ * registration is in doubt, the driver may issue AQIC, because an accepted enable ends it.
+ */
+static u8 vfio_ap_irq_test_disable(struct vfio_ap_queue *q)
+{
+	u8 rc;
+
+	lockdep_assert_held(&q->lock);
+
+	rc = vfio_ap_irq_tapq(q);
+	if (!vfio_ap_irq_is_ending(q))
+		return AP_RESPONSE_NORMAL;
+	if (vfio_ap_queue_decode(rc) == VFIO_AP_QUEUE_RESETTING)
+		return AP_RESPONSE_RESET_IN_PROGRESS;
+	return q->irq->state == VFIO_AP_IRQ_IN_DOUBT ? AP_RESPONSE_NORMAL : AP_RESPONSE_BUSY;
+}
+
+/* Return: 00 if the driver may issue AQIC for the guest, else the guest's response code. */
+static u8 vfio_ap_irq_admit(struct vfio_ap_queue *q,
 			    const struct vfio_ap_attachment *attachment)
 {
-	lockdep_assert_held(&slot->lock);
+	lockdep_assert_held(&q->lock);
 
-	if (slot->guest != attachment || slot->binding == VFIO_AP_UNBOUND)
+	if (q->guest != attachment || q->binding == VFIO_AP_UNBOUND)
 		return AP_RESPONSE_Q_NOT_AVAIL;
-	if (vfio_ap_slot_outstanding(slot))
+	if (vfio_ap_queue_reset_pending(q))
 		return AP_RESPONSE_RESET_IN_PROGRESS;
-	return vfio_ap_irq_is_ending(slot) ? vfio_ap_slot_irq_check(slot) : AP_RESPONSE_NORMAL;
+	return vfio_ap_irq_is_ending(q) ? vfio_ap_irq_test_disable(q) : AP_RESPONSE_NORMAL;
 }
 
-static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_slot *slot,
+static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_queue *q,
 						 struct vfio_ap_attachment *attachment,
 						 u64 nib, u8 gisc)
 {
@@ -259,14 +319,14 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_slot *slot,
 	u8 nisc;
 
 	/* For this guest, the queue of another guest does not exist, whatever the NIB. */
-	if (!vfio_ap_irq_is_owned(slot, attachment)) {
+	if (!vfio_ap_irq_is_owned(q, attachment)) {
 		status.response_code = AP_RESPONSE_Q_NOT_AVAIL;
 		return status;
 	}
 	irq = vfio_ap_irq_create(attachment, nib, gisc, &nisc);
 	if (!irq) {
 		VFIO_AP_DBF_WARN("%s: apqn %#04x: cannot use NIB %#llx with GISC %d\n",
-				 __func__, slot->apqn, nib, gisc);
+				 __func__, q->apqn, nib, gisc);
 		status.response_code = AP_RESPONSE_INVALID_ADDRESS;
 		return status;
 	}
@@ -275,56 +335,55 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_slot *slot,
 	control.isc = nisc;
 	control.gisa = virt_to_phys(attachment->kvm->arch.gisa_int.origin) >> 4;
 
-	spin_lock(&slot->lock);
-	status.response_code = vfio_ap_irq_admit(slot, attachment);
-	if (!status.response_code)
-		status = ap_aqic(slot->apqn, control, irq->nib);
-	/* An accepted enable proves the older registration dead; replace it. */
-	if (!status.response_code) {
-		swap(slot->irq, irq);
-		slot->irqs++;
+	scoped_guard(spinlock, &q->lock) {
+		status.response_code = vfio_ap_irq_admit(q, attachment);
+		if (!status.response_code)
+			status = ap_aqic(q->apqn, control, irq->nib);
+		/* An accepted enable proves the older registration dead; replace it. */
+		if (!status.response_code) {
+			swap(q->irq, irq);
+			vfio_ap_event_irq_changed(q);
+		}
 	}
-	spin_unlock(&slot->lock);
 
 	if (irq)
 		vfio_ap_irq_free(irq);
 	return status;
 }
 
-static void vfio_ap_irq_disabled(struct vfio_ap_slot *slot)
+static void vfio_ap_irq_disabled(struct vfio_ap_queue *q)
 {
-	lockdep_assert_held(&slot->lock);
+	lockdep_assert_held(&q->lock);
 
-	slot->irqs++;
-	if (!slot->irq)
+	vfio_ap_event_irq_changed(q);
+	if (!q->irq)
 		return;
-	if (slot->irq->state == VFIO_AP_IRQ_ENABLING)
-		slot->irq->state = VFIO_AP_IRQ_IN_DOUBT;
-	else if (slot->irq->state == VFIO_AP_IRQ_ON)
-		slot->irq->state = VFIO_AP_IRQ_DISABLING;
+	if (q->irq->state == VFIO_AP_IRQ_ENABLING)
+		q->irq->state = VFIO_AP_IRQ_IN_DOUBT;
+	else if (q->irq->state == VFIO_AP_IRQ_ON)
+		q->irq->state = VFIO_AP_IRQ_DISABLING;
 	/* Most disables take effect at once. The work item of the queue polls for the others. */
-	vfio_ap_slot_irq_check(slot);
-	if (slot->irq)
-		vfio_ap_slot_poll(slot);
+	vfio_ap_irq_tapq(q);
+	if (q->irq)
+		vfio_ap_queue_poll_after(q, 1);
 }
 
-static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_slot *slot,
+static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_queue *q,
 						  const struct vfio_ap_attachment *attachment)
 {
 	struct ap_queue_status status = {};
 	union ap_qirq_ctrl control = {};
 
-	spin_lock(&slot->lock);
-	status.response_code = vfio_ap_irq_admit(slot, attachment);
-	if (!status.response_code) {
-		/* After the disable, an i of 0 would not show whether i had been 1. */
-		if (slot->irq && slot->irq->state == VFIO_AP_IRQ_ENABLING)
-			vfio_ap_slot_irq_check(slot);
-		status = ap_aqic(slot->apqn, control, 0);
-		if (!status.response_code)
-			vfio_ap_irq_disabled(slot);
-	}
-	spin_unlock(&slot->lock);
+	guard(spinlock)(&q->lock);
+	status.response_code = vfio_ap_irq_admit(q, attachment);
+	if (status.response_code)
+		return status;
+	/* After the disable, an i of 0 would not show whether i had been 1. */
+	if (q->irq && q->irq->state == VFIO_AP_IRQ_ENABLING)
+		vfio_ap_irq_tapq(q);
+	status = ap_aqic(q->apqn, control, 0);
+	if (!status.response_code)
+		vfio_ap_irq_disabled(q);
 	return status;
 }
 
@@ -350,7 +409,7 @@ int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 		u32 value;
 	} word;
 	struct vfio_ap_attachment *attachment;
-	struct vfio_ap_slot *slot;
+	struct vfio_ap_queue *q;
 	u16 apqn = gprs[0];
 
 	/* vfio_ap_guest_detach() must not free the attachment before this function returns. */
@@ -364,21 +423,18 @@ int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 
 	attachment = container_of(vcpu->kvm->arch.crypto.pqap_hook,
 				  struct vfio_ap_attachment, pqap_hook);
-	slot = vfio_ap_slot_get(apqn);
-	if (slot) {
+	q = vfio_ap_queue_get(apqn);
+	if (q) {
 		if (gr1.control.ir)
-			status = vfio_ap_irq_enable(slot, attachment, gprs[2], gr1.control.isc);
+			status = vfio_ap_irq_enable(q, attachment, gprs[2], gr1.control.isc);
 		else
-			status = vfio_ap_irq_disable(slot, attachment);
+			status = vfio_ap_irq_disable(q, attachment);
 	}
 	/* Unpin here, because a guest that repeats AQIC could outrun unpin_work. */
 	vfio_ap_attachment_unpin(attachment);
-	vfio_ap_numbers_count_aqic(attachment, slot, status.response_code);
-	if (slot)
-		vfio_ap_slot_put(slot);
-
-	trace_vfio_ap_irq_set(attachment->uuid, apqn, gr1.control.ir, gr1.control.isc, gprs[2],
-			      status.response_code);
+	vfio_ap_event_aqic(attachment, q, apqn, gr1.control, gprs[2], status.response_code);
+	if (q)
+		vfio_ap_queue_put(q);
 	word.status = status;
 	gprs[1] = word.value;
 	return 0;

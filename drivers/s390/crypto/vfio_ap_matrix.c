@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a guest gets, and how matrices are read and printed. Everything here is
- * a function of its arguments; vfio_ap_matrix_test.c tries it out.
+ * Operations on matrices, the decision what a guest gets, and the text formats of sysfs.
+ * All functions depend on their arguments only. vfio_ap_matrix_test.c tests them.
  */
 #include <linux/bitmap.h>
 #include <linux/hex.h>
@@ -11,43 +11,24 @@
 
 #include "vfio_ap_matrix.h"
 
-/**
- * vfio_ap_matrix_has - is a queue in a matrix?
- * @matrix: the matrix
- * @apid: adapter, 0 to 255
- * @apqi: domain, 0 to 255
- *
- * Context: Any.
- * Return: true if both ids are in it.
- */
+/* A matrix without adapters and domains. */
+const struct vfio_ap_matrix vfio_ap_matrix_empty;
+
+/* Tests for the queue of adapter @apid and domain @apqi. */
 bool vfio_ap_matrix_has(const struct vfio_ap_matrix *matrix, unsigned int apid, unsigned int apqi)
 {
 	return test_bit_inv(apid, matrix->apm) && test_bit_inv(apqi, matrix->aqm);
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_has);
 
-/**
- * vfio_ap_matrix_equal - are two matrices the same?
- * @a: one
- * @b: the other
- *
- * Context: Any.
- * Return: true if adapters, domains and control domains are.
- */
+/* Compares adapters, usage domains and control domains. */
 bool vfio_ap_matrix_equal(const struct vfio_ap_matrix *a, const struct vfio_ap_matrix *b)
 {
 	return !memcmp(a, b, sizeof(*a));
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_equal);
 
-/**
- * vfio_ap_matrix_and - what is in both of two matrices
- * @to: the result; may be one of the others
- * @a: one
- * @b: the other
- *
- * Context: Any.
- */
+/* @to may be @a or @b, here and in the next two functions. */
 void vfio_ap_matrix_and(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
 			const struct vfio_ap_matrix *b)
 {
@@ -57,14 +38,6 @@ void vfio_ap_matrix_and(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_and);
 
-/**
- * vfio_ap_matrix_or - what is in one of two matrices or in both
- * @to: the result; may be one of the others
- * @a: one
- * @b: the other
- *
- * Context: Any.
- */
 void vfio_ap_matrix_or(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
 		       const struct vfio_ap_matrix *b)
 {
@@ -74,14 +47,6 @@ void vfio_ap_matrix_or(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_or);
 
-/**
- * vfio_ap_matrix_andnot - what is in one matrix and not in another
- * @to: the result; may be one of the others
- * @a: the one
- * @b: the other
- *
- * Context: Any.
- */
 void vfio_ap_matrix_andnot(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
 			   const struct vfio_ap_matrix *b)
 {
@@ -91,7 +56,7 @@ void vfio_ap_matrix_andnot(struct vfio_ap_matrix *to, const struct vfio_ap_matri
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_andnot);
 
-/* bitmap_intersects() is a call and a loop. */
+/* Faster than bitmap_intersects(), which is a call and a loop. */
 static bool vfio_ap_mask_meets(const unsigned long *a, const unsigned long *b)
 {
 	static_assert(BITS_TO_LONGS(VFIO_AP_NR_IDS) == 4);
@@ -100,32 +65,15 @@ static bool vfio_ap_mask_meets(const unsigned long *a, const unsigned long *b)
 }
 
 /**
- * vfio_ap_matrix_replace - one matrix in place of another
- * @to: the result
- * @a: the one that goes
- * @b: the one that comes
+ * vfio_ap_matrix_first_shared - find the first queue that two matrices share
+ * @a: a matrix
+ * @b: another matrix
+ * @apid: set to the adapter of the queue
+ * @apqi: set to the domain of the queue
  *
- * For where vfio_ap_matrix_or() and vfio_ap_matrix_andnot() fit, too.
+ * Ignores control domains, because two mdevs may have the same.
  *
- * Context: Any.
- */
-void vfio_ap_matrix_replace(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
-			    const struct vfio_ap_matrix *b)
-{
-	*to = *b;
-}
-
-/**
- * vfio_ap_matrix_first_shared - do two matrices have a queue in common?
- * @a: one
- * @b: the other
- * @apid: set, if so, to the adapter of the lowest such queue
- * @apqi: set to its domain
- *
- * Control domains do not count: they may be shared.
- *
- * Context: Any.
- * Return: true if there is one.
+ * Return: true if the matrices share a queue.
  */
 bool vfio_ap_matrix_first_shared(const struct vfio_ap_matrix *a, const struct vfio_ap_matrix *b,
 				 unsigned int *apid, unsigned int *apqi)
@@ -133,7 +81,7 @@ bool vfio_ap_matrix_first_shared(const struct vfio_ap_matrix *a, const struct vf
 	DECLARE_BITMAP(adapters, VFIO_AP_NR_IDS);
 	DECLARE_BITMAP(domains, VFIO_AP_NR_IDS);
 
-	/* Most share nothing, and this is asked for every mdev. */
+	/* A fast path, because callers compare with every mdev and most share no queue. */
 	if (!vfio_ap_mask_meets(a->apm, b->apm) || !vfio_ap_mask_meets(a->aqm, b->aqm))
 		return false;
 	bitmap_and(adapters, a->apm, b->apm, VFIO_AP_NR_IDS);
@@ -149,14 +97,7 @@ static bool vfio_ap_mask_within(const unsigned long *mask, unsigned int limit)
 	return find_next_bit_inv(mask, VFIO_AP_NR_IDS, limit + 1) >= VFIO_AP_NR_IDS;
 }
 
-/**
- * vfio_ap_matrix_within - can a machine have all of a matrix?
- * @matrix: the matrix
- * @limits: the highest ids of the machine
- *
- * Context: Any.
- * Return: true if no id is above them.
- */
+/* Tests whether no id is above the limits. */
 bool vfio_ap_matrix_within(const struct vfio_ap_matrix *matrix,
 			   const struct vfio_ap_limits *limits)
 {
@@ -166,16 +107,7 @@ bool vfio_ap_matrix_within(const struct vfio_ap_matrix *matrix,
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_within);
 
-/**
- * vfio_ap_matrix_adds_queues - has a matrix adapters or domains that another has not?
- * @new: the one
- * @old: the other
- *
- * Control domains do not count.
- *
- * Context: Any.
- * Return: true if so.
- */
+/* Tests for an adapter or usage domain that is in @new and not in @old. */
 bool vfio_ap_matrix_adds_queues(const struct vfio_ap_matrix *new,
 				const struct vfio_ap_matrix *old)
 {
@@ -183,7 +115,7 @@ bool vfio_ap_matrix_adds_queues(const struct vfio_ap_matrix *new,
 	       !bitmap_subset(new->aqm, old->aqm, VFIO_AP_NR_IDS);
 }
 
-/* The first id from one on that is in a mask and, if there is one, not in the other. */
+/* Return: the first id from @id on that is in one mask and, unless NULL, not in the other. */
 static __always_inline unsigned int vfio_ap_mask_next(const unsigned long *in,
 						      const unsigned long *except, unsigned int id)
 {
@@ -201,12 +133,11 @@ static __always_inline unsigned int vfio_ap_mask_next(const unsigned long *in,
 }
 
 /**
- * vfio_ap_matrix_next - the next queue that is in one matrix and not in another
- * @in: the one
- * @except: the other, or NULL
- * @apqn: the lowest APQN to consider, 0 to 65536; set to the one found
+ * vfio_ap_matrix_next - find the next queue that is in one matrix and not in another
+ * @in: the queue is in this matrix
+ * @except: the queue is not in this matrix; or NULL
+ * @apqn: the lowest APQN to consider, 0 to 65536; set to the APQN that was found
  *
- * Context: Any.
  * Return: true if there is one.
  */
 bool vfio_ap_matrix_next(const struct vfio_ap_matrix *in, const struct vfio_ap_matrix *except,
@@ -216,7 +147,7 @@ bool vfio_ap_matrix_next(const struct vfio_ap_matrix *in, const struct vfio_ap_m
 	const unsigned long *apm_except = NULL;
 	bool both;
 
-	/* Often nothing is left, or only whole adapters are. */
+	/* A common case: only whole adapters differ. */
 	if (except && bitmap_subset(in->aqm, except->aqm, VFIO_AP_NR_IDS))
 		apm_except = except->apm;
 	for (apid = vfio_ap_mask_next(in->apm, apm_except, first); apid < VFIO_AP_NR_IDS;
@@ -233,13 +164,7 @@ bool vfio_ap_matrix_next(const struct vfio_ap_matrix *in, const struct vfio_ap_m
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_next);
 
-/**
- * vfio_ap_matrix_from_config - take the masks out of a QCI block
- * @matrix: set to them
- * @config: the block
- *
- * Context: Any.
- */
+/* Copies the masks of a QCI block. */
 void vfio_ap_matrix_from_config(struct vfio_ap_matrix *matrix,
 				const struct ap_config_info *config)
 {
@@ -253,16 +178,7 @@ void vfio_ap_matrix_from_config(struct vfio_ap_matrix *matrix,
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_from_config);
 
-/**
- * vfio_ap_limits_from_config - the highest ids by a QCI block
- * @limits: set to them
- * @config: the block
- *
- * Only with the extended addressing facility (APXA) does it tell any; without,
- * there are 64 adapters and 16 domains.
- *
- * Context: Any.
- */
+/* QCI has the highest ids only with the extended addressing facility (APXA). */
 void vfio_ap_limits_from_config(struct vfio_ap_limits *limits,
 				const struct ap_config_info *config)
 {
@@ -272,25 +188,23 @@ void vfio_ap_limits_from_config(struct vfio_ap_limits *limits,
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_limits_from_config);
 
 /**
- * vfio_ap_matrix_derive - what a guest gets
- * @guest: the result; none of the other matrices
- * @assigned: what the administrator assigned
- * @host: what the host may give away
- * @now: what the APCB holds; empty at attach and without a guest
- * @list_unfit: asked once for each adapter of @assigned and @host
+ * vfio_ap_matrix_derive - decide what a guest gets
+ * @guest: the result; must not be one of the other matrices
+ * @assigned: the assigned matrix
+ * @host: what guests may have of the host's configuration
+ * @now: the guest's current matrix; empty at attach and without a guest
+ * @list_unfit: called once for each adapter that is in @assigned and in @host
  * @data: passed to @list_unfit
  *
- * The APCB can only hold whole adapters times whole domains, so one bad queue
- * costs its adapter. A pending queue holds back what was to be added and takes
- * nothing from the guest: an adapter, or if the guest has that, a domain.
- *
- * Context: Any; @list_unfit may restrict it.
+ * The APCB can only hold whole adapters times whole domains, so a bad queue keeps its
+ * whole adapter out. A pending queue takes nothing from the guest; it only blocks an
+ * addition: that of its adapter or, if the guest has the adapter, that of its domain.
  */
 void vfio_ap_matrix_derive(struct vfio_ap_matrix *guest, const struct vfio_ap_matrix *assigned,
 			   const struct vfio_ap_matrix *host, const struct vfio_ap_matrix *now,
 			   vfio_ap_unfit_fn list_unfit, void *data)
 {
-	DECLARE_BITMAP(held_back, VFIO_AP_NR_IDS) = {};
+	DECLARE_BITMAP(blocked, VFIO_AP_NR_IDS) = {};
 	struct vfio_ap_matrix usable;
 	struct vfio_ap_unfit unfit;
 	unsigned int apid;
@@ -306,14 +220,14 @@ void vfio_ap_matrix_derive(struct vfio_ap_matrix *guest, const struct vfio_ap_ma
 		if (!test_bit_inv(apid, now->apm) && !bitmap_empty(unfit.pending, VFIO_AP_NR_IDS))
 			continue;
 		set_bit_inv(apid, guest->apm);
-		bitmap_or(held_back, held_back, unfit.pending, VFIO_AP_NR_IDS);
+		bitmap_or(blocked, blocked, unfit.pending, VFIO_AP_NR_IDS);
 	}
-	bitmap_andnot(held_back, held_back, now->aqm, VFIO_AP_NR_IDS);
-	bitmap_andnot(guest->aqm, usable.aqm, held_back, VFIO_AP_NR_IDS);
+	bitmap_andnot(blocked, blocked, now->aqm, VFIO_AP_NR_IDS);
+	bitmap_andnot(guest->aqm, usable.aqm, blocked, VFIO_AP_NR_IDS);
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_derive);
 
-/* Reads as far as there are digits; NULL: none, or more than the mask has room for. */
+/* Return: the first character after the digits; NULL without digits, or for too many. */
 static const char *vfio_ap_mask_parse(const char *text, unsigned long *mask)
 {
 	unsigned int id = 0, bit;
@@ -334,14 +248,13 @@ static const char *vfio_ap_mask_parse(const char *text, unsigned long *mask)
 }
 
 /**
- * vfio_ap_masks_parse - read a matrix that was written to sysfs as masks
- * @text: adapters, usage domains and control domains: 1 to 64 hexadecimal digits
- *	each, 0x before them or not, with commas between; one newline may follow
+ * vfio_ap_masks_parse - parse three masks
+ * @text: adapters, usage domains and control domains: 1 to 64 hexadecimal digits each,
+ *	with or without 0x, separated by commas; a newline may follow
  * @matrix: set on success
  *
- * The first digit is that of ids 0 to 3; what is missing at the end is 0.
+ * The first digit stands for ids 0 to 3. Missing digits at the end are 0.
  *
- * Context: Any.
  * Return: 0 or -EINVAL.
  */
 int vfio_ap_masks_parse(const char *text, struct vfio_ap_matrix *matrix)
@@ -367,11 +280,9 @@ int vfio_ap_masks_parse(const char *text, struct vfio_ap_matrix *matrix)
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_masks_parse);
 
 /**
- * vfio_ap_masks_print - print a matrix as masks
+ * vfio_ap_masks_print - print a matrix as three masks
  * @matrix: the matrix
- * @buf: room for VFIO_AP_MASKS_TEXT_SIZE characters and a NUL
- *
- * Context: Any.
+ * @buf: receives VFIO_AP_MASKS_TEXT_SIZE characters and a NUL
  */
 void vfio_ap_masks_print(const struct vfio_ap_matrix *matrix, char *buf)
 {
@@ -388,13 +299,13 @@ void vfio_ap_masks_print(const struct vfio_ap_matrix *matrix, char *buf)
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_masks_print);
 
 /**
- * vfio_ap_id_parse - read an adapter or domain id that was written to sysfs
- * @text: decimal, 0x hexadecimal or 0 octal; one newline may follow
+ * vfio_ap_id_parse - parse the id of an adapter or domain
+ * @text: decimal, hexadecimal with 0x, or octal with 0; a newline may follow
  * @limit: the highest valid id
  * @id: set on success
  *
- * Context: Any.
- * Return: 0; -EINVAL no number; -ERANGE more than 64 bits; -ENODEV above @limit.
+ * Return: 0; -EINVAL for malformed text; -ERANGE for more than 64 bits; -ENODEV above
+ * @limit.
  */
 int vfio_ap_id_parse(const char *text, unsigned int limit, unsigned int *id)
 {
@@ -411,11 +322,7 @@ int vfio_ap_id_parse(const char *text, unsigned int limit, unsigned int *id)
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_id_parse);
 
-/**
- * vfio_ap_queue_line_print - print the line of one queue
- * @apqn: the queue
- * @line: VFIO_AP_QUEUE_LINE characters and a NUL
- */
+/* Prints "AA.DDDD", a newline and a NUL. */
 void vfio_ap_queue_line_print(u16 apqn, char line[VFIO_AP_QUEUE_LINE + 1])
 {
 	scnprintf(line, VFIO_AP_QUEUE_LINE + 1, "%02x.%04x\n", AP_QID_CARD(apqn),
@@ -423,9 +330,9 @@ void vfio_ap_queue_line_print(u16 apqn, char line[VFIO_AP_QUEUE_LINE + 1])
 }
 
 /*
- * The text has one line for each queue; with no domains one for each adapter,
- * with no adapters one for each domain. All lines of one text are of the same
- * length, so any part of it can be printed without the rest.
+ * The text of a matrix has a line for each queue; without domains, for each adapter; and
+ * without adapters, for each domain. The lines of a text have the same length, so that a
+ * reader can begin anywhere.
  */
 #define VFIO_AP_LINE_MAX 16
 
@@ -448,7 +355,7 @@ static size_t vfio_ap_line_count(const struct vfio_ap_matrix *matrix)
 	return adapters && domains ? adapters * domains : adapters + domains;
 }
 
-/* The n-th id of a mask, n from 0; the mask has more than n. */
+/* Return: id number @n of a mask, counted from 0. The mask must have more than @n ids. */
 static unsigned int vfio_ap_nth_id(const unsigned long *mask, size_t n)
 {
 	unsigned int id;
@@ -460,13 +367,7 @@ static unsigned int vfio_ap_nth_id(const unsigned long *mask, size_t n)
 	return id;
 }
 
-/**
- * vfio_ap_matrix_queue_count - how many queues has a matrix?
- * @matrix: the matrix
- *
- * Context: Any.
- * Return: 0 to 65536.
- */
+/* Return: 0 to 65536. */
 size_t vfio_ap_matrix_queue_count(const struct vfio_ap_matrix *matrix)
 {
 	return bitmap_weight(matrix->apm, VFIO_AP_NR_IDS) *
@@ -474,14 +375,7 @@ size_t vfio_ap_matrix_queue_count(const struct vfio_ap_matrix *matrix)
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_queue_count);
 
-/**
- * vfio_ap_matrix_nth_queue - a queue of a matrix by its place
- * @matrix: the matrix
- * @n: the place: by adapter, then by domain; less than the number of its queues
- *
- * Context: Any.
- * Return: The APQN.
- */
+/* Return: APQN number @n, ordered by adapter, then by domain. The matrix must have more. */
 u16 vfio_ap_matrix_nth_queue(const struct vfio_ap_matrix *matrix, size_t n)
 {
 	size_t domains = bitmap_weight(matrix->aqm, VFIO_AP_NR_IDS);
@@ -492,13 +386,12 @@ u16 vfio_ap_matrix_nth_queue(const struct vfio_ap_matrix *matrix, size_t n)
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_nth_queue);
 
 /**
- * vfio_ap_part_add - add the next line of a text to the part that a reader asked for
+ * vfio_ap_part_add - add the next line of a text to the part that a reader wants
  * @part: the part
  * @line: the line, with its newline
- * @length: characters in @line
+ * @length: number of characters in @line
  *
- * The caller may skip lines that end before @part->offset if it subtracts their
- * length from @part->offset.
+ * A caller that skips lines before the part subtracts their length from part->offset.
  *
  * Return: true while @part needs more lines.
  */
@@ -517,8 +410,7 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_ap_part_add);
 /**
  * vfio_ap_matrix_text_read - print a part of the text of a matrix
  * @matrix: the matrix
- * @part: the part; afterwards, @part->done is less than @part->count only at the
- *	end of the text
+ * @part: the part; shorter than part->count only at the end of the text
  */
 void vfio_ap_matrix_text_read(const struct vfio_ap_matrix *matrix, struct vfio_ap_part *part)
 {

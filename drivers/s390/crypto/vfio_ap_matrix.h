@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Matrices of adapters and domains: pure functions, no locks, no hardware, no
- * allocation.
+ * Matrices of adapters and domains: pure functions without locks, hardware access and
+ * memory allocation.
  */
 #ifndef VFIO_AP_MATRIX_H
 #define VFIO_AP_MATRIX_H
@@ -11,7 +11,7 @@
 #include <asm/ap.h>
 
 #define VFIO_AP_NR_IDS 256
-/* Three masks in hexadecimal with 0x before and a comma or newline behind each. */
+/* Three hexadecimal masks, each with 0x and followed by a comma or newline. */
 #define VFIO_AP_MASKS_TEXT_SIZE (3 * (2 + VFIO_AP_NR_IDS / 4 + 1))
 /* "AA.DDDD" and a newline. */
 #define VFIO_AP_QUEUE_LINE 8
@@ -19,7 +19,7 @@
 /**
  * struct vfio_ap_matrix - adapters x usage domains, and control domains
  *
- * Bit order of the AP masks: id 0 is the leftmost bit (test_bit_inv()).
+ * Id 0 is the leftmost bit, as in all AP masks: use test_bit_inv() and its relatives.
  */
 struct vfio_ap_matrix {
 	/** @apm: adapters, by APID */
@@ -41,12 +41,12 @@ struct vfio_ap_limits {
 };
 
 /**
- * struct vfio_ap_part - the part of a text that a reader asked for
+ * struct vfio_ap_part - the part of a text that a reader wants
  */
 struct vfio_ap_part {
 	/** @buf: kernel memory that receives the part; no final NUL is written */
 	char *buf;
-	/** @count: characters that @buf has room for, at least 1 */
+	/** @count: size of @buf in characters, at least 1 */
 	size_t count;
 	/** @offset: characters of the text to skip before the part begins */
 	size_t offset;
@@ -55,11 +55,11 @@ struct vfio_ap_part {
 };
 
 /**
- * enum vfio_ap_fitness - what the driver knows of a queue
- * @VFIO_AP_QUEUE_FIT: bound to this driver, no reset outstanding
- * @VFIO_AP_QUEUE_PENDING: bound, a reset is outstanding
- * @VFIO_AP_QUEUE_BAD: not bound, or it answered with an unknown response code,
- *	or it was away since the guest got it
+ * enum vfio_ap_fitness - whether a guest may have a queue
+ * @VFIO_AP_QUEUE_FIT: yes: it is bound to this driver, and no reset is pending
+ * @VFIO_AP_QUEUE_PENDING: when its reset has completed
+ * @VFIO_AP_QUEUE_BAD: no: it is not bound, or its reset failed, or it was unbound since
+ *	the guest got it
  */
 enum vfio_ap_fitness {
 	VFIO_AP_QUEUE_FIT,
@@ -68,7 +68,7 @@ enum vfio_ap_fitness {
 };
 
 /**
- * struct vfio_ap_unfit - domains of one adapter whose queues are not fit
+ * struct vfio_ap_unfit - domains of one adapter whose queues a guest may not have
  */
 struct vfio_ap_unfit {
 	/** @pending: their queues are VFIO_AP_QUEUE_PENDING */
@@ -78,23 +78,16 @@ struct vfio_ap_unfit {
 };
 
 /**
- * typedef vfio_ap_unfit_fn - tell which queues of an adapter are not fit
+ * typedef vfio_ap_unfit_fn - list the queues of an adapter that a guest may not have
  * @apid: the adapter
- * @domains: mask of the domains that matter
- * @unfit: set; nothing outside of @domains
- * @data: what the caller of vfio_ap_matrix_derive() passed
+ * @domains: mask of the domains to look at
+ * @unfit: set to domains that are in @domains
+ * @data: argument of vfio_ap_matrix_derive()
  */
 typedef void (*vfio_ap_unfit_fn)(unsigned int apid, const unsigned long *domains,
 				 struct vfio_ap_unfit *unfit, void *data);
 
-/**
- * typedef vfio_ap_combine_fn - make a matrix of two
- * @to: the result; may be one of the others
- * @a: one
- * @b: the other
- */
-typedef void (*vfio_ap_combine_fn)(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
-				   const struct vfio_ap_matrix *b);
+extern const struct vfio_ap_matrix vfio_ap_matrix_empty;
 
 #define vfio_ap_for_each_id(id, mask) for_each_set_bit_inv(id, mask, VFIO_AP_NR_IDS)
 
@@ -103,8 +96,6 @@ bool vfio_ap_matrix_has(const struct vfio_ap_matrix *matrix, unsigned int apid,
 bool vfio_ap_matrix_equal(const struct vfio_ap_matrix *a, const struct vfio_ap_matrix *b);
 void vfio_ap_matrix_and(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
 			const struct vfio_ap_matrix *b);
-void vfio_ap_matrix_replace(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
-			    const struct vfio_ap_matrix *b);
 void vfio_ap_matrix_or(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
 		       const struct vfio_ap_matrix *b);
 void vfio_ap_matrix_andnot(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,

@@ -149,7 +149,7 @@ static void check_safety(struct kunit *test, struct derive_case *c)
 	}
 }
 
-static void derive_lets_nothing_unfit_in(struct kunit *test)
+static void derive_no_unfit_queue(struct kunit *test)
 {
 	derive_cases_walk(test, check_safety);
 }
@@ -166,7 +166,7 @@ static void check_stable(struct kunit *test, struct derive_case *c)
 	KUNIT_ASSERT_TRUE(test, vfio_ap_matrix_equal(&once, &twice));
 }
 
-static void derive_is_stable(struct kunit *test)
+static void derive_idempotent(struct kunit *test)
 {
 	derive_cases_walk(test, check_stable);
 }
@@ -185,7 +185,7 @@ static void check_history(struct kunit *test, struct derive_case *c)
 	KUNIT_ASSERT_TRUE(test, vfio_ap_matrix_equal(&guest, &fresh));
 }
 
-static void derive_at_rest_has_no_memory(struct kunit *test)
+static void derive_at_rest_stateless(struct kunit *test)
 {
 	derive_cases_walk(test, check_history);
 }
@@ -211,7 +211,7 @@ static void check_pending_takes_nothing(struct kunit *test, struct derive_case *
 	}
 }
 
-static void derive_takes_nothing_for_a_pending_queue(struct kunit *test)
+static void derive_no_unplug_for_pending(struct kunit *test)
 {
 	derive_cases_walk(test, check_pending_takes_nothing);
 }
@@ -239,7 +239,7 @@ static void check_fewer_pending(struct kunit *test, struct derive_case *c)
 	}
 }
 
-static void derive_gives_no_less_for_fewer_pending(struct kunit *test)
+static void derive_monotonic_in_pending(struct kunit *test)
 {
 	derive_cases_walk(test, check_fewer_pending);
 }
@@ -303,7 +303,7 @@ static void abi_says(const struct derive_case *c, struct vfio_ap_matrix *guest)
  * No mask may differ in any bit, so this is also where a bad queue costs its own
  * adapter and no other, and no domain.
  */
-static void derive_at_rest_is_what_the_abi_says(struct kunit *test)
+static void derive_at_rest_per_abi(struct kunit *test)
 {
 	struct derive_case *c = kunit_kzalloc(test, sizeof(*c), GFP_KERNEL);
 	struct vfio_ap_matrix guest, told;
@@ -325,7 +325,7 @@ static void derive_at_rest_is_what_the_abi_says(struct kunit *test)
 	}
 }
 
-static void first_shared_is_the_lowest(struct kunit *test)
+static void first_shared_lowest(struct kunit *test)
 {
 	static const struct {
 		const char *what;
@@ -367,7 +367,7 @@ static void first_shared_is_the_lowest(struct kunit *test)
 }
 
 /* The ids need more than the first word of a mask. */
-static void first_shared_looks_to_the_end(struct kunit *test)
+static void first_shared_high_ids(struct kunit *test)
 {
 	struct vfio_ap_matrix a = {}, b = {};
 	unsigned int apid, apqi;
@@ -425,7 +425,7 @@ static void check_next(struct kunit *test, const struct vfio_ap_matrix *in,
 	cond_resched();
 }
 
-static void next_finds_each_queue_and_no_other(struct kunit *test)
+static void next_walk_of_each_queue(struct kunit *test)
 {
 	struct vfio_ap_matrix all = {}, none = {}, corners = {}, middle = {};
 	const struct vfio_ap_matrix *matrices[] = { &all, &none, &corners, &middle };
@@ -451,7 +451,7 @@ static void next_finds_each_queue_and_no_other(struct kunit *test)
 }
 
 /* Byte by byte, so that a mask left out or taken for another one shows. */
-static void operations_work_on_every_mask(struct kunit *test)
+static void matrix_mask_operations(struct kunit *test)
 {
 	struct vfio_ap_matrix a, b, and, or, andnot;
 	u8 in_a, in_b;
@@ -472,7 +472,7 @@ static void operations_work_on_every_mask(struct kunit *test)
 }
 
 /* As hardware stores them: id 0 is the leftmost bit of the first byte. */
-static void config_masks_start_at_the_left(struct kunit *test)
+static void config_mask_bit_order(struct kunit *test)
 {
 	struct ap_config_info config = { .apxa = 1 };
 	struct vfio_ap_matrix matrix, expected = {};
@@ -538,7 +538,7 @@ static void masks_parse_errors(struct kunit *test)
 }
 
 /* What is printed can be written again, whatever bit is on. */
-static void masks_print_what_they_parse(struct kunit *test)
+static void masks_print_parse_roundtrip(struct kunit *test)
 {
 	char text[VFIO_AP_MASKS_TEXT_SIZE + 1];
 	struct vfio_ap_matrix in, out;
@@ -557,7 +557,7 @@ static void masks_print_what_they_parse(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, VFIO_AP_MASKS_TEXT_SIZE, 201);
 }
 
-static void within_looks_at_each_mask(struct kunit *test)
+static void within_limits_of_each_mask(struct kunit *test)
 {
 	static const struct vfio_ap_limits limits = { .apid = 63, .domain = 15 };
 	struct vfio_ap_matrix matrix = {};
@@ -638,7 +638,7 @@ static void text_check_size(struct kunit *test, unsigned int adapters, unsigned 
 	kvfree(whole);
 }
 
-static void text_of_every_size(struct kunit *test)
+static void matrix_text_sizes(struct kunit *test)
 {
 	text_check_size(test, 0, 0, "", "");
 	text_check_size(test, 3, 0, "00.\n01.\n", "02.\n");
@@ -651,7 +651,7 @@ static void text_of_every_size(struct kunit *test)
 	text_check_size(test, 256, 256, "00.0000\n", "ff.00ff\n");
 }
 
-static void limits_follow_apxa(struct kunit *test)
+static void limits_from_apxa(struct kunit *test)
 {
 	struct ap_config_info config = { .apxa = 1, .na = 200, .nd = 84 };
 	struct vfio_ap_limits limits;
@@ -666,23 +666,23 @@ static void limits_follow_apxa(struct kunit *test)
 }
 
 static struct kunit_case vfio_ap_matrix_cases[] = {
-	KUNIT_CASE(derive_lets_nothing_unfit_in),
-	KUNIT_CASE(derive_is_stable),
-	KUNIT_CASE(derive_at_rest_has_no_memory),
-	KUNIT_CASE(derive_takes_nothing_for_a_pending_queue),
-	KUNIT_CASE(derive_gives_no_less_for_fewer_pending),
-	KUNIT_CASE(derive_at_rest_is_what_the_abi_says),
-	KUNIT_CASE(first_shared_is_the_lowest),
-	KUNIT_CASE(first_shared_looks_to_the_end),
-	KUNIT_CASE(next_finds_each_queue_and_no_other),
-	KUNIT_CASE(operations_work_on_every_mask),
-	KUNIT_CASE(config_masks_start_at_the_left),
+	KUNIT_CASE(derive_no_unfit_queue),
+	KUNIT_CASE(derive_idempotent),
+	KUNIT_CASE(derive_at_rest_stateless),
+	KUNIT_CASE(derive_no_unplug_for_pending),
+	KUNIT_CASE(derive_monotonic_in_pending),
+	KUNIT_CASE(derive_at_rest_per_abi),
+	KUNIT_CASE(first_shared_lowest),
+	KUNIT_CASE(first_shared_high_ids),
+	KUNIT_CASE(next_walk_of_each_queue),
+	KUNIT_CASE(matrix_mask_operations),
+	KUNIT_CASE(config_mask_bit_order),
 	KUNIT_CASE(masks_parse_errors),
-	KUNIT_CASE(masks_print_what_they_parse),
-	KUNIT_CASE(within_looks_at_each_mask),
+	KUNIT_CASE(masks_print_parse_roundtrip),
+	KUNIT_CASE(within_limits_of_each_mask),
 	KUNIT_CASE(id_parse_errors),
-	KUNIT_CASE(text_of_every_size),
-	KUNIT_CASE(limits_follow_apxa),
+	KUNIT_CASE(matrix_text_sizes),
+	KUNIT_CASE(limits_from_apxa),
 	{}
 };
 

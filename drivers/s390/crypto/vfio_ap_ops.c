@@ -6,11 +6,12 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
 
 #define VFIO_AP_TYPE_ID		"passthrough"
 #define VFIO_AP_TYPE_NAME	"VFIO AP Passthrough Device"
-/* As many as there can be queues. */
+/* One mdev for each queue that can exist. */
 #define VFIO_AP_MAX_MDEVS	(AP_DEVICES * AP_DOMAINS)
 
 static struct vfio_ap_mdev *to_vfio_ap_mdev(struct vfio_device *vdev)
@@ -23,33 +24,16 @@ static int vfio_ap_mdev_init(struct vfio_device *vdev)
 	struct vfio_ap_mdev *mdev = to_vfio_ap_mdev(vdev);
 
 	vfio_ap_notify_init(mdev);
-	init_waitqueue_head(&mdev->closed);
+	vfio_ap_removal_init(mdev);
 	mutex_init(&mdev->trigger_lock);
-	INIT_DELAYED_WORK(&mdev->commit_work, vfio_ap_guest_commit_work);
-	INIT_DELAYED_WORK(&mdev->removal_work, vfio_ap_guest_removal_work);
+	INIT_DELAYED_WORK(&mdev->commit_work, vfio_ap_tx_commit_work);
 	return 0;
 }
 
 static void vfio_ap_mdev_release(struct vfio_device *vdev)
 {
 	mutex_destroy(&to_vfio_ap_mdev(vdev)->trigger_lock);
-	kfree(to_vfio_ap_mdev(vdev)->trial);
-}
-
-/* From here on a remover waits, so it must not have looked before. */
-static bool vfio_ap_mdev_occupy(struct vfio_ap_mdev *mdev)
-{
-	guard(mutex)(&matrix_dev->lock);
-	if (mdev->removers)
-		return false;
-	WRITE_ONCE(mdev->occupied, true);
-	return true;
-}
-
-static void vfio_ap_mdev_leave(struct vfio_ap_mdev *mdev)
-{
-	WRITE_ONCE(mdev->occupied, false);
-	wake_up_all(&mdev->closed);
+	vfio_ap_dry_run_free(to_vfio_ap_mdev(vdev));
 }
 
 static int vfio_ap_mdev_open(struct vfio_device *vdev)
@@ -59,68 +43,27 @@ static int vfio_ap_mdev_open(struct vfio_device *vdev)
 
 	if (!vdev->kvm)
 		return -EINVAL;
-	if (!vfio_ap_mdev_occupy(mdev))
+	if (!vfio_ap_removal_open(mdev))
 		return -ENODEV;
 	ret = vfio_ap_guest_attach(mdev, vdev->kvm);
 	if (ret)
-		vfio_ap_mdev_leave(mdev);
+		vfio_ap_removal_close(mdev);
 	return ret;
 }
 
 static void vfio_ap_mdev_close(struct vfio_device *vdev)
 {
 	vfio_ap_guest_detach(to_vfio_ap_mdev(vdev));
-	vfio_ap_trigger_forget_all(to_vfio_ap_mdev(vdev));
-	vfio_ap_mdev_leave(to_vfio_ap_mdev(vdev));
+	vfio_ap_trigger_release_all(to_vfio_ap_mdev(vdev));
+	vfio_ap_removal_close(to_vfio_ap_mdev(vdev));
 }
 
-static void vfio_ap_mdev_ask(struct vfio_ap_mdev *mdev, bool first)
-{
-	bool asked;
-
-	WRITE_ONCE(mdev->next_request, jiffies + VFIO_AP_REQUEST_PERIOD);
-	asked = vfio_ap_trigger_request(mdev);
-	if (first && READ_ONCE(mdev->occupied))
-		dev_notice(mdev->vdev.dev, "Removed while a guest has it: %s\n",
-			   asked ? "its VMM is asked to let go" :
-				   "its VMM cannot be asked, so this waits for device_del or its end");
-}
-
-/*
- * The driver is taken from the mdev, and VFIO waits until the device is closed,
- * signals or not. Whether or not the VMM does that, the queues are free soon.
- */
 static void vfio_ap_mdev_request(struct vfio_device *vdev, unsigned int count)
 {
-	if (!count)
-		vfio_ap_guest_withdraw(to_vfio_ap_mdev(vdev));
-	vfio_ap_mdev_ask(to_vfio_ap_mdev(vdev), !count);
+	vfio_ap_removal_request(to_vfio_ap_mdev(vdev), count);
 }
 
-/* Ask the VMM until it closes the device. Return: 0, or -ERESTARTSYS after a signal. */
-static int vfio_ap_mdev_wait_closed(struct vfio_ap_mdev *mdev)
-{
-	unsigned long now, next;
-	long left;
-
-	for (;;) {
-		now = jiffies;
-		next = READ_ONCE(mdev->next_request);
-		left = wait_event_interruptible_timeout(mdev->closed, !READ_ONCE(mdev->occupied),
-							time_before(now, next) ? next - now : 0);
-		if (left)
-			return left < 0 ? left : 0;
-		vfio_ap_mdev_ask(mdev, false);
-	}
-}
-
-/*
- * User space wrote to the attribute "remove". Wait for the VMM here and not in
- * VFIO, because a signal can still cancel the removal here. Unless SIGKILL is
- * pending, the write may be restarted after the signal, so the guest must not get
- * its queues back at once. A signal that dumps core, such as SIGQUIT, is not
- * recognized as fatal here: the guest gets its queues back when the time is over.
- */
+/* User space wrote to the attribute "remove". */
 static int vfio_ap_mdev_prepare_remove(struct mdev_device *device)
 {
 	struct vfio_ap_mdev *mdev;
@@ -136,14 +79,7 @@ static int vfio_ap_mdev_prepare_remove(struct mdev_device *device)
 	if (!mdev)
 		return 0;
 
-	/* A resumed removal has asked the VMM already; next_request says when to ask again. */
-	if (!vfio_ap_guest_withdraw(mdev))
-		vfio_ap_mdev_ask(mdev, true);
-	ret = vfio_ap_mdev_wait_closed(mdev);
-	if (ret && fatal_signal_pending(current))
-		vfio_ap_guest_readmit(mdev);
-	else if (ret)
-		vfio_ap_guest_keep_withdrawn(mdev);
+	ret = vfio_ap_removal_prepare(mdev);
 	put_device(&mdev->vdev.device);
 	return ret;
 }
@@ -151,7 +87,7 @@ static int vfio_ap_mdev_prepare_remove(struct mdev_device *device)
 static int vfio_ap_mdev_get_info(struct vfio_device_info __user *arg)
 {
 	const size_t known = offsetofend(struct vfio_device_info, num_irqs);
-	/* No regions; the interrupts are eventfds, see vfio_ap_trigger.c. */
+	/* The device has no regions; vfio_ap_trigger.c implements its interrupts. */
 	struct vfio_device_info info = {
 		.flags = VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_AP,
 		.num_irqs = VFIO_AP_NUM_IRQS,
@@ -208,11 +144,11 @@ static void vfio_ap_mdev_cancel_work(struct vfio_ap_mdev *mdev, struct delayed_w
  */
 static void vfio_ap_mdev_retire(struct vfio_ap_mdev *mdev)
 {
-	vfio_ap_guest_unlink(mdev);
+	vfio_ap_mdev_unlink(mdev);
 	/* A commit may queue @notify_work. */
 	vfio_ap_mdev_cancel_work(mdev, &mdev->commit_work);
 	vfio_ap_mdev_cancel_work(mdev, &mdev->removal_work);
-	vfio_ap_notify_gone(mdev);
+	vfio_ap_notify_unlinked(mdev);
 }
 
 static int vfio_ap_mdev_probe(struct mdev_device *device)
@@ -224,7 +160,7 @@ static int vfio_ap_mdev_probe(struct mdev_device *device)
 	if (IS_ERR(mdev))
 		return PTR_ERR(mdev);
 
-	vfio_ap_guest_link(mdev);
+	vfio_ap_mdev_link(mdev);
 	dev_set_drvdata(&device->dev, mdev);
 	ret = vfio_register_emulated_iommu_dev(&mdev->vdev);
 	if (ret) {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The attributes of mdevs and queues: parse, one call, print. See
+ * The attributes of mdevs and queues. See
  * Documentation/ABI/testing/sysfs-driver-vfio-ap.
  */
 #include <linux/rcupdate.h>
 #include <linux/sysfs.h>
 
+#include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
 
-/* What of a matrix an attribute is about. */
 enum vfio_ap_mask {
 	VFIO_AP_MASK_ADAPTER,
 	VFIO_AP_MASK_DOMAIN,
@@ -48,59 +48,47 @@ static int vfio_ap_change_parse(const char *buf, enum vfio_ap_mask mask,
 	return 0;
 }
 
-/* What has become of a write, also for last_refusal. */
-static ssize_t vfio_ap_change_end(struct device *dev, struct vfio_ap_refusal *refusal,
-				  struct device_attribute *attr, const char *buf, size_t count,
-				  int error)
+static ssize_t vfio_ap_change_result(struct device *dev, struct device_attribute *attr,
+				     const struct vfio_ap_conflict *conflict, const char *buf,
+				     size_t count, int error)
 {
 	if (!error)
 		return count;
-	/* Who was killed was not refused anything. */
+	/* The driver did not refuse the write of a task that was killed. */
 	if (error != -EINTR && error != -ERESTARTSYS)
-		vfio_ap_refusal_note(dev_get_drvdata(dev), refusal, attr->attr.name, buf,
-				     error);
+		vfio_ap_last_error_record(dev_get_drvdata(dev), conflict, attr->attr.name, buf,
+					  error);
 	return error;
 }
 
 static ssize_t vfio_ap_change_store(struct device *dev, struct device_attribute *attr,
 				    const char *buf, size_t count, enum vfio_ap_mask mask,
-				    vfio_ap_combine_fn combine)
+				    enum vfio_ap_assign_op op)
 {
-	struct vfio_ap_refusal refusal = {};
+	struct vfio_ap_conflict conflict = {};
 	struct vfio_ap_matrix one;
 	int ret;
 
 	ret = vfio_ap_change_parse(buf, mask, &one);
 	if (!ret)
-		ret = vfio_ap_guest_change(dev_get_drvdata(dev), combine, &one,
-					   &refusal.obstacle);
-	return vfio_ap_change_end(dev, &refusal, attr, buf, count, ret);
+		ret = vfio_ap_assign_change(dev_get_drvdata(dev), op, &one, &conflict);
+	return vfio_ap_change_result(dev, attr, &conflict, buf, count, ret);
 }
 
-#define VFIO_AP_CHANGE_ATTR(name, mask, combine)					\
+#define VFIO_AP_CHANGE_ATTR(name, mask, op)						\
 static ssize_t name##_store(struct device *dev, struct device_attribute *attr,		\
 			    const char *buf, size_t count)				\
 {											\
-	return vfio_ap_change_store(dev, attr, buf, count, mask, combine);		\
+	return vfio_ap_change_store(dev, attr, buf, count, mask, op);			\
 }											\
 static DEVICE_ATTR_WO(name)
 
-VFIO_AP_CHANGE_ATTR(assign_adapter, VFIO_AP_MASK_ADAPTER, vfio_ap_matrix_or);
-VFIO_AP_CHANGE_ATTR(unassign_adapter, VFIO_AP_MASK_ADAPTER, vfio_ap_matrix_andnot);
-VFIO_AP_CHANGE_ATTR(assign_domain, VFIO_AP_MASK_DOMAIN, vfio_ap_matrix_or);
-VFIO_AP_CHANGE_ATTR(unassign_domain, VFIO_AP_MASK_DOMAIN, vfio_ap_matrix_andnot);
-VFIO_AP_CHANGE_ATTR(assign_control_domain, VFIO_AP_MASK_CONTROL, vfio_ap_matrix_or);
-VFIO_AP_CHANGE_ATTR(unassign_control_domain, VFIO_AP_MASK_CONTROL, vfio_ap_matrix_andnot);
-
-static void vfio_ap_mdev_snapshot(struct device *dev, struct vfio_ap_matrix *assigned,
-				  struct vfio_ap_matrix *guest)
-{
-	struct vfio_ap_mdev *mdev = dev_get_drvdata(dev);
-
-	guard(mutex)(&matrix_dev->lock);
-	*assigned = mdev->assigned;
-	*guest = mdev->guest;
-}
+VFIO_AP_CHANGE_ATTR(assign_adapter, VFIO_AP_MASK_ADAPTER, VFIO_AP_ASSIGN);
+VFIO_AP_CHANGE_ATTR(unassign_adapter, VFIO_AP_MASK_ADAPTER, VFIO_AP_UNASSIGN);
+VFIO_AP_CHANGE_ATTR(assign_domain, VFIO_AP_MASK_DOMAIN, VFIO_AP_ASSIGN);
+VFIO_AP_CHANGE_ATTR(unassign_domain, VFIO_AP_MASK_DOMAIN, VFIO_AP_UNASSIGN);
+VFIO_AP_CHANGE_ATTR(assign_control_domain, VFIO_AP_MASK_CONTROL, VFIO_AP_ASSIGN);
+VFIO_AP_CHANGE_ATTR(unassign_control_domain, VFIO_AP_MASK_CONTROL, VFIO_AP_UNASSIGN);
 
 static ssize_t vfio_ap_masks_show(const struct vfio_ap_matrix *matrix, char *buf)
 {
@@ -110,79 +98,43 @@ static ssize_t vfio_ap_masks_show(const struct vfio_ap_matrix *matrix, char *buf
 
 static ssize_t ap_config_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	struct vfio_ap_matrix assigned, guest;
+	struct vfio_ap_matrix assigned, shadow_apcb;
 
-	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
+	vfio_ap_mdev_snapshot(dev_get_drvdata(dev), &assigned, &shadow_apcb);
 	return vfio_ap_masks_show(&assigned, buf);
-}
-
-static int vfio_ap_masks_read(const char *buf, size_t count, struct vfio_ap_matrix *masks)
-{
-	struct vfio_ap_limits limits = vfio_ap_limits_now();
-	int ret;
-
-	/* A NUL is junk, too. */
-	ret = strlen(buf) == count ? vfio_ap_masks_parse(buf, masks) : -EINVAL;
-	if (ret)
-		return ret;
-	return vfio_ap_matrix_within(masks, &limits) ? 0 : -ENODEV;
 }
 
 static ssize_t ap_config_store(struct device *dev, struct device_attribute *attr,
 			       const char *buf, size_t count)
 {
-	struct vfio_ap_refusal refusal = {};
-	struct vfio_ap_matrix wanted;
+	struct vfio_ap_conflict conflict = {};
+	struct vfio_ap_matrix masks;
 	int ret;
 
-	ret = vfio_ap_masks_read(buf, count, &wanted);
+	ret = vfio_ap_assign_parse_masks(buf, count, &masks);
 	if (!ret)
-		ret = vfio_ap_guest_change(dev_get_drvdata(dev), vfio_ap_matrix_replace, &wanted,
-					   &refusal.obstacle);
-	return vfio_ap_change_end(dev, &refusal, attr, buf, count, ret);
+		ret = vfio_ap_assign_change(dev_get_drvdata(dev), VFIO_AP_REPLACE, &masks,
+					    &conflict);
+	return vfio_ap_change_result(dev, attr, &conflict, buf, count, ret);
 }
 static DEVICE_ATTR_RW(ap_config);
 
-static ssize_t try_ap_config_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return vfio_ap_trial_print(dev_get_drvdata(dev), buf);
-}
-
-static ssize_t try_ap_config_store(struct device *dev, struct device_attribute *attr,
-				   const char *buf, size_t count)
-{
-	struct vfio_ap_matrix asked;
-	int ret;
-
-	ret = vfio_ap_masks_read(buf, count, &asked);
-	if (!ret)
-		ret = vfio_ap_guest_try(dev_get_drvdata(dev), &asked);
-	return ret ?: count;
-}
-static DEVICE_ATTR_RW(try_ap_config);
-
 static ssize_t guest_ap_config_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	struct vfio_ap_matrix assigned, guest;
+	struct vfio_ap_matrix assigned, shadow_apcb;
 
-	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
-	return vfio_ap_masks_show(&guest, buf);
+	vfio_ap_mdev_snapshot(dev_get_drvdata(dev), &assigned, &shadow_apcb);
+	return vfio_ap_masks_show(&shadow_apcb, buf);
 }
 static DEVICE_ATTR_RO(guest_ap_config);
 
-static ssize_t last_refusal_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return vfio_ap_refusal_print(dev_get_drvdata(dev), buf);
-}
-static DEVICE_ATTR_RO(last_refusal);
-
 static ssize_t control_domains_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	struct vfio_ap_matrix assigned, guest;
+	struct vfio_ap_matrix assigned, shadow_apcb;
 	unsigned int id;
 	int len = 0;
 
-	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
+	vfio_ap_mdev_snapshot(dev_get_drvdata(dev), &assigned, &shadow_apcb);
 	vfio_ap_for_each_id(id, assigned.adm)
 		len += sysfs_emit_at(buf, len, "%04x\n", id);
 	return len;
@@ -191,48 +143,43 @@ static DEVICE_ATTR_RO(control_domains);
 
 static void matrix_print(struct device *dev, struct vfio_ap_part *part)
 {
-	struct vfio_ap_matrix assigned, guest;
+	struct vfio_ap_matrix assigned, shadow_apcb;
 
-	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
+	vfio_ap_mdev_snapshot(dev_get_drvdata(dev), &assigned, &shadow_apcb);
 	vfio_ap_matrix_text_read(&assigned, part);
 }
 
 static void guest_matrix_print(struct device *dev, struct vfio_ap_part *part)
 {
-	struct vfio_ap_matrix assigned, guest;
+	struct vfio_ap_matrix assigned, shadow_apcb;
 
-	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
-	vfio_ap_matrix_text_read(&guest, part);
+	vfio_ap_mdev_snapshot(dev_get_drvdata(dev), &assigned, &shadow_apcb);
+	vfio_ap_matrix_text_read(&shadow_apcb, part);
 }
 
-static bool vfio_ap_slot_is_pending(struct vfio_ap_slot *slot)
+static bool vfio_ap_queue_shows_pending(struct vfio_ap_queue *q)
 {
-	bool pending;
-
-	spin_lock(&slot->lock);
-	pending = vfio_ap_slot_outstanding(slot);
-	spin_unlock(&slot->lock);
-	return pending;
+	guard(spinlock)(&q->lock);
+	return vfio_ap_queue_reset_pending(q);
 }
 
 /* Visits all pending queues before the part, because their number decides where it begins. */
 static void reset_pending_print(struct device *dev, struct vfio_ap_part *part)
 {
-	struct vfio_ap_matrix assigned, guest;
+	struct vfio_ap_matrix assigned, shadow_apcb;
 	char line[VFIO_AP_QUEUE_LINE + 1];
-	struct vfio_ap_slot *slot;
+	struct vfio_ap_queue *q;
 	unsigned long apqn;
 
-	vfio_ap_mdev_snapshot(dev, &assigned, &guest);
-	rcu_read_lock();
-	vfio_ap_slot_for_each(slot, apqn, &assigned, NULL) {
-		if (!vfio_ap_slot_is_pending(slot))
+	vfio_ap_mdev_snapshot(dev_get_drvdata(dev), &assigned, &shadow_apcb);
+	guard(rcu)();
+	vfio_ap_queue_for_each(q, apqn, &assigned, NULL) {
+		if (!vfio_ap_queue_shows_pending(q))
 			continue;
 		vfio_ap_queue_line_print(apqn, line);
 		if (!vfio_ap_part_add(part, line, VFIO_AP_QUEUE_LINE))
 			break;
 	}
-	rcu_read_unlock();
 }
 
 /*
@@ -257,33 +204,12 @@ VFIO_AP_LIST_ATTR(matrix);
 VFIO_AP_LIST_ATTR(guest_matrix);
 VFIO_AP_LIST_ATTR(reset_pending);
 
-/* All lines are of one length, so any can be printed without those before. */
-static ssize_t queue_states_read(struct file *file, struct kobject *kobj,
-				 const struct bin_attribute *attr, char *buf, loff_t offset,
-				 size_t count)
-{
-	struct vfio_ap_mdev *mdev = dev_get_drvdata(kobj_to_dev(kobj));
-	struct vfio_ap_matrix assigned, guest;
-	char line[VFIO_AP_STATE_LINE];
-	struct vfio_ap_part part = { .buf = buf, .offset = offset % sizeof(line),
-				     .count = count };
-	size_t nr, lines;
-
-	vfio_ap_mdev_snapshot(kobj_to_dev(kobj), &assigned, &guest);
-	lines = vfio_ap_matrix_queue_count(&assigned);
-	for (nr = offset / sizeof(line); nr < lines; nr++) {
-		vfio_ap_state_print(mdev, vfio_ap_matrix_nth_queue(&assigned, nr), line);
-		if (!vfio_ap_part_add(&part, line, sizeof(line)))
-			break;
-	}
-	return part.done;
-}
-static BIN_ATTR_RO(queue_states, 0);
-
-/* Programs ask for these words: new ones go to the end, and none ever goes. */
+/* Programs look for these words: add new ones at the end, and never remove one. */
 static const char *const vfio_ap_features[] = {
-	"guest_matrix", "hotplug", "ap_config", "guest_ap_config", "notify", "queue_states",
-	"last_refusal", "try_ap_config",
+	"guest_matrix", "hotplug", "ap_config", "guest_ap_config", "notify",
+#if IS_ENABLED(CONFIG_VFIO_AP_DIAGNOSTICS)
+	"queue_states", "last_error", "ap_config_dry_run",
+#endif
 };
 
 static ssize_t features_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -314,9 +240,7 @@ const struct attribute_group *vfio_ap_matrix_groups[] = {
 
 static struct attribute *vfio_ap_mdev_attrs[] = {
 	&dev_attr_ap_config.attr,
-	&dev_attr_try_ap_config.attr,
 	&dev_attr_guest_ap_config.attr,
-	&dev_attr_last_refusal.attr,
 	&dev_attr_control_domains.attr,
 	&dev_attr_assign_control_domain.attr,
 	&dev_attr_unassign_control_domain.attr,
@@ -331,7 +255,6 @@ static const struct bin_attribute *const vfio_ap_mdev_bin_attrs[] = {
 	&bin_attr_matrix,
 	&bin_attr_guest_matrix,
 	&bin_attr_reset_pending,
-	&bin_attr_queue_states,
 	NULL
 };
 
@@ -342,10 +265,13 @@ static const struct attribute_group vfio_ap_mdev_group = {
 
 const struct attribute_group *vfio_ap_mdev_groups[] = {
 	&vfio_ap_mdev_group,
+#if IS_ENABLED(CONFIG_VFIO_AP_DIAGNOSTICS)
+	&vfio_ap_diag_group,
+#endif
 	NULL
 };
 
-/* Nobody waits for a guest or for a reset with matrix_dev->lock held. */
+/* Does not wait for a guest or a reset, because no task does so with this lock held. */
 static bool vfio_ap_apqn_is_assigned(u16 apqn)
 {
 	guard(mutex)(&matrix_dev->lock);
@@ -355,15 +281,14 @@ static bool vfio_ap_apqn_is_assigned(u16 apqn)
 static ssize_t status_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	u16 apqn = to_ap_queue(dev)->qid;
-	struct vfio_ap_slot *slot;
+	struct vfio_ap_queue *q;
 	bool in_use = false;
 
-	slot = vfio_ap_slot_get(apqn);
-	if (slot) {
-		spin_lock(&slot->lock);
-		in_use = slot->guest;
-		spin_unlock(&slot->lock);
-		vfio_ap_slot_put(slot);
+	q = vfio_ap_queue_get(apqn);
+	if (q) {
+		scoped_guard(spinlock, &q->lock)
+			in_use = q->guest;
+		vfio_ap_queue_put(q);
 	}
 	if (in_use)
 		return sysfs_emit(buf, "in use\n");
@@ -371,16 +296,16 @@ static ssize_t status_show(struct device *dev, struct device_attribute *attr, ch
 }
 static DEVICE_ATTR_RO(status);
 
-/* Of a queue that no mdev has any more, nobody else tells. */
+/* The attribute of an mdev does not list a queue that is no longer assigned. */
 static ssize_t queue_reset_pending_show(struct device *dev, struct device_attribute *attr,
 					char *buf)
 {
-	struct vfio_ap_slot *slot = vfio_ap_slot_get(to_ap_queue(dev)->qid);
+	struct vfio_ap_queue *q = vfio_ap_queue_get(to_ap_queue(dev)->qid);
 	bool pending = false;
 
-	if (slot) {
-		pending = vfio_ap_slot_is_pending(slot);
-		vfio_ap_slot_put(slot);
+	if (q) {
+		pending = vfio_ap_queue_shows_pending(q);
+		vfio_ap_queue_put(q);
 	}
 	return sysfs_emit(buf, "%d\n", pending);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What happened to the queues of a guest, for people: names and fields are
- * explained in Documentation/arch/s390/vfio-ap-tracing.rst and stay as they are.
- * An mdev is named by its UUID, a queue by its APQN.
+ * Trace events. Documentation/arch/s390/vfio-ap-tracing.rst explains their fields, which
+ * do not change. The UUID names an mdev, the APQN a queue.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM vfio_ap

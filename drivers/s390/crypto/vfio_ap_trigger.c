@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the VMM of a guest is told by eventfd: that the mdev is to be removed,
- * and that what the guest has is another.
+ * The eventfds of a VMM: one requests that the VMM releases the mdev, the other signals
+ * that the configuration of its guest has changed.
  */
 #include <linux/eventfd.h>
 #include <linux/uaccess.h>
@@ -26,7 +26,7 @@ static bool vfio_ap_trigger_signal(struct vfio_ap_mdev *mdev, unsigned int index
 }
 
 /**
- * vfio_ap_trigger_config_changed - signal that the guest has other queues or domains
+ * vfio_ap_trigger_config_changed - signal that the guest's APCB has changed
  * @mdev: its mdev
  *
  * Context: Sleeps; no lock of this driver and no kvm->lock held.
@@ -58,12 +58,12 @@ static void vfio_ap_trigger_replace(struct vfio_ap_mdev *mdev, unsigned int inde
 }
 
 /**
- * vfio_ap_trigger_forget_all - nobody is there to be told any more
+ * vfio_ap_trigger_release_all - release the eventfds of the VMM
  * @mdev: the mdev; its device is closed
  *
- * Context: May sleep.
+ * Context: Sleeps.
  */
-void vfio_ap_trigger_forget_all(struct vfio_ap_mdev *mdev)
+void vfio_ap_trigger_release_all(struct vfio_ap_mdev *mdev)
 {
 	unsigned int index;
 
@@ -73,10 +73,10 @@ void vfio_ap_trigger_forget_all(struct vfio_ap_mdev *mdev)
 
 /**
  * vfio_ap_trigger_info - VFIO_DEVICE_GET_IRQ_INFO
- * @arg: struct vfio_irq_info of userspace
+ * @arg: struct vfio_irq_info in user space
  *
- * Context: May sleep.
- * Return: 0; -EFAULT; -EINVAL too short, or no such index.
+ * Context: Sleeps.
+ * Return: 0; -EFAULT; -EINVAL if argsz is too small or the index does not exist.
  */
 int vfio_ap_trigger_info(struct vfio_irq_info __user *arg)
 {
@@ -95,11 +95,15 @@ int vfio_ap_trigger_info(struct vfio_irq_info __user *arg)
 /**
  * vfio_ap_trigger_set - VFIO_DEVICE_SET_IRQS: set, replace or remove an eventfd
  * @mdev: the mdev; its device is open
- * @arg: struct vfio_irq_set of userspace with one file descriptor, -1 to remove
+ * @arg: struct vfio_irq_set in user space with one file descriptor, -1 to remove
  *
- * Context: May sleep.
- * Return: 0; -EFAULT; -EINVAL anything but one file descriptor to be triggered,
- * or no such index; -EBADF or -EINVAL it is none of an eventfd.
+ * Context: Sleeps.
+ * Return:
+ * * 0: the eventfd is set
+ * * -EFAULT: @arg cannot be read
+ * * -EINVAL: not exactly one file descriptor with VFIO_IRQ_SET_ACTION_TRIGGER, the index
+ *   does not exist, or the file is not an eventfd
+ * * -EBADF: no such file descriptor
  */
 int vfio_ap_trigger_set(struct vfio_ap_mdev *mdev, struct vfio_irq_set __user *arg)
 {
@@ -115,7 +119,7 @@ int vfio_ap_trigger_set(struct vfio_ap_mdev *mdev, struct vfio_irq_set __user *a
 	ret = vfio_set_irqs_validate_and_prepare(&set, 1, VFIO_AP_NUM_IRQS, &size);
 	if (ret)
 		return ret;
-	/* With a count of 0 there is no descriptor behind the header. */
+	/* With a count of 0, no file descriptor follows the header. */
 	if ((set.flags & VFIO_IRQ_SET_DATA_TYPE_MASK) != VFIO_IRQ_SET_DATA_EVENTFD ||
 	    !(set.flags & VFIO_IRQ_SET_ACTION_TRIGGER) || set.count != 1)
 		return -EINVAL;

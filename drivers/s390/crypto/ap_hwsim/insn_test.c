@@ -139,7 +139,7 @@ static u32 status(const struct insn_test *it)
 	KUNIT_EXPECT_EQ(test, status(_it), _want);					\
 } while (0)
 
-static void tapq_tells_what_is_there(struct kunit *test)
+static void tapq_response_codes(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 
@@ -155,7 +155,7 @@ static void tapq_tells_what_is_there(struct kunit *test)
 	EXPECT_PQAP(it, TAPQ | 0x0506, EMPTY);
 }
 
-static void tapq_t_describes_the_queue(struct kunit *test)
+static void tapq_t_bit_info(struct kunit *test)
 {
 	static const struct {
 		u8 mode;
@@ -180,7 +180,7 @@ static void tapq_t_describes_the_queue(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, it->gr[2], 0x1234ULL);
 }
 
-static void reserved_bits_are_refused(struct kunit *test)
+static void pqap_reserved_bits(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 	unsigned int bit;
@@ -194,7 +194,7 @@ static void reserved_bits_are_refused(struct kunit *test)
 	EXPECT_PQAP(it, RAPQ | F_BIT | 0x0406, EMPTY);
 }
 
-static void small_machine_has_small_ids(struct kunit *test)
+static void ids_without_apxa(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 
@@ -206,7 +206,7 @@ static void small_machine_has_small_ids(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pqap(it, ZAPQ | 0x8000), SPECIFICATION);
 }
 
-static void large_machine_has_large_ids(struct kunit *test)
+static void ids_with_apxa(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 
@@ -217,7 +217,7 @@ static void large_machine_has_large_ids(struct kunit *test)
 	EXPECT_PQAP(it, TAPQ | 0x0000, EMPTY);
 }
 
-static void reset_is_over_after_its_polls(struct kunit *test)
+static void reset_poll_count(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 	struct hwsim_queue *queue = it->machine->queues[0x0406];
@@ -241,7 +241,7 @@ static void reset_is_over_after_its_polls(struct kunit *test)
 }
 
 /* What a queue holds for its user, only ZAPQ clears. */
-static void rapq_does_not_clean(struct kunit *test)
+static void rapq_without_zeroize(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 	struct hwsim_queue *queue = it->machine->queues[0x0406];
@@ -256,7 +256,7 @@ static void rapq_does_not_clean(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, queue->dirty);
 }
 
-static void held_reset_waits(struct kunit *test)
+static void held_reset_completion(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 	struct hwsim_queue *queue = it->machine->queues[0x0406];
@@ -273,7 +273,7 @@ static void held_reset_waits(struct kunit *test)
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY);
 }
 
-static void timed_reset_takes_its_time(struct kunit *test)
+static void timed_reset(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 	struct hwsim_queue *queue = it->machine->queues[0x0406];
@@ -287,7 +287,7 @@ static void timed_reset_takes_its_time(struct kunit *test)
 	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
 }
 
-static void ordered_response_comes_as_often_as_ordered(struct kunit *test)
+static void injected_response_count(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 	struct hwsim_queue *queue = it->machine->queues[0x0406];
@@ -321,7 +321,7 @@ static int aqic(struct insn_test *it, bool enable, u64 nib)
 	KUNIT_EXPECT_EQ(test, status(_it), _want);					\
 } while (0)
 
-static void aqic_enables_and_disables(struct kunit *test)
+static void aqic_enable_and_disable(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 	u64 nib = virt_to_phys(it->storage);
@@ -337,7 +337,7 @@ static void aqic_enables_and_disables(struct kunit *test)
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY);
 }
 
-static void aqic_may_take_polls(struct kunit *test)
+static void aqic_delayed_by_polls(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 
@@ -350,7 +350,7 @@ static void aqic_may_take_polls(struct kunit *test)
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY);
 }
 
-static void qci_shows_the_configuration(struct kunit *test)
+static void qci_configuration(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 	struct ap_config_info *info = (void *)it->storage;
@@ -371,7 +371,7 @@ static void qci_shows_the_configuration(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pqap(it, QCI), SPECIFICATION);
 }
 
-static void guest_sees_what_its_apcb_has(struct kunit *test)
+static void guest_view_of_apcb(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 	struct ap_config_info *info = (void *)it->storage;
@@ -398,7 +398,7 @@ static void guest_sees_what_its_apcb_has(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, it->machine->queues[0x0506]->counts[HWSIM_ZAPQ], 0UL);
 }
 
-static void qact_knows_the_type(struct kunit *test)
+static void qact_type(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 
@@ -428,7 +428,7 @@ static int dqap(struct insn_test *it, const struct hwsim_view *view)
 	return execute(it, HWSIM_DQAP, 4, 6, view);
 }
 
-static void replies_come_in_order(struct kunit *test)
+static void reply_order(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 
@@ -452,7 +452,7 @@ static void replies_come_in_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, status(it), EMPTY);
 }
 
-static void queue_is_full_and_a_reset_empties_it(struct kunit *test)
+static void full_queue_and_reset(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 	unsigned int i;
@@ -469,7 +469,7 @@ static void queue_is_full_and_a_reset_empties_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, status(it), EMPTY | RC(0x10));
 }
 
-static void reply_is_not_lost_with_a_page(struct kunit *test)
+static void dqap_missing_page(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 	struct hwsim_view view = it->host;
@@ -481,7 +481,7 @@ static void reply_is_not_lost_with_a_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, it->gr[5], 7ULL);
 }
 
-static void messages_have_their_limits(struct kunit *test)
+static void message_length_limits(struct kunit *test)
 {
 	static const u8 odd[][2] = { { 3, 6 }, { 4, 7 }, { 3, 7 } };
 	static const u8 nqap_zero[] = { 31, 29, 28, 23 }, dqap_zero[] = { 30, 29, 28, 23, 22 };
@@ -512,25 +512,25 @@ static void messages_have_their_limits(struct kunit *test)
 }
 
 static struct kunit_case insn_test_cases[] = {
-	KUNIT_CASE(tapq_tells_what_is_there),
-	KUNIT_CASE(tapq_t_describes_the_queue),
-	KUNIT_CASE(reserved_bits_are_refused),
-	KUNIT_CASE(small_machine_has_small_ids),
-	KUNIT_CASE(large_machine_has_large_ids),
-	KUNIT_CASE(reset_is_over_after_its_polls),
-	KUNIT_CASE(rapq_does_not_clean),
-	KUNIT_CASE(held_reset_waits),
-	KUNIT_CASE(timed_reset_takes_its_time),
-	KUNIT_CASE(ordered_response_comes_as_often_as_ordered),
-	KUNIT_CASE(aqic_enables_and_disables),
-	KUNIT_CASE(aqic_may_take_polls),
-	KUNIT_CASE(qci_shows_the_configuration),
-	KUNIT_CASE(guest_sees_what_its_apcb_has),
-	KUNIT_CASE(qact_knows_the_type),
-	KUNIT_CASE(replies_come_in_order),
-	KUNIT_CASE(queue_is_full_and_a_reset_empties_it),
-	KUNIT_CASE(reply_is_not_lost_with_a_page),
-	KUNIT_CASE(messages_have_their_limits),
+	KUNIT_CASE(tapq_response_codes),
+	KUNIT_CASE(tapq_t_bit_info),
+	KUNIT_CASE(pqap_reserved_bits),
+	KUNIT_CASE(ids_without_apxa),
+	KUNIT_CASE(ids_with_apxa),
+	KUNIT_CASE(reset_poll_count),
+	KUNIT_CASE(rapq_without_zeroize),
+	KUNIT_CASE(held_reset_completion),
+	KUNIT_CASE(timed_reset),
+	KUNIT_CASE(injected_response_count),
+	KUNIT_CASE(aqic_enable_and_disable),
+	KUNIT_CASE(aqic_delayed_by_polls),
+	KUNIT_CASE(qci_configuration),
+	KUNIT_CASE(guest_view_of_apcb),
+	KUNIT_CASE(qact_type),
+	KUNIT_CASE(reply_order),
+	KUNIT_CASE(full_queue_and_reset),
+	KUNIT_CASE(dqap_missing_page),
+	KUNIT_CASE(message_length_limits),
 	{}
 };
 

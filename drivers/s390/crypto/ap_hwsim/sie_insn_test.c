@@ -261,7 +261,7 @@ static void native_compare(struct kunit *test, struct hwsim_cpu *cpu,
 			      regs->cc);
 }
 
-static void registers_as_the_cpu(struct kunit *test)
+static void register_results_vs_cpu(struct kunit *test)
 {
 	struct hwsim_cpu *cpu = test_cpu(test);
 	unsigned int i, a, b, c;
@@ -348,7 +348,7 @@ static void overflow_interruption(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 2);
 }
 
-static void loads_widen(struct kunit *test)
+static void load_widening(struct kunit *test)
 {
 	static const struct {
 		u64 text;
@@ -430,7 +430,7 @@ static void test_under_mask(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 3);
 }
 
-static void multiple_wraps(struct kunit *test)
+static void load_store_multiple_wrap(struct kunit *test)
 {
 	struct hwsim_cpu *cpu = test_cpu(test);
 	u64 expected[] = { 14, 15, 100, 101 };
@@ -479,7 +479,7 @@ static void overlapping_storage(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 1);
 }
 
-static void long_moves_stop(struct kunit *test)
+static void mvcle_partial_completion(struct kunit *test)
 {
 	struct hwsim_cpu *cpu = test_cpu(test);
 	unsigned int steps = 0;
@@ -561,7 +561,7 @@ static void branches_and_modes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 0x10);
 }
 
-static void execute_modifies_target(struct kunit *test)
+static void execute_target_modification(struct kunit *test)
 {
 	struct hwsim_cpu *cpu = test_cpu(test);
 	static const u8 mvc[] = { 0xd2, 0x00, 0x20, 0x10, 0x20, 0x00 };
@@ -583,7 +583,7 @@ static void execute_modifies_target(struct kunit *test)
 }
 
 /* What the host has to bring in first must leave no trace. */
-static void missing_page_nullifies(struct kunit *test)
+static void missing_page_nullification(struct kunit *test)
 {
 	static const u64 texts[] = {
 		FOUR(0x58302000), FOUR(0x5a302000), FOUR(0x50302000), FOUR(0x92ff2000),
@@ -688,7 +688,7 @@ static const u16 table_codes[] = {
 };
 
 /* The search relies on it. */
-static void table_ascends(struct kunit *test)
+static void opcode_table_sorted(struct kunit *test)
 {
 	unsigned int i;
 
@@ -697,21 +697,21 @@ static void table_ascends(struct kunit *test)
 }
 
 static struct kunit_case sie_insn_cases[] = {
-	KUNIT_CASE(table_ascends),
-	KUNIT_CASE(registers_as_the_cpu),
+	KUNIT_CASE(opcode_table_sorted),
+	KUNIT_CASE(register_results_vs_cpu),
 	KUNIT_CASE(divide_exceptions),
 	KUNIT_CASE(odd_register_pairs),
 	KUNIT_CASE(overflow_interruption),
-	KUNIT_CASE(loads_widen),
+	KUNIT_CASE(load_widening),
 	KUNIT_CASE(masked_bytes),
 	KUNIT_CASE(test_under_mask),
-	KUNIT_CASE(multiple_wraps),
+	KUNIT_CASE(load_store_multiple_wrap),
 	KUNIT_CASE(overlapping_storage),
-	KUNIT_CASE(long_moves_stop),
+	KUNIT_CASE(mvcle_partial_completion),
 	KUNIT_CASE(compare_and_swap),
 	KUNIT_CASE(branches_and_modes),
-	KUNIT_CASE(execute_modifies_target),
-	KUNIT_CASE(missing_page_nullifies),
+	KUNIT_CASE(execute_target_modification),
+	KUNIT_CASE(missing_page_nullification),
 	KUNIT_CASE(control_instructions),
 	KUNIT_CASE(addressing_exceptions),
 	{}

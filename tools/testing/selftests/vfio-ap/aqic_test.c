@@ -15,7 +15,7 @@
 
 #define USE_GISA	"/sys/module/kvm/parameters/use_gisa"
 
-TEST_F(guest, interrupt_is_enabled_delivered_and_disabled)
+TEST_F(guest, irq_enable_deliver_disable)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
 
@@ -41,7 +41,7 @@ TEST_F(guest, interrupt_is_enabled_delivered_and_disabled)
 	EXPECT_EQ(1, self->vm.mailbox->interrupts);
 }
 
-TEST_F(guest, bad_indicator_address_is_06_and_pins_nothing)
+TEST_F(guest, invalid_nib_address)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -52,7 +52,7 @@ TEST_F(guest, bad_indicator_address_is_06_and_pins_nothing)
 	EXPECT_EQ(0, hwsim_state(4, 4, "aqic"));
 }
 
-TEST_F(guest, queue_that_is_not_there_is_01)
+TEST_F(guest, aqic_unassigned_queue)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -64,7 +64,7 @@ TEST_F(guest, queue_that_is_not_there_is_01)
 }
 
 /* Nobody turns on or off what is another guest's, whatever the address he gives. */
-TEST_F(guest, queue_of_another_guest_is_01)
+TEST_F(guest, aqic_queue_of_other_guest)
 {
 	struct other other;
 
@@ -84,7 +84,7 @@ TEST_F(guest, queue_of_another_guest_is_01)
 }
 
 /* In a memory slot, but the process itself may not write there. */
-TEST_F(guest, page_that_cannot_be_pinned_is_06)
+TEST_F(guest, nib_page_pin_failure)
 {
 	char *page = (char *)self->vm.memory + (AGENT_NIB & ~4095UL);
 
@@ -99,7 +99,7 @@ TEST_F(guest, page_that_cannot_be_pinned_is_06)
 }
 
 /* RLIMIT_MEMLOCK limits the sum of the pinned and locked memory of the VMM. */
-TEST_F(guest, page_beyond_the_memory_limit_is_06)
+TEST_F(guest, nib_page_over_memlock_limit)
 {
 	struct rlimit limit = { .rlim_cur = 4096, .rlim_max = 4096 };
 	struct other other;
@@ -121,7 +121,7 @@ TEST_F(guest, page_beyond_the_memory_limit_is_06)
 }
 
 /* B-46: what the host has lost can write nowhere any more, so nothing is kept for it. */
-TEST_F(guest, queue_that_leaves_the_host_gives_its_page_back)
+TEST_F(guest, nib_unpin_on_adapter_removal)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -133,7 +133,7 @@ TEST_F(guest, queue_that_leaves_the_host_gives_its_page_back)
 }
 
 /* C-20: KVM itself answers, in the right half of the register. */
-TEST_F(guest, without_an_mdev_is_01)
+TEST_F(guest, aqic_without_mdev)
 {
 	struct vm lonely;
 
@@ -152,7 +152,7 @@ static bool guest_has_ended(void *data)
 }
 
 /* Such a guest has the instruction all the same: what becomes of it is its user's affair. */
-TEST_F(guest, without_adapter_interruptions_is_left_to_its_user)
+TEST_F(guest, aqic_without_gisa)
 {
 	struct other other;
 	int ret;
@@ -176,7 +176,7 @@ TEST_F(guest, without_adapter_interruptions_is_left_to_its_user)
 }
 
 /* C-7: assigned and bound is not enough. */
-TEST_F(guest, queue_of_a_filtered_adapter_is_01)
+TEST_F(guest, aqic_queue_of_filtered_adapter)
 {
 	ASSERT_EQ(0, queue_unbind(4, 6));
 	assign(_metadata, UUID1, 4, 5);
@@ -188,7 +188,7 @@ TEST_F(guest, queue_of_a_filtered_adapter_is_01)
 }
 
 /* E.11, C-5: 07 and others keep what was there and leave nothing behind. */
-TEST_F(guest, failed_enable_keeps_the_old_registration)
+TEST_F(guest, old_nib_after_failed_enable)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
 	static const char *const codes[] = { "02", "03", "04", "05", "06", "08" };
@@ -212,7 +212,7 @@ TEST_F(guest, failed_enable_keeps_the_old_registration)
 }
 
 /* E.12, C-6: no log flood, no leak, whatever the guest does. */
-TEST_F(guest, many_failed_enables_leave_no_trace)
+TEST_F(guest, repeated_failed_enables)
 {
 	int i, kmsg = kmsg_open();
 
@@ -231,7 +231,7 @@ TEST_F(guest, many_failed_enables_leave_no_trace)
 }
 
 /* B-18, B-19: 06, and the page is given back. */
-TEST_F(guest, enable_without_an_interruption_subclass_is_06_and_pins_nothing)
+TEST_F(guest, gisc_register_failure)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -243,7 +243,7 @@ TEST_F(guest, enable_without_an_interruption_subclass_is_06_and_pins_nothing)
 }
 
 /* C-11: nobody waits for an interrupt to be off, not even who disabled it. */
-TEST_F(guest, disable_that_takes_long_delays_nobody)
+TEST_F(guest, nonblocking_slow_disable)
 {
 	struct other other;
 	long sleeps;
@@ -266,7 +266,7 @@ TEST_F(guest, disable_that_takes_long_delays_nobody)
 }
 
 /* The guest resets its queue while an interrupt is being turned off: 02, as of hardware. */
-TEST_F(guest, own_reset_is_told_while_an_interrupt_is_turned_off)
+TEST_F(guest, guest_reset_during_disable)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -283,7 +283,7 @@ TEST_F(guest, own_reset_is_told_while_an_interrupt_is_turned_off)
 }
 
 /* B-2, E.13: the page is the guest's until its own disable. */
-TEST_F(guest, unmap_of_the_indicator_page_succeeds_and_its_pin_ends_with_the_interrupt)
+TEST_F(guest, nib_page_unmap)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -321,7 +321,7 @@ static void *mapper_runs(void *data)
 }
 
 /* C-12: lockdep sees all locks of both sides. */
-TEST_F(guest, maps_and_unmaps_while_interrupts_come_and_go)
+TEST_F(guest, dma_map_unmap_during_aqic)
 {
 	struct mapper mappers[] = { { &self->vfio, &self->vm }, { &self->vfio, &self->vm } };
 	pthread_t threads[2];
@@ -345,7 +345,7 @@ TEST_F(guest, maps_and_unmaps_while_interrupts_come_and_go)
 }
 
 /* A disable whose effect hardware does not show yet keeps the page. */
-TEST_F(guest, page_stays_until_the_interrupt_is_seen_off)
+TEST_F(guest, nib_pinned_until_irq_off)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -361,7 +361,7 @@ TEST_F(guest, page_stays_until_the_interrupt_is_seen_off)
 }
 
 /* The guest resets its queue itself; what it enables then replaces the old. */
-TEST_F(guest, own_reset_and_new_enable_replace_the_registration)
+TEST_F(guest, enable_after_guest_reset)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
 	int i;
@@ -384,7 +384,7 @@ TEST_F(guest, own_reset_and_new_enable_replace_the_registration)
 }
 
 /* B-46: KVM itself notes at the end of a VM when an interruption subclass is still registered. */
-TEST_F(guest, vm_ends_with_no_gisc_left)
+TEST_F(guest, gisc_unregistered_at_vm_end)
 {
 	static char trace[1 << 20];
 	struct vfio vfio;
@@ -417,7 +417,7 @@ TEST_F(guest, vm_ends_with_no_gisc_left)
 }
 
 /* Unbind, as reset, gives page and GISC back. */
-TEST_F(guest, unbind_ends_the_interrupt)
+TEST_F(guest, irq_disabled_at_unbind)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -448,7 +448,7 @@ static void *plug_and_unplug(void *data)
 }
 
 /* From the moment on that AQIC reaches the queue it is this guest's, and only then. */
-TEST_F(guest, interrupt_is_enabled_while_its_queue_is_plugged)
+TEST_F(guest, aqic_during_hotplug)
 {
 	struct plugger plugger = {};
 	pthread_t thread;
@@ -471,7 +471,7 @@ TEST_F(guest, interrupt_is_enabled_while_its_queue_is_plugged)
  * guest that just got the queue would be refused, and one that just lost the queue
  * could still enable the interrupt.
  */
-TEST_F(guest, enable_before_apcb_is_written)
+TEST_F(guest, enable_before_apcb_write)
 {
 	struct writer writer;
 

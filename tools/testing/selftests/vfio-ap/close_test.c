@@ -191,7 +191,7 @@ static void order_make(unsigned int n, enum end order[ENDS])
 	}
 }
 
-TEST_F(close, every_order_leaves_nothing)
+TEST_F(close, all_close_orders)
 {
 	struct guest *guest = &self->guest;
 	enum end order[ENDS];
@@ -246,7 +246,7 @@ static bool at_the_same_time(struct guest *guest, unsigned int *random)
 	return !pthread_join(thread, NULL);
 }
 
-TEST_F(close, random_closers_leave_nothing)
+TEST_F(close, concurrent_close_random_order)
 {
 	int seconds = atoi(getenv("STRESS_SECONDS") ?: SECONDS);
 	const char *given = getenv("STRESS_SEED");

@@ -50,7 +50,7 @@ queues_are_the_hosts() {
 
 module_is_not_loaded() {
 	# The modules of the KUnit tests depend on vfio_ap.
-	rmmod vfio_ap_matrix_test vfio_ap_numbers_test 2>/dev/null || true
+	rmmod vfio_ap_matrix_test vfio_ap_stats_test 2>/dev/null || true
 	rmmod vfio_ap
 }
 
@@ -82,7 +82,7 @@ check_guide() {
 	"lsvfioap \$UUID"*) said 'G in the guest' ;;
 	*"> assign_adapter"*) expect guest_matrix 06.0004 ;;
 	*"> ap_config "*) expect guest_matrix "05.0004 06.0004" ;;
-	*"> try_ap_config"*)
+	*"> ap_config_dry_run"*)
 		said '^unplugs=1'
 		expect guest_matrix "05.0004 06.0004"
 		;;
@@ -147,7 +147,7 @@ tracing() {
 }
 
 # Fail for a document that has commands but no test here.
-no_other_documents() {
+untested_documents() {
 	for document in "$COMMANDS"/*; do
 		case ${document##*/} in
 		README.md | vfio-ap.rst | vfio-ap-tracing.rst) ;;
@@ -156,4 +156,4 @@ no_other_documents() {
 	done
 }
 
-tests_run documents readme users_guide tracing no_other_documents
+tests_run documents readme users_guide tracing untested_documents

@@ -16,12 +16,12 @@
 #include "lib/guest_fixture.h"
 
 /* The empty test: start and end of a guest alone leave nothing behind. */
-TEST_F(guest, comes_and_goes)
+TEST_F(guest, empty_guest_start_and_end)
 {
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 }
 
-TEST_F(guest, sees_what_is_plugged_and_unplugged)
+TEST_F(guest, hotplug_and_unplug)
 {
 	assign(_metadata, UUID1, 4, 4);
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -40,7 +40,7 @@ TEST_F(guest, sees_what_is_plugged_and_unplugged)
 }
 
 /* What left has been reset when the write returns, once. */
-TEST_F(guest, unplugged_queues_are_reset_once)
+TEST_F(guest, single_reset_per_unplug)
 {
 	long before, before_too;
 
@@ -64,7 +64,7 @@ static bool queue_is_clean(void *data)
 }
 
 /* E.4 */
-TEST_F(guest, adapter_with_an_unbound_queue_stays_out)
+TEST_F(guest, adapter_with_unbound_queue)
 {
 	long resets, updates;
 
@@ -93,7 +93,7 @@ TEST_F(guest, adapter_with_an_unbound_queue_stays_out)
 }
 
 /* B-26: not the one queue alone. */
-TEST_F(guest, adapter_that_an_unbind_costs_is_reset)
+TEST_F(guest, adapter_reset_at_unbind)
 {
 	long resets[2];
 
@@ -112,7 +112,7 @@ TEST_F(guest, adapter_that_an_unbind_costs_is_reset)
 }
 
 /* B-25: what leaves by an assignment of something else is reset, too. */
-TEST_F(guest, adapter_that_a_new_domain_costs_is_reset)
+TEST_F(guest, filtered_adapter_reset)
 {
 	long resets;
 
@@ -129,7 +129,7 @@ TEST_F(guest, adapter_that_a_new_domain_costs_is_reset)
 }
 
 /* A guest that starts has its control domains, and leaves none behind. */
-TEST_F(guest, control_domains_come_and_go_with_the_guest)
+TEST_F(guest, control_domains_open_close)
 {
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_control_domain", "6"));
@@ -141,7 +141,7 @@ TEST_F(guest, control_domains_come_and_go_with_the_guest)
 }
 
 /* E.5 */
-TEST_F(guest, adapter_that_comes_later_is_plugged_in_one_update)
+TEST_F(guest, adapter_added_single_update)
 {
 	long updates;
 
@@ -157,7 +157,7 @@ TEST_F(guest, adapter_that_comes_later_is_plugged_in_one_update)
 }
 
 /* While the bus looks for its queues, the domain is not there yet: nothing is taken for it. */
-TEST_F(guest, domain_that_comes_later_disturbs_nothing_that_is_there)
+TEST_F(guest, domain_added_no_disruption)
 {
 	long updates, resets;
 	int apid;
@@ -178,7 +178,7 @@ TEST_F(guest, domain_that_comes_later_disturbs_nothing_that_is_there)
 }
 
 /* E.6, B-40: the last one must go, too. */
-TEST_F(guest, loses_the_last_adapter_and_domain_that_the_host_removes)
+TEST_F(guest, last_adapter_and_domain_removed)
 {
 	char nothing[256];
 
@@ -200,7 +200,7 @@ TEST_F(guest, loses_the_last_adapter_and_domain_that_the_host_removes)
 }
 
 /* B-38: the second in the list is not taken for the first. */
-TEST_F(guest, that_keeps_its_adapters_notices_nothing_when_another_loses_some)
+TEST_F(guest, other_guest_unaffected)
 {
 	struct other other;
 	long resets;
@@ -220,7 +220,7 @@ TEST_F(guest, that_keeps_its_adapters_notices_nothing_when_another_loses_some)
 }
 
 /* A.3: what comes and what goes, in one step; only what goes is reset. */
-TEST_F(guest, config_is_replaced_in_one_update)
+TEST_F(guest, ap_config_single_update)
 {
 	long updates;
 
@@ -269,7 +269,7 @@ static void *reader_run(void *unused)
 }
 
 /* C-18 */
-TEST_F(guest, reader_sees_one_config_or_the_other)
+TEST_F(guest, ap_config_atomic_read)
 {
 	pthread_t reader;
 	void *mixed;
@@ -293,7 +293,7 @@ TEST_F(guest, reader_sees_one_config_or_the_other)
 }
 
 /* C-3: 0000 and 0090 of an adapter shared a bucket of a hash table once. */
-TEST_F(guest, queues_0000_and_0090_leave_together)
+TEST_F(guest, unplug_same_hash_bucket)
 {
 	ASSERT_EQ(0, hwsim("domain_add", "0"));
 	ASSERT_EQ(0, hwsim("domain_add", "90"));
@@ -319,7 +319,7 @@ TEST_F(guest, queues_0000_and_0090_leave_together)
 }
 
 /* E.7, B-41 */
-TEST_F(guest, configuration_changes_beside_an_mdev_without_a_guest)
+TEST_F(guest, config_change_mdev_without_guest)
 {
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID1, 4, 4);
@@ -336,7 +336,7 @@ TEST_F(guest, configuration_changes_beside_an_mdev_without_a_guest)
 }
 
 /* E.8, B-39, B-45 */
-TEST_F(guest, control_domains_alone_reset_nothing)
+TEST_F(guest, control_domain_change_no_reset)
 {
 	long resets, updates;
 
@@ -365,7 +365,7 @@ TEST_F(guest, control_domains_alone_reset_nothing)
 }
 
 /* E.9 */
-TEST_F(guest, queue_that_left_the_host_is_not_reset)
+TEST_F(guest, no_reset_of_removed_queue)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -383,7 +383,7 @@ TEST_F(guest, queue_that_left_the_host_is_not_reset)
 }
 
 /* E.10, B-37 */
-TEST_F(guest, second_mdev_is_refused_and_harms_not_the_first)
+TEST_F(guest, second_mdev_rejected)
 {
 	struct vfio second;
 
@@ -417,7 +417,7 @@ static void *second_mdev_opens(void *data)
  * E.10: a refused device holds no VM. It is refused late: there was no other one
  * yet when it began to wait for its queue.
  */
-TEST_F(guest, second_mdev_is_refused_and_leaves_no_vm)
+TEST_F(guest, vm_refcount_of_rejected_mdev)
 {
 	struct vfio first;
 	struct opener opener;
@@ -450,7 +450,7 @@ TEST_F(guest, second_mdev_is_refused_and_leaves_no_vm)
 }
 
 /* With no queue in the guest no reset ends that could tell of a change. */
-TEST_F(guest, next_guest_gets_shown_what_it_would_get)
+TEST_F(guest, guest_matrix_after_close)
 {
 	assign(_metadata, UUID1, -1, 5);
 	EXPECT_TRUE(mdev_shows(UUID1, "guest_matrix", ".0005"));
@@ -460,7 +460,7 @@ TEST_F(guest, next_guest_gets_shown_what_it_would_get)
 }
 
 /* A.5: close takes all, and the next guest gets it, clean. */
-TEST_F(guest, next_guest_finds_its_queues)
+TEST_F(guest, queues_after_reopen)
 {
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, 5);
@@ -473,7 +473,7 @@ TEST_F(guest, next_guest_finds_its_queues)
 }
 
 /* Whoever holds the last reference on the VM must not hold its lock. */
-TEST_F(guest, may_end_before_its_device_is_closed)
+TEST_F(guest, vm_destroyed_before_close)
 {
 	struct vfio vfio;
 	struct vm vm;
@@ -493,7 +493,7 @@ TEST_F(guest, may_end_before_its_device_is_closed)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-TEST_F(guest, killed_while_plugged_leaves_clean_queues)
+TEST_F(guest, vmm_killed_with_queues)
 {
 	int go[2];
 	pid_t pid;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A machine with the highest ids there can be: see boots.txt. Not with all of
+ * A machine with the highest ids there can be: see machines.txt. Not with all of
  * 256 x 256 queues: the AP bus walks a list for each, and needs hours.
  */
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static bool exists(void *data)
 	return !access(data, F_OK);
 }
 
-TEST(bus_finds_queues)
+TEST(bus_scan_highest_ids)
 {
 	char text[64];
 
@@ -25,7 +25,7 @@ TEST(bus_finds_queues)
 	EXPECT_EQ(255, atoi(text));
 }
 
-TEST_F(bare, guest_may_have_the_highest_ids)
+TEST_F(bare, guest_highest_ids)
 {
 	static const unsigned int apqns[] = { 0x0000, 0x00ff, 0x0080, 0xff7f, 0xff00, 0xffff };
 	const unsigned char *qci = (unsigned char *)self->vm.memory + AGENT_QCI;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A machine without APXA, 64 x 16, and a kernel without vfio_ap: see boots.txt. */
+/* A machine without APXA, 64 x 16, and a kernel without vfio_ap: see machines.txt. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ static bool exists(void *data)
 	return !access(data, F_OK);
 }
 
-TEST(bus_finds_the_last_queue_and_no_driver)
+TEST(bus_scan_without_apxa)
 {
 	char text[64];
 
@@ -28,7 +28,7 @@ TEST(bus_finds_the_last_queue_and_no_driver)
 	EXPECT_EQ(15, atoi(text));
 }
 
-TEST(knobs_know_the_limits)
+TEST(debugfs_id_limits)
 {
 	EXPECT_EQ(-ERANGE, hwsim("adapter_add", "40"));
 	EXPECT_EQ(-ERANGE, hwsim("domain_add", "10"));
@@ -38,7 +38,7 @@ TEST(knobs_know_the_limits)
 	EXPECT_EQ(0, hwsim("domain_del", "e"));
 }
 
-TEST_F(bare, guest_has_the_first_and_the_last_queue)
+TEST_F(bare, guest_first_and_last_queue)
 {
 	const unsigned char *qci = (unsigned char *)self->vm.memory + AGENT_QCI;
 
@@ -60,7 +60,7 @@ TEST_F(bare, guest_has_the_first_and_the_last_queue)
 	EXPECT_EQ(0x01, qci[49]);
 }
 
-TEST_F(bare, large_ids_are_specification_exceptions)
+TEST_F(bare, large_ids_without_apxa)
 {
 	static const unsigned int large[] = { 0x4004, 0x8004, 0xff04, 0x0410, 0x0480, 0x04ff };
 	unsigned int i;

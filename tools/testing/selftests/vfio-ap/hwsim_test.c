@@ -49,7 +49,7 @@ static int run_in_nothing(int program, char *said, size_t size)
 	return status < 0 ? status : WEXITSTATUS(status);
 }
 
-TEST(nothing_is_tried_without_the_simulator)
+TEST(skip_without_simulator)
 {
 	static const char *const programs[] = {
 		"hwsim_test", "hotplug_demo", "wait_bench", "cost_bench", "hold_bench",
@@ -74,7 +74,7 @@ TEST(nothing_is_tried_without_the_simulator)
 	}
 }
 
-TEST(knobs_refuse_what_they_do_not_understand)
+TEST(debugfs_invalid_input)
 {
 	static const struct {
 		const char *knob, *text;
@@ -137,7 +137,7 @@ static bool queue_exists(void *data)
 	return hwsim_state(9, 4, "tapq") > 0;
 }
 
-TEST(bus_finds_what_is_added)
+TEST(bus_scan_added_adapter)
 {
 	machine_reset();
 	ASSERT_EQ(0, hwsim("adapter_add", "9"));
@@ -215,7 +215,7 @@ TEST_F(violation, queue_in_two_guests)
 	EXPECT_VIOLATION("two-guests queue 04.0004\n");
 }
 
-TEST_F(violation, queue_that_comes_back_without_a_reset)
+TEST_F(violation, replug_without_reset)
 {
 	plug(_metadata);
 	ASSERT_EQ(0, hwsim_apcb(0, "none", "none"));
@@ -225,7 +225,7 @@ TEST_F(violation, queue_that_comes_back_without_a_reset)
 }
 
 /* Enabled just before its queue is plugged an interrupt is no violation, but after that. */
-TEST_F(guest, queue_with_an_interrupt_comes_back_without_a_reset)
+TEST_F(guest, replug_with_irq_without_reset)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -236,7 +236,7 @@ TEST_F(guest, queue_with_an_interrupt_comes_back_without_a_reset)
 	EXPECT_VIOLATION("no-reset queue 04.0004\n");
 }
 
-TEST_F(guest, queue_with_an_interrupt_of_somebody_else)
+TEST_F(guest, queue_with_irq_of_other_guest)
 {
 	struct vm other;
 
@@ -251,7 +251,7 @@ TEST_F(guest, queue_with_an_interrupt_of_somebody_else)
 }
 
 /* A reset that began while a guest could still use the queue is not one for the next. */
-TEST_F(violation, queue_whose_reset_began_too_early)
+TEST_F(violation, reset_before_unplug)
 {
 	ASSERT_EQ(0, vm_start(&self->vm[0]));
 	plug(_metadata);
@@ -275,7 +275,7 @@ TEST_F(violation, queue_of_another_driver)
 		TH_LOG("%s", self->text);
 }
 
-TEST_F(violation, queue_that_another_driver_takes)
+TEST_F(violation, guest_queue_bound_to_host_driver)
 {
 	ASSERT_EQ(0, hwsim_apcb(0, "6", "6"));
 	EXPECT_VIOLATION("");
@@ -283,7 +283,7 @@ TEST_F(violation, queue_that_another_driver_takes)
 	EXPECT_VIOLATION("foreign-driver queue 06.0006 driver cex4queue\n");
 }
 
-TEST_F(violation, queue_without_a_driver_that_stays)
+TEST_F(violation, unbound_queue_in_guest)
 {
 	char want[64];
 
@@ -298,7 +298,7 @@ TEST_F(violation, queue_without_a_driver_that_stays)
 	EXPECT_VIOLATION(want);
 }
 
-TEST_F(violation, indicator_on_a_page_that_is_not_pinned)
+TEST_F(violation, nib_page_not_pinned)
 {
 	ASSERT_EQ(0, vm_start(&self->vm[0]));
 	plug(_metadata);
@@ -322,7 +322,7 @@ TEST_F(violation, indicator_on_a_page_that_is_not_pinned)
 }
 
 /* A guest that has gone takes its GISA along. */
-TEST_F(violation, interrupt_for_a_guest_that_is_not_there)
+TEST_F(violation, irq_to_foreign_gisa)
 {
 	ASSERT_EQ(0, vm_start(&self->vm[0]));
 	plug(_metadata);
@@ -333,7 +333,7 @@ TEST_F(violation, interrupt_for_a_guest_that_is_not_there)
 	EXPECT_VIOLATION("foreign-gisa queue 04.0004\n");
 }
 
-TEST_F(violation, apcb_that_changes_under_a_cpu_in_sie)
+TEST_F(violation, apcb_change_in_sie)
 {
 	/* A jump to itself: the guest is in SIE for as long as it may. */
 	static const unsigned char endless[] = { 0xa7, 0xf4, 0x00, 0x00 };
@@ -350,7 +350,7 @@ TEST_F(violation, apcb_that_changes_under_a_cpu_in_sie)
 		TH_LOG("%s", self->text);
 }
 
-TEST_F(violation, eventfd_signalled_under_the_lock_of_a_guest)
+TEST_F(violation, eventfd_signal_under_kvm_lock)
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
@@ -361,7 +361,7 @@ TEST_F(violation, eventfd_signalled_under_the_lock_of_a_guest)
 	close(fd);
 }
 
-TEST_F(violation, request_of_the_host_after_a_guest)
+TEST_F(violation, host_request_without_reset)
 {
 	ASSERT_EQ(0, host_take(6, 6));
 	ASSERT_EQ(0, hwsim_power_cycle(6));
@@ -406,7 +406,7 @@ static long queue_number(const char *attribute)
 	return file_read(path, text, sizeof(text)) < 0 ? -1 : atol(text);
 }
 
-TEST_F(zcrypt, default_masks_give_it_all_queues)
+TEST_F(zcrypt, default_masks)
 {
 	static const char all[] =
 		"0xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
@@ -452,14 +452,14 @@ static void request_is_answered(struct __test_metadata *_metadata)
 	EXPECT_TRUE(is_online(6, 6));
 }
 
-TEST_F(zcrypt, request_is_answered_with_an_interrupt)
+TEST_F(zcrypt, request_with_irq)
 {
 	ASSERT_EQ(0, host_take(6, 6));
 	EXPECT_EQ(0, until(interrupts_are_enabled, "enabled"));
 	request_is_answered(_metadata);
 }
 
-TEST_F(zcrypt, request_is_answered_without_an_interrupt)
+TEST_F(zcrypt, request_without_irq)
 {
 	ASSERT_EQ(0, hwsim("respond", "06.0006 aqic 06 forever"));
 	ASSERT_EQ(0, host_take(6, 6));
@@ -497,7 +497,7 @@ static void settle(struct vm *vm)
 		;
 }
 
-TEST_F(bare, every_function_answers_each_code_as_often_as_ordered)
+TEST_F(bare, injected_code_count)
 {
 	static const int codes[] = { 1, 2, 3, 4, 5, 6, 7, 8, 0x0a, 0x10, 0x15, 0x42, 0xff };
 	const struct function *f;
@@ -515,7 +515,7 @@ TEST_F(bare, every_function_answers_each_code_as_often_as_ordered)
 	}
 }
 
-TEST_F(bare, code_is_answered_forever_until_told_otherwise)
+TEST_F(bare, injected_code_forever)
 {
 	const struct function *f;
 	int i;
@@ -530,7 +530,7 @@ TEST_F(bare, code_is_answered_forever_until_told_otherwise)
 	}
 }
 
-TEST_F(bare, state_of_the_queue_is_the_answer_to_every_function)
+TEST_F(bare, queue_state_response_codes)
 {
 	static const struct {
 		const char *knob, *text, *undo;
@@ -561,7 +561,7 @@ TEST_F(bare, state_of_the_queue_is_the_answer_to_every_function)
 	}
 }
 
-TEST_F(bare, reset_takes_its_polls_or_its_time)
+TEST_F(bare, reset_polls_or_duration)
 {
 	int polls;
 
@@ -583,7 +583,7 @@ TEST_F(bare, reset_takes_its_polls_or_its_time)
 	EXPECT_EQ(0, vm_tapq(&self->vm, 4, 4));
 }
 
-TEST_F(bare, what_cannot_be_is_a_specification_exception)
+TEST_F(bare, specification_exceptions)
 {
 	static const struct {
 		enum agent_command command;
@@ -617,7 +617,7 @@ TEST_F(bare, what_cannot_be_is_a_specification_exception)
 	EXPECT_EQ(0, hwsim_state(4, 4, "zapq"));
 }
 
-TEST_F(bare, request_of_a_guest_is_answered)
+TEST_F(bare, guest_request_and_reply)
 {
 	static const unsigned char reply[] = { 0x00, 0x82, 0x00, 0x00, 0x82 };
 	int i;
@@ -635,7 +635,7 @@ TEST_F(bare, request_of_a_guest_is_answered)
 	EXPECT_EQ(1, hwsim_state(4, 4, "dirty"));
 }
 
-TEST_F(bare, guest_has_what_its_apcb_says)
+TEST_F(bare, queues_in_guest_apcb)
 {
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim_apcb(0, "4-5", "5,6"));

@@ -105,7 +105,7 @@ static bool host_request_is_refused(void *unused)
  * the registration, although the host has enabled its own interrupt at that point.
  * The host zeroizes the queue.
  */
-TEST_F(guest, unbind_during_own_reset)
+TEST_F(guest, unbind_during_guest_reset)
 {
 	struct other other;
 	pid_t taker;
@@ -132,7 +132,7 @@ TEST_F(guest, unbind_during_own_reset)
 }
 
 /* No driver has the queue when the guest's own reset ends, so only this end is a proof. */
-TEST_F(guest, own_reset_ends_after_unbind)
+TEST_F(guest, guest_reset_end_after_unbind)
 {
 	struct other other;
 
@@ -166,7 +166,7 @@ TEST_F(guest, unbind_under_held_kvm_lock)
 }
 
 /* The interrupt bit was never seen as 1 before the disable, so a 0 after it proves nothing. */
-TEST_F(guest, disable_before_enable_is_shown)
+TEST_F(guest, disable_before_enable_shown)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + OTHER_NIB;
 
@@ -239,7 +239,7 @@ TEST_F(guest, reset_under_held_mmap_lock)
 }
 
 /* vfio_ap's ZAPQs were refused. The AP bus issues the one that ends the registration. */
-TEST_F(guest, zapq_refused_until_host_has_queue)
+TEST_F(guest, zapq_busy_until_host_bind)
 {
 	struct other other;
 
@@ -259,7 +259,7 @@ TEST_F(guest, zapq_refused_until_host_has_queue)
 }
 
 /* The queue device that owed the reset is gone. The new one must not forget it. */
-TEST_F(guest, owed_reset_and_new_queue_device)
+TEST_F(guest, zeroize_of_recreated_queue)
 {
 	struct other other;
 
@@ -304,7 +304,7 @@ TEST_F(guest, bus_events_during_remove)
 }
 
 /* Whatever happens to the queue of a guest, only vfio_ap resets it and enables its interrupt. */
-TEST_F(guest, bus_scans_with_a_queue)
+TEST_F(guest, no_bus_reset_of_guest_queue)
 {
 	static const struct {
 		const char *knob, *value;

@@ -18,7 +18,7 @@
 #include "lib/guest_fixture.h"
 
 /* C-14: each line below returns while guest A's lock is held. */
-TEST_F(guest, held_kvm_lock_stops_nobody_else)
+TEST_F(guest, held_kvm_lock_isolation)
 {
 	struct writer writer, doomed, adder;
 	struct other owner = {};
@@ -89,7 +89,7 @@ static void *owner_closes(void *data)
 }
 
 /* The closer gets the lock first; the writer then has the lock of a guest that is not attached. */
-TEST_F(guest, writer_that_waited_does_not_plug_into_a_guest_that_let_go)
+TEST_F(guest, blocked_assign_after_close)
 {
 	struct other owner = {};
 	struct writer writer;
@@ -120,7 +120,7 @@ TEST_F(guest, writer_that_waited_does_not_plug_into_a_guest_that_let_go)
  * The user of the last guest keeps its lock: first until it has let go of its
  * mdev, then again. A work item that waits for that lock would be behind both.
  */
-TEST_F(guest, last_guest_does_not_hold_up_the_next)
+TEST_F(guest, next_guest_under_old_kvm_lock)
 {
 	struct hold first, again;
 	struct other owner = {};
@@ -171,7 +171,7 @@ static bool guest_was_updated(void *unused)
 }
 
 /* Somebody else may have had it: the guest loses it first, and it is reset. */
-TEST_F(guest, queue_that_was_away_while_the_lock_was_held_leaves_and_comes_back)
+TEST_F(guest, rebind_under_held_kvm_lock)
 {
 	struct other owner = {};
 	struct hold hold;
@@ -198,7 +198,7 @@ TEST_F(guest, queue_that_was_away_while_the_lock_was_held_leaves_and_comes_back)
 }
 
 /* C-13: an argument that takes its time is nobody else's business. */
-TEST_F(guest, ioctl_with_a_missing_argument_stops_nobody_else)
+TEST_F(guest, ioctl_page_fault_isolation)
 {
 	struct other owner = {};
 	struct hold hold;
@@ -274,7 +274,7 @@ static long unbind_takes_ms(int apid, int apqi)
  * While one task holds kvm->lock, the unbinds of all queues of an mdev wait for it for
  * 2 s together. After somebody has acquired the lock, the next unbind waits for 2 s again.
  */
-TEST_F(guest, unbind_patience)
+TEST_F(guest, unbind_lock_timeout)
 {
 	struct writer unbinder;
 	struct other owner = {};

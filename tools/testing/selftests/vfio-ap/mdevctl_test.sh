@@ -21,7 +21,7 @@ define() {
 	mdevctl define --uuid "$uuid" --parent matrix --jsonfile $SCRATCH/definition
 }
 
-type_is_listed_with_what_it_takes() {
+mdev_type_listing() {
 	need mdevctl
 	mdevctl types >$SCRATCH/types
 	grep -q '^matrix' $SCRATCH/types || fail "$(cat $SCRATCH/types)"
@@ -30,7 +30,7 @@ type_is_listed_with_what_it_takes() {
 	done
 }
 
-defined_device_is_started_listed_stopped_and_forgotten() {
+define_start_stop_undefine() {
 	need mdevctl
 	define $UUID1 assign_adapter=5 assign_domain=4 assign_domain=0x6 assign_control_domain=4
 	mdevctl start --uuid $UUID1
@@ -46,7 +46,7 @@ defined_device_is_started_listed_stopped_and_forgotten() {
 }
 
 # What is refused shows what was written before: the first attribute that completes a queue of somebody else.
-attributes_are_written_in_their_order_and_a_refusal_undoes_all() {
+attribute_order_and_rollback() {
 	need mdevctl
 	mdev_create $UUID2
 	assign $UUID2 adapter 4
@@ -63,7 +63,7 @@ attributes_are_written_in_their_order_and_a_refusal_undoes_all() {
 }
 
 # What is printed for each errno of the ABI.
-each_refusal_has_its_text() {
+error_messages() {
 	need mdevctl
 	echo +4 >$BUS/apmask
 	echo +4 >$BUS/aqmask
@@ -80,7 +80,7 @@ each_refusal_has_its_text() {
 }
 
 # What the udev rule of the package calls for a parent that has come.
-all_devices_come_back_with_the_module() {
+autostart_after_module_reload() {
 	need mdevctl
 	start=auto
 	define $UUID1 assign_adapter=4 assign_domain=4
@@ -88,7 +88,7 @@ all_devices_come_back_with_the_module() {
 	mdevctl start-parent-mdevs matrix
 	expect $MATRIX/$UUID1/matrix 04.0004
 	# Its KUnit tests link to it.
-	rmmod vfio_ap_matrix_test vfio_ap_numbers_test 2>/dev/null || true
+	rmmod vfio_ap_matrix_test vfio_ap_stats_test 2>/dev/null || true
 	rmmod vfio_ap
 	[ ! -e $MATRIX ] || fail "the module has left something"
 	insmod "$MODULE"
@@ -100,7 +100,7 @@ all_devices_come_back_with_the_module() {
 }
 
 # What each script reads first ends it.
-nothing_is_tried_without_the_simulator() {
+skip_without_simulator() {
 	mkdir -p $SCRATCH
 	sed 's,^HWSIM=.*,HWSIM=/nowhere,' "$(dirname "$0")/lib/client.sh" >$SCRATCH/client.sh
 	status=0
@@ -112,6 +112,6 @@ nothing_is_tried_without_the_simulator() {
 	esac
 }
 
-tests_run mdevctl type_is_listed_with_what_it_takes defined_device_is_started_listed_stopped_and_forgotten \
-	attributes_are_written_in_their_order_and_a_refusal_undoes_all each_refusal_has_its_text \
-	all_devices_come_back_with_the_module nothing_is_tried_without_the_simulator
+tests_run mdevctl mdev_type_listing define_start_stop_undefine \
+	attribute_order_and_rollback error_messages \
+	autostart_after_module_reload skip_without_simulator

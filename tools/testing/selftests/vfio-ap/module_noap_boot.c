@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A machine without AP instructions: see boots.txt. */
+/* A machine without AP instructions: see machines.txt. */
 #include <errno.h>
 
 #include "lib/lib.h"
 #include "lib/main.h"
 
 /* C-19 */
-TEST(module_is_refused_again_and_again_and_leaves_nothing)
+TEST(repeated_load_without_ap)
 {
 	int i;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A machine that cannot tell its configuration: see boots.txt. */
+/* A machine that cannot tell its configuration: see machines.txt. */
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@ static bool exists(void *data)
 }
 
 /* C-22: what can be assigned is not passed through, and that can be seen. */
-TEST(nothing_is_passed_through)
+TEST(no_passthrough_without_qci)
 {
 	ASSERT_EQ(0, until(exists, "/sys/devices/ap/card04/04.0004"));
 	ASSERT_EQ(0, module_load());
@@ -34,7 +34,7 @@ TEST(nothing_is_passed_through)
 }
 
 /* Before anything else is looked at: the first queue of each write is another's. */
-TEST(masks_above_the_limits_are_not_there)
+TEST(ap_config_above_limits)
 {
 	ASSERT_EQ(0, until(exists, "/sys/devices/ap/card04/04.0004"));
 	ASSERT_EQ(0, module_load());

@@ -16,7 +16,7 @@ static bool module_goes(void *data)
 	return !module_unload();
 }
 
-TEST_F(guest, module_stays_while_a_device_is_open)
+TEST_F(guest, unload_with_open_device)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -25,7 +25,7 @@ TEST_F(guest, module_stays_while_a_device_is_open)
 }
 
 /* Hardware that is still to finish a reset may write to the guest's page. */
-TEST_F(guest, module_stays_while_hardware_may_interrupt)
+TEST_F(guest, unload_with_pinned_nib)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -42,7 +42,7 @@ TEST_F(guest, module_stays_while_hardware_may_interrupt)
 }
 
 /* Mdevs that nobody uses go with it. B-7, C-19: nothing is left, again and again. */
-TEST_F(guest, module_goes_and_comes_back)
+TEST_F(guest, module_reload)
 {
 	int i;
 
@@ -66,7 +66,7 @@ TEST_F(guest, module_goes_and_comes_back)
  * What still waits for its time must not come when the module has gone. Queue
  * 04.0004 is bound first, so it is the last to be unbound.
  */
-TEST_F(guest, module_goes_while_a_reset_is_tried_again)
+TEST_F(guest, unload_during_reset_retry)
 {
 	int i;
 
@@ -99,7 +99,7 @@ static void guest_comes_back(struct __test_metadata *_metadata, struct vm *vm, s
 }
 
 /* A reset that hardware has not ended keeps a module as little as it keeps a queue. */
-TEST_F(guest, module_goes_while_its_reset_is_under_way)
+TEST_F(guest, unload_during_reset)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -114,7 +114,7 @@ TEST_F(guest, module_goes_while_its_reset_is_under_way)
 }
 
 /* Nor does one that the bus has begun, so that the driver still has its own to do. */
-TEST_F(guest, module_goes_while_a_reset_of_the_bus_is_under_way)
+TEST_F(guest, unload_during_bus_reset)
 {
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, queue_unbind(4, 4));
@@ -128,7 +128,7 @@ TEST_F(guest, module_goes_while_a_reset_of_the_bus_is_under_way)
 }
 
 /* C-19: a load that fails leaves nothing, and nothing stands in the way of the next. */
-TEST_F(guest, module_is_refused_while_the_configuration_cannot_be_read)
+TEST_F(guest, load_without_qci)
 {
 	int i;
 
@@ -161,7 +161,7 @@ static pid_t module_start(int (*act)(void))
 }
 
 /* The driver frees its parent device only after its work items have ended. */
-TEST_F(guest, work_queues_go_before_the_parent_device)
+TEST_F(guest, workqueues_destroyed_first)
 {
 	static int (*const acts[])(void) = { module_load, module_unload_soon };
 	static const int errnos[] = { EOPNOTSUPP, 0 };
@@ -187,7 +187,7 @@ TEST_F(guest, work_queues_go_before_the_parent_device)
 }
 
 /* The work item of an interrupted removal does not run after the mdev and the module have gone. */
-TEST_F(guest, interrupted_removal_goes_with_the_module)
+TEST_F(guest, unload_interrupted_removal)
 {
 	struct remover remover;
 

@@ -44,7 +44,7 @@ static bool settles(int fd)
 	return true;
 }
 
-TEST_F(guest, who_polls_is_woken_by_what_concerns_him)
+TEST_F(guest, poll_wakeup_on_change)
 {
 	int matrix = watch_open(MATRIX UUID1 "/guest_matrix");
 	int config = watch_open(MATRIX UUID1 "/guest_ap_config");
@@ -111,7 +111,7 @@ static void change_while_read(struct __test_metadata *_metadata, const char *pat
 	close(witness);
 }
 
-TEST_F(guest, change_while_a_list_is_read)
+TEST_F(guest, change_during_read)
 {
 	change_while_read(_metadata, MATRIX UUID1 "/guest_matrix");
 	change_while_read(_metadata, MATRIX UUID1 "/queue_states");
@@ -138,7 +138,7 @@ static bool wakes_until(int fd, const char *wanted)
 }
 
 /* On its way into the guest a queue changes its state without being there, or not yet. */
-TEST_F(guest, states_wake_when_nothing_else_changes)
+TEST_F(guest, states_wakeup_guest_unchanged)
 {
 	int states = watch_open(MATRIX UUID1 "/queue_states");
 	int matrix = watch_open(MATRIX UUID1 "/guest_matrix");
@@ -174,7 +174,7 @@ TEST_F(guest, states_wake_when_nothing_else_changes)
 }
 
 /* Also where no guest has anything: assigned, and free again when the mdev goes. */
-TEST_F(guest, status_wakes_with_the_mdev_of_its_queue)
+TEST_F(guest, status_wakeup_on_mdev_change)
 {
 	int queue = watch_open(QUEUE("05/05.0005"));
 
@@ -190,7 +190,7 @@ TEST_F(guest, status_wakes_with_the_mdev_of_its_queue)
 }
 
 /* Also who looked while it was otherwise, and also when the mdev goes at once. */
-TEST_F(guest, what_changes_and_changes_back_wakes)
+TEST_F(guest, wakeup_after_reverted_change)
 {
 	int matrix = open(MATRIX UUID1 "/guest_matrix", O_RDONLY | O_CLOEXEC);
 	int queue = open(QUEUE("05/05.0005"), O_RDONLY | O_CLOEXEC);
@@ -221,7 +221,7 @@ TEST_F(guest, what_changes_and_changes_back_wakes)
 }
 
 /* The commit has to wait for the guest's lock; who looks has not. */
-TEST_F(guest, states_wake_while_the_guests_lock_is_held)
+TEST_F(guest, states_wakeup_under_kvm_lock)
 {
 	struct other owner = {};
 	struct hold hold;
@@ -235,7 +235,7 @@ TEST_F(guest, states_wake_while_the_guests_lock_is_held)
 	ASSERT_TRUE(settles(states));
 	ASSERT_EQ(0, queue_bind(5, 5));
 	EXPECT_TRUE(wakes(states));
-	EXPECT_TRUE(wakes_until(states, "05.0005 coming "));
+	EXPECT_TRUE(wakes_until(states, "05.0005 pending "));
 	EXPECT_EQ(0, hold_release(&hold));
 	EXPECT_TRUE(wakes_until(states, "05.0005 in-guest "));
 	close(states);
@@ -260,7 +260,7 @@ static long uevent_update(int fd)
 	return -1;
 }
 
-TEST_F(guest, uevents_number_the_updates_of_the_guest)
+TEST_F(guest, uevent_update_numbers)
 {
 	int uevents = uevents_open();
 	long first, last;

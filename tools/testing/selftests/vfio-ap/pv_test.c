@@ -58,7 +58,7 @@ static void interrupt_comes(struct __test_metadata *_metadata, struct vm *vm, co
 }
 
 /* Without VFIO_DEVICE_RESET or a disable before, an alert is still possible. */
-TEST_F(guest, protection_refused)
+TEST_F(guest, pv_enable_busy)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
 
@@ -80,7 +80,7 @@ TEST_F(guest, protection_refused)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-TEST_F(guest, protection_after_reset)
+TEST_F(guest, pv_enable_after_reset)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -100,7 +100,7 @@ TEST_F(guest, protection_after_reset)
 }
 
 /* The VMM goes on running, so KVM unregisters the mmu notifier, which converts the vCPUs back. */
-TEST_F(guest, end_after_protection)
+TEST_F(guest, vm_end_after_pv)
 {
 	struct vm vm;
 
@@ -146,7 +146,7 @@ static bool vcpu_is_held(void *data)
 }
 
 /* A vCPU is about to register a GISC when KVM_PV_ENABLE has found none and waits for the vCPU. */
-TEST_F(guest, interrupt_during_protection)
+TEST_F(guest, aqic_during_pv_enable)
 {
 	struct enabler enabler = { .vm = &self->vm };
 	pthread_t thread;
@@ -181,7 +181,7 @@ static bool guest_has_ended(void *data)
 }
 
 /* KVM blocks service interrupts for protected guests only. */
-TEST_F(guest, service_interrupt_after_refusal)
+TEST_F(guest, service_irq_after_pv_failure)
 {
 	struct kvm_s390_interrupt service = { .type = KVM_S390_INT_SERVICE, .parm = 0x1000 };
 	unsigned long *new_psw;

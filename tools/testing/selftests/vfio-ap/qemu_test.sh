@@ -18,14 +18,14 @@ setup_with_a_queue() {
 }
 
 # B-3: lockdep looks at how QEMU lets go of device, group and VM.
-guest_starts_with_its_queues_and_ends_itself() {
+guest_start_and_shutdown() {
 	setup_with_a_queue
 	expect "$(queue_status 04.0004)" "in use"
 	qemu_end 1
 	expect_soon "$(queue_status 04.0004)" assigned
 }
 
-queues_are_plugged_into_the_running_guest_and_out_of_it() {
+queue_hotplug_and_unplug() {
 	setup
 	qemu_start_with 1 $UUID1
 	guest_sees 1
@@ -44,7 +44,7 @@ queues_are_plugged_into_the_running_guest_and_out_of_it() {
 	qemu_end 1
 }
 
-device_is_unplugged_and_plugged_by_qmp() {
+qmp_device_del_and_add() {
 	setup_with_a_queue
 	device_del 1
 	until_true "QEMU says that the device is gone" qmp_said 1 1 DEVICE_DELETED
@@ -56,7 +56,7 @@ device_is_unplugged_and_plugged_by_qmp() {
 }
 
 # QEMU resets the device, then loads the guest anew.
-queues_are_reset_and_kept_over_a_system_reset() {
+queues_after_system_reset() {
 	setup_with_a_queue
 	before=$(grep -c '^AP:' $SCRATCH/1/console)
 	resets=$(sed -n 's/^04.0004 .* zapq=\([0-9]*\).*/\1/p' $HWSIM/state)
@@ -69,7 +69,7 @@ queues_are_reset_and_kept_over_a_system_reset() {
 	qemu_end 1
 }
 
-two_guests_have_what_their_own_mdevs_have() {
+two_guests_separate_mdevs() {
 	setup
 	mdev_create $UUID2
 	assign $UUID1 domain 4
@@ -91,7 +91,7 @@ two_guests_have_what_their_own_mdevs_have() {
 }
 
 # An mdev is for one guest, a guest has one such device: QEMU says both in its own words.
-second_user_of_an_mdev_and_second_device_are_refused() {
+second_vmm_or_device_rejected() {
 	setup
 	mdev_create $UUID2
 	qemu_start_with 1 $UUID1
@@ -158,11 +158,11 @@ while_plugging() {
 	guest_has_left
 }
 
-killed_while_queues_are_plugged() {
+killed_during_hotplug() {
 	while_plugging qemu_kill 1
 }
 
-quit_while_queues_are_plugged() {
+quit_during_hotplug() {
 	quit() { qmp 1 '{"execute":"quit"}'; qemu_gone 1; }
 	while_plugging quit
 }
@@ -180,12 +180,12 @@ while_resetting() {
 	guest_has_left
 }
 
-killed_while_a_reset_is_under_way() {
+killed_during_reset() {
 	while_resetting qemu_kill 1
 }
 
 # It says first that the reset did not end.
-quit_while_a_reset_is_under_way() {
+quit_during_reset() {
 	quit() { qmp 1 '{"execute":"quit"}'; qemu_gone 1; grep -q 'failed to reset' $SCRATCH/1/said; }
 	while_resetting quit
 }
@@ -214,7 +214,7 @@ removal_ended() {
 
 # QEMU before 8.1 keeps the device until the guest ends. QEMU 8.1 and later releases it when the driver requests that,
 # and the guest runs on without it. Both are correct.
-removed_while_in_use_goes_when_the_guest_goes() {
+removal_wait_for_guest_end() {
 	removal_start
 	! qmp_said 1 1 DEVICE_DELETED || until_true "the mdev goes" not [ -e $MATRIX/$UUID1 ]
 	qemu_end 1
@@ -236,7 +236,7 @@ memory_in_use() { awk '/^(MemFree|Cached|SReclaimable):/ { n += $2 } /^MemTotal:
 
 # What is used again is not leaked: the first two fill what is only filled once. kmemleak, where it is, looks itself, and
 # KASAN keeps what was freed, so that nothing can be said of sizes.
-starts_and_stops_leave_nothing() {
+starts_and_stops_leak_check() {
 	setup
 	assign $UUID1 adapter 4
 	assign $UUID1 domain 4
@@ -258,9 +258,9 @@ starts_and_stops_leave_nothing() {
 		eval "[ \$(memory_in_use) -lt $((memory + 8192)) ]"
 }
 
-tests_run qemu guest_starts_with_its_queues_and_ends_itself queues_are_plugged_into_the_running_guest_and_out_of_it \
-	device_is_unplugged_and_plugged_by_qmp queues_are_reset_and_kept_over_a_system_reset \
-	two_guests_have_what_their_own_mdevs_have second_user_of_an_mdev_and_second_device_are_refused \
-	killed_while_attached quit_while_attached killed_while_queues_are_plugged quit_while_queues_are_plugged \
-	killed_while_a_reset_is_under_way quit_while_a_reset_is_under_way \
-	removed_while_in_use_goes_when_the_guest_goes removal_and_device_del starts_and_stops_leave_nothing
+tests_run qemu guest_start_and_shutdown queue_hotplug_and_unplug \
+	qmp_device_del_and_add queues_after_system_reset \
+	two_guests_separate_mdevs second_vmm_or_device_rejected \
+	killed_while_attached quit_while_attached killed_during_hotplug quit_during_hotplug \
+	killed_during_reset quit_during_reset \
+	removal_wait_for_guest_end removal_and_device_del starts_and_stops_leak_check

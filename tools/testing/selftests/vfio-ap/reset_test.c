@@ -59,7 +59,7 @@ static bool unplug_waits(struct __test_metadata *_metadata, struct _test_data_gu
 	return in_time;
 }
 
-TEST_F(guest, unplug_waits_for_the_reset_and_for_nothing_else)
+TEST_F(guest, unplug_reset_wait)
 {
 	attempt_within_10_s(_metadata, self, unplug_waits);
 }
@@ -116,7 +116,7 @@ static bool others_finish_first(struct __test_metadata *_metadata, struct _test_
 }
 
 /* C-10, C-14, E.14 */
-TEST_F(guest, held_reset_stops_nobody_else)
+TEST_F(guest, held_reset_isolation)
 {
 	attempt_within_10_s(_metadata, self, others_finish_first);
 }
@@ -158,7 +158,7 @@ static bool kill_waiting_writer(struct __test_metadata *_metadata, struct _test_
 	return in_time;
 }
 
-TEST_F(guest, waiting_writer_can_be_killed)
+TEST_F(guest, unassign_wait_killable)
 {
 	attempt_within_10_s(_metadata, self, kill_waiting_writer);
 }
@@ -202,13 +202,13 @@ static bool kill_adding_writer(struct __test_metadata *_metadata, struct _test_d
 	EXPECT_EQ(-SIGKILL, writer_end(&writer));
 	/* It has not happened, and was not refused. */
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004"));
-	EXPECT_TRUE(mdev_shows(UUID1, "last_refusal", ""));
+	EXPECT_TRUE(mdev_shows(UUID1, "last_error", ""));
 	in_time = held_queue_release(_metadata, &measure);
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
 	return in_time;
 }
 
-TEST_F(guest, writer_that_waits_for_what_it_adds_can_be_killed)
+TEST_F(guest, assign_wait_killable)
 {
 	attempt_within_10_s(_metadata, self, kill_adding_writer);
 }
@@ -235,7 +235,7 @@ static bool domain_waits(struct __test_metadata *_metadata, struct _test_data_gu
 }
 
 /* An adapter stays out for any of its queues, also for one that was assigned long ago. */
-TEST_F(guest, writer_waits_for_what_keeps_its_adapter_out)
+TEST_F(guest, assign_wait_for_assigned_queue)
 {
 	attempt_within_10_s(_metadata, self, domain_waits);
 }
@@ -276,7 +276,7 @@ static bool kill_opener(struct __test_metadata *_metadata, struct _test_data_gue
 	return in_time;
 }
 
-TEST_F(guest, that_waits_for_its_queues_can_be_killed)
+TEST_F(guest, open_wait_killable)
 {
 	attempt_within_10_s(_metadata, self, kill_opener);
 }
@@ -301,7 +301,7 @@ static bool kill_resetter(struct __test_metadata *_metadata, struct _test_data_g
 	return in_time;
 }
 
-TEST_F(guest, device_reset_that_waits_can_be_killed)
+TEST_F(guest, device_reset_wait_killable)
 {
 	attempt_within_10_s(_metadata, self, kill_resetter);
 }
@@ -322,7 +322,7 @@ static void *resetter_runs(void *data)
 }
 
 /* No queue joins its guest while it is being reset, also not for the guest's own user. */
-TEST_F(guest, device_resets_while_queues_come_and_go)
+TEST_F(guest, device_reset_during_hotplug)
 {
 	pthread_t thread;
 	void *resets;
@@ -372,13 +372,13 @@ static bool host_takes_awaited_queue(struct __test_metadata *_metadata,
 	return in_time;
 }
 
-TEST_F(guest, writer_does_not_wait_for_a_queue_that_has_gone)
+TEST_F(guest, no_wait_for_removed_queue)
 {
 	attempt_within_10_s(_metadata, self, host_takes_awaited_queue);
 }
 
 /* E.9: until then another driver could get what a guest left. The bus resets 04.0004 once more. */
-TEST_F(guest, unbind_returns_when_all_of_the_adapter_is_reset)
+TEST_F(guest, unbind_adapter_reset_wait)
 {
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, -1, 5);
@@ -391,7 +391,7 @@ TEST_F(guest, unbind_returns_when_all_of_the_adapter_is_reset)
 	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
 }
 
-TEST_F(guest, unbind_waits_for_a_reset_that_began_before)
+TEST_F(guest, unbind_earlier_reset_wait)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -414,7 +414,7 @@ static bool reset_was_reported(void *log)
 }
 
 /* B-6, C-8: hardware may still write to it. */
-TEST_F(guest, page_stays_pinned_while_a_reset_is_not_verified)
+TEST_F(guest, nib_pinned_until_reset_verified)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -431,7 +431,7 @@ TEST_F(guest, page_stays_pinned_while_a_reset_is_not_verified)
 }
 
 /* B-6, B-14: nor does it end with the patience of who waits. */
-TEST_F(guest, page_stays_pinned_when_nobody_waits_for_the_reset_any_more)
+TEST_F(guest, nib_pinned_after_reset_timeout)
 {
 	struct writer writer;
 	int log = kmsg_open();
@@ -475,7 +475,7 @@ static bool pending_queue_waits(struct __test_metadata *_metadata, struct _test_
 }
 
 /* A pending queue holds back what is added and takes nothing. */
-TEST_F(guest, pending_queue_is_plugged_when_its_reset_has_completed)
+TEST_F(guest, pending_queue_plug)
 {
 	attempt_within_10_s(_metadata, self, pending_queue_waits);
 }
@@ -489,7 +489,7 @@ static void *device_resets(void *data)
 }
 
 /* The guest could still use the queue when that reset began. */
-TEST_F(guest, reset_that_began_in_the_guest_does_not_count_when_it_has_left)
+TEST_F(guest, reset_repeated_after_unplug)
 {
 	struct writer writer;
 	pthread_t resetter;
@@ -532,7 +532,7 @@ static bool reset_is_verified(void *data)
 }
 
 /* B-11: a reset is over when TAPQ answers 00. Whatever comes then is not of before. */
-TEST_F(guest, queue_is_reset_though_a_reply_has_come_since)
+TEST_F(guest, reset_done_with_reply_queued)
 {
 	struct writer writer;
 
@@ -552,7 +552,7 @@ TEST_F(guest, queue_is_reset_though_a_reply_has_come_since)
 }
 
 /* Hardware has finished, the driver has not seen it: until then the answer is 02. */
-TEST_F(guest, interrupt_is_refused_with_02_until_the_reset_is_verified)
+TEST_F(guest, aqic_rc_02_until_reset_verified)
 {
 	pthread_t resetter;
 	void *ret;
@@ -580,7 +580,7 @@ static bool queue_was_looked_at(void *before)
 }
 
 /* It may be another driver's by then. */
-TEST_F(guest, queue_that_was_unbound_is_not_reset_any_more)
+TEST_F(guest, no_reset_after_unbind)
 {
 	long resets, looks;
 
@@ -617,7 +617,7 @@ static void *device_opens(void *data)
 }
 
 /* A guest that is started right after another has its queues from the beginning. */
-TEST_F(guest, that_starts_waits_for_the_queues_of_the_last_one)
+TEST_F(guest, open_reset_wait)
 {
 	struct opener opener = { &self->vfio, &self->vm };
 	pthread_t thread;
@@ -645,7 +645,7 @@ static bool four_resets_are_held(void *data)
 }
 
 /* B-15: no reset waits for the end of another. */
-TEST_F(guest, queues_that_leave_together_are_reset_together)
+TEST_F(guest, parallel_resets)
 {
 	struct writer writer;
 
@@ -674,7 +674,7 @@ static bool queue_was_tried_on(void *data)
 }
 
 /* E.15: no unknown code makes a queue clean, and the driver tries on. */
-TEST_F(guest, queue_with_an_unknown_code_comes_back_when_it_is_reset)
+TEST_F(guest, unknown_code_reset_retry)
 {
 	int kmsg = kmsg_open();
 
@@ -687,7 +687,7 @@ TEST_F(guest, queue_with_an_unknown_code_comes_back_when_it_is_reset)
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	/* Tried on, told once. */
 	EXPECT_EQ(0, until(queue_was_tried_on, NULL));
-	EXPECT_EQ(1, kmsg_lines(kmsg, "queue 04.0004: reset did not end, last response code 44",
+	EXPECT_EQ(1, kmsg_lines(kmsg, "queue 04.0004: reset not complete, last response code 44",
 				self->text, sizeof(self->text)));
 	close(kmsg);
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 44 0"));
@@ -702,7 +702,7 @@ static bool retry_is_held(void *data)
 }
 
 /* An accepted retry does not make a bad queue good: the guest still loses the adapter. */
-TEST_F(guest, failed_queue_is_not_pending_when_it_is_tried_again)
+TEST_F(guest, failed_queue_during_retry)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -722,7 +722,7 @@ TEST_F(guest, failed_queue_is_not_pending_when_it_is_tried_again)
 }
 
 /* It is in no mdev's list any more; its own attribute tells. */
-TEST_F(guest, unfinished_reset_of_an_unassigned_queue_is_shown)
+TEST_F(guest, reset_pending_unassigned_queue)
 {
 	struct writer writer;
 
@@ -771,7 +771,7 @@ static void bad_adapter_end(struct __test_metadata *_metadata, struct writer *pr
 	ASSERT_EQ(0, queue_bind(5, 5));
 }
 
-TEST_F(guest, writer_and_bad_adapter)
+TEST_F(guest, assign_no_wait_bad_adapter)
 {
 	struct writer writer;
 
@@ -783,7 +783,7 @@ TEST_F(guest, writer_and_bad_adapter)
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 }
 
-TEST_F(guest, open_and_bad_adapter)
+TEST_F(guest, open_no_wait_bad_adapter)
 {
 	struct writer opener;
 
@@ -823,13 +823,13 @@ static bool absent_domain_waits(struct __test_metadata *_metadata, struct _test_
 }
 
 /* Domain 200 is not in the host: it does not make adapter 05 a bad one. */
-TEST_F(guest, writer_and_domain_not_in_host)
+TEST_F(guest, assign_wait_domain_not_in_host)
 {
 	attempt_within_10_s(_metadata, self, absent_domain_waits);
 }
 
 /* 05.0005 is bound, but it is bad as long as its reset fails. */
-TEST_F(guest, writer_and_failed_reset)
+TEST_F(guest, assign_no_wait_failed_reset)
 {
 	struct writer writer;
 
@@ -871,14 +871,14 @@ static bool unbind_ends_wait(struct __test_metadata *_metadata, struct _test_dat
 	ASSERT_EQ(0, queue_unbind(5, 5));
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_EQ(1, hwsim_state(5, 4, "held"));
-	ASSERT_EQ(0, mdev_write(UUID2, "try_ap_config", "02,02,0"));
-	ASSERT_LE(0, mdev_read(UUID2, "try_ap_config", self->text, sizeof(self->text)));
+	ASSERT_EQ(0, mdev_write(UUID2, "ap_config_dry_run", "02,02,0"));
+	ASSERT_LE(0, mdev_read(UUID2, "ap_config_dry_run", self->text, sizeof(self->text)));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
 	ASSERT_EQ(0, queue_bind(5, 5));
 	return in_time && !strstr(self->text, "wait_ms=0\n");
 }
 
-TEST_F(guest, writer_and_adapter_that_turns_bad)
+TEST_F(guest, assign_wait_ended_by_unbind)
 {
 	ASSERT_EQ(0, mdev_create(UUID2));
 	attempt_within_10_s(_metadata, self, unbind_ends_wait);
@@ -918,14 +918,14 @@ static bool two_writers_assign(struct __test_metadata *_metadata, struct _test_d
 	EXPECT_EQ(EADDRINUSE, errors[loser]);
 	EXPECT_TRUE(mdev_shows(uuids[winner], "matrix", "06.0006"));
 	EXPECT_TRUE(mdev_shows(uuids[loser], "matrix", ".0006"));
-	EXPECT_LT(0, mdev_read(uuids[loser], "last_refusal", self->text, sizeof(self->text)));
+	EXPECT_LT(0, mdev_read(uuids[loser], "last_error", self->text, sizeof(self->text)));
 	EXPECT_NE(NULL, strstr(self->text, uuids[winner])) TH_LOG("%s", self->text);
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, winner == 0 ? "06.0006" : ""));
 	ASSERT_EQ(0, mdev_write(uuids[winner], "unassign_adapter", "6"));
 	return in_time;
 }
 
-TEST_F(guest, two_writers_and_one_queue)
+TEST_F(guest, concurrent_assign_same_queue)
 {
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID1, -1, 6);
@@ -949,7 +949,7 @@ static int each_queue(int (*function)(int apid, int apqi))
 #define OLD_RESET_S	3
 
 /* No mdev has a queue, so an unbind that waits at all waits for the held reset. */
-TEST_F(guest, unbind_and_old_resets)
+TEST_F(guest, unbind_no_wait_old_resets)
 {
 	struct writer unbinder;
 

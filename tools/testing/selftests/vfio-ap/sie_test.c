@@ -163,22 +163,22 @@ static void compute(struct __test_metadata *_metadata, struct vm *vm, const stru
 }
 
 /* The interpreter under all of a debugging kernel's checks takes its time. */
-TEST_F_TIMEOUT(sie, guest_in_c_computes_as_the_host_does_at_o0, 120)
+TEST_F_TIMEOUT(sie, guest_c_code_o0, 120)
 {
 	compute(_metadata, &self->vm, &images[0]);
 }
 
-TEST_F_TIMEOUT(sie, guest_in_c_computes_as_the_host_does_at_o2, 120)
+TEST_F_TIMEOUT(sie, guest_c_code_o2, 120)
 {
 	compute(_metadata, &self->vm, &images[1]);
 }
 
-TEST_F_TIMEOUT(sie, guest_in_c_computes_as_the_host_does_at_os, 120)
+TEST_F_TIMEOUT(sie, guest_c_code_os, 120)
 {
 	compute(_metadata, &self->vm, &images[2]);
 }
 
-TEST_F(sie, diagnose_leaves_with_its_text_behind_it)
+TEST_F(sie, diagnose_intercept)
 {
 	static const unsigned char code[] = { 0x83, 0x12, 0x36, 0x54 };
 
@@ -193,7 +193,7 @@ TEST_F(sie, diagnose_leaves_with_its_text_behind_it)
 	EXPECT_EQ(15, self->run->s.regs.gprs[15]);
 }
 
-TEST_F(sie, executed_diagnose_leaves_behind_the_execute)
+TEST_F(sie, executed_diagnose_intercept)
 {
 	/* ex 1,DATA */
 	static const unsigned char code[] = { 0x44, 0x10, 0x20, 0x00 };
@@ -208,7 +208,7 @@ TEST_F(sie, executed_diagnose_leaves_behind_the_execute)
 }
 
 /* The guest's memory is there before the guest is, but not one of its pages. */
-TEST_F(sie, missing_pages_are_brought_in)
+TEST_F(sie, guest_page_faults)
 {
 	unsigned long addr, end = AGENT_MEMORY, sum = 0;
 
@@ -229,7 +229,7 @@ TEST_F(sie, missing_pages_are_brought_in)
 		EXPECT_EQ(addr, doubleword(&self->vm, addr + 8));
 }
 
-TEST_F(sie, operand_across_missing_pages_is_whole)
+TEST_F(sie, operand_across_missing_pages)
 {
 	const unsigned long boundary = FREE + 0x5000, value = 0x0123456789abcdefUL;
 	unsigned int i;
@@ -246,7 +246,7 @@ TEST_F(sie, operand_across_missing_pages_is_whole)
 	}
 }
 
-TEST_F(sie, program_interruptions_are_architected)
+TEST_F(sie, program_interruptions)
 {
 	/* Register 1 holds DATA, register 2 an odd address, 3 the largest integer, 5 zero. */
 	static const struct {
@@ -297,7 +297,7 @@ TEST_F(sie, program_interruptions_are_architected)
 	}
 }
 
-TEST_F(sie, bad_psw_is_a_specification_exception)
+TEST_F(sie, invalid_psw)
 {
 	/* br 2 */
 	static const unsigned char jump[] = { 0x07, 0xf2 };
@@ -318,7 +318,7 @@ TEST_F(sie, bad_psw_is_a_specification_exception)
 	EXPECT_EQ(psw[1], doubleword(&self->vm, PROGRAM_OLD + 8));
 }
 
-TEST_F(sie, psw_with_dat_is_a_program_interruption)
+TEST_F(sie, psw_with_dat)
 {
 	/* lpswe DATA */
 	static const unsigned char load[] = { 0xb2, 0xb2, 0x10, 0x00 };
@@ -333,7 +333,7 @@ TEST_F(sie, psw_with_dat_is_a_program_interruption)
 }
 
 /* An operation exception goes before a privileged-operation exception. */
-TEST_F(sie, ap_instructions_that_are_not_there_are_no_operations)
+TEST_F(sie, ap_instructions_disabled)
 {
 	static const unsigned char codes[][4] = {
 		{ 0xb2, 0xaf, 0, 0 }, { 0xb2, 0xad, 0, 0x46 }, { 0xb2, 0xae, 0, 0x46 },
@@ -354,7 +354,7 @@ TEST_F(sie, ap_instructions_that_are_not_there_are_no_operations)
 	}
 }
 
-TEST_F(sie, supervisor_call_stays_in_the_guest)
+TEST_F(sie, supervisor_call_in_guest)
 {
 	static const unsigned char code[] = { 0x0a, 0x2a };
 
@@ -365,7 +365,7 @@ TEST_F(sie, supervisor_call_stays_in_the_guest)
 	EXPECT_EQ(CODE + 2, doubleword(&self->vm, SVC_OLD + 8));
 }
 
-TEST_F(sie, prefix_moves_the_lowcore)
+TEST_F(sie, lowcore_prefixing)
 {
 	/* mvi 16(1),7; svc 1 */
 	static const unsigned char code[] = { 0x92, 0x07, 0x10, 0x10, 0x0a, 0x01 };
@@ -382,7 +382,7 @@ TEST_F(sie, prefix_moves_the_lowcore)
 	EXPECT_EQ(0, self->memory[FREE + 16]);
 }
 
-TEST_F(sie, facilities_are_those_of_the_cpu_model)
+TEST_F(sie, stfle_cpu_model)
 {
 	/* stfle DATA; diag */
 	static const unsigned char code[] = { 0xb2, 0xb0, 0x10, 0x00, 0x83, 0, 0x06, 0 };
@@ -397,7 +397,7 @@ TEST_F(sie, facilities_are_those_of_the_cpu_model)
 	EXPECT_TRUE(doubleword(&self->vm, DATA + 8) & 1UL << (127 - 65));
 }
 
-TEST_F(sie, interrupt_comes_when_the_psw_allows_it)
+TEST_F(sie, irq_enabled_by_psw)
 {
 	/* stosm 0(1),1; diag */
 	static const unsigned char code[] = { 0xad, 0x01, 0x10, 0x00, 0x83, 0, 0x06, 0 };
@@ -411,7 +411,7 @@ TEST_F(sie, interrupt_comes_when_the_psw_allows_it)
 	EXPECT_EQ(PSW_64BIT | PSW_EXTERNAL, doubleword(&self->vm, EXTERNAL_OLD));
 }
 
-TEST_F(sie, waiting_guest_is_woken_by_its_clock_comparator)
+TEST_F(sie, clock_comparator_wakeup)
 {
 	/* sckc 0(1); lpswe 8(1) */
 	static const unsigned char code[] = { 0xb2, 0x06, 0x10, 0x00, 0xb2, 0xb2, 0x10, 0x08 };
@@ -434,7 +434,7 @@ TEST_F(sie, waiting_guest_is_woken_by_its_clock_comparator)
 	EXPECT_EQ(2, half(&self->vm, PROGRAM_CODE));
 }
 
-TEST_F(sie, interrupt_comes_when_a_control_register_allows_it)
+TEST_F(sie, irq_enabled_by_control_register)
 {
 	/* lctlg 0,0,0(1); diag */
 	static const unsigned char code[] = { 0xeb, 0x00, 0x10, 0, 0, 0x2f, 0x83, 0, 0x06, 0 };
@@ -494,7 +494,7 @@ static void set_code(struct vm *vm, unsigned long mask, const void *code, size_t
 
 static const unsigned char endless[] = { 0xa7, 0xf4, 0x00, 0x00 };
 
-TEST_F(sie, signal_ends_a_loop_and_a_wait)
+TEST_F(sie, signal_in_loop_and_wait)
 {
 	static const unsigned long masks[] = { 0, PSW_WAIT | PSW_EXTERNAL };
 	struct stay what;
@@ -515,7 +515,7 @@ TEST_F(sie, signal_ends_a_loop_and_a_wait)
 	}
 }
 
-TEST_F(sie, stop_request_ends_a_loop)
+TEST_F(sie, stop_request_in_loop)
 {
 	struct stay what;
 	pthread_t thread;
@@ -530,7 +530,7 @@ TEST_F(sie, stop_request_ends_a_loop)
 	EXPECT_EQ(CODE, self->run->psw_addr);
 }
 
-TEST_F(sie, interrupt_ends_a_loop_and_a_wait)
+TEST_F(sie, irq_in_loop_and_wait)
 {
 	static const unsigned long masks[] = { PSW_EXTERNAL, PSW_EXTERNAL | PSW_WAIT };
 	struct stay what;
@@ -551,7 +551,7 @@ TEST_F(sie, interrupt_ends_a_loop_and_a_wait)
 	}
 }
 
-TEST_F(sie, disabled_wait_leaves_for_the_user)
+TEST_F(sie, disabled_wait_exit)
 {
 	/* lpswe DATA */
 	static const unsigned char code[] = { 0xb2, 0xb2, 0x10, 0x00 };

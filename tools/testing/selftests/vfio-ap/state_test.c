@@ -44,7 +44,7 @@ static bool comes_to_be_in_guest(void *apqn)
 	return state_is(apqn, "in-guest");
 }
 
-TEST_F(guest, queue_is_in_the_guest_or_says_why_not)
+TEST_F(guest, state_with_reason)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -55,7 +55,7 @@ TEST_F(guest, queue_is_in_the_guest_or_says_why_not)
 	ASSERT_EQ(0, queue_unbind(4, 5));
 	assign(_metadata, UUID1, -1, 5);
 	EXPECT_STREQ("not-bound", state(UUID1, "04.0005"));
-	EXPECT_STREQ("held-back by=04.0005", state(UUID1, "04.0004"));
+	EXPECT_STREQ("blocked by=04.0005", state(UUID1, "04.0004"));
 	ASSERT_EQ(0, queue_bind(4, 5));
 	EXPECT_EQ(0, until(comes_to_be_in_guest, "04.0005"));
 	EXPECT_STREQ("in-guest", state(UUID1, "04.0004"));
@@ -66,7 +66,7 @@ TEST_F(guest, queue_is_in_the_guest_or_says_why_not)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-TEST_F(guest, queue_that_is_being_reset_says_since_when)
+TEST_F(guest, state_being_reset)
 {
 	struct writer writer;
 	const char *text;
@@ -94,19 +94,19 @@ TEST_F(guest, queue_that_is_being_reset_says_since_when)
 	EXPECT_EQ(0, strncmp(text, "being-reset ms=", 15)) TH_LOG("%s", text);
 	EXPECT_GT(60000UL, strtoul(text + 15, &end, 10));
 	EXPECT_TRUE(end > text + 15 && !*end);
-	EXPECT_STREQ("held-back by=04.0005", state(UUID1, "04.0004"));
+	EXPECT_STREQ("blocked by=04.0005", state(UUID1, "04.0004"));
 	EXPECT_STREQ("in-guest", state(UUID1, "05.0005"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
 	EXPECT_EQ(0, until(comes_to_be_in_guest, "04.0004"));
 }
 
-static bool comes_to_be_held_back(void *apqn)
+static bool becomes_blocked(void *apqn)
 {
-	return state_is(apqn, "held-back by=04.0005");
+	return state_is(apqn, "blocked by=04.0005");
 }
 
 /* As long as its reset is under way, the driver still knows it. */
-TEST_F(guest, queue_that_is_unbound_while_it_is_reset_is_not_bound)
+TEST_F(guest, state_unbound_during_reset)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -119,7 +119,7 @@ TEST_F(guest, queue_that_is_unbound_while_it_is_reset_is_not_bound)
 }
 
 /* Where the guest has the adapter, a pending queue keeps out its domain. */
-TEST_F(guest, queue_is_held_back_by_one_of_its_domain)
+TEST_F(guest, state_blocked_by_domain)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
@@ -129,13 +129,13 @@ TEST_F(guest, queue_is_held_back_by_one_of_its_domain)
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
 	ASSERT_EQ(0, hwsim("domain_add", "5"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_EQ(0, until(comes_to_be_held_back, "05.0005"));
+	EXPECT_EQ(0, until(becomes_blocked, "05.0005"));
 	EXPECT_STREQ("in-guest", state(UUID1, "05.0004"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
 	EXPECT_EQ(0, until(comes_to_be_in_guest, "05.0005"));
 }
 
-TEST_F(guest, queue_whose_reset_failed_says_how)
+TEST_F(guest, state_reset_failed)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -147,7 +147,7 @@ TEST_F(guest, queue_whose_reset_failed_says_how)
 	EXPECT_EQ(0, until(comes_to_be_in_guest, "04.0004"));
 }
 
-TEST_F(guest, queue_tells_what_the_bus_knows_of_the_hardware)
+TEST_F(guest, state_deconfigured_checkstopped)
 {
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, -1);
@@ -173,7 +173,7 @@ static bool comes_to_be_clean(void *apqn)
 }
 
 /* All is well with the queue, but the guest's user keeps the lock that it takes to plug it. */
-TEST_F(guest, queue_that_waits_for_the_guests_lock_is_coming)
+TEST_F(guest, state_pending)
 {
 	struct other owner = {};
 	struct hold hold;
@@ -183,31 +183,31 @@ TEST_F(guest, queue_that_waits_for_the_guests_lock_is_coming)
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	ASSERT_EQ(0, queue_bind(5, 5));
 	ASSERT_EQ(0, until(comes_to_be_clean, "05.0005"));
-	EXPECT_STREQ("coming", state(UUID2, "05.0005"));
+	EXPECT_STREQ("pending", state(UUID2, "05.0005"));
 	EXPECT_EQ(0, hold_release(&hold));
 	EXPECT_TRUE(queue_comes_to(5, 5, "in use"));
 	other_end(_metadata, &owner);
 }
 
-static bool comes_to_be_withdrawn(void *apqn)
+static bool becomes_removing(void *apqn)
 {
-	return state_is(apqn, "withdrawn");
+	return state_is(apqn, "removing");
 }
 
-TEST_F(guest, queue_of_an_mdev_that_is_to_be_removed_is_withdrawn)
+TEST_F(guest, state_removing)
 {
 	struct writer writer;
 
 	assign(_metadata, UUID1, 4, 4);
 	writer_start(&writer, UUID1, "remove", "1");
-	EXPECT_EQ(0, until(comes_to_be_withdrawn, "04.0004"));
+	EXPECT_EQ(0, until(becomes_removing, "04.0004"));
 	kill(writer.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&writer));
 	EXPECT_EQ(0, until(comes_to_be_in_guest, "04.0004"));
 }
 
 /* However many: each line can be read by itself, and nothing is cut. */
-TEST_F(guest, states_of_65536_queues_can_be_read)
+TEST_F(guest, states_of_65536_queues)
 {
 	static char line[LINE + 1];
 	char all[256];
@@ -232,12 +232,12 @@ TEST_F(guest, states_of_65536_queues_can_be_read)
 	" attribute=" attribute " value=" value " error=" error
 #define IN_THE_WAY(apqn, owner)	" apqn=" apqn " owner=" owner
 
-static bool refusal_is(struct __test_metadata *_metadata, const char *text)
+static bool last_error_is(struct __test_metadata *_metadata, const char *text)
 {
 	char shown[512] = "", *rest;
 	long when;
 
-	if (mdev_read(UUID1, "last_refusal", shown, sizeof(shown)) < 0)
+	if (mdev_read(UUID1, "last_error", shown, sizeof(shown)) < 0)
 		return false;
 	EXPECT_EQ(0, strncmp(shown, "time=", 5));
 	when = strtol(shown + 5, &rest, 10);
@@ -246,31 +246,31 @@ static bool refusal_is(struct __test_metadata *_metadata, const char *text)
 	return !strcmp(text, rest);
 }
 
-TEST_F(guest, last_refusal_tells_what_was_asked_and_what_is_in_the_way)
+TEST_F(guest, last_error_contents)
 {
-	EXPECT_EQ(0, mdev_read(UUID1, "last_refusal", self->text, sizeof(self->text)));
+	EXPECT_EQ(0, mdev_read(UUID1, "last_error", self->text, sizeof(self->text)));
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_adapter", "4x\n"));
-	EXPECT_TRUE(refusal_is(_metadata, REFUSED("assign_adapter", "4x", "-22\n")));
+	EXPECT_TRUE(last_error_is(_metadata, REFUSED("assign_adapter", "4x", "-22\n")));
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_domain", "4 error=0 \\"));
-	EXPECT_TRUE(refusal_is(_metadata, REFUSED("assign_domain", "4?error?0??", "-22\n")));
+	EXPECT_TRUE(last_error_is(_metadata, REFUSED("assign_domain", "4?error?0??", "-22\n")));
 	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "unassign_domain", "256"));
-	EXPECT_TRUE(refusal_is(_metadata, REFUSED("unassign_domain", "256", "-19\n")));
+	EXPECT_TRUE(last_error_is(_metadata, REFUSED("unassign_domain", "256", "-19\n")));
 	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
 	ASSERT_EQ(0, file_write(BUS "aqmask", "+6"));
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 5, 6);
 	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID1, "ap_config", "0c,02,0"));
-	EXPECT_TRUE(refusal_is(_metadata, REFUSED("ap_config", "0c,02,0", "-98")
+	EXPECT_TRUE(last_error_is(_metadata, REFUSED("ap_config", "0c,02,0", "-98")
 			       IN_THE_WAY("05.0006", UUID2 "\n")));
 	assign(_metadata, UUID1, 6, -1);
 	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID1, "assign_domain", "0x6"));
-	EXPECT_TRUE(refusal_is(_metadata, REFUSED("assign_domain", "0x6", "-99")
+	EXPECT_TRUE(last_error_is(_metadata, REFUSED("assign_domain", "0x6", "-99")
 			       IN_THE_WAY("06.0006", "host\n")));
 	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
 	EXPECT_EQ(0, file_write(BUS "aqmask", "-6"));
 	/* What succeeds is none. */
 	assign(_metadata, UUID1, -1, 4);
-	EXPECT_TRUE(refusal_is(_metadata, REFUSED("assign_domain", "0x6", "-99")
+	EXPECT_TRUE(last_error_is(_metadata, REFUSED("assign_domain", "0x6", "-99")
 			       IN_THE_WAY("06.0006", "host\n")));
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
@@ -286,21 +286,21 @@ static void snapshot(char *text, size_t size)
 }
 
 /* Asks, and nothing else happens. */
-static void expect_trial(struct __test_metadata *_metadata, const char *masks, int error,
+static void expect_dry_run(struct __test_metadata *_metadata, const char *masks, int error,
 			 const char *asked, const char *answer)
 {
-	char shown[4096] = "", before[1024] = "", after[1024] = "", refusal[512] = "";
+	char shown[4096] = "", before[1024] = "", after[1024] = "", last_error[512] = "";
 	long updates = hwsim_guest_updates(getpid());
 
 	snapshot(before, sizeof(before));
-	EXPECT_EQ(error, mdev_write(UUID1, "try_ap_config", "%s", masks));
-	ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", shown, sizeof(shown)));
+	EXPECT_EQ(error, mdev_write(UUID1, "ap_config_dry_run", "%s", masks));
+	ASSERT_LE(0, mdev_read(UUID1, "ap_config_dry_run", shown, sizeof(shown)));
 	EXPECT_EQ(0, strncmp(shown, asked, strlen(asked))) TH_LOG("%s", shown);
 	EXPECT_STREQ(answer, shown + strlen(asked));
 	snapshot(after, sizeof(after));
 	EXPECT_STREQ(before, after);
 	EXPECT_EQ(updates, hwsim_guest_updates(getpid()));
-	EXPECT_EQ(0, mdev_read(UUID1, "last_refusal", refusal, sizeof(refusal)));
+	EXPECT_EQ(0, mdev_read(UUID1, "last_error", last_error, sizeof(last_error)));
 }
 
 /*
@@ -308,7 +308,7 @@ static void expect_trial(struct __test_metadata *_metadata, const char *masks, i
  * for a reset that begin() starts and the simulator holds. Writers wait for 10 s
  * at most. If a busy machine takes longer, start the reset again.
  */
-static void expect_trial_waits(struct __test_metadata *_metadata, char *text, size_t size,
+static void expect_dry_run_waits(struct __test_metadata *_metadata, char *text, size_t size,
 			       const char *masks, int plugs,
 			       void (*begin)(struct __test_metadata *_metadata))
 {
@@ -318,21 +318,21 @@ static void expect_trial_waits(struct __test_metadata *_metadata, char *text, si
 	snprintf(answer, sizeof(answer), "error=0\nplugs=%d\nunplugs=0\nwait_ms=", plugs);
 	do {
 		begin(_metadata);
-		ASSERT_EQ(0, mdev_write(UUID1, "try_ap_config", "%s", masks));
-		ASSERT_LE(0, mdev_read(UUID1, "try_ap_config", text, size));
+		ASSERT_EQ(0, mdev_write(UUID1, "ap_config_dry_run", "%s", masks));
+		ASSERT_LE(0, mdev_read(UUID1, "ap_config_dry_run", text, size));
 	} while (strstr(text, "wait_ms=0\n") && --attempts);
 	EXPECT_NE(NULL, strstr(text, answer)) TH_LOG("%s", text);
 	EXPECT_EQ(NULL, strstr(text, "wait_ms=0\n"));
 }
 
-TEST_F(guest, trial_tells_what_the_write_would_do)
+TEST_F(guest, dry_run_result)
 {
-	EXPECT_EQ(0, mdev_read(UUID1, "try_ap_config", self->text, sizeof(self->text)));
+	EXPECT_EQ(0, mdev_read(UUID1, "ap_config_dry_run", self->text, sizeof(self->text)));
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,08,0"));
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
 
 	/* Takes one away, adds one, and one that the host has not. */
-	expect_trial(_metadata, "0x08,0c,0", 0, "asked=" MASKS("08", "0c", "00") "\n",
+	expect_dry_run(_metadata, "0x08,0c,0", 0, "asked=" MASKS("08", "0c", "00") "\n",
 		     "error=0\nplugs=1\nunplugs=1\nwait_ms=0\n"
 		     "now=" MASKS("0c", "08", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004 05.0004"));
@@ -341,12 +341,12 @@ TEST_F(guest, trial_tells_what_the_write_would_do)
 
 	/* A queue that is not bound costs its adapter. */
 	ASSERT_EQ(0, queue_unbind(5, 5));
-	expect_trial(_metadata, "0c,0c,0", 0, "asked=" MASKS("0c", "0c", "00") "\n",
+	expect_dry_run(_metadata, "0c,0c,0", 0, "asked=" MASKS("0c", "0c", "00") "\n",
 		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
 	ASSERT_EQ(0, queue_bind(5, 5));
 	/* What is assigned already is not assigned again. */
-	expect_trial(_metadata, "08,0c,0", 0, "asked=" MASKS("08", "0c", "00") "\n",
+	expect_dry_run(_metadata, "08,0c,0", 0, "asked=" MASKS("08", "0c", "00") "\n",
 		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
 }
@@ -378,31 +378,31 @@ static bool comes_to_wait_for_nothing(void *masks)
 {
 	char text[4096] = "";
 
-	mdev_write(UUID1, "try_ap_config", "%s", (char *)masks);
-	mdev_read(UUID1, "try_ap_config", text, sizeof(text));
+	mdev_write(UUID1, "ap_config_dry_run", "%s", (char *)masks);
+	mdev_read(UUID1, "ap_config_dry_run", text, sizeof(text));
 	return strstr(text, "wait_ms=0\n");
 }
 
-/* A write waits for the reset of a queue that it adds; try_ap_config does not. */
-TEST_F(guest, trial_tells_how_long_the_write_would_wait)
+/* A write waits for the reset of a queue that it adds; ap_config_dry_run does not. */
+TEST_F(guest, dry_run_wait_time)
 {
 	struct writer writer;
 	int log = kmsg_open();
 
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
-	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0c,0c,0", 2,
+	expect_dry_run_waits(_metadata, self->text, sizeof(self->text), "0c,0c,0", 2,
 			   begin_reset_of_05_0005);
 	EXPECT_NE(NULL, strstr(self->text, "then=" MASKS("0c", "0c", "00")));
 	/* A write that adds no queue does not wait. */
-	expect_trial(_metadata, "08,0c,08", 0, "asked=" MASKS("08", "0c", "08") "\n",
+	expect_dry_run(_metadata, "08,0c,08", 0, "asked=" MASKS("08", "0c", "08") "\n",
 		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "08") "\n");
 	/* A write does not wait for a reset that takes too long and was logged. */
 	EXPECT_EQ(0, until(comes_to_wait_for_nothing, "0c,0c,0"));
 	EXPECT_EQ(0, until(comes_to_be_reported, &log));
 	close(log);
-	expect_trial(_metadata, "0c,0c,0", 0, "asked=" MASKS("0c", "0c", "00") "\n",
+	expect_dry_run(_metadata, "0c,0c,0", 0, "asked=" MASKS("0c", "0c", "00") "\n",
 		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
 	writer_start(&writer, UUID1, "ap_config", "0c,0c,0");
@@ -419,7 +419,7 @@ static bool reset_of_what_is_unbound_is_held(void *data)
 }
 
 /* The reset of 05.0005 has not ended, but its end would not give the guest the queue. */
-TEST_F(guest, trial_does_not_hope_for_a_queue_that_is_unbound)
+TEST_F(guest, dry_run_unbound_queue)
 {
 	struct writer unbinder;
 
@@ -433,30 +433,30 @@ TEST_F(guest, trial_does_not_hope_for_a_queue_that_is_unbound)
 	ASSERT_EQ(0, until(reset_of_what_is_unbound_is_held, NULL));
 	/* The guest has also lost 05.0004, whose reset must not affect the result. */
 	ASSERT_EQ(0, until(comes_to_be_clean, "05.0004"));
-	expect_trial(_metadata, "0c,0e,0", 0, "asked=" MASKS("0c", "0e", "00") "\n",
+	expect_dry_run(_metadata, "0c,0e,0", 0, "asked=" MASKS("0c", "0e", "00") "\n",
 		     "error=0\nplugs=1\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0e", "00") "\n");
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
 	EXPECT_EQ(0, writer_end(&unbinder));
 }
 
-TEST_F(guest, who_adds_an_adapter_does_not_wait_for_another)
+TEST_F(guest, dry_run_unrelated_adapter)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 	ASSERT_EQ(0, queue_unbind(5, 5));
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
 	ASSERT_EQ(0, queue_bind(5, 5));
-	expect_trial(_metadata, "0e,0c,0", 0, "asked=" MASKS("0e", "0c", "00") "\n",
+	expect_dry_run(_metadata, "0e,0c,0", 0, "asked=" MASKS("0e", "0c", "00") "\n",
 		     "error=0\nplugs=2\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("0a", "0c", "00") "\n");
 	/* If the write waits for 06.0004, it still does not wait for 05.0005. */
-	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0e,0c,0", 2,
+	expect_dry_run_waits(_metadata, self->text, sizeof(self->text), "0e,0c,0", 2,
 			   begin_reset_of_06_0004);
 	EXPECT_NE(NULL, strstr(self->text, "then=" MASKS("0a", "0c", "00")));
 	ASSERT_EQ(0, hwsim("reset_time", "06.0004 release"));
 	/* This write adds a domain, too. */
-	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0c,0e,0", 4,
+	expect_dry_run_waits(_metadata, self->text, sizeof(self->text), "0c,0e,0", 4,
 			   begin_reset_of_05_0005);
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
 }
@@ -479,16 +479,16 @@ static void begin_reset_of_domain_5(struct __test_metadata *_metadata)
 }
 
 /* A queue that comes back to an adapter of the guest withholds its domain until it is reset. */
-TEST_F(guest, who_adds_an_adapter_waits_for_its_domains)
+TEST_F(guest, dry_run_domain_wait)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
-	expect_trial_waits(_metadata, self->text, sizeof(self->text), "0c,0c,0", 3,
+	expect_dry_run_waits(_metadata, self->text, sizeof(self->text), "0c,0c,0", 3,
 			   begin_reset_of_domain_5);
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
 }
 
-TEST_F(guest, trial_is_refused_as_the_write_is)
+TEST_F(guest, dry_run_errors)
 {
 	int kmsg;
 
@@ -498,33 +498,33 @@ TEST_F(guest, trial_is_refused_as_the_write_is)
 	assign(_metadata, UUID2, 5, 6);
 	kmsg = kmsg_open();
 	ASSERT_LE(0, kmsg);
-	expect_trial(_metadata, "0c,02,0", -EADDRINUSE, "asked=" MASKS("0c", "02", "00") "\n",
+	expect_dry_run(_metadata, "0c,02,0", -EADDRINUSE, "asked=" MASKS("0c", "02", "00") "\n",
 		     "error=-98\napqn=05.0006\nowner=" UUID2 "\n");
 	EXPECT_EQ(0, kmsg_lines(kmsg, "already assigned", self->text, sizeof(self->text)));
-	expect_trial(_metadata, "02,02,0", -EADDRNOTAVAIL, "asked=" MASKS("02", "02", "00") "\n",
+	expect_dry_run(_metadata, "02,02,0", -EADDRNOTAVAIL, "asked=" MASKS("02", "02", "00") "\n",
 		     "error=-99\napqn=06.0006\nowner=host\n");
 	/* No question: the last answer stays. */
-	expect_trial(_metadata, "02,02", -EINVAL, "asked=" MASKS("02", "02", "00") "\n",
+	expect_dry_run(_metadata, "02,02", -EINVAL, "asked=" MASKS("02", "02", "00") "\n",
 		     "error=-99\napqn=06.0006\nowner=host\n");
 	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
 	EXPECT_EQ(0, file_write(BUS "aqmask", "-6"));
 	/* Who asks what it would be to let go has not let go. */
-	EXPECT_EQ(0, mdev_write(UUID2, "try_ap_config", "0,0,0"));
-	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID1, "try_ap_config", "06,02,0"));
+	EXPECT_EQ(0, mdev_write(UUID2, "ap_config_dry_run", "0,0,0"));
+	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID1, "ap_config_dry_run", "06,02,0"));
 	close(kmsg);
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
 /* Nobody who asks waits for a guest, not even for the one that it is about. */
-TEST_F(guest, trial_does_not_wait_for_the_guests_lock)
+TEST_F(guest, dry_run_under_kvm_lock)
 {
 	struct other owner = {};
 	struct hold hold;
 
 	ASSERT_EQ(0, other_create_bare(&owner));
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
-	EXPECT_EQ(0, mdev_write(UUID2, "try_ap_config", "04,06,0"));
-	ASSERT_LE(0, mdev_read(UUID2, "try_ap_config", self->text, sizeof(self->text)));
+	EXPECT_EQ(0, mdev_write(UUID2, "ap_config_dry_run", "04,06,0"));
+	ASSERT_LE(0, mdev_read(UUID2, "ap_config_dry_run", self->text, sizeof(self->text)));
 	EXPECT_NE(NULL, strstr(self->text, "\nplugs=1\n"));
 	EXPECT_EQ(0, hold_release(&hold));
 	other_end(_metadata, &owner);

@@ -108,7 +108,7 @@ static void administrator_acts(struct actor *actor)
 
 	switch (dice(actor, 8)) {
 	case 0:
-		attribute = "try_ap_config";
+		attribute = "ap_config_dry_run";
 		expect(actor, mdev_write_masks(actor, uuid, attribute), attribute, allowed);
 		break;
 	case 1:
@@ -125,7 +125,7 @@ static void reader_acts(struct actor *actor)
 {
 	static const char *const attributes[] = {
 		"matrix", "guest_matrix", "control_domains", "reset_pending",
-		"ap_config", "guest_ap_config", "queue_states", "last_refusal", "try_ap_config",
+		"ap_config", "guest_ap_config", "queue_states", "last_error", "ap_config_dry_run",
 	};
 	char text[8192], path[128];
 	unsigned int apid = some_id(actor);
@@ -733,7 +733,7 @@ static void views_compare_new(struct __test_metadata *_metadata, const char *uui
 /* A minute each, or less; then the module goes and comes back, and nothing is left of before. */
 #define ROUND_S	60
 
-TEST_F(stress, all_views_agree_when_everybody_has_stopped)
+TEST_F(stress, consistent_views_after_load)
 {
 	const char *seconds = getenv("STRESS_SECONDS") ?: STRESS_SECONDS;
 	static char trace[1 << 20];

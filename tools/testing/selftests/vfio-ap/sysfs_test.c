@@ -35,7 +35,7 @@ FIXTURE_TEARDOWN(mdev)
 }
 
 /* A.2 */
-TEST_F(mdev, type_tells_its_name_and_api)
+TEST_F(mdev, mdev_type_attributes)
 {
 	file_read(TYPE "name", self->text, sizeof(self->text));
 	EXPECT_STREQ("VFIO AP Passthrough Device\n", self->text);
@@ -45,7 +45,7 @@ TEST_F(mdev, type_tells_its_name_and_api)
 	EXPECT_STREQ("65535\n", self->text);
 }
 
-TEST_F(mdev, create_refuses_bad_and_known_uuids)
+TEST_F(mdev, create_bad_or_duplicate_uuid)
 {
 	EXPECT_EQ(-EINVAL, mdev_create("1111"));
 	EXPECT_EQ(-EINVAL, mdev_create("not-a-uuid-at-all-but-36-characters-"));
@@ -57,7 +57,7 @@ TEST_F(mdev, create_refuses_bad_and_known_uuids)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-TEST_F(mdev, removed_mdev_frees_its_queues)
+TEST_F(mdev, queues_freed_by_remove)
 {
 	ASSERT_EQ(0, mdev_create(UUID2));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
@@ -84,7 +84,7 @@ static bool masks_are(struct __test_metadata *_metadata, const char *attribute, 
 }
 
 /* A.3, C-18: all three masks at once, and what was read can be written. */
-TEST_F(mdev, config_is_read_and_written_as_masks)
+TEST_F(mdev, ap_config_masks)
 {
 	EXPECT_TRUE(masks_are(_metadata, "ap_config", MASKS("0000", "0000", "0000") "\n"));
 	EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "0xC,0x04,0802\n"));
@@ -105,7 +105,7 @@ TEST_F(mdev, config_is_read_and_written_as_masks)
 }
 
 /* C-18: the first obstacle by its kind, and nothing changes. */
-TEST_F(mdev, config_that_is_refused_changes_nothing)
+TEST_F(mdev, ap_config_rejected)
 {
 	static const struct {
 		const char *text;
@@ -142,15 +142,15 @@ TEST_F(mdev, config_that_is_refused_changes_nothing)
 #define MAINLINE_FEATURES	"guest_matrix hotplug ap_config"
 
 /* A.1 */
-TEST_F(mdev, features_are_those_of_mainline_and_then_ours)
+TEST_F(mdev, features_attribute)
 {
 	ASSERT_LT(0, file_read(MATRIX "features", self->text, sizeof(self->text)));
-	EXPECT_STREQ(MAINLINE_FEATURES " guest_ap_config notify queue_states last_refusal try_ap_config\n",
+	EXPECT_STREQ(MAINLINE_FEATURES " guest_ap_config notify queue_states last_error ap_config_dry_run\n",
 		     self->text);
 }
 
 /* A.3, E.3 */
-TEST_F(mdev, numbers_are_parsed_as_documented)
+TEST_F(mdev, id_parsing)
 {
 	static const struct {
 		const char *text;
@@ -179,7 +179,7 @@ TEST_F(mdev, numbers_are_parsed_as_documented)
 	EXPECT_TRUE(mdev_shows(UUID1, "control_domains", ""));
 }
 
-TEST_F(mdev, again_and_not_there_are_no_errors)
+TEST_F(mdev, redundant_assign_and_unassign)
 {
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
@@ -188,7 +188,7 @@ TEST_F(mdev, again_and_not_there_are_no_errors)
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04."));
 }
 
-TEST_F(mdev, matrix_has_three_shapes)
+TEST_F(mdev, matrix_formats)
 {
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
 	mdev_write(UUID1, "assign_domain", "6");
@@ -204,7 +204,7 @@ TEST_F(mdev, matrix_has_three_shapes)
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04. 05."));
 }
 
-TEST_F(mdev, control_domains_are_listed_and_may_be_shared)
+TEST_F(mdev, control_domains_shared)
 {
 	ASSERT_EQ(0, mdev_create(UUID2));
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_control_domain", "5"));
@@ -217,7 +217,7 @@ TEST_F(mdev, control_domains_are_listed_and_may_be_shared)
 }
 
 /* E.1 */
-TEST_F(mdev, queue_of_another_mdev_is_refused_and_nothing_changes)
+TEST_F(mdev, queue_sharing_rejected)
 {
 	int kmsg;
 
@@ -237,7 +237,7 @@ TEST_F(mdev, queue_of_another_mdev_is_refused_and_nothing_changes)
 }
 
 /* B-33, C-23: the owner is named, and once is enough. */
-TEST_F(mdev, refused_sharing_of_many_queues_is_one_line_that_names_the_owner)
+TEST_F(mdev, queue_sharing_log_line)
 {
 	int apqi, kmsg;
 
@@ -261,7 +261,7 @@ TEST_F(mdev, refused_sharing_of_many_queues_is_one_line_that_names_the_owner)
 }
 
 /* C-2: adapter 4 is held back by a queue that is not bound. */
-TEST_F(mdev, queue_that_was_held_back_outlives_its_mdev)
+TEST_F(mdev, blocked_queue_after_remove)
 {
 	ASSERT_EQ(0, queue_unbind(4, 6));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
@@ -279,7 +279,7 @@ TEST_F(mdev, queue_that_was_held_back_outlives_its_mdev)
 }
 
 /* B-30 */
-TEST_F(mdev, what_was_assigned_twice_goes_at_once)
+TEST_F(mdev, double_assign_single_unassign)
 {
 	int i;
 
@@ -298,7 +298,7 @@ TEST_F(mdev, what_was_assigned_twice_goes_at_once)
 }
 
 /* B-42, B-44: the reader comes in between wherever it can. */
-TEST_F(mdev, status_is_read_while_queues_and_mdevs_come_and_go)
+TEST_F(mdev, status_read_during_hotplug)
 {
 	unsigned long *reads, before;
 	pid_t reader;
@@ -329,7 +329,7 @@ TEST_F(mdev, status_is_read_while_queues_and_mdevs_come_and_go)
 }
 
 /* E.2, A.4 */
-TEST_F(mdev, queue_of_the_host_is_refused_and_a_queue_of_an_mdev_stays)
+TEST_F(mdev, apmask_conflict)
 {
 	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
 	ASSERT_EQ(0, file_write(BUS "aqmask", "+4"));
@@ -347,7 +347,7 @@ TEST_F(mdev, queue_of_the_host_is_refused_and_a_queue_of_an_mdev_stays)
 }
 
 /* A.3: three obstacles at once. */
-TEST_F(mdev, reserved_for_the_host_is_said_first)
+TEST_F(mdev, host_conflict_first)
 {
 	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
 	ASSERT_EQ(0, file_write(BUS "aqmask", "+4"));
@@ -368,7 +368,7 @@ TEST_F(mdev, reserved_for_the_host_is_said_first)
  * A.4: only queues that are assigned stay; the log says which one stands in the way.
  * An AP bus that has driver_override lets no free queue of an assigned adapter go, either.
  */
-TEST_F(mdev, free_queue_of_an_assigned_adapter_can_be_reserved)
+TEST_F(mdev, reserve_unassigned_queue)
 {
 	bool by_adapter = !access("/sys/devices/ap/card05/05.0004/driver_override", F_OK);
 	int kmsg;
@@ -388,7 +388,7 @@ TEST_F(mdev, free_queue_of_an_assigned_adapter_can_be_reserved)
 	EXPECT_TRUE(queue_status(5, 4, "assigned"));
 }
 
-TEST_F(mdev, lists_of_assigned_and_guest_queues)
+TEST_F(mdev, matrix_and_guest_matrix)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "0x20"));
@@ -500,7 +500,7 @@ TEST_F(mdev, list_of_any_length)
 }
 
 /* To find the start of a piece, the driver counts the pending queues before it. */
-TEST_F(mdev, reset_pending_in_pieces)
+TEST_F(mdev, reset_pending_partial_reads)
 {
 	static const char list[] = "04.0004\n04.0005\n05.0005\n";
 	static const struct {
@@ -535,7 +535,7 @@ TEST_F(mdev, reset_pending_in_pieces)
 }
 
 /* E.5 without a guest */
-TEST_F(mdev, adapter_that_comes_later_is_given)
+TEST_F(mdev, adapter_added_without_guest)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "0x20"));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
@@ -550,7 +550,7 @@ TEST_F(mdev, adapter_that_comes_later_is_given)
 	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", ".0004"));
 }
 
-TEST_F(mdev, status_has_two_words_without_a_guest)
+TEST_F(mdev, status_without_guest)
 {
 	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
 	mdev_write(UUID1, "assign_adapter", "4");

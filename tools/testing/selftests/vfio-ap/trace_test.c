@@ -47,7 +47,7 @@ static void trace_end(struct __test_metadata *_metadata)
 	ASSERT_LT(0, file_read(TRACING "trace", trace, sizeof(trace)));
 }
 
-TEST_F(guest, each_change_is_told_with_old_and_new_masks)
+TEST_F(guest, guest_update_event)
 {
 	long updates;
 
@@ -75,7 +75,7 @@ TEST_F(guest, each_change_is_told_with_old_and_new_masks)
 				 " apm=" NONE " aqm=" ID4_5 " adm=" ID4 "\n"));
 }
 
-TEST_F(guest, reset_is_told_when_it_begins_and_when_it_ends)
+TEST_F(guest, reset_start_and_end_events)
 {
 	const char *start, *end;
 
@@ -100,7 +100,7 @@ TEST_F(guest, reset_is_told_when_it_begins_and_when_it_ends)
 	EXPECT_EQ(0, hwsim("configure", "5"));
 }
 
-TEST_F(guest, reset_that_fails_is_told_with_its_code)
+TEST_F(guest, failed_reset_event)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -115,7 +115,7 @@ TEST_F(guest, reset_that_fails_is_told_with_its_code)
 	EXPECT_EQ(1, events_with(" rc=00 done=1\n"));
 }
 
-TEST_F(guest, interrupts_are_told_with_what_the_guest_asked_and_got)
+TEST_F(guest, irq_set_event)
 {
 	char nib[32];
 
@@ -137,7 +137,7 @@ TEST_F(guest, interrupts_are_told_with_what_the_guest_asked_and_got)
 	EXPECT_EQ(1, events_with(" rc=01\n"));
 }
 
-TEST_F(guest, refused_assignment_is_told_with_the_first_queue_and_its_owner)
+TEST_F(guest, assign_conflict_event)
 {
 	ASSERT_EQ(0, file_write(BUS "apmask", "+5"));
 	ASSERT_EQ(0, file_write(BUS "aqmask", "+5"));
@@ -159,7 +159,7 @@ TEST_F(guest, refused_assignment_is_told_with_the_first_queue_and_its_owner)
 }
 
 /* Who filters or reads the events by program uses these names. */
-TEST_F(guest, fields_have_the_documented_names)
+TEST_F(guest, event_field_names)
 {
 	static const struct {
 		const char *event, *fields[8];

@@ -20,7 +20,7 @@ static int ioctl_errno(int fd, unsigned long request, void *arg)
 	return ioctl(fd, request, arg) ? -errno : 0;
 }
 
-TEST_F(guest, open_wants_a_kvm)
+TEST_F(guest, open_without_kvm)
 {
 	struct vfio vfio;
 
@@ -53,7 +53,7 @@ TEST_F(guest, opened_through_iommufd)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-TEST_F(guest, info_tells_ap_and_reset)
+TEST_F(guest, device_get_info)
 {
 	struct vfio_device_info info = { .argsz = 16 };
 	struct vfio_device_info short_info = { .argsz = 15 };
@@ -69,7 +69,7 @@ TEST_F(guest, info_tells_ap_and_reset)
 }
 
 /* Nothing is written behind what a caller has room for. */
-TEST_F(guest, info_that_cannot_be_written_is_a_fault)
+TEST_F(guest, device_get_info_efault)
 {
 	struct vfio_device_info *info = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 					     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -126,7 +126,7 @@ static bool cannot_be_asked(void *log)
 }
 
 /* A.2: the mdev goes when its device is closed. */
-TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
+TEST_F(guest, removal_wait_for_close)
 {
 	int log = kmsg_open();
 	struct writer writer;
@@ -151,13 +151,13 @@ TEST_F(guest, mdev_in_use_is_removed_when_it_is_closed)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* Is the mdev withdrawn, so that no guest can have its queues? */
-static bool is_withdrawn(void)
+/* Is the mdev blocked, so that no guest can have its queues? */
+static bool is_blocked(void)
 {
 	char text[4096];
 
 	return mdev_read(UUID1, "queue_states", text, sizeof(text)) > 0 &&
-	       strstr(text, " withdrawn");
+	       strstr(text, " removing");
 }
 
 static bool has_ended(void *writer)
@@ -166,7 +166,7 @@ static bool has_ended(void *writer)
 }
 
 /* What was typed by mistake can be taken back: Ctrl-C. */
-TEST_F(guest, removal_that_waits_can_be_interrupted)
+TEST_F(guest, removal_interrupted)
 {
 	int log = kmsg_open();
 	struct writer writer;
@@ -175,7 +175,7 @@ TEST_F(guest, removal_that_waits_can_be_interrupted)
 	kill(writer.pid, SIGINT);
 	ASSERT_EQ(0, until(has_ended, &writer));
 	EXPECT_EQ(-SIGINT, writer_end(&writer));
-	EXPECT_FALSE(is_withdrawn());
+	EXPECT_FALSE(is_blocked());
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	EXPECT_EQ(1, kmsg_lines(log, "Removal cancelled", self->text, sizeof(self->text)));
 	close(log);
@@ -185,7 +185,7 @@ TEST_F(guest, removal_that_waits_can_be_interrupted)
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 }
 
-TEST_F(guest, remover_that_gives_up_leaves_the_other_waiting)
+TEST_F(guest, second_remover_unaffected)
 {
 	struct writer first, second;
 
@@ -220,7 +220,7 @@ static bool both_have_looked(void *data)
 }
 
 /* The driver's part of the mdev goes while somebody waits in it. */
-TEST_F(guest, driver_is_taken_from_an_mdev_whose_remover_waits)
+TEST_F(guest, driver_unbind_during_removal)
 {
 	struct notices notices = { .log = kmsg_open() };
 	struct writer remover, unbinder;
@@ -262,7 +262,7 @@ static long signals(int fd)
 }
 
 /* E.17 */
-TEST_F(guest, irq_info_tells_two_eventfds)
+TEST_F(guest, device_get_irq_info)
 {
 	struct vfio_irq_info info = { .argsz = sizeof(info) };
 
@@ -279,7 +279,7 @@ TEST_F(guest, irq_info_tells_two_eventfds)
 }
 
 /* E.17, C-16: nothing but one eventfd, or -1. */
-TEST_F(guest, irqs_take_one_eventfd)
+TEST_F(guest, device_set_irqs)
 {
 	static const struct {
 		unsigned int argsz, flags, index, start, count;
@@ -344,7 +344,7 @@ static bool all_is_signalled(void *data)
 }
 
 /* E.17: each change of what the guest has, and nothing else. */
-TEST_F(guest, each_change_is_signalled)
+TEST_F(guest, config_changed_irq)
 {
 	int first = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	int second = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -396,7 +396,7 @@ static bool is_signalled(void *fd)
 }
 
 /* E.15: who can be asked is asked. */
-TEST_F(guest, vmm_is_asked_to_let_go_of_a_removed_mdev)
+TEST_F(guest, release_request_on_removal)
 {
 	int request = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	int changed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -428,7 +428,7 @@ TEST_F(guest, vmm_is_asked_to_let_go_of_a_removed_mdev)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-TEST_F(guest, unknown_ioctls_are_not_supported)
+TEST_F(guest, unknown_ioctls)
 {
 	int error = ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_REGION_INFO, NULL);
 
@@ -438,7 +438,7 @@ TEST_F(guest, unknown_ioctls_are_not_supported)
 		  ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, NULL));
 }
 
-TEST_F(guest, device_reset_resets_all_and_unplugs_none)
+TEST_F(guest, device_reset_all_queues)
 {
 	long updates;
 
@@ -456,7 +456,7 @@ TEST_F(guest, device_reset_resets_all_and_unplugs_none)
 	EXPECT_EQ(updates, hwsim_guest_updates(getpid()));
 }
 
-TEST_F(guest, device_reset_resets_what_is_held_back)
+TEST_F(guest, device_reset_blocked_queue)
 {
 	long resets;
 
@@ -471,7 +471,7 @@ TEST_F(guest, device_reset_resets_what_is_held_back)
 }
 
 /* C-9, B-13, B-29: 03 and 04 count as reset. */
-TEST_F(guest, device_reset_of_deconfigured_and_checkstopped_queues_succeeds)
+TEST_F(guest, device_reset_deconfig_checkstop)
 {
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, -1);
@@ -485,7 +485,7 @@ TEST_F(guest, device_reset_of_deconfigured_and_checkstopped_queues_succeeds)
 }
 
 /* C-8: an unknown code after an accepted ZAPQ is no success. */
-TEST_F(guest, device_reset_with_an_unknown_code_fails_until_it_is_gone)
+TEST_F(guest, device_reset_unknown_code)
 {
 	time_t begun;
 	long resets;
@@ -514,7 +514,7 @@ TEST_F(guest, device_reset_with_an_unknown_code_fails_until_it_is_gone)
 }
 
 /* B-12, B-16: busy and changing queues are asked again. */
-TEST_F(guest, device_reset_repeats_what_must_be_repeated)
+TEST_F(guest, device_reset_busy_retry)
 {
 	static const char *const codes[] = { "05", "0a", "35", "36" };
 	unsigned int i;
@@ -623,10 +623,10 @@ TEST_F(guest, restarted_removal_killed)
 	ASSERT_EQ(0, remover_start(&remover, UUID1, REMOVER_RESTARTS));
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
 	EXPECT_EQ(0, remover_interrupt(&remover));
-	EXPECT_TRUE(is_withdrawn());
+	EXPECT_TRUE(is_blocked());
 	kill(remover.writer.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, remover_end(&remover));
-	EXPECT_FALSE(is_withdrawn());
+	EXPECT_FALSE(is_blocked());
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 	EXPECT_EQ(1, kmsg_lines(log, "Removal cancelled", self->text, sizeof(self->text)));
 	close(log);
@@ -649,13 +649,13 @@ TEST_F(guest, interrupted_removal_taken_over)
 	ASSERT_EQ(0, remover_start(&second, UUID1, REMOVER_RESTARTS));
 	/* Longer than an interrupted removal lasts. */
 	sleep(12);
-	EXPECT_TRUE(is_withdrawn());
+	EXPECT_TRUE(is_blocked());
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
 	EXPECT_EQ(0, kmsg_lines(log, "Removal cancelled", self->text, sizeof(self->text)));
 	close(log);
 	kill(second.writer.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, remover_end(&second));
-	EXPECT_FALSE(is_withdrawn());
+	EXPECT_FALSE(is_blocked());
 }
 
 static bool is_in_the_write(void *task)
@@ -686,16 +686,16 @@ TEST_F(guest, removals_interrupted_together)
 		EXPECT_EQ(0, until(is_in_the_write, &removers[i].writer.pid));
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
 	for (i = 0; i < 2; i++) {
-		EXPECT_TRUE(is_withdrawn());
+		EXPECT_TRUE(is_blocked());
 		kill(removers[i].writer.pid, SIGKILL);
 		EXPECT_EQ(-SIGKILL, remover_end(&removers[i]));
 	}
-	EXPECT_FALSE(is_withdrawn());
+	EXPECT_FALSE(is_blocked());
 	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
 }
 
 /* The simulator checks the locks at each eventfd_signal(). Take every path to such a call. */
-TEST_F(guest, signals_under_no_lock)
+TEST_F(guest, eventfd_signal_without_locks)
 {
 	int changed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	int request = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -741,7 +741,7 @@ static bool ends_or_cancels_work(void *data)
  * refuses the device. The mdev_device is freed when the write returns, so the work
  * items that the change has queued must have ended before.
  */
-TEST_F(guest, work_of_a_failed_create)
+TEST_F(guest, work_flush_at_failed_create)
 {
 	struct writer writer;
 

@@ -93,7 +93,7 @@ static bool begins_with(const char *text)
 	return !strncmp(shown, text, strlen(text));
 }
 
-TEST_F(guest, host_is_drawn_with_owner_and_state)
+TEST_F(guest, host_grid)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
@@ -121,7 +121,7 @@ TEST_F(guest, host_is_drawn_with_owner_and_state)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-TEST_F(guest, mdev_is_drawn_with_the_reasons)
+TEST_F(guest, mdev_grid_with_reasons)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,08,0"));
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
@@ -136,15 +136,15 @@ TEST_F(guest, mdev_is_drawn_with_the_reasons)
 			     "       05 b u\n"
 			     "       08 x x\n"
 			     "       37 x x\n"
-			     "  G in the guest   b held back by another   u not bound to vfio_ap\n"
+			     "  G in the guest   b blocked by another   u not bound to vfio_ap\n"
 			     "  x not in the host\n"
-			     "  05.0004 held-back by=05.0005\n"
+			     "  05.0004 blocked by=05.0005\n"
 			     "  05.0005 not-bound\n"
 			     "  08.0004 not-in-host\n"
 			     "  08.0005 not-in-host\n"
 			     "  37.0004 not-in-host\n"
 			     "  37.0005 not-in-host\n"
-			     "  last refusal: time=")) TH_LOG("%s", shown);
+			     "  last error: time=")) TH_LOG("%s", shown);
 	EXPECT_NE(NULL, strstr(shown, "value=x"));
 	EXPECT_NE(NULL, strstr(shown, "error=-22\n"));
 	EXPECT_EQ(1, view(UUID3));
@@ -171,7 +171,7 @@ static bool comes_to_show(const char *arguments, const char *line)
 	return !until(is_shown, &look);
 }
 
-TEST_F(guest, owner_may_be_the_host_and_a_reset_is_marked)
+TEST_F(guest, host_owner_and_reset_mark)
 {
 	ASSERT_EQ(0, queue_unbind(6, 6));
 	ASSERT_EQ(0, hwsim("reset_time", "06.0006 hold"));
@@ -201,7 +201,7 @@ static void bind_while(struct __test_metadata *_metadata, const char *knob, cons
 	EXPECT_TRUE(comes_to_show(UUID2, "\n       06 r\n")) TH_LOG("%s", shown);
 }
 
-TEST_F(guest, letters_follow_what_happens_to_a_queue)
+TEST_F(guest, queue_state_letters)
 {
 	struct other owner = {};
 	struct writer writer;
@@ -220,21 +220,21 @@ TEST_F(guest, letters_follow_what_happens_to_a_queue)
 	ASSERT_EQ(0, queue_unbind(5, 5));
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	ASSERT_EQ(0, queue_bind(5, 5));
-	EXPECT_TRUE(comes_to_show(UUID2, "\n       05 c\n  c coming\n")) TH_LOG("%s", shown);
+	EXPECT_TRUE(comes_to_show(UUID2, "\n       05 p\n  p pending\n")) TH_LOG("%s", shown);
 	EXPECT_EQ(0, hold_release(&hold));
 	EXPECT_TRUE(comes_to_show(UUID2, "\n       05 G\n")) TH_LOG("%s", shown);
 	other_end(_metadata, &owner);
 
 	assign(_metadata, UUID1, 4, 4);
 	writer_start(&writer, UUID1, "remove", "1");
-	EXPECT_TRUE(comes_to_show(UUID1, "\n       04 w\n  w to be removed\n")) TH_LOG("%s", shown);
+	EXPECT_TRUE(comes_to_show(UUID1, "\n       04 R\n  R being removed\n")) TH_LOG("%s", shown);
 	kill(writer.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&writer));
 	EXPECT_TRUE(comes_to_show(UUID1, "\n       04 G\n")) TH_LOG("%s", shown);
 }
 
 /* The whole of it, in 80 columns. */
-TEST_F(guest, matrix_of_65536_queues_is_drawn)
+TEST_F(guest, grid_of_65536_queues)
 {
 	char all[65];
 	int lines = 0;
@@ -251,7 +251,7 @@ TEST_F(guest, matrix_of_65536_queues_is_drawn)
 	EXPECT_EQ(8 * 256, lines);
 	EXPECT_NE(NULL, strstr(shown, "  domain  e e e e e e e e e e e e e e e e f f"));
 	EXPECT_NE(NULL, strstr(shown, "\n  ff.00ff not-in-host\n"));
-	/* Nor does a long refusal go beyond. */
+	/* Nor does a long error exceed it. */
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "ap_config", "%s,%s,x", all, all));
 	EXPECT_EQ(0, view(UUID1));
 	EXPECT_GE(80, longest_line());
@@ -278,7 +278,7 @@ static void grid_expect(struct __test_metadata *_metadata, int domains)
 	EXPECT_EQ(3 * blocks, lines);
 }
 
-TEST_F(guest, grid_in_the_width_of_the_terminal)
+TEST_F(guest, grid_terminal_width)
 {
 	static const struct {
 		int columns, domains;
@@ -310,7 +310,7 @@ TEST_F(guest, grid_in_the_width_of_the_terminal)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
 }
 
-TEST_F(guest, output_that_cannot_be_written)
+TEST_F(guest, output_write_errors)
 {
 	/* Short output, and output that is longer than the buffer of stdio. */
 	static const char *const arguments[] = {
@@ -339,7 +339,7 @@ TEST_F(guest, output_that_cannot_be_written)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
 }
 
-TEST_F(guest, programs_get_json)
+TEST_F(guest, json_output)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -347,7 +347,7 @@ TEST_F(guest, programs_get_json)
 	EXPECT_EQ(0, view("--json " UUID1));
 	EXPECT_STREQ("{\"uuid\": \"" UUID1 "\", \"queues\": [\n"
 		     "  {\"apqn\": \"04.0004\", \"state\": \"in-guest\"},\n"
-		     "  {\"apqn\": \"08.0004\", \"state\": \"not-in-host\"}], \"last_refusal\": \"\"}\n",
+		     "  {\"apqn\": \"08.0004\", \"state\": \"not-in-host\"}], \"last_error\": \"\"}\n",
 		     shown);
 	EXPECT_EQ(0, view("--json"));
 	EXPECT_TRUE(begins_with("{\"queues\": [\n  {\"apqn\": \"04.0004\", \"owner\": \"guest\", "
@@ -359,7 +359,7 @@ TEST_F(guest, programs_get_json)
 	EXPECT_EQ(NULL, strchr(shown, '\344'));
 }
 
-TEST_F(guest, colours_are_for_terminals_only)
+TEST_F(guest, colour_on_terminal_only)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
@@ -373,13 +373,13 @@ TEST_F(guest, colours_are_for_terminals_only)
 	unsetenv("NO_COLOR");
 }
 
-TEST_F(guest, report_has_all_of_it)
+TEST_F(guest, report_contents)
 {
 	static const char *const parts[] = {
 		"vfio_ap on Linux ", "\n== queues\nhost: 3 adapters, 3 domains\n",
 		"\n== mediated device\n" MDEV "1 adapter, 1 domain\n",
 		"\n== /sys/bus/ap\n", "\napmask: 0x0000", "\n== " MATRIX UUID1 "\n",
-		"\nmatrix: 04.0004\n", "\nlast_refusal: time=", "\nfeatures: guest_matrix",
+		"\nmatrix: 04.0004\n", "\nlast_error: time=", "\nfeatures: guest_matrix",
 		"\n== /sys/kernel/debug/vfio_ap\nmdevs: " UUID1 " updates=",
 		"\nqueues:\n04.0004 resets=", "\n== /sys/kernel/debug/s390dbf/vfio_ap/sprintf\n",
 		"cannot use NIB", "\n== /sys/kernel/tracing/trace\n",

@@ -12,7 +12,7 @@ setup() {
 	guest_sees 1 04.0004
 }
 
-queue_of_a_guest_is_listed_with_its_driver() {
+lszcrypt_guest_queue() {
 	setup
 	lszcrypt -V >$SCRATCH/all
 	grep -q '^04.0004 .*vfio_ap' $SCRATCH/all || fail "$(cat $SCRATCH/all)"
@@ -29,7 +29,7 @@ queue_of_a_guest_is_listed_with_its_driver() {
 card_status() { lszcrypt -V "$1" | awk -v id="$1" '$1 == id { print $4 }'; }
 
 # The adapter is off, not gone: the guest keeps its queue, which answers 03, and QEMU can reset it without an error.
-adapter_of_a_guest_is_configured_off_and_on() {
+adapter_config_off_and_on() {
 	setup
 	[ "$(card_status 04)" = online ] || fail "$(lszcrypt -V)"
 	chzcrypt --config-off 04
@@ -51,7 +51,7 @@ adapter_of_a_guest_is_configured_off_and_on() {
 }
 
 # Queues that a guest has have no zcrypt device to be set online or offline.
-online_state_of_a_queue_in_a_guest_is_not_zcrypts() {
+chzcrypt_guest_queue_offline() {
 	setup
 	[ ! -e /sys/devices/ap/card04/04.0004/online ] || fail "zcrypt has the queue"
 	chzcrypt -d 04.0004 >$SCRATCH/refused 2>&1 && fail "a queue of a guest was set offline"
@@ -61,7 +61,7 @@ online_state_of_a_queue_in_a_guest_is_not_zcrypts() {
 }
 
 # What the host wants for itself is refused while a guest has it.
-queue_of_a_guest_cannot_be_reserved_for_the_host() {
+reserve_queue_in_use() {
 	setup
 	# Newer kernels refuse already the adapter.
 	(echo +4 >$BUS/apmask && echo +4 >$BUS/aqmask) 2>$SCRATCH/refused && fail "the host has taken a queue of a guest"
@@ -70,6 +70,6 @@ queue_of_a_guest_cannot_be_reserved_for_the_host() {
 	qemu_end 1
 }
 
-tests_run zcrypt queue_of_a_guest_is_listed_with_its_driver adapter_of_a_guest_is_configured_off_and_on \
-	online_state_of_a_queue_in_a_guest_is_not_zcrypts \
-	queue_of_a_guest_cannot_be_reserved_for_the_host
+tests_run zcrypt lszcrypt_guest_queue adapter_config_off_and_on \
+	chzcrypt_guest_queue_offline \
+	reserve_queue_in_use

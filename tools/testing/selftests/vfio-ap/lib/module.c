@@ -11,7 +11,7 @@ int module_unload(void)
 {
 	/* Its KUnit tests link to it. */
 	syscall(SYS_delete_module, "vfio_ap_matrix_test", O_NONBLOCK);
-	syscall(SYS_delete_module, "vfio_ap_numbers_test", O_NONBLOCK);
+	syscall(SYS_delete_module, "vfio_ap_stats_test", O_NONBLOCK);
 	return syscall(SYS_delete_module, "vfio_ap", O_NONBLOCK) ? -errno : 0;
 }
 

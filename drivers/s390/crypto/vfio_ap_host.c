@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Callbacks of the AP bus: the host's configuration changes, a queue is bound or unbound,
+ * the host reserves queues.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include "vfio_ap_private.h"
+
+/* Upper limit for the wait of an unbind for resets. */
+#define VFIO_AP_UNBIND_RESET_TIMEOUT	(2 * HZ)
+
+/*
+ * Until the AP bus has finished its scan (@old is NULL), a guest gets only what both
+ * configurations have. The work item of each mdev changes its guest.
+ */
+static void vfio_ap_host_publish(const struct ap_config_info *new,
+				 const struct ap_config_info *old)
+{
+	struct vfio_ap_matrix before;
+	struct vfio_ap_mdev *mdev;
+	struct vfio_ap_queue *q;
+	unsigned long apqn;
+	bool back;
+
+	lockdep_assert_held(&matrix_dev->guests_lock);
+	lockdep_assert_held(&matrix_dev->lock);
+
+	vfio_ap_limits_from_config(&matrix_dev->limits, new);
+	vfio_ap_matrix_from_config(&matrix_dev->newest, new);
+	matrix_dev->host = matrix_dev->newest;
+	if (old) {
+		vfio_ap_matrix_from_config(&before, old);
+		vfio_ap_matrix_and(&matrix_dev->host, &matrix_dev->newest, &before);
+	}
+	xa_for_each(&matrix_dev->queues, apqn, q) {
+		scoped_guard(spinlock, &q->lock)
+			back = vfio_ap_queue_update_present(q);
+		/* A reset that could not be issued while the queue was absent may be due. */
+		if (back)
+			vfio_ap_queue_poll_after(q, 1);
+	}
+	/* Resets of queues that are absent now are no longer worth waiting for. */
+	vfio_ap_reset_wake_waiters();
+	list_for_each_entry(mdev, &matrix_dev->mdevs, node)
+		vfio_ap_mdev_commit_later(mdev);
+}
+
+/**
+ * vfio_ap_host_config_changed - handle a change of the host's AP configuration
+ * @new: the new configuration
+ * @old: the previous configuration; NULL when the AP bus has finished its scan
+ *
+ * Context: Takes guests_lock and matrix_dev->lock.
+ */
+void vfio_ap_host_config_changed(const struct ap_config_info *new,
+				 const struct ap_config_info *old)
+{
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	vfio_ap_host_publish(new, old);
+}
+
+/**
+ * vfio_ap_host_read_config - read the host's AP configuration from hardware
+ * @info: filled in
+ *
+ * Reads and publishes under the locks, so that this configuration cannot replace a newer
+ * one that the AP bus reports meanwhile.
+ *
+ * Context: Takes guests_lock and matrix_dev->lock.
+ * Return: 0, or -EOPNOTSUPP if QCI fails.
+ */
+int vfio_ap_host_read_config(struct ap_config_info *info)
+{
+	int ret;
+
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	ret = ap_qci(info);
+	if (!ret)
+		vfio_ap_host_publish(info, NULL);
+	return ret;
+}
+
+/**
+ * vfio_ap_host_probe - a queue is bound to this driver
+ * @queue: the queue
+ *
+ * A guest gets the queue when its reset has completed.
+ *
+ * Context: Called by the AP bus with the device lock held.
+ * Return: 0 or -ENOMEM.
+ */
+int vfio_ap_host_probe(struct ap_queue *queue)
+{
+	struct vfio_ap_mdev *mdev;
+	struct vfio_ap_queue *q;
+
+	scoped_guard(mutex, &matrix_dev->lock) {
+		q = vfio_ap_queue_create(queue->qid, vfio_ap_reset_work);
+		if (!q)
+			return -ENOMEM;
+		scoped_guard(spinlock, &q->lock) {
+			vfio_ap_queue_bind(q);
+			/*
+			 * Its last owner may not have waited for a reset. A guest that still
+			 * has the queue loses it first, and that commit requires the reset.
+			 */
+			if (!q->guest)
+				vfio_ap_reset_require(q, vfio_ap_reset_seq_next());
+		}
+		mdev = vfio_ap_mdev_find_by_apqn(queue->qid);
+		if (mdev)
+			vfio_ap_mdev_commit_later(mdev);
+	}
+	q = vfio_ap_queue_get(queue->qid);
+	if (q) {
+		vfio_ap_reset_advance(q);
+		vfio_ap_queue_put(q);
+	}
+	return 0;
+}
+
+static void vfio_ap_host_set_binding(struct vfio_ap_queue *q, enum vfio_ap_binding binding)
+{
+	lockdep_assert_held(&matrix_dev->lock);
+
+	scoped_guard(spinlock, &q->lock)
+		vfio_ap_queue_unbind(q, binding);
+	/* Waiters must stop waiting for a queue that is not bound, and for its adapter. */
+	vfio_ap_reset_wake_waiters();
+}
+
+/*
+ * Take a queue, and with it its adapter, from the guest, and wait for the resets. Return:
+ * number of the resets; 0 if no queue left the guest.
+ */
+static u64 vfio_ap_host_evict(struct vfio_ap_mdev *mdev)
+{
+	struct vfio_ap_tx tx;
+
+	if (!vfio_ap_tx_begin(&tx, mdev, VFIO_AP_WAIT_BOUNDED, false)) {
+		/* The work items of an mdev that is not linked were cancelled. */
+		guard(mutex)(&matrix_dev->guests_lock);
+		if (tx.error == -EBUSY && mdev->linked)
+			vfio_ap_mdev_commit_later(mdev);
+		return 0;
+	}
+	vfio_ap_tx_commit(&tx, &mdev->assigned);
+	if (tx.changed) {
+		/* commit_work signals: the AP bus must not wait for the VMM's pollers. */
+		tx.changed = false;
+		mdev->config_unsignalled = true;
+		vfio_ap_mdev_commit_later(mdev);
+	}
+	vfio_ap_tx_end(&tx);
+	vfio_ap_reset_wait_removed(&tx.old, &tx.new, tx.reset_seq,
+				   jiffies + VFIO_AP_UNBIND_RESET_TIMEOUT, false);
+	return tx.reset_seq;
+}
+
+/*
+ * Wait for an earlier reset of a queue that no guest has. The wait ends 2 s after the
+ * reset was required, because many queues may be unbound one after the other.
+ */
+static void vfio_ap_host_wait_earlier_reset(struct vfio_ap_queue *q, u64 waited)
+{
+	struct vfio_ap_matrix one = {};
+	unsigned long deadline;
+	u64 seq = 0;
+
+	scoped_guard(spinlock, &q->lock) {
+		deadline = q->required_since + VFIO_AP_UNBIND_RESET_TIMEOUT;
+		if (!q->guest && q->required_seq != waited)
+			seq = q->required_seq;
+	}
+	if (!time_before(jiffies, deadline))
+		return;
+
+	set_bit_inv(AP_QID_CARD(q->apqn), one.apm);
+	set_bit_inv(AP_QID_QUEUE(q->apqn), one.aqm);
+	vfio_ap_reset_wait_removed(&one, &vfio_ap_matrix_empty, seq, deadline, false);
+}
+
+/* Decide whether the next reset by the AP bus must be a ZAPQ. */
+static void vfio_ap_host_set_zeroize(struct ap_queue *queue, bool zeroize)
+{
+	guard(spinlock_bh)(&queue->lock);
+	queue->zeroize = zeroize;
+}
+
+/*
+ * Hand a reset that this driver could not complete to the AP bus, because the next driver
+ * must not see the guest's data. The end of that reset also ends an interrupt
+ * registration. Return: true if hardware may still interrupt the guest.
+ */
+static bool vfio_ap_host_hand_over(struct ap_queue *queue, struct vfio_ap_queue *q)
+{
+	bool owed, irq;
+
+	scoped_guard(spinlock, &q->lock) {
+		owed = q->guest || vfio_ap_queue_reset_pending(q);
+		irq = q->irq;
+	}
+	if (!owed && !irq)
+		vfio_ap_host_set_zeroize(queue, false);
+	return irq;
+}
+
+/**
+ * vfio_ap_host_remove - a queue is being unbound from this driver
+ * @queue: the queue
+ *
+ * Does not reset a queue that has left the host's configuration. If kvm->lock of the guest
+ * cannot be acquired in time, the guest loses the queue later; no other driver can bind an
+ * assigned queue, and if this driver binds it again, the queue is bad until the guest has
+ * lost it.
+ *
+ * Context: Called by the AP bus with the device lock held. Waits at most 2 s for kvm->lock
+ * and 2 s for the resets of the queues that the guest loses, each once for all queues of
+ * an adapter. If no guest has the queue, waits until 2 s after its reset was required.
+ * Does not allocate.
+ */
+void vfio_ap_host_remove(struct ap_queue *queue)
+{
+	struct vfio_ap_mdev *mdev = NULL;
+	struct vfio_ap_queue *q;
+	u64 waited = 0;
+	bool present;
+
+	q = vfio_ap_queue_get(queue->qid);
+	if (!q)
+		return;
+
+	/* While the queue is bound; afterwards false means that the AP bus has zeroized it. */
+	vfio_ap_host_set_zeroize(queue, true);
+	scoped_guard(mutex, &matrix_dev->lock) {
+		scoped_guard(spinlock, &q->lock)
+			present = q->present;
+		vfio_ap_host_set_binding(q, present ? VFIO_AP_UNBINDING : VFIO_AP_UNBOUND);
+		mdev = vfio_ap_mdev_find_by_apqn(queue->qid);
+		if (mdev)
+			get_device(&mdev->vdev.device);
+		if (mdev && !present)
+			vfio_ap_mdev_commit_later(mdev);
+	}
+	if (mdev && present)
+		waited = vfio_ap_host_evict(mdev);
+	if (present)
+		vfio_ap_host_wait_earlier_reset(q, waited);
+	if (mdev)
+		put_device(&mdev->vdev.device);
+
+	scoped_guard(mutex, &matrix_dev->lock)
+		vfio_ap_host_set_binding(q, VFIO_AP_UNBOUND);
+	/* The work item follows a remaining interrupt registration, and reaps the queue. */
+	vfio_ap_reset_advance(q);
+	if (vfio_ap_host_hand_over(queue, q))
+		pr_warn("queue %02x.%04x: unbound while it may still interrupt a guest, whose page stays pinned\n",
+			AP_QID_CARD(queue->qid), AP_QID_QUEUE(queue->qid));
+	vfio_ap_queue_put(q);
+}
+
+/* Return: an mdev with a queue that the host would reserve, referenced, or NULL. */
+static struct device *vfio_ap_host_find_owner(const struct vfio_ap_matrix *reserved,
+					      unsigned int *apid, unsigned int *apqi)
+{
+	struct vfio_ap_mdev *mdev;
+
+	/*
+	 * A queue that is not assigned any more stays in its guest's APCB until the commit
+	 * drops guests_lock. If it is unbound already, nobody would wait for that later.
+	 */
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
+		if (vfio_ap_matrix_first_shared(reserved, &mdev->assigned, apid, apqi))
+			return get_device(mdev->vdev.dev);
+	}
+	return NULL;
+}
+
+/**
+ * vfio_ap_host_in_use - test for an assigned queue that the host would reserve
+ * @apm: adapters that the host would reserve
+ * @aqm: domains that the host would reserve
+ *
+ * Context: Called by the AP bus with ap_attr_mutex held. Takes guests_lock and
+ * matrix_dev->lock.
+ * Return: 0, or -EADDRINUSE after one line in the log.
+ */
+int vfio_ap_host_in_use(const unsigned long *apm, const unsigned long *aqm)
+{
+	struct vfio_ap_matrix reserved = {};
+	unsigned int apid, apqi;
+	struct device *owner;
+
+	lockdep_assert_held(&ap_attr_mutex);
+	bitmap_copy(reserved.apm, apm, AP_DEVICES);
+	bitmap_copy(reserved.aqm, aqm, AP_DOMAINS);
+
+	owner = vfio_ap_host_find_owner(&reserved, &apid, &apqi);
+	if (!owner)
+		return 0;
+	/* Without the locks, because a console can be slow. */
+	dev_warn(owner,
+		 "Can not reserve queue %02x.%04x for host driver: in use by mdev\n", apid, apqi);
+	put_device(owner);
+	return -EADDRINUSE;
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The list of mdevs, and the work items of an mdev.
+ */
+#include "vfio_ap_private.h"
+
+struct workqueue_struct *vfio_ap_commit_wq;
+
+/**
+ * vfio_ap_mdev_link - add an mdev to the list
+ * @mdev: the mdev, completely initialised
+ *
+ * Context: Takes guests_lock and matrix_dev->lock.
+ */
+void vfio_ap_mdev_link(struct vfio_ap_mdev *mdev)
+{
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	list_add_tail(&mdev->node, &matrix_dev->mdevs);
+	mdev->linked = true;
+}
+
+/**
+ * vfio_ap_mdev_unlink - remove an mdev from the list, which frees its queues
+ * @mdev: the mdev, not open; transactions that wait for a lock end with -ENODEV
+ *
+ * Context: Takes guests_lock and matrix_dev->lock.
+ */
+void vfio_ap_mdev_unlink(struct vfio_ap_mdev *mdev)
+{
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	list_del(&mdev->node);
+	mdev->linked = false;
+}
+
+/**
+ * vfio_ap_mdev_find_by_apqn - find the mdev to which a queue is assigned
+ * @apqn: the queue
+ *
+ * Context: matrix_dev->lock held.
+ * Return: The mdev, or NULL. A queue is never assigned to two.
+ */
+struct vfio_ap_mdev *vfio_ap_mdev_find_by_apqn(u16 apqn)
+{
+	struct vfio_ap_mdev *mdev;
+
+	lockdep_assert_held(&matrix_dev->lock);
+
+	list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
+		if (vfio_ap_matrix_has(&mdev->assigned, AP_QID_CARD(apqn), AP_QID_QUEUE(apqn)))
+			return mdev;
+	}
+	return NULL;
+}
+
+/**
+ * vfio_ap_mdev_snapshot - copy the matrices of an mdev
+ * @mdev: the mdev
+ * @assigned: set to the assigned matrix
+ * @shadow_apcb: set to the matrix of the guest
+ *
+ * Context: Takes matrix_dev->lock.
+ */
+void vfio_ap_mdev_snapshot(struct vfio_ap_mdev *mdev, struct vfio_ap_matrix *assigned,
+			   struct vfio_ap_matrix *shadow_apcb)
+{
+	guard(mutex)(&matrix_dev->lock);
+	*assigned = mdev->assigned;
+	*shadow_apcb = mdev->shadow_apcb;
+}
+
+/* Either lock keeps the mdev linked, so that removal still cancels the work item. */
+static void vfio_ap_mdev_assert_stays_linked(void)
+{
+	lockdep_assert(lockdep_is_held(&matrix_dev->guests_lock) ||
+		       lockdep_is_held(&matrix_dev->lock));
+}
+
+/**
+ * vfio_ap_mdev_commit_after - queue vfio_ap_tx_commit_work() with a delay
+ * @mdev: the mdev; on the list, or referenced by the caller
+ * @delay: in jiffies
+ */
+void vfio_ap_mdev_commit_after(struct vfio_ap_mdev *mdev, unsigned long delay)
+{
+	get_device(&mdev->vdev.device);
+	/* If it was queued before, the work item has its own reference. */
+	if (mod_delayed_work(vfio_ap_commit_wq, &mdev->commit_work, delay))
+		put_device(&mdev->vdev.device);
+}
+
+/**
+ * vfio_ap_mdev_notify_later - queue the notification of an mdev's pollers
+ * @mdev: the mdev; on the list
+ *
+ * Context: guests_lock or matrix_dev->lock held.
+ */
+void vfio_ap_mdev_notify_later(struct vfio_ap_mdev *mdev)
+{
+	vfio_ap_mdev_assert_stays_linked();
+
+	get_device(&mdev->vdev.device);
+	/* Delay it by one tick to coalesce changes, and so that the writer runs first. */
+	if (!queue_delayed_work(vfio_ap_commit_wq, &mdev->notify_work, 1))
+		put_device(&mdev->vdev.device);
+}
+
+/**
+ * vfio_ap_mdev_commit_later - queue vfio_ap_tx_commit_work()
+ * @mdev: the mdev; on the list
+ *
+ * Context: guests_lock or matrix_dev->lock held.
+ */
+void vfio_ap_mdev_commit_later(struct vfio_ap_mdev *mdev)
+{
+	vfio_ap_mdev_assert_stays_linked();
+
+	vfio_ap_mdev_commit_after(mdev, 0);
+	/* The commit may have to wait for kvm->lock, but queue_states changes now. */
+	vfio_ap_mdev_notify_later(mdev);
+}

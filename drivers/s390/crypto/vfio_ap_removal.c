@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Removal of an mdev that a VMM has open.
+ *
+ * A remover blocks the mdev, so that its guest loses all queues, asks the VMM to close the
+ * device, and waits until it does. Open and close are here, too, because a remover and an
+ * open must exclude each other.
+ */
+#include <linux/sched/signal.h>
+
+#include "vfio_ap_private.h"
+
+static void vfio_ap_removal_log_cancelled(struct vfio_ap_mdev *mdev)
+{
+	dev_notice(mdev->vdev.dev, "Removal cancelled\n");
+}
+
+/* Return: number of removers that are left. */
+static unsigned int vfio_ap_removal_count(struct vfio_ap_mdev *mdev, int change)
+{
+	lockdep_assert_held(&matrix_dev->guests_lock);
+	lockdep_assert_held(&matrix_dev->lock);
+
+	mdev->removers += change;
+	if (mdev->linked)
+		vfio_ap_mdev_commit_later(mdev);
+	return mdev->removers;
+}
+
+/*
+ * Take all queues from the guest and prevent an open. The queues stay assigned until the
+ * mdev is removed. If a signal has interrupted a remover, the caller takes its place,
+ * because its restarted write must not change the guest again. Return: true in that case.
+ */
+static bool vfio_ap_removal_block(struct vfio_ap_mdev *mdev)
+{
+	bool resumed;
+
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	/* @removal_work stays queued and finds nothing to cancel. */
+	resumed = mdev->remover_interrupted;
+	mdev->remover_interrupted = false;
+	if (!resumed)
+		vfio_ap_removal_count(mdev, 1);
+	return resumed;
+}
+
+/* Undo one vfio_ap_removal_block(). After the last, the guest gets its queues again. */
+static void vfio_ap_removal_unblock(struct vfio_ap_mdev *mdev)
+{
+	unsigned int left;
+
+	scoped_guard(mutex, &matrix_dev->guests_lock) {
+		guard(mutex)(&matrix_dev->lock);
+		left = vfio_ap_removal_count(mdev, -1);
+	}
+	if (!left)
+		vfio_ap_removal_log_cancelled(mdev);
+}
+
+static void vfio_ap_removal_queue_work(struct vfio_ap_mdev *mdev)
+{
+	lockdep_assert_held(&matrix_dev->guests_lock);
+
+	get_device(&mdev->vdev.device);
+	/* A work item that was queued already holds its own reference. */
+	if (mod_delayed_work(vfio_ap_commit_wq, &mdev->removal_work, VFIO_AP_REQUEST_PERIOD))
+		put_device(&mdev->vdev.device);
+}
+
+/*
+ * Keep the mdev blocked after a signal. The driver cannot know whether the interrupted
+ * write will be restarted: that depends on SA_RESTART, and a program may repeat the write
+ * itself. So the mdev stays blocked until the next remover, for VFIO_AP_REQUEST_PERIOD at
+ * most. One block is enough for several interrupted removers.
+ */
+static void vfio_ap_removal_keep_blocked(struct vfio_ap_mdev *mdev)
+{
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	if (mdev->remover_interrupted)
+		mdev->removers--;
+	mdev->remover_interrupted = true;
+	mdev->removal_expires = jiffies + VFIO_AP_REQUEST_PERIOD;
+	/* The work items of an mdev that is not linked were cancelled. */
+	if (mdev->linked)
+		vfio_ap_removal_queue_work(mdev);
+}
+
+/* Return: true if no remover is left. */
+static bool vfio_ap_removal_expire(struct vfio_ap_mdev *mdev)
+{
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(mutex)(&matrix_dev->lock);
+	if (!mdev->linked || !mdev->remover_interrupted ||
+	    time_before(jiffies, mdev->removal_expires))
+		return false;
+	mdev->remover_interrupted = false;
+	return !vfio_ap_removal_count(mdev, -1);
+}
+
+/* Cancels a removal whose write was not restarted. */
+static void vfio_ap_removal_work(struct work_struct *work)
+{
+	struct vfio_ap_mdev *mdev =
+		container_of(to_delayed_work(work), struct vfio_ap_mdev, removal_work);
+
+	if (vfio_ap_removal_expire(mdev))
+		vfio_ap_removal_log_cancelled(mdev);
+	put_device(&mdev->vdev.device);
+}
+
+/**
+ * vfio_ap_removal_init - initialise the fields of an mdev that removers use
+ * @mdev: the mdev
+ */
+void vfio_ap_removal_init(struct vfio_ap_mdev *mdev)
+{
+	init_waitqueue_head(&mdev->closed);
+	INIT_DELAYED_WORK(&mdev->removal_work, vfio_ap_removal_work);
+}
+
+/**
+ * vfio_ap_removal_open - begin to open the device of an mdev
+ * @mdev: the mdev
+ *
+ * Context: Takes matrix_dev->lock, so that an mdev without removers gets none that has
+ * missed this open.
+ * Return: true; false if the mdev is being removed.
+ */
+bool vfio_ap_removal_open(struct vfio_ap_mdev *mdev)
+{
+	guard(mutex)(&matrix_dev->lock);
+	if (mdev->removers)
+		return false;
+	WRITE_ONCE(mdev->opened, true);
+	return true;
+}
+
+/**
+ * vfio_ap_removal_close - let removers continue after the device of an mdev was closed
+ * @mdev: the mdev; the open has failed, or the guest is detached
+ */
+void vfio_ap_removal_close(struct vfio_ap_mdev *mdev)
+{
+	WRITE_ONCE(mdev->opened, false);
+	wake_up_all(&mdev->closed);
+}
+
+static void vfio_ap_removal_ask_vmm(struct vfio_ap_mdev *mdev, bool first)
+{
+	bool asked;
+
+	WRITE_ONCE(mdev->next_request, jiffies + VFIO_AP_REQUEST_PERIOD);
+	asked = vfio_ap_trigger_request(mdev);
+	if (first && READ_ONCE(mdev->opened))
+		dev_notice(mdev->vdev.dev, "Removed while a guest has it: %s\n",
+			   asked ? "its VMM is asked to let go" :
+				   "its VMM cannot be asked, so this waits for device_del or its end");
+}
+
+/**
+ * vfio_ap_removal_request - the driver is unbound from an mdev that is open
+ * @mdev: the mdev
+ * @count: number of earlier calls for this unbind
+ *
+ * VFIO calls it until the device is closed, and does not return for signals. The guest
+ * loses its queues even if the VMM does not close the device.
+ *
+ * Context: Sleeps; no lock of this driver held.
+ */
+void vfio_ap_removal_request(struct vfio_ap_mdev *mdev, unsigned int count)
+{
+	if (!count)
+		vfio_ap_removal_block(mdev);
+	vfio_ap_removal_ask_vmm(mdev, !count);
+}
+
+/* Ask the VMM until it closes the device. Return: 0, or -ERESTARTSYS after a signal. */
+static int vfio_ap_removal_wait_closed(struct vfio_ap_mdev *mdev)
+{
+	unsigned long now, next;
+	long left;
+
+	for (;;) {
+		now = jiffies;
+		next = READ_ONCE(mdev->next_request);
+		left = wait_event_interruptible_timeout(mdev->closed, !READ_ONCE(mdev->opened),
+							time_before(now, next) ? next - now : 0);
+		if (left)
+			return left < 0 ? left : 0;
+		vfio_ap_removal_ask_vmm(mdev, false);
+	}
+}
+
+/**
+ * vfio_ap_removal_prepare - wait until an mdev can be removed
+ * @mdev: the mdev; the caller holds a reference
+ *
+ * Runs before VFIO unregisters the device, because a signal can still cancel the removal
+ * at that point. Unless SIGKILL is pending, the write may be restarted after the signal,
+ * so the guest does not get its queues back at once. A signal that dumps core, such as
+ * SIGQUIT, is not recognized as fatal here: the guest gets its queues back later.
+ *
+ * Context: Sleeps; no lock of this driver held. Interruptible.
+ * Return: 0; -ERESTARTSYS after a signal.
+ */
+int vfio_ap_removal_prepare(struct vfio_ap_mdev *mdev)
+{
+	int ret;
+
+	/* A resumed removal has asked the VMM already; next_request says when to ask again. */
+	if (!vfio_ap_removal_block(mdev))
+		vfio_ap_removal_ask_vmm(mdev, true);
+	ret = vfio_ap_removal_wait_closed(mdev);
+	if (ret && fatal_signal_pending(current))
+		vfio_ap_removal_unblock(mdev);
+	else if (ret)
+		vfio_ap_removal_keep_blocked(mdev);
+	return ret;
+}

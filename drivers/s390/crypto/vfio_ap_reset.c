@@ -1,0 +1,584 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The reset of a queue, and how tasks wait for it.
+ *
+ * Only this file issues ZAPQ. vfio_ap_reset_advance() is the only entry to the state
+ * machine: it issues at most one instruction for the reset and returns. Whoever requires
+ * a reset calls it, the work item of the queue repeats it until the reset has completed,
+ * and a waiter calls it a few times to notice a quick reset before the next tick:
+ *
+ *	             require a reset
+ *	    .-------.  (required_seq)   .-----.  ZAPQ: 00   .--------.
+ *	--->| clean |------------------>| due |------------>| issued |--.
+ *	    '-------'                   '-----'             '--------'  | TAPQ: 02
+ *	        ^                        |  ^ ^                 |  | ^  |
+ *	        |  ZAPQ: 03 or 04        |  | |  TAPQ: other    |  | '--'
+ *	        |<-----------------------'  | '-----------------'  |
+ *	        |                  ZAPQ:    |                      |
+ *	        |                  other  --'                      |
+ *	        '--------------------------------------------------'
+ *	                         TAPQ: 00, 03 or 04
+ *
+ * A reset has a number. The commit that takes a queue from its guest, a probe and
+ * VFIO_DEVICE_RESET raise required_seq; an accepted ZAPQ records in issued_seq the number
+ * for which it counts, and its end sets done_seq. With a flag instead of numbers, a ZAPQ
+ * that was issued before the queue left its guest could be taken for the one that erases
+ * the guest's data.
+ *
+ * After response code 01 or an unknown one (failed_rc), and after 10 s without success,
+ * the driver logs one line and retries twice a second.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
+#include <linux/wait.h>
+
+#include "vfio_ap_diag.h"
+#include "vfio_ap_private.h"
+
+#define VFIO_AP_POLL_MAX	max_t(unsigned long, HZ / 100, 1)
+#define VFIO_AP_POLL_SLOW	(HZ / 2)
+/* A waiter polls after 1, 2, 4 and 8 ms, because the work item needs up to two ticks. */
+#define VFIO_AP_WAITER_POLL_MS	8
+
+static DECLARE_WAIT_QUEUE_HEAD(vfio_ap_reset_waiters);
+
+/**
+ * vfio_ap_reset_seq_next - get the number of a new reset
+ *
+ * Return: A number that is larger than all earlier ones, never 0.
+ */
+u64 vfio_ap_reset_seq_next(void)
+{
+	static atomic64_t last = ATOMIC64_INIT(0);
+
+	return atomic64_inc_return(&last);
+}
+
+/**
+ * vfio_ap_reset_wake_waiters - let all waiters check their condition again
+ *
+ * Call it when a reset has ended, and when a reset is no longer worth waiting for.
+ */
+void vfio_ap_reset_wake_waiters(void)
+{
+	wake_up_all(&vfio_ap_reset_waiters);
+}
+
+/**
+ * vfio_ap_reset_require - require a reset of a queue
+ * @q: the queue
+ * @seq: number of the reset; a larger one that is already required stays
+ *
+ * Context: @q->lock held. The caller calls vfio_ap_reset_advance() after dropping it.
+ */
+void vfio_ap_reset_require(struct vfio_ap_queue *q, u64 seq)
+{
+	lockdep_assert_held(&q->lock);
+
+	q->required_seq = max(q->required_seq, seq);
+	q->required_since = jiffies;
+	q->retry_delay = 1;
+	q->retry_at = jiffies;
+}
+
+static bool vfio_ap_reset_is_due(const struct vfio_ap_queue *q)
+{
+	lockdep_assert_held(&q->lock);
+
+	return q->binding != VFIO_AP_UNBOUND && q->present && !q->issued_seq &&
+	       q->required_seq > q->done_seq;
+}
+
+static void vfio_ap_reset_complete(struct vfio_ap_queue *q, u64 seq, u8 rc)
+{
+	lockdep_assert_held(&q->lock);
+
+	vfio_ap_event_reset_ended(q, seq, rc, true);
+	q->done_seq = max(q->done_seq, seq);
+	q->issued_seq = 0;
+	WRITE_ONCE(q->failed_rc, 0);
+	q->reported = false;
+	q->retry_delay = 1;
+	vfio_ap_irq_end(q);
+}
+
+static void vfio_ap_reset_fail(struct vfio_ap_queue *q, u64 seq,
+			       enum vfio_ap_queue_response response, u8 rc)
+{
+	lockdep_assert_held(&q->lock);
+
+	vfio_ap_event_reset_ended(q, seq, rc, false);
+	q->issued_seq = 0;
+	if (response == VFIO_AP_QUEUE_REPEAT || response == VFIO_AP_QUEUE_RESETTING)
+		return;
+	WRITE_ONCE(q->failed_rc, rc);
+	q->failed_seq = seq;
+	q->retry_delay = VFIO_AP_POLL_SLOW;
+}
+
+static void vfio_ap_reset_issue(struct vfio_ap_queue *q)
+{
+	enum vfio_ap_queue_response response;
+	u64 seq = q->required_seq;
+
+	lockdep_assert_held(&q->lock);
+
+	q->last_rc = ap_zapq(q->apqn, 0).response_code;
+	vfio_ap_event_reset_issued(q, seq, q->last_rc);
+	response = vfio_ap_queue_decode(q->last_rc);
+	vfio_ap_irq_update(q, response, false, false);
+	if (response == VFIO_AP_QUEUE_READY) {
+		/* failed_rc stays until TAPQ verifies this reset. */
+		q->issued_seq = seq;
+		q->retry_delay = 1;
+	} else if (response == VFIO_AP_QUEUE_CLEAN) {
+		vfio_ap_reset_complete(q, seq, q->last_rc);
+	} else {
+		vfio_ap_reset_fail(q, seq, response, q->last_rc);
+	}
+}
+
+static void vfio_ap_reset_verify(struct vfio_ap_queue *q)
+{
+	enum vfio_ap_queue_response response;
+
+	lockdep_assert_held(&q->lock);
+
+	q->last_rc = vfio_ap_irq_tapq(q);
+	response = vfio_ap_queue_decode(q->last_rc);
+	if (response == VFIO_AP_QUEUE_READY || response == VFIO_AP_QUEUE_CLEAN)
+		vfio_ap_reset_complete(q, q->issued_seq, q->last_rc);
+	else if (response != VFIO_AP_QUEUE_RESETTING)
+		vfio_ap_reset_fail(q, q->issued_seq, response, q->last_rc);
+}
+
+static void vfio_ap_reset_report(struct vfio_ap_queue *q)
+{
+	lockdep_assert_held(&q->lock);
+
+	if (q->reported || q->binding == VFIO_AP_UNBOUND || !q->present)
+		return;
+	if (!q->failed_rc && time_before(jiffies, q->required_since + VFIO_AP_RESET_TIMEOUT))
+		return;
+	q->reported = true;
+	pr_warn("queue %02x.%04x: reset not complete, last response code %02x; retrying\n",
+		AP_QID_CARD(q->apqn), AP_QID_QUEUE(q->apqn), q->last_rc);
+}
+
+/* Return: jiffies until the work item must run next, 0 if it need not. */
+static unsigned long vfio_ap_reset_next_delay(struct vfio_ap_queue *q)
+{
+	unsigned long delay, delay_max = VFIO_AP_POLL_MAX;
+
+	lockdep_assert_held(&q->lock);
+
+	if (q->issued_seq || vfio_ap_reset_is_due(q)) {
+		vfio_ap_reset_report(q);
+		if (q->reported)
+			delay_max = VFIO_AP_POLL_SLOW;
+	} else if (vfio_ap_irq_needs_polling(q)) {
+		delay_max = VFIO_AP_POLL_SLOW;
+	} else {
+		return 0;
+	}
+	delay = clamp_t(unsigned long, q->retry_delay, 1, delay_max);
+	q->retry_delay = delay * 2;
+	q->retry_at = jiffies + delay;
+	return delay;
+}
+
+static void vfio_ap_reset_step(struct vfio_ap_queue *q)
+{
+	unsigned long delay;
+
+	lockdep_assert_held(&q->lock);
+
+	/* Either or, so that others see a failure before the retry changes the state. */
+	if (q->issued_seq) {
+		vfio_ap_reset_verify(q);
+	} else if (vfio_ap_reset_is_due(q)) {
+		/* The work item is queued for that time. */
+		if (time_before(jiffies, q->retry_at))
+			return;
+		vfio_ap_reset_issue(q);
+	}
+	if (!q->issued_seq && vfio_ap_irq_needs_polling(q))
+		vfio_ap_irq_tapq(q);
+
+	delay = vfio_ap_reset_next_delay(q);
+	if (delay)
+		vfio_ap_queue_poll_after(q, delay);
+}
+
+static void vfio_ap_reset_notify_owner(struct vfio_ap_queue *q)
+{
+	struct vfio_ap_mdev *mdev;
+
+	guard(mutex)(&matrix_dev->lock);
+	mdev = vfio_ap_mdev_find_by_apqn(q->apqn);
+	if (mdev)
+		vfio_ap_mdev_commit_later(mdev);
+}
+
+/*
+ * Return: the number of the reset that an unbound queue with a registration owed when
+ * vfio_ap_host_remove() handed it to the AP bus, if the bus has completed it; else 0.
+ */
+static u64 vfio_ap_reset_completed_by_bus(struct vfio_ap_queue *q)
+{
+	struct ap_queue *queue;
+	u64 seq = 0;
+
+	scoped_guard(spinlock, &q->lock) {
+		if (q->irq && q->binding == VFIO_AP_UNBOUND)
+			seq = q->required_seq;
+	}
+	if (!seq)
+		return 0;
+	queue = ap_get_qdev(q->apqn);
+	if (!queue)
+		return 0;
+	scoped_guard(spinlock_bh, &queue->lock) {
+		if (queue->zeroize)
+			seq = 0;
+	}
+	put_device(&queue->ap_dev.device);
+	return seq;
+}
+
+/**
+ * vfio_ap_reset_advance - advance the reset of a queue by one step
+ * @q: the queue; nothing happens if no reset is due
+ *
+ * Context: Takes @q->lock and matrix_dev->lock; no lock of this driver held.
+ * Return: true while a ZAPQ is in progress.
+ */
+bool vfio_ap_reset_advance(struct vfio_ap_queue *q)
+{
+	u64 completed_by_bus = vfio_ap_reset_completed_by_bus(q);
+	bool pending, unbound, issued, ended;
+	u8 failed_rc;
+
+	scoped_guard(spinlock, &q->lock) {
+		/* If the queue was bound since, or left a guest, it owes another reset. */
+		if (completed_by_bus && completed_by_bus == q->required_seq)
+			vfio_ap_irq_end(q);
+		pending = vfio_ap_queue_reset_pending(q);
+		failed_rc = q->failed_rc;
+		vfio_ap_reset_step(q);
+		ended = failed_rc != q->failed_rc ||
+			(pending && !vfio_ap_queue_reset_pending(q));
+		issued = q->issued_seq;
+		unbound = q->binding == VFIO_AP_UNBOUND;
+	}
+
+	if (ended) {
+		vfio_ap_reset_wake_waiters();
+		vfio_ap_reset_notify_owner(q);
+	}
+	if (unbound) {
+		guard(mutex)(&matrix_dev->lock);
+		vfio_ap_queue_reap(q);
+	}
+	return issued;
+}
+
+/**
+ * vfio_ap_reset_work - work item of a queue
+ * @work: work of a struct vfio_ap_queue
+ *
+ * Context: Puts the reference that vfio_ap_queue_poll_after() got.
+ */
+void vfio_ap_reset_work(struct work_struct *work)
+{
+	struct vfio_ap_queue *q =
+		container_of(to_delayed_work(work), struct vfio_ap_queue, work);
+
+	vfio_ap_reset_advance(q);
+	vfio_ap_queue_put(q);
+}
+
+/**
+ * vfio_ap_reset_require_all - require the resets of VFIO_DEVICE_RESET
+ * @matrix: the queues of the mdev
+ * @guest: its guest; queues that another guest still has are left alone
+ *
+ * Context: guests_lock and matrix_dev->lock held, so that no commit is between marking a
+ * queue as the guest's and writing the APCB.
+ * Return: The number of the resets.
+ */
+u64 vfio_ap_reset_require_all(const struct vfio_ap_matrix *matrix,
+			      const struct vfio_ap_attachment *guest)
+{
+	u64 seq = vfio_ap_reset_seq_next();
+	struct vfio_ap_queue *q;
+	unsigned long apqn;
+
+	lockdep_assert_held(&matrix_dev->guests_lock);
+	lockdep_assert_held(&matrix_dev->lock);
+
+	vfio_ap_queue_for_each(q, apqn, matrix, NULL) {
+		guard(spinlock)(&q->lock);
+		if (q->guest == guest ||
+		    (!q->guest && q->binding == VFIO_AP_BOUND && q->required_seq <= q->done_seq))
+			vfio_ap_reset_require(q, seq);
+		/* Do not wait for the retry of a reset that failed before. */
+		q->retry_delay = 1;
+		q->retry_at = jiffies;
+	}
+	return seq;
+}
+
+/* This driver can neither issue nor verify the reset. */
+static bool vfio_ap_reset_is_hopeless(const struct vfio_ap_queue *q)
+{
+	lockdep_assert_held(&q->lock);
+
+	return q->binding == VFIO_AP_UNBOUND || !q->present ||
+	       q->failed_rc == AP_RESPONSE_Q_NOT_AVAIL;
+}
+
+static void vfio_ap_reset_poll_early(const struct vfio_ap_matrix *in,
+				     const struct vfio_ap_matrix *except)
+{
+	int ms;
+
+	for (ms = 1; ms <= VFIO_AP_WAITER_POLL_MS; ms *= 2) {
+		usleep_range(ms * USEC_PER_MSEC, ms * USEC_PER_MSEC * 3 / 2);
+		if (!vfio_ap_queue_visit(in, except, vfio_ap_reset_advance))
+			break;
+	}
+}
+
+static bool vfio_ap_reset_is_pending(struct vfio_ap_queue *q, u64 seq)
+{
+	guard(spinlock)(&q->lock);
+	return q->done_seq < seq && seq <= q->required_seq && !vfio_ap_reset_is_hopeless(q);
+}
+
+static bool vfio_ap_reset_removed_are_done(const struct vfio_ap_matrix *old,
+					   const struct vfio_ap_matrix *new, u64 seq)
+{
+	struct vfio_ap_queue *q;
+	unsigned long apqn;
+
+	guard(rcu)();
+	vfio_ap_queue_for_each(q, apqn, old, new) {
+		if (vfio_ap_reset_is_pending(q, seq))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * vfio_ap_reset_wait_removed - wait for the resets of queues that left a guest
+ * @old: the guest's matrix before
+ * @new: the guest's matrix now
+ * @seq: number of the resets; 0 if no queue left
+ * @deadline: in jiffies
+ * @killable: stop waiting when the task is killed
+ *
+ * Context: Sleeps; no lock of this driver held.
+ * Return:
+ * * 0: each queue was reset, or cannot be, because it is unbound or absent
+ * * -ETIME: some resets have not completed
+ * * -ERESTARTSYS: the task was killed
+ */
+int vfio_ap_reset_wait_removed(const struct vfio_ap_matrix *old,
+			       const struct vfio_ap_matrix *new, u64 seq,
+			       unsigned long deadline, bool killable)
+{
+	unsigned long now, timeout;
+	long left;
+
+	might_sleep();
+	if (!seq || vfio_ap_reset_removed_are_done(old, new, seq))
+		return 0;
+	vfio_ap_reset_poll_early(old, new);
+	now = jiffies;
+	timeout = time_before(now, deadline) ? deadline - now : 0;
+	if (killable)
+		left = wait_event_killable_timeout(vfio_ap_reset_waiters,
+						   vfio_ap_reset_removed_are_done(old, new, seq),
+						   timeout);
+	else
+		left = wait_event_timeout(vfio_ap_reset_waiters,
+					  vfio_ap_reset_removed_are_done(old, new, seq),
+					  timeout);
+	if (left < 0)
+		return left;
+	return left ? 0 : -ETIME;
+}
+
+/* Return: jiffies until the reset is not worth waiting for any more, 0 if it is not now. */
+static unsigned long vfio_ap_reset_queue_time_left(const struct vfio_ap_queue *q)
+{
+	unsigned long deadline = q->required_since + VFIO_AP_RESET_TIMEOUT;
+
+	lockdep_assert_held(&q->lock);
+
+	if (q->binding != VFIO_AP_BOUND || q->guest || !vfio_ap_queue_reset_pending(q) ||
+	    vfio_ap_reset_is_hopeless(q) || !time_before(jiffies, deadline))
+		return 0;
+	return deadline - jiffies;
+}
+
+/**
+ * vfio_ap_reset_assume_done - assume that the resets complete that are worth waiting for
+ * @apid: the adapter
+ * @pending: mask of domains with a reset in progress; those domains are removed from it
+ *
+ * Context: matrix_dev->lock held.
+ */
+void vfio_ap_reset_assume_done(unsigned int apid, unsigned long *pending)
+{
+	struct vfio_ap_queue *q;
+	unsigned int apqi;
+
+	lockdep_assert_held(&matrix_dev->lock);
+
+	vfio_ap_for_each_id(apqi, pending) {
+		q = xa_load(&matrix_dev->queues, AP_MKQID(apid, apqi));
+		guard(spinlock)(&q->lock);
+		if (vfio_ap_reset_queue_time_left(q))
+			clear_bit_inv(apqi, pending);
+	}
+}
+
+/*
+ * vfio_ap_matrix_derive() leaves out an adapter with a bad queue even when its resets have
+ * completed, so they are not worth waiting for. A queue that is not in the table is not
+ * bound.
+ */
+static unsigned long vfio_ap_reset_adapter_time_left(unsigned int apid,
+						     const struct vfio_ap_matrix *new,
+						     const struct vfio_ap_matrix *old)
+{
+	unsigned long left = 0;
+	struct vfio_ap_queue *q;
+	unsigned int apqi;
+
+	lockdep_assert(rcu_read_lock_held());
+
+	vfio_ap_for_each_id(apqi, new->aqm) {
+		q = xa_load(&matrix_dev->queues, AP_MKQID(apid, apqi));
+		if (!q)
+			return 0;
+		guard(spinlock)(&q->lock);
+		if (vfio_ap_queue_fitness(q, q->guest) == VFIO_AP_QUEUE_BAD)
+			return 0;
+		if (!old || !vfio_ap_matrix_has(old, apid, apqi))
+			left = max(left, vfio_ap_reset_queue_time_left(q));
+	}
+	return left;
+}
+
+/**
+ * vfio_ap_reset_time_left - compute how long to wait for the resets of added queues
+ * @new: the mdev's new matrix, limited to the host's configuration
+ * @old: the guest's current matrix, or NULL
+ *
+ * Context: Takes the locks of the queues; needs no other lock.
+ * Return: Remaining wait in jiffies; 0 if no reset is worth waiting for.
+ */
+unsigned long vfio_ap_reset_time_left(const struct vfio_ap_matrix *new,
+				      const struct vfio_ap_matrix *old)
+{
+	unsigned long left = 0;
+	unsigned int apid;
+
+	guard(rcu)();
+	vfio_ap_for_each_id(apid, new->apm)
+		left = max(left, vfio_ap_reset_adapter_time_left(apid, new, old));
+	return left;
+}
+
+/**
+ * vfio_ap_reset_wait_added - wait for the resets of queues that a guest will get
+ * @new: the mdev's new matrix, limited to the host's configuration
+ * @old: the guest's current matrix, or NULL
+ * @deadline: in jiffies
+ *
+ * The wait for a reset ends 10 s after the reset was required, so that a reset that is
+ * stuck for longer delays nobody. The wait for an adapter ends when one of its queues
+ * becomes bad.
+ *
+ * Context: Sleeps; no lock of this driver held.
+ * Return: 0, also at the deadline; -ERESTARTSYS if the task was killed.
+ */
+int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *new,
+			     const struct vfio_ap_matrix *old, unsigned long deadline)
+{
+	unsigned long time_left, now;
+	long left;
+
+	might_sleep();
+	for (;;) {
+		now = jiffies;
+		time_left = vfio_ap_reset_time_left(new, old);
+		if (!time_left || !time_before(now, deadline))
+			return 0;
+		left = wait_event_killable_timeout(vfio_ap_reset_waiters,
+						   !vfio_ap_reset_time_left(new, old),
+						   min(time_left, deadline - now));
+		if (left < 0)
+			return left;
+	}
+}
+
+/* Return: 0 or -EIO when each reset has completed or failed, -EBUSY until then. */
+static int vfio_ap_reset_all_state(const struct vfio_ap_matrix *matrix,
+				   const struct vfio_ap_attachment *guest, u64 seq)
+{
+	bool failed = false, busy = false;
+	struct vfio_ap_queue *q;
+	unsigned long apqn;
+
+	guard(rcu)();
+	vfio_ap_queue_for_each(q, apqn, matrix, NULL) {
+		guard(spinlock)(&q->lock);
+		if (q->binding == VFIO_AP_UNBOUND || !q->present ||
+		    (q->guest && q->guest != guest))
+			continue;
+		/* A failure counts even if the retry is in progress. */
+		if (q->failed_rc || q->failed_seq >= seq)
+			failed = true;
+		else
+			busy |= vfio_ap_queue_reset_pending(q);
+	}
+	if (busy)
+		return -EBUSY;
+	return failed ? -EIO : 0;
+}
+
+/**
+ * vfio_ap_reset_wait_all - wait for the resets of VFIO_DEVICE_RESET
+ * @matrix: the queues
+ * @guest: the guest
+ * @seq: number of the resets
+ *
+ * Context: Sleeps; no lock of this driver held.
+ * Return:
+ * * 0: all resets have completed
+ * * -EIO: a queue returned an unknown response code
+ * * -EBUSY: a reset has not completed after 10 s
+ * * -ERESTARTSYS: the task was killed
+ */
+int vfio_ap_reset_wait_all(const struct vfio_ap_matrix *matrix,
+			   const struct vfio_ap_attachment *guest, u64 seq)
+{
+	int state;
+	long left;
+
+	might_sleep();
+	state = vfio_ap_reset_all_state(matrix, guest, seq);
+	if (state != -EBUSY)
+		return state;
+	vfio_ap_reset_poll_early(matrix, NULL);
+	left = wait_event_killable_timeout(vfio_ap_reset_waiters,
+					   (state = vfio_ap_reset_all_state(matrix, guest,
+									    seq)) != -EBUSY,
+					   VFIO_AP_RESET_TIMEOUT);
+	return left < 0 ? left : state;
+}

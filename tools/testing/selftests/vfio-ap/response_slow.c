@@ -1,0 +1,577 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every response code at every instruction that the driver issues, once, three
+ * times and for ever, in every operation that issues it: behaviour rows E.12,
+ * E.15, B-12, B-16, B-29, C-8, C-9.
+ *
+ * What takes a moment for a queue is tried with 256 queues at once, each of
+ * which answers with a code of its own: queue 1a.001b has the code ab. The
+ * instructions are counted, so that "tries again" means exactly once for each
+ * answer that asks for it.
+ */
+#include <errno.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "lib/guest_fixture.h"
+
+#define FIRST	0x10
+#define COUNT	16
+#define QUEUES	(COUNT * COUNT)
+#define FOREVER	-1
+#define NOT_COUNTED	-1
+
+/* A write that unplugs what cannot be reset takes 10 s, and there are many. */
+#define TEST_PATIENCE_S	1800
+
+/* What the ABI makes of a code that answers ZAPQ, or TAPQ after it. */
+enum meaning {
+	MEANS_OK,
+	/* Look again. */
+	MEANS_UNDER_WAY,
+	/* Reset again. */
+	MEANS_AGAIN,
+	/* As good as a reset. */
+	MEANS_RESET,
+	MEANS_GONE,
+	MEANS_UNKNOWN,
+};
+
+static enum meaning meaning(unsigned int code)
+{
+	switch (code) {
+	case 0x00:
+		return MEANS_OK;
+	case 0x02:
+		return MEANS_UNDER_WAY;
+	case 0x05:
+	case 0x0a:
+	case 0x35:
+	case 0x36:
+		return MEANS_AGAIN;
+	case 0x03:
+	case 0x04:
+		return MEANS_RESET;
+	case 0x01:
+		return MEANS_GONE;
+	default:
+		return MEANS_UNKNOWN;
+	}
+}
+
+/* One of each kind, and some that only other instructions know. */
+static const unsigned int some_codes[] = {
+	0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x0a, 0x10, 0x2c, 0x30, 0x35, 0x36,
+	0x42, 0x44, 0xff,
+};
+
+static int respond(int apid, int apqi, const char *function, unsigned int code, int times)
+{
+	if (times == FOREVER)
+		return hwsim("respond", "%02x.%04x %s %x forever", apid, apqi, function, code);
+	return hwsim("respond", "%02x.%04x %s %x %d", apid, apqi, function, code, times);
+}
+
+static bool nothing_is_pending(void *unused)
+{
+	(void)unused;
+	return mdev_shows(UUID1, "reset_pending", "");
+}
+
+/* How often the driver has to issue ZAPQ when a function answers so often with a code. */
+static long resets_expected(const char *function, unsigned int code, int times)
+{
+	switch (meaning(code)) {
+	case MEANS_OK:
+	case MEANS_RESET:
+		return 1;
+	case MEANS_UNDER_WAY:
+		/* A reset runs, whoever asked for it: only a ZAPQ is refused by that. */
+		return strcmp(function, "zapq") ? 1 : 1 + times;
+	default:
+		return 1 + times;
+	}
+}
+
+FIXTURE(responses) {
+	char text[8192], all[4096];
+	struct vm vm;
+	struct vfio vfio;
+};
+
+FIXTURE_SETUP(responses)
+{
+	int apid, apqi;
+
+	machine_reset();
+	/*
+	 * The bus compares each queue with all that it has: on a busy machine for minutes,
+	 * also when they go.
+	 */
+	ASSERT_EQ(0, file_write("/proc/sys/kernel/hung_task_timeout_secs", "0"));
+	for (apid = FIRST; apid < FIRST + COUNT; apid++)
+		ASSERT_EQ(0, hwsim("adapter_add", "%x", apid));
+	for (apqi = FIRST; apqi < FIRST + COUNT; apqi++)
+		ASSERT_EQ(0, hwsim("domain_add", "%x", apqi));
+	ASSERT_EQ(0, bus_scan());
+	ASSERT_TRUE(queue_comes_to(FIRST + COUNT - 1, FIRST + COUNT - 1, "unassigned"));
+	ASSERT_EQ(0, mdev_create(UUID1));
+	for (apid = FIRST; apid < FIRST + COUNT; apid++)
+		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", apid));
+	for (apqi = FIRST; apqi < FIRST + COUNT; apqi++)
+		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "%d", apqi));
+	for (apid = FIRST; apid < FIRST + COUNT; apid++) {
+		for (apqi = FIRST; apqi < FIRST + COUNT; apqi++)
+			sprintf(self->all + strlen(self->all), "%s%02x.%04x",
+				*self->all ? " " : "", apid, apqi);
+	}
+	ASSERT_EQ(0, vm_create(&self->vm));
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+	ASSERT_EQ(0, vm_start(&self->vm));
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, self->all));
+	/* A reset that has ended by the next look, so that each ZAPQ is accepted. */
+	ASSERT_EQ(0, hwsim("reset_time", "*.* polls 0"));
+}
+
+FIXTURE_TEARDOWN(responses)
+{
+	EXPECT_EQ(0, self->vm.end);
+	vfio_close(&self->vfio);
+	vm_destroy(&self->vm);
+	mdev_remove(UUID1);
+	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
+	machine_reset();
+	bus_scan();
+	EXPECT_EQ(0, file_write("/proc/sys/kernel/hung_task_timeout_secs", "60"));
+}
+
+/* Queue n of 256 answers with code n. */
+static int apid_of(int n)
+{
+	return FIRST + n / COUNT;
+}
+
+static int apqi_of(int n)
+{
+	return FIRST + n % COUNT;
+}
+
+static long counts[QUEUES];
+
+/* How often each queue was reset, by its code. */
+static void resets_read(long resets[QUEUES])
+{
+	static char text[1 << 20];
+	char *line, *zapq, *rest;
+	int apid, apqi;
+
+	file_read(HWSIM "state", text, sizeof(text));
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		zapq = strstr(line, " zapq=");
+		if (sscanf(line, "%x.%x ", &apid, &apqi) == 2 && zapq && apid >= FIRST &&
+		    apid < FIRST + COUNT && apqi >= FIRST && apqi < FIRST + COUNT)
+			resets[(apid - FIRST) * COUNT + apqi - FIRST] = atol(zapq + 6);
+	}
+}
+
+/* Was each queue reset as often as its code asks for, and as often as it is anyhow? */
+static void counts_check(struct __test_metadata *_metadata, const char *function, int times,
+			 int anyhow)
+{
+	long resets[QUEUES];
+	int n;
+
+	resets_read(resets);
+	for (n = 0; n < QUEUES; n++)
+		EXPECT_EQ(counts[n] + resets_expected(function, n, times) + anyhow, resets[n])
+			TH_LOG("%s answered %02x %d times", function, n, times);
+}
+
+static void responses_order(struct __test_metadata *_metadata, const char *function, int times)
+{
+	int n;
+
+	for (n = 0; n < QUEUES; n++)
+		ASSERT_EQ(0, respond(apid_of(n), apqi_of(n), function, n, times));
+}
+
+/* An operation, and what brings the queues into the guest again. */
+struct operation {
+	const char *name;
+	void (*take)(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm);
+	void (*give)(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm);
+	/* ZAPQs that are not the driver's answer to the codes, or NOT_COUNTED. */
+	int anyhow;
+};
+
+/* All at once: each may wait for 10 s. */
+static void adapters_write(struct __test_metadata *_metadata, const char *attribute)
+{
+	struct writer writers[COUNT];
+	char text[8];
+	int i;
+
+	for (i = 0; i < COUNT; i++) {
+		snprintf(text, sizeof(text), "%d", FIRST + i);
+		writer_start(&writers[i], UUID1, attribute, text);
+	}
+	for (i = 0; i < COUNT; i++)
+		EXPECT_EQ(0, writer_end(&writers[i]));
+}
+
+static void take_by_unassign(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
+{
+	adapters_write(_metadata, "unassign_adapter");
+}
+
+static void give_by_assign(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
+{
+	adapters_write(_metadata, "assign_adapter");
+}
+
+static void take_by_close(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
+{
+	vfio_close(vfio);
+}
+
+static void give_by_open(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
+{
+	ASSERT_EQ(0, vfio_open(vfio, vm, UUID1));
+}
+
+/* Each queue that is unbound takes the 15 others of its adapter along. */
+static void take_by_unbind(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
+{
+	int apid;
+
+	for (apid = FIRST; apid < FIRST + COUNT; apid++)
+		ASSERT_EQ(0, queue_unbind(apid, FIRST));
+}
+
+static void give_by_bind(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
+{
+	int apid;
+
+	for (apid = FIRST; apid < FIRST + COUNT; apid++)
+		ASSERT_EQ(0, queue_bind(apid, FIRST));
+}
+
+static void wait_until_all_are_back(struct __test_metadata *_metadata, struct vm *vm,
+				    const char *all)
+{
+	ASSERT_EQ(0, until(nothing_is_pending, NULL));
+	ASSERT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", all));
+	EXPECT_TRUE(vm_sees(vm, all));
+}
+
+static void operation_try(struct __test_metadata *_metadata, const struct operation *operation,
+			  const char *function, int times, struct vfio *vfio, struct vm *vm,
+			  const char *all)
+{
+	TH_LOG("%s: %s answers each code %d times", operation->name, function, times);
+	/* A bus that looked now would meet the codes, too. */
+	ASSERT_EQ(0, file_write(BUS "config_time", "120"));
+	resets_read(counts);
+	responses_order(_metadata, function, times);
+	operation->take(_metadata, vfio, vm);
+	if (times == FOREVER) {
+		/* The guest has lost it whatever it answers; once it answers well, it is reset. */
+		EXPECT_TRUE(vm_sees(vm, ""));
+		responses_order(_metadata, function, 0);
+	}
+	operation->give(_metadata, vfio, vm);
+	wait_until_all_are_back(_metadata, vm, all);
+	if (times != FOREVER && operation->anyhow != NOT_COUNTED)
+		counts_check(_metadata, function, times, operation->anyhow);
+}
+
+/* Likewise, but it is what gives the queues that meets the codes. */
+static void operation_try_return(struct __test_metadata *_metadata,
+				 const struct operation *operation, const char *function,
+				 int times, struct vfio *vfio, struct vm *vm, const char *all)
+{
+	TH_LOG("%s: %s answers each code %d times", operation->name, function, times);
+	ASSERT_EQ(0, file_write(BUS "config_time", "120"));
+	operation->take(_metadata, vfio, vm);
+	EXPECT_TRUE(vm_comes_to_see(vm, ""));
+	resets_read(counts);
+	responses_order(_metadata, function, times);
+	operation->give(_metadata, vfio, vm);
+	if (times == FOREVER) {
+		/* In each adapter there is one that does not come round. */
+		EXPECT_TRUE(vm_sees(vm, ""));
+		responses_order(_metadata, function, 0);
+	}
+	wait_until_all_are_back(_metadata, vm, all);
+	if (times != FOREVER && operation->anyhow != NOT_COUNTED)
+		counts_check(_metadata, function, times, operation->anyhow);
+}
+
+typedef void try_fn(struct __test_metadata *_metadata, const struct operation *operation,
+		    const char *function, int times, struct vfio *vfio, struct vm *vm,
+		    const char *all);
+
+static void function_try_all(struct __test_metadata *_metadata, try_fn *try,
+			     const struct operation *operation, const char *function,
+			     struct vfio *vfio, struct vm *vm, const char *all)
+{
+	static const int times[] = { 1, 3, FOREVER };
+	unsigned int t;
+
+	for (t = 0; t < ARRAY_SIZE(times); t++)
+		try(_metadata, operation, function, times[t], vfio, vm, all);
+}
+
+static void operation_try_all(struct __test_metadata *_metadata, try_fn *try,
+			      const struct operation *operation, struct vfio *vfio,
+			      struct vm *vm, const char *all)
+{
+	function_try_all(_metadata, try, operation, "zapq", vfio, vm, all);
+	function_try_all(_metadata, try, operation, "tapq", vfio, vm, all);
+}
+
+TEST_F(responses, unplug_all_codes)
+{
+	static const struct operation unplug = {
+		"unplug", take_by_unassign, give_by_assign,
+	};
+
+	operation_try_all(_metadata, operation_try, &unplug, &self->vfio, &self->vm, self->all);
+}
+
+TEST_F(responses, close_all_codes)
+{
+	static const struct operation close = { "close", take_by_close, give_by_open };
+
+	operation_try_all(_metadata, operation_try, &close, &self->vfio, &self->vm, self->all);
+}
+
+/* Some of the answers go to the AP bus, which resets a queue once more: not counted. */
+TEST_F(responses, unbind_all_codes)
+{
+	static const struct operation unbind = {
+		"unbind", take_by_unbind, give_by_bind, NOT_COUNTED,
+	};
+
+	operation_try_all(_metadata, operation_try, &unbind, &self->vfio, &self->vm, self->all);
+}
+
+static void take_by_close_and_unbind(struct __test_metadata *_metadata, struct vfio *vfio,
+				     struct vm *vm)
+{
+	int n;
+
+	vfio_close(vfio);
+	ASSERT_EQ(0, until(nothing_is_pending, NULL));
+	for (n = 0; n < QUEUES; n++)
+		ASSERT_EQ(0, queue_unbind(apid_of(n), apqi_of(n)));
+}
+
+static void give_by_bind_and_open(struct __test_metadata *_metadata, struct vfio *vfio,
+				  struct vm *vm)
+{
+	int n;
+
+	for (n = 0; n < QUEUES; n++)
+		ASSERT_EQ(0, queue_bind(apid_of(n), apqi_of(n)));
+	ASSERT_EQ(0, vfio_open(vfio, vm, UUID1));
+}
+
+TEST_F(responses, probe_all_codes)
+{
+	static const struct operation probe = {
+		"probe", take_by_close_and_unbind, give_by_bind_and_open,
+	};
+
+	operation_try_all(_metadata, operation_try_return, &probe, &self->vfio, &self->vm,
+			  self->all);
+}
+
+static void adapters_order(struct __test_metadata *_metadata, const char *knob)
+{
+	int apid;
+
+	for (apid = FIRST; apid < FIRST + COUNT; apid++)
+		ASSERT_EQ(0, hwsim(knob, "%x", apid));
+	ASSERT_EQ(0, bus_scan());
+}
+
+static void take_from_the_host(struct __test_metadata *_metadata, struct vfio *vfio,
+			       struct vm *vm)
+{
+	adapters_order(_metadata, "adapter_del");
+}
+
+static void give_to_the_host(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
+{
+	adapters_order(_metadata, "adapter_add");
+}
+
+/* The bus asks them itself before it takes them: a TAPQ that fails ends that. */
+TEST_F(responses, adapter_readd_all_codes)
+{
+	static const struct operation come = {
+		"come back", take_from_the_host, give_to_the_host, NOT_COUNTED,
+	};
+
+	function_try_all(_metadata, operation_try_return, &come, "zapq", &self->vfio, &self->vm,
+			 self->all);
+}
+
+static void aqic_try(struct __test_metadata *_metadata, struct vm *vm, bool enable,
+		     unsigned int code, int times)
+{
+	int n = times == FOREVER ? 10 : times;
+
+	ASSERT_EQ(0, respond(FIRST, FIRST, "aqic", code, times));
+	while (n--) {
+		ASSERT_EQ(code, vm_aqic(vm, FIRST, FIRST, enable, 3, enable ? AGENT_NIB : 0));
+		ASSERT_EQ(enable ? 0 : 4, pinned_kib());
+	}
+	if (times == FOREVER)
+		ASSERT_EQ(0, respond(FIRST, FIRST, "aqic", code, 0));
+	ASSERT_EQ(0, vm_aqic(vm, FIRST, FIRST, enable, 3, enable ? AGENT_NIB : 0));
+}
+
+/* E.12: the guest gets the code as it is, and nothing else comes of it. */
+TEST_F(responses, aqic_all_codes)
+{
+	static const int times[] = { 1, 3, FOREVER };
+	unsigned int code, i;
+
+	for (i = 0; i < ARRAY_SIZE(times); i++) {
+		for (code = 1; code < 256; code++) {
+			aqic_try(_metadata, &self->vm, true, code, times[i]);
+			aqic_try(_metadata, &self->vm, false, code, times[i]);
+			ASSERT_EQ(0, until(nothing_is_pinned, NULL));
+		}
+	}
+}
+
+/* Off is what TAPQ shows to be off, or what is off altogether. */
+TEST_F(responses, tapq_after_disable_all_codes)
+{
+	unsigned int code, times;
+
+	for (code = 1; code < 256; code++) {
+		/* An answer that ends it, or the one behind them: both show that it is off. */
+		for (times = 1; times <= 3; times += 2) {
+			ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB));
+			ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, times));
+			ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, false, 3, 0));
+			ASSERT_EQ(0, until(nothing_is_pinned, NULL))
+				TH_LOG("TAPQ answers %02x, %d times", code, times);
+			ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, 0));
+		}
+	}
+	for (code = 1; code < 256; code++) {
+		enum meaning means = meaning(code);
+		bool off = means == MEANS_RESET || means == MEANS_GONE;
+
+		ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB));
+		ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, FOREVER));
+		ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, false, 3, 0));
+		/* Looks once more itself. */
+		ASSERT_EQ(off ? 0 : means == MEANS_UNDER_WAY ? 2 : 5,
+			  vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB))
+			TH_LOG("TAPQ answers %02x", code);
+		ASSERT_EQ(4, pinned_kib());
+		if (off)
+			ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, false, 3, 0));
+		ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, 0));
+		ASSERT_EQ(0, until(nothing_is_pinned, NULL));
+	}
+}
+
+static bool lists_all(void *attribute)
+{
+	char text[8192];
+
+	return mdev_read(UUID1, attribute, text, sizeof(text)) == 2 * QUEUES * 8;
+}
+
+/* A text attribute could hold only 511 lines. */
+TEST_F(responses, lists_beyond_page_size)
+{
+	int apid;
+
+	for (apid = FIRST + COUNT; apid < FIRST + 2 * COUNT; apid++) {
+		ASSERT_EQ(0, hwsim("adapter_add", "%x", apid));
+		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", apid));
+	}
+	EXPECT_EQ(0, bus_scan());
+	EXPECT_EQ(0, until(lists_all, "guest_matrix"));
+	ASSERT_EQ(0, hwsim("respond", "*.* tapq 2 forever"));
+	vfio_close(&self->vfio);
+	EXPECT_EQ(0, until(lists_all, "reset_pending"));
+	ASSERT_EQ(0, hwsim("respond", "*.* tapq 2 0"));
+	EXPECT_EQ(0, until(nothing_is_pending, NULL));
+}
+
+static int device_reset(struct vfio *vfio)
+{
+	return ioctl(vfio->device, VFIO_DEVICE_RESET) ? -errno : 0;
+}
+
+/* With FOREVER: what cannot be reset keeps the caller for a while. */
+static int device_reset_expected(unsigned int code, int times)
+{
+	switch (meaning(code)) {
+	case MEANS_UNKNOWN:
+	case MEANS_GONE:
+		return -EIO;
+	case MEANS_AGAIN:
+	case MEANS_UNDER_WAY:
+		return times == FOREVER ? -EBUSY : 0;
+	default:
+		return 0;
+	}
+}
+
+static void device_reset_try(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm,
+			     const char *function, unsigned int code, int times)
+{
+	/* A bus that looked now would not like some of the codes. */
+	ASSERT_EQ(0, file_write(BUS "config_time", "120"));
+	ASSERT_EQ(0, respond(4, 4, function, code, times));
+	ASSERT_EQ(device_reset_expected(code, times), device_reset(vfio))
+		TH_LOG("%s answers %02x, %d times", function, code, times);
+	ASSERT_EQ(0, respond(4, 4, function, code, 0));
+	ASSERT_EQ(0, until(nothing_is_pending, NULL));
+	ASSERT_TRUE(vm_comes_to_see(vm, "04.0004"));
+	ASSERT_EQ(0, device_reset(vfio));
+}
+
+TEST_F(guest, device_reset_all_codes)
+{
+	static const char *const functions[] = { "zapq", "tapq" };
+	/* A caller waits for 10 s where there is hope: one code of each kind that gives some. */
+	static const unsigned int hopeful[] = { 0x02, 0x05 };
+	unsigned int code, f, i;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	for (f = 0; f < ARRAY_SIZE(functions); f++) {
+		for (i = 0; i < ARRAY_SIZE(some_codes); i++)
+			device_reset_try(_metadata, &self->vfio, &self->vm, functions[f],
+					 some_codes[i], 3);
+		for (i = 0; i < ARRAY_SIZE(some_codes); i++) {
+			if (device_reset_expected(some_codes[i], FOREVER) != -EBUSY)
+				device_reset_try(_metadata, &self->vfio, &self->vm, functions[f],
+						 some_codes[i], FOREVER);
+		}
+		for (i = 0; i < ARRAY_SIZE(hopeful); i++)
+			device_reset_try(_metadata, &self->vfio, &self->vm, functions[f],
+					 hopeful[i], FOREVER);
+	}
+	for (code = 1; code < 256; code++) {
+		for (f = 0; f < ARRAY_SIZE(functions); f++)
+			device_reset_try(_metadata, &self->vfio, &self->vm, functions[f], code,
+					 1);
+	}
+}
+
+#include "lib/main.h"
