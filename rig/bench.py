@@ -17,7 +17,7 @@ import boot
 from boot import say, setting
 
 PAIRS = int(setting("PAIRS", "5"))
-PLOT = os.path.join(boot.TOP, "Documentation/s390/vfio-ap-waits.svg")
+PLOT = os.path.join(boot.TOP, "doc/vfio-ap-waits.svg")
 DRIVERS = ("base", "ours")
 FILES = os.path.join(boot.BUILD, "kernel-bench/drivers/s390/crypto")
 WAITS = ("sysfs", "status", "aqic", "host")

@@ -162,23 +162,23 @@ def sizes(tree, found):
     return rows
 
 
-def documentation(page):
-    with open(os.path.join(TOP, "Documentation/s390", page)) as text:
+def results(page):
+    with open(os.path.join(TOP, "doc", page)) as text:
         return text.read()
 
 
 def measured():
-    """The first table of the page on the locks, with no more of reStructuredText than a reader of mail can bear."""
+    """Return the first table of doc/measurements.rst, without the markup that readers of mail do not want."""
     rule = r"=+(?:  =+)+\n"
-    table = re.search(rf"^{rule}(.*?\n)(?={rule}\n)", documentation("vfio-ap-locking.rst"), re.M | re.S)[1].replace(
-        re.search(rule, documentation("vfio-ap-locking.rst"))[0], "").rstrip("\n")
+    table = re.search(rf"^{rule}(.*?\n)(?={rule}\n)", results("measurements.rst"), re.M | re.S)[1].replace(
+        re.search(rule, results("measurements.rst"))[0], "").rstrip("\n")
     # The columns stay where they are.
     return re.sub(r"``(.*?)``(.*?)(?=  )", r"\1\2    ", table)
 
 
 def faults():
-    """What the tests show of the driver before and not of this one."""
-    cells = re.findall(r"^   \* - (.*) \(\w+\)\n     - fails\n(?:     - .*\n)?     - passes$", documentation("vfio-ap-tests.rst"), re.M)
+    """List the tests that fail with the stock driver and pass with this one."""
+    cells = re.findall(r"^   \* - (.*) \(\w+\)\n     - fails\n(?:     - .*\n)?     - passes$", results("tests-by-driver.rst"), re.M)
     return "\n".join(f"- {name}" for name in cells)
 
 
