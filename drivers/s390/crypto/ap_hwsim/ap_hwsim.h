@@ -1,16 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Simulated AP and SIE hardware, for kernels that test vfio_ap where there is
- * neither. Documentation/arch/s390/ap-hwsim.rst describes how it is controlled.
+ * Simulated AP and SIE hardware, to test vfio_ap on machines that have neither.
+ * Documentation/arch/s390/ap-hwsim.rst describes the kernel parameters and knobs.
  *
- * Layers, top down: traps (main.c) hand an instruction to insn.c, which works
- * on the machine (machine.c); irq.c raises interrupts, check.c watches for
- * violations, fault.c provokes them, hold.c delays calls of the driver, uv.c
- * answers ultravisor calls, debugfs.c is the interface for administrators and
- * tests.
+ * Order of the files: a file uses only files further down in this list.
  *
- * One lock, hwsim_lock, irq-safe, protects all of the machine. On the trap path
- * nothing sleeps.
+ *   insn_test.c      KUnit tests of insn.c
+ *   sie_insn_test.c  KUnit tests of sie_insn.c
+ *   main.c           arms the simulator at boot
+ *   trap.c           host instructions that raise an operation exception
+ *   debugfs.c        knobs and state in debugfs
+ *   fault.c          faults that tests provoke
+ *   stall.c          stalls the memory management of a process
+ *   hold.c           holds calls of vfio_ap
+ *   sclp.c           SCLP requests to configure an adapter
+ *   uv.c             ultravisor calls
+ *   sie.c            START INTERPRETIVE EXECUTION
+ *   sie_insn.c       instructions of guests, except NQAP, DQAP and PQAP
+ *   insn.c           NQAP, DQAP and PQAP
+ *   watch.c          watches KVM, the AP bus and eventfds
+ *   config.c         changes the configuration of the machine
+ *   check.c          the rules for queues
+ *   irq.c            adapter interrupts
+ *   queue.c          one queue: resets, AQIC, power
+ *   guest.c          the guests and their APCBs
+ *   machine.c        the machine and its kernel parameters
+ *   violation.c      the list of violations
+ *
+ * hwsim_lock, which is irq-safe, protects the machine, its queues and the guests. The
+ * functions that trap.c and sie.c call do not sleep.
  */
 #ifndef AP_HWSIM_H
 #define AP_HWSIM_H
@@ -24,10 +42,10 @@
 #define HWSIM_IDS	256
 
 /**
- * enum hwsim_ap_opcode - the AP instructions, by their operation codes
+ * enum hwsim_ap_opcode - operation codes of the AP instructions
  * @HWSIM_NQAP: enqueue a request
  * @HWSIM_DQAP: dequeue a reply
- * @HWSIM_PQAP: all else, by function code
+ * @HWSIM_PQAP: execute the function that general register 0 selects
  */
 enum hwsim_ap_opcode {
 	HWSIM_NQAP = 0xb2ad,
@@ -36,16 +54,16 @@ enum hwsim_ap_opcode {
 };
 
 /**
- * enum hwsim_function - function codes of PQAP, and the two other instructions as such
+ * enum hwsim_function - function codes of PQAP, and indexes for NQAP and DQAP
  * @HWSIM_TAPQ: test a queue
- * @HWSIM_RAPQ: reset it
- * @HWSIM_ZAPQ: reset it and clear what it holds
- * @HWSIM_AQIC: control its interrupt
+ * @HWSIM_RAPQ: reset a queue
+ * @HWSIM_ZAPQ: reset a queue and clear what it holds for its user
+ * @HWSIM_AQIC: control the interrupt of a queue
  * @HWSIM_QCI: query the configuration
- * @HWSIM_QACT: query what is compatible
- * @HWSIM_FN_NQAP: not a function of PQAP
- * @HWSIM_FN_DQAP: not a function of PQAP
- * @HWSIM_NR_FUNCTIONS: how many there are
+ * @HWSIM_QACT: query the compatible adapter type
+ * @HWSIM_FN_NQAP: index of NQAP, not a function code
+ * @HWSIM_FN_DQAP: index of DQAP, not a function code
+ * @HWSIM_NR_FUNCTIONS: number of indexes
  */
 enum hwsim_function {
 	HWSIM_TAPQ,
@@ -60,20 +78,20 @@ enum hwsim_function {
 };
 
 /**
- * enum hwsim_violation_kind - what must never happen
- * @HWSIM_TWO_GUESTS: a queue is in two APCBs
- * @HWSIM_NO_RESET: a queue enters a guest as its last user left it
- * @HWSIM_FOREIGN_DRIVER: a guest has a queue that another driver has
- * @HWSIM_UNBOUND: at rest, a guest has a queue that no driver has
+ * enum hwsim_violation_kind - the rules that a driver can violate
+ * @HWSIM_TWO_GUESTS: a queue is in the APCBs of two guests
+ * @HWSIM_NO_RESET: a queue enters a guest without a reset since its last use
+ * @HWSIM_FOREIGN_DRIVER: a guest has a queue that is bound to a driver other than vfio_ap
+ * @HWSIM_UNBOUND: at rest, a guest has a queue that is bound to no driver
  * @HWSIM_UNPINNED_NIB: an interrupt would write to a page that is not pinned
- * @HWSIM_APCB_IN_SIE: an APCB changed while a CPU of the guest was in SIE
- * @HWSIM_HOST_NO_RESET: the host uses a queue as a guest left it
- * @HWSIM_FOREIGN_GISA: an interrupt is for a GISA that no guest has (any more)
- * @HWSIM_SIGNAL_UNDER_LOCK: an eventfd was signalled under a lock that other VMs need
- * @HWSIM_UNWATCHED: a guest, or what KVM did with it, escaped the simulator
- * @HWSIM_NR_VIOLATIONS: how many kinds there are
+ * @HWSIM_APCB_IN_SIE: an APCB changed while a vCPU of the guest was in SIE
+ * @HWSIM_HOST_NO_RESET: the host uses a queue that was not reset since a guest had it
+ * @HWSIM_FOREIGN_GISA: an interrupt would go to a GISA that belongs to no guest
+ * @HWSIM_SIGNAL_UNDER_LOCK: a task signalled an eventfd and held a lock that others need
+ * @HWSIM_UNWATCHED: the simulator missed a guest or a call of KVM
+ * @HWSIM_NR_VIOLATIONS: number of kinds
  *
- * hwsim_violation_names has their names.
+ * The names are in hwsim_violation_names.
  */
 enum hwsim_violation_kind {
 	HWSIM_TWO_GUESTS,
@@ -90,7 +108,7 @@ enum hwsim_violation_kind {
 };
 
 /**
- * struct hwsim_apcb - masks in AP bit order: id 0 is the leftmost bit
+ * struct hwsim_apcb - masks in AP bit order, where id 0 is the leftmost bit
  */
 struct hwsim_apcb {
 	/** @apm: adapters */
@@ -102,42 +120,42 @@ struct hwsim_apcb {
 };
 
 /**
- * struct hwsim_guest - a guest, whether it has queues or not
+ * struct hwsim_guest - a guest, with or without queues
  */
 struct hwsim_guest {
-	/** @node: in the list of all guests */
+	/** @node: element of hwsim_guests */
 	struct list_head node;
-	/** @kvm: identity */
+	/** @kvm: the VM; the simulator holds no reference */
 	struct kvm *kvm;
-	/** @id: for the files of the test */
+	/** @id: number of the guest in debugfs */
 	unsigned int id;
-	/** @pid: who made it */
+	/** @pid: the process that created the VM */
 	pid_t pid;
-	/** @updates: how often the APCB was written */
+	/** @updates: number of writes to the APCB */
 	unsigned long updates;
-	/** @apcb: what it holds */
+	/** @apcb: contents after the last write */
 	struct hwsim_apcb apcb;
 };
 
 /**
- * struct hwsim_view - from where an AP instruction comes
+ * struct hwsim_view - the host or guest that executes an AP instruction
  */
 struct hwsim_view {
-	/** @apcb: what the guest may use; NULL: the host, which may use all */
+	/** @apcb: what the guest may use; NULL for the host, which may use everything */
 	const struct hwsim_apcb *apcb;
-	/** @read: get storage; 0 or an error that is passed on */
+	/** @read: read from storage; returns 0 or an errno */
 	int (*read)(void *ctx, u64 addr, void *buf, size_t len);
-	/** @write: put storage; likewise */
+	/** @write: write to storage; returns 0 or an errno */
 	int (*write)(void *ctx, u64 addr, const void *buf, size_t len);
-	/** @ctx: for both */
+	/** @ctx: first argument of @read and @write */
 	void *ctx;
 };
 
 /**
  * enum hwsim_reset_mode - how long a reset takes
- * @HWSIM_RESET_POLLS: a number of looks at the queue
- * @HWSIM_RESET_MS: a time
- * @HWSIM_RESET_HOLD: until a test lets go
+ * @HWSIM_RESET_POLLS: a number of PQAPs for the queue
+ * @HWSIM_RESET_MS: a time in milliseconds
+ * @HWSIM_RESET_HOLD: until a test releases the queue
  */
 enum hwsim_reset_mode {
 	HWSIM_RESET_POLLS,
@@ -146,103 +164,104 @@ enum hwsim_reset_mode {
 };
 
 /**
- * struct hwsim_response - what a function answers instead of the truth
+ * struct hwsim_response - a response code that a test injects
  */
 struct hwsim_response {
-	/** @code: the response code */
+	/** @code: the response code, which replaces the real one */
 	u8 code;
-	/** @count: times left; -1: until told otherwise */
+	/** @count: how many more times to respond with @code; -1: forever */
 	int count;
 };
 
 /**
- * struct hwsim_queue - one simulated queue; exists while its APQN is possible
+ * struct hwsim_queue - one simulated queue
  */
 struct hwsim_queue {
-	/** @node: in hwsim_queues */
+	/** @node: element of hwsim_queues */
 	struct list_head node;
-	/** @apqn: its number */
+	/** @apqn: adapter in the left byte, domain in the right byte */
 	u16 apqn;
-	/** @checkstop: it answers 04 */
+	/** @checkstop: the queue responds with 04 */
 	bool checkstop;
-	/** @resetting: since when @reset_until or @polls_left count */
+	/** @resetting: a reset is in progress */
 	bool resetting;
-	/** @mode: how long a reset of it takes */
+	/** @mode: how long a reset takes */
 	enum hwsim_reset_mode mode;
-	/** @mode_value: polls or milliseconds, by @mode */
+	/** @mode_value: PQAPs or milliseconds, depending on @mode */
 	unsigned int mode_value;
-	/** @polls_left: PQAPs for the queue until the reset is done */
+	/** @polls_left: remaining PQAPs for the queue until the reset is complete */
 	unsigned int polls_left;
-	/** @reset_until: nanoseconds since boot at which it is done */
+	/** @reset_until: when the reset completes, in nanoseconds since boot */
 	u64 reset_until;
-	/** @reset_cleans: a ZAPQ that began while no guest had the queue */
+	/** @reset_cleans: the reset is a ZAPQ and began while no guest had the queue */
 	bool reset_cleans;
-	/** @driver: name of the driver that has the queue, NULL: none */
+	/** @driver: name of the driver that the queue is bound to, or NULL */
 	const char *driver;
-	/** @dirty: somebody used it since the last completed reset */
+	/** @dirty: the host or a guest used the queue since the last completed ZAPQ */
 	bool dirty;
 	/**
-	 * @early_gisa: of the guest that has done nothing but enable an
-	 * interrupt since then, which it may do just before the queue is in its
-	 * APCB; 0: somebody did more
+	 * @early_gisa: GISA of the guest for which the interrupt was enabled, if the queue
+	 * was not used in any other way since the last completed ZAPQ; otherwise 0. The
+	 * queue may enter this guest although it is dirty, because a driver may enable
+	 * the interrupt just before it adds the queue to the APCB.
 	 */
 	u64 early_gisa;
-	/** @guest_data: that somebody was a guest */
+	/** @guest_data: the queue may hold data of a guest */
 	bool guest_data;
-	/** @irq: AQIC enabled it */
+	/** @irq: AQIC enabled the interrupt */
 	bool irq;
 	/**
-	 * @irq_shown: TAPQ shows it; follows @irq after @irq_delay PQAPs. As long as one of
-	 * them is on, an interrupt may still be written.
+	 * @irq_shown: TAPQ shows the interrupt as enabled; follows @irq after @irq_delay
+	 * PQAPs. The queue may write to its NIB while @irq or @irq_shown is set.
 	 */
 	bool irq_shown;
 	/**
-	 * @irq_unshown: a disable followed an enable that TAPQ has not shown
-	 * yet. TAPQ shows the enable first and then the disable. Until it has
-	 * shown both, hardware may still write an indicator.
+	 * @irq_unshown: AQIC disabled the interrupt before TAPQ showed that it was enabled.
+	 * TAPQ will show first the enable and then the disable. Until it has shown both,
+	 * the queue may write to its NIB.
 	 */
 	bool irq_unshown;
-	/** @aqic_delay: PQAPs for the queue before TAPQ shows an AQIC, as set */
+	/** @aqic_delay: number of PQAPs for the queue before TAPQ shows the effect of an AQIC */
 	unsigned int aqic_delay;
-	/** @irq_delay: how many of them are left */
+	/** @irq_delay: remaining PQAPs of @aqic_delay */
 	unsigned int irq_delay;
-	/** @nib: notification indicator byte, absolute address */
+	/** @nib: absolute address of the notification indicator byte */
 	phys_addr_t nib;
-	/** @gisa: origin of the guest's GISA, 0: the host's interrupt */
+	/** @gisa: absolute address of the guest's GISA; 0: interrupt for the host */
 	u64 gisa;
-	/** @isc: interruption subclass of the host */
+	/** @isc: the host's interruption subclass */
 	u8 isc;
-	/** @gisc: that of the guest */
+	/** @gisc: the guest's interruption subclass */
 	u8 gisc;
-	/** @responses: what is answered instead, by function code */
+	/** @responses: injected responses, indexed by enum hwsim_function */
 	struct hwsim_response responses[HWSIM_NR_FUNCTIONS];
-	/** @counts: executed so far, by function code */
+	/** @counts: numbers of executions, indexed by enum hwsim_function */
 	unsigned long counts[HWSIM_NR_FUNCTIONS];
-	/** @replies: message ids that wait to be dequeued */
+	/** @replies: message ids of pending replies */
 	u64 replies[8];
-	/** @nr_replies: how many of @replies are in use */
+	/** @nr_replies: number of elements of @replies in use */
 	unsigned int nr_replies;
-	/** @forced_replies: replies without a request */
+	/** @forced_replies: number of replies without a request (the knob `reply`) */
 	unsigned int forced_replies;
 };
 
 /**
- * struct hwsim_machine - what an LPAR administrator and TAPQ see
+ * struct hwsim_machine - configuration and queues of a machine
  */
 struct hwsim_machine {
-	/** @apxa: it has the facility of that name: 256 x 256 instead of 64 x 16 */
+	/** @apxa: the AP extended addressing facility is installed: 256 x 256 instead of 64 x 16 */
 	bool apxa;
-	/** @no_ap: it has no AP instructions at all */
+	/** @no_ap: AP instructions are not installed */
 	bool no_ap;
-	/** @no_qci: it has no PQAP(QCI) */
+	/** @no_qci: PQAP(QCI) is not installed */
 	bool no_qci;
-	/** @type: of all its adapters */
+	/** @type: hardware type of all adapters */
 	u8 type;
-	/** @mode: accelerator, CCA or EP11 coprocessor */
+	/** @mode: A (accelerator), D (CCA coprocessor) or X (EP11 coprocessor) */
 	u8 mode;
-	/** @apid_max: greatest adapter id */
+	/** @apid_max: greatest valid adapter id */
 	unsigned int apid_max;
-	/** @domain_max: greatest domain */
+	/** @domain_max: greatest valid domain */
 	unsigned int domain_max;
 	/** @apm: adapters */
 	DECLARE_BITMAP(apm, HWSIM_IDS);
@@ -252,21 +271,70 @@ struct hwsim_machine {
 	DECLARE_BITMAP(adm, HWSIM_IDS);
 	/** @deconfigured: adapters in standby */
 	DECLARE_BITMAP(deconfigured, HWSIM_IDS);
-	/** @reset_mode: how long a reset takes, as booted */
+	/** @reset_mode: how long a reset takes by default */
 	enum hwsim_reset_mode reset_mode;
-	/** @reset_value: polls or milliseconds, by @reset_mode */
+	/** @reset_value: PQAPs or milliseconds, depending on @reset_mode */
 	unsigned int reset_value;
-	/** @queues: by APQN; never freed, so that what happened stays known */
+	/** @queues: indexed by APQN; a queue is never freed, so that it keeps its state */
 	struct hwsim_queue *queues[HWSIM_IDS * HWSIM_IDS];
 };
 
-/* The machine, with the lock of all that is declared here. */
+/* violation.c */
+extern const char *const hwsim_violation_names[HWSIM_NR_VIOLATIONS];
+void hwsim_violation(enum hwsim_violation_kind kind, const char *fmt, ...) __printf(2, 3);
+size_t hwsim_violations_print(char *buf, size_t size);
+void hwsim_violations_clear(void);
+
+/* machine.c */
 extern struct hwsim_machine hwsim;
 extern spinlock_t hwsim_lock;
-/* struct hwsim_guest: every guest there is. */
-extern struct list_head hwsim_guests;
-/* struct hwsim_queue: every queue there ever was. */
 extern struct list_head hwsim_queues;
+struct hwsim_queue *hwsim_queue_find(struct hwsim_machine *machine, u16 apqn);
+int hwsim_mask_parse(const char *text, unsigned int limit, unsigned long *mask);
+void hwsim_machine_defaults(void);
+int hwsim_machine_init(void);
+
+/* guest.c */
+extern struct list_head hwsim_guests;
+void hwsim_apcb_read(struct hwsim_apcb *apcb, const struct kvm_s390_crypto_cb *crycb, u32 format);
+bool hwsim_apcb_has(const struct hwsim_apcb *apcb, u16 apqn);
+struct hwsim_guest *hwsim_guest_find(const struct kvm *kvm);
+struct hwsim_guest *hwsim_guest_with(u16 apqn, const struct hwsim_guest *except);
+u64 hwsim_guest_gisa(const struct hwsim_guest *guest);
+bool hwsim_gisa_has_guest(u64 gisa);
+
+/* queue.c */
+bool hwsim_queue_operational(const struct hwsim_machine *machine,
+			     const struct hwsim_queue *queue);
+void hwsim_queue_forget(struct hwsim_queue *queue);
+void hwsim_queue_complete_reset(struct hwsim_queue *queue);
+void hwsim_queue_settle(struct hwsim_queue *queue);
+void hwsim_queue_polled(struct hwsim_queue *queue);
+void hwsim_queue_reset(struct hwsim_queue *queue, bool zeroize);
+void hwsim_queue_power(struct hwsim_queue *queue);
+
+/* irq.c */
+int hwsim_irq_init(void);
+void hwsim_irq_raise(struct hwsim_queue *queue);
+bool hwsim_irq_check(const struct hwsim_queue *queue);
+
+/* check.c */
+void hwsim_check_driver(const struct hwsim_queue *queue);
+void hwsim_check_new_queue(struct hwsim_queue *queue);
+void hwsim_check_new_apcb(struct hwsim_guest *guest, const struct hwsim_apcb *apcb);
+void hwsim_check_host_use(struct hwsim_queue *queue);
+void hwsim_check_at_rest(void);
+
+/* config.c */
+int hwsim_config_change(unsigned long *mask, unsigned int id, bool add);
+int hwsim_config_adapter(unsigned int apid, bool on);
+void hwsim_config_reset(void);
+int hwsim_config_boot(void);
+
+/* watch.c */
+int hwsim_watch_init(void);
+void hwsim_watch_check_missed(void);
+bool hwsim_is_in_vfio_ap(unsigned long addr);
 
 /* insn.c */
 int hwsim_machine_execute(struct hwsim_machine *machine, enum hwsim_ap_opcode op, u64 gr[16],
@@ -274,43 +342,24 @@ int hwsim_machine_execute(struct hwsim_machine *machine, enum hwsim_ap_opcode op
 int hwsim_ap_execute(enum hwsim_ap_opcode op, u64 gr[16], u8 r1, u8 r2,
 		     const struct hwsim_view *view);
 
-/* machine.c */
-int hwsim_machine_boot(void);
-int hwsim_mask_parse(const char *text, unsigned int limit, unsigned long *mask);
-struct hwsim_queue *hwsim_queue_find(struct hwsim_machine *machine, u16 apqn);
-bool hwsim_queue_operational(const struct hwsim_machine *machine,
-			     const struct hwsim_queue *queue);
-int hwsim_queues_create(void);
-void hwsim_queue_settle(struct hwsim_queue *queue);
-void hwsim_queue_polled(struct hwsim_queue *queue);
-void hwsim_queue_reset(struct hwsim_queue *queue, bool zeroize);
-void hwsim_queue_complete_reset(struct hwsim_queue *queue);
-void hwsim_queue_forget(struct hwsim_queue *queue);
-void hwsim_queue_power(struct hwsim_queue *queue);
-void hwsim_queues_gone(void);
-int hwsim_adapter_configure(unsigned int apid, bool on);
-void hwsim_machine_reset(void);
+/* uv.c */
+void hwsim_uv_offer(bool on);
+int hwsim_uv_execute(u64 uvcb);
 
-/* irq.c */
-int hwsim_irq_init(void);
-void hwsim_irq_raise(struct hwsim_queue *queue);
-bool hwsim_irq_is_off(const struct hwsim_queue *queue);
-bool hwsim_irq_check(const struct hwsim_queue *queue);
+/* sclp.c */
+int hwsim_sclp_init(void);
 
-/* check.c */
-extern const char *const hwsim_violation_names[HWSIM_NR_VIOLATIONS];
-void hwsim_violation(enum hwsim_violation_kind kind, const char *fmt, ...) __printf(2, 3);
-int hwsim_check_init(void);
-bool hwsim_is_in_vfio_ap(unsigned long addr);
-bool hwsim_queue_in_guest(const struct hwsim_queue *queue, const struct hwsim_guest *but);
-bool hwsim_apcb_has(const struct hwsim_apcb *apcb, u16 apqn);
-bool hwsim_gisa_is_of_a_guest(u64 gisa);
-void hwsim_check_new_queue(struct hwsim_queue *queue);
-void hwsim_check_at_rest(void);
-void hwsim_check_host_use(struct hwsim_queue *queue);
-size_t hwsim_violations_print(char *buf, size_t size);
-void hwsim_violations_clear(void);
-void hwsim_apcb_read(struct hwsim_apcb *apcb, const struct kvm_s390_crypto_cb *crycb, u32 format);
+/* hold.c */
+struct seq_file;
+int hwsim_hold_init(void);
+int hwsim_hold_begin(const char *function);
+int hwsim_hold_release(const char *function);
+void hwsim_hold_release_all(void);
+void hwsim_hold_print(struct seq_file *seq);
+
+/* stall.c */
+int hwsim_stall_mmap(pid_t pid);
+int hwsim_stall_page(pid_t pid, unsigned long addr);
 
 /* fault.c */
 int hwsim_fault_init(void);
@@ -322,19 +371,10 @@ void hwsim_fault_gisc(unsigned int count);
 void hwsim_fault_gisc_hold(bool hold);
 int hwsim_fault_signal(unsigned int id, int fd);
 
-/* hold.c */
-struct seq_file;
-int hwsim_hold_init(void);
-int hwsim_hold_begin(const char *function);
-int hwsim_hold_release(const char *function);
-void hwsim_hold_release_all(void);
-void hwsim_hold_print(struct seq_file *seq);
-
-/* uv.c */
-void hwsim_uv_offer(bool on);
-int hwsim_uv_execute(u64 uvcb);
-
 /* debugfs.c */
 void hwsim_debugfs_init(void);
+
+/* trap.c */
+int hwsim_trap_init(void);
 
 #endif /* AP_HWSIM_H */

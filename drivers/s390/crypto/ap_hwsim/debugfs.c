@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The control plane: /sys/kernel/debug/s390/ap_hwsim/. A line is written, the
- * errno of the write says whether it was understood. No ABI.
+ * The files in /sys/kernel/debug/s390/ap_hwsim/: knobs, to which a test writes one line
+ * at a time, and the state of the machine. They are not an ABI.
  */
 #include <linux/debugfs.h>
 #include <linux/fs.h>
-#include <linux/mm.h>
-#include <linux/pagemap.h>
-#include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
+#include <linux/mutex.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -31,7 +28,7 @@ static int hwsim_id_parse(const char *text, unsigned int limit, unsigned int *id
 	return *id > limit ? -ERANGE : 0;
 }
 
-/* Call a function for each queue that AA.DDDD names; `*` stands for any id. */
+/* Call @apply for each queue that matches @text: AA.DDDD, where * matches any id. */
 static int hwsim_queues_apply(char *text, int (*apply)(struct hwsim_queue *queue, void *data),
 			      void *data)
 {
@@ -39,7 +36,6 @@ static int hwsim_queues_apply(char *text, int (*apply)(struct hwsim_queue *queue
 	struct hwsim_queue *queue;
 	char *domain = text;
 	char *adapter = strsep(&domain, ".");
-	unsigned long flags;
 	int ret = -ENOENT;
 
 	if (!domain)
@@ -49,7 +45,7 @@ static int hwsim_queues_apply(char *text, int (*apply)(struct hwsim_queue *queue
 	if (strcmp(domain, "*") && kstrtouint(domain, 16, &apqi))
 		return -EINVAL;
 
-	spin_lock_irqsave(&hwsim_lock, flags);
+	guard(spinlock_irqsave)(&hwsim_lock);
 	list_for_each_entry(queue, &hwsim_queues, node) {
 		if ((*adapter != '*' && queue->apqn >> 8 != apid) ||
 		    (*domain != '*' && (queue->apqn & 0xff) != apqi))
@@ -58,7 +54,6 @@ static int hwsim_queues_apply(char *text, int (*apply)(struct hwsim_queue *queue
 		if (ret)
 			break;
 	}
-	spin_unlock_irqrestore(&hwsim_lock, flags);
 	return ret;
 }
 
@@ -66,7 +61,7 @@ static int hwsim_reset_write(char *line)
 {
 	if (strcmp(line, "1"))
 		return -EINVAL;
-	hwsim_machine_reset();
+	hwsim_config_reset();
 	hwsim_fault_gisc(0);
 	hwsim_hold_release_all();
 	hwsim_fault_gisc_hold(false);
@@ -74,56 +69,42 @@ static int hwsim_reset_write(char *line)
 	return 0;
 }
 
-static int hwsim_config_change(char *line, unsigned long *mask, unsigned int limit, bool add)
+static int hwsim_mask_change(char *line, unsigned long *mask, unsigned int limit, bool add)
 {
-	unsigned long flags;
 	unsigned int id;
-	int ret;
+	int ret = hwsim_id_parse(line, limit, &id);
 
-	ret = hwsim_id_parse(line, limit, &id);
-	if (ret)
-		return ret;
-	spin_lock_irqsave(&hwsim_lock, flags);
-	if (test_bit_inv(id, mask) == add)
-		ret = add ? -EEXIST : -ENOENT;
-	else if (add)
-		set_bit_inv(id, mask);
-	else
-		clear_bit_inv(id, mask);
-	if (!ret)
-		hwsim_queues_gone();
-	spin_unlock_irqrestore(&hwsim_lock, flags);
-	return ret ?: hwsim_queues_create();
+	return ret ?: hwsim_config_change(mask, id, add);
 }
 
 static int hwsim_adapter_add_write(char *line)
 {
-	return hwsim_config_change(line, hwsim.apm, hwsim.apid_max, true);
+	return hwsim_mask_change(line, hwsim.apm, hwsim.apid_max, true);
 }
 
 static int hwsim_adapter_del_write(char *line)
 {
-	return hwsim_config_change(line, hwsim.apm, hwsim.apid_max, false);
+	return hwsim_mask_change(line, hwsim.apm, hwsim.apid_max, false);
 }
 
 static int hwsim_domain_add_write(char *line)
 {
-	return hwsim_config_change(line, hwsim.aqm, hwsim.domain_max, true);
+	return hwsim_mask_change(line, hwsim.aqm, hwsim.domain_max, true);
 }
 
 static int hwsim_domain_del_write(char *line)
 {
-	return hwsim_config_change(line, hwsim.aqm, hwsim.domain_max, false);
+	return hwsim_mask_change(line, hwsim.aqm, hwsim.domain_max, false);
 }
 
 static int hwsim_control_add_write(char *line)
 {
-	return hwsim_config_change(line, hwsim.adm, hwsim.domain_max, true);
+	return hwsim_mask_change(line, hwsim.adm, hwsim.domain_max, true);
 }
 
 static int hwsim_control_del_write(char *line)
 {
-	return hwsim_config_change(line, hwsim.adm, hwsim.domain_max, false);
+	return hwsim_mask_change(line, hwsim.adm, hwsim.domain_max, false);
 }
 
 static int hwsim_power_change(char *line, bool on)
@@ -131,7 +112,7 @@ static int hwsim_power_change(char *line, bool on)
 	unsigned int apid;
 	int ret = hwsim_id_parse(line, hwsim.apid_max, &apid);
 
-	return ret ?: hwsim_adapter_configure(apid, on);
+	return ret ?: hwsim_config_adapter(apid, on);
 }
 
 static int hwsim_configure_write(char *line)
@@ -358,14 +339,12 @@ static int hwsim_release_write(char *line)
 
 static int hwsim_qci_write(char *line)
 {
-	unsigned long flags;
 	bool installed;
 
 	if (kstrtobool(line, &installed))
 		return -EINVAL;
-	spin_lock_irqsave(&hwsim_lock, flags);
+	guard(spinlock_irqsave)(&hwsim_lock);
 	hwsim.no_qci = !installed;
-	spin_unlock_irqrestore(&hwsim_lock, flags);
 	return 0;
 }
 
@@ -403,74 +382,29 @@ static int hwsim_check_write(char *line)
 {
 	if (strcmp(line, "1"))
 		return -EINVAL;
+	hwsim_watch_check_missed();
 	hwsim_check_at_rest();
 	return 0;
 }
 
-static struct mm_struct *hwsim_mm_get(const char *text)
-{
-	struct mm_struct *mm = NULL;
-	struct task_struct *task;
-	pid_t pid;
-
-	if (kstrtoint(text, 10, &pid))
-		return ERR_PTR(-EINVAL);
-	task = find_get_task_by_vpid(pid);
-	if (task) {
-		mm = get_task_mm(task);
-		put_task_struct(task);
-	}
-	return mm ?: ERR_PTR(-ESRCH);
-}
-
-/*
- * Keeps mmap_lock of a process, as a fault on a slow file system would, until the
- * writer gets a signal.
- */
 static int hwsim_mmap_lock_write(char *line)
 {
-	struct mm_struct *mm = hwsim_mm_get(line);
+	pid_t pid;
 
-	if (IS_ERR(mm))
-		return PTR_ERR(mm);
-	mmap_read_lock(mm);
-	while (!signal_pending(current))
-		schedule_timeout_interruptible(HZ);
-	mmap_read_unlock(mm);
-	mmput(mm);
-	return -EINTR;
+	if (kstrtoint(line, 10, &pid))
+		return -EINVAL;
+	return hwsim_stall_mmap(pid);
 }
 
-/*
- * Locks a page of a process, as its write-back by a slow file system would, until the
- * writer gets a signal.
- */
 static int hwsim_page_lock_write(char *line)
 {
-	char *pid = strsep(&line, " ");
-	struct mm_struct *mm;
-	struct page *page;
+	char *process = strsep(&line, " ");
 	unsigned long addr;
-	long pages;
+	pid_t pid;
 
-	if (!line || kstrtoul(line, 16, &addr))
+	if (!line || kstrtoul(line, 16, &addr) || kstrtoint(process, 10, &pid))
 		return -EINVAL;
-	mm = hwsim_mm_get(pid);
-	if (IS_ERR(mm))
-		return PTR_ERR(mm);
-	mmap_read_lock(mm);
-	pages = get_user_pages_remote(mm, addr, 1, 0, &page, NULL);
-	mmap_read_unlock(mm);
-	mmput(mm);
-	if (pages != 1)
-		return -EFAULT;
-	lock_page(page);
-	ClearPageDirty(page);
-	while (!signal_pending(current))
-		schedule_timeout_interruptible(HZ);
-	unlock_page(page);
-	put_page(page);
-	return -EINTR;
+	return hwsim_stall_page(pid, addr);
 }
 
 static const struct hwsim_knob {
@@ -531,22 +465,18 @@ static void hwsim_state_print(struct seq_file *seq, u16 apqn)
 {
 	struct hwsim_guest *guest;
 	struct hwsim_queue queue;
-	unsigned long flags;
 	unsigned int id = 0;
 
-	spin_lock_irqsave(&hwsim_lock, flags);
-	if (!hwsim_queue_find(&hwsim, apqn)) {
-		spin_unlock_irqrestore(&hwsim_lock, flags);
-		return;
+	scoped_guard(spinlock_irqsave, &hwsim_lock) {
+		if (!hwsim_queue_find(&hwsim, apqn))
+			return;
+		hwsim_queue_settle(hwsim.queues[apqn]);
+		queue = *hwsim.queues[apqn];
+		list_for_each_entry(guest, &hwsim_guests, node) {
+			if (hwsim_apcb_has(&guest->apcb, apqn))
+				id = guest->id;
+		}
 	}
-	hwsim_queue_settle(hwsim.queues[apqn]);
-	queue = *hwsim.queues[apqn];
-	list_for_each_entry(guest, &hwsim_guests, node) {
-		if (test_bit_inv(apqn >> 8, guest->apcb.apm) &&
-		    test_bit_inv(apqn & 0xff, guest->apcb.aqm))
-			id = guest->id;
-	}
-	spin_unlock_irqrestore(&hwsim_lock, flags);
 
 	seq_printf(seq, "%02x.%04x irq=%d resetting=%d held=%d dirty=%d guest=%u driver=%s",
 		   apqn >> 8, apqn & 0xff, queue.irq, queue.resetting,
@@ -558,7 +488,7 @@ static void hwsim_state_print(struct seq_file *seq, u16 apqn)
 		   queue.counts[HWSIM_FN_NQAP], queue.counts[HWSIM_FN_DQAP]);
 }
 
-static int state_show(struct seq_file *seq, void *unused)
+static int hwsim_state_show(struct seq_file *seq, void *unused)
 {
 	unsigned int apid, apqi;
 
@@ -568,14 +498,13 @@ static int state_show(struct seq_file *seq, void *unused)
 	}
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(state);
+DEFINE_SHOW_ATTRIBUTE(hwsim_state);
 
-static int guests_show(struct seq_file *seq, void *unused)
+static int hwsim_guests_show(struct seq_file *seq, void *unused)
 {
 	struct hwsim_guest *guest;
-	unsigned long flags;
 
-	spin_lock_irqsave(&hwsim_lock, flags);
+	guard(spinlock_irqsave)(&hwsim_lock);
 	list_for_each_entry(guest, &hwsim_guests, node) {
 		const unsigned long *apm = guest->apcb.apm, *aqm = guest->apcb.aqm;
 		const unsigned long *adm = guest->apcb.adm;
@@ -586,38 +515,36 @@ static int guests_show(struct seq_file *seq, void *unused)
 		seq_printf(seq, " adm=0x%016lx%016lx%016lx%016lx\n", adm[0], adm[1], adm[2],
 			   adm[3]);
 	}
-	spin_unlock_irqrestore(&hwsim_lock, flags);
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(guests);
+DEFINE_SHOW_ATTRIBUTE(hwsim_guests);
 
-static int held_show(struct seq_file *seq, void *unused)
+static int hwsim_held_show(struct seq_file *seq, void *unused)
 {
 	hwsim_hold_print(seq);
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(held);
+DEFINE_SHOW_ATTRIBUTE(hwsim_held);
 
-static int violations_show(struct seq_file *seq, void *unused)
+static int hwsim_violations_show(struct seq_file *seq, void *unused)
 {
 	static char text[8192];
 	static DEFINE_MUTEX(lock);
 
-	mutex_lock(&lock);
+	guard(mutex)(&lock);
 	hwsim_violations_print(text, sizeof(text));
 	seq_puts(seq, text);
 	text[0] = '\0';
-	mutex_unlock(&lock);
 	return 0;
 }
 
-static int violations_open(struct inode *inode, struct file *file)
+static int hwsim_violations_open(struct inode *inode, struct file *file)
 {
-	return single_open(file, violations_show, NULL);
+	return single_open(file, hwsim_violations_show, NULL);
 }
 
-static ssize_t violations_write(struct file *file, const char __user *text, size_t count,
-				loff_t *ppos)
+static ssize_t hwsim_violations_write(struct file *file, const char __user *text, size_t count,
+				      loff_t *ppos)
 {
 	char line[4] = {};
 
@@ -631,20 +558,15 @@ static ssize_t violations_write(struct file *file, const char __user *text, size
 	return count;
 }
 
-static const struct file_operations violations_fops = {
+static const struct file_operations hwsim_violations_fops = {
 	.owner = THIS_MODULE,
-	.open = violations_open,
+	.open = hwsim_violations_open,
 	.read = seq_read,
-	.write = violations_write,
+	.write = hwsim_violations_write,
 	.llseek = seq_lseek,
 	.release = single_release,
 };
 
-/**
- * hwsim_debugfs_init - create the files
- *
- * Context: Boot.
- */
 void __init hwsim_debugfs_init(void)
 {
 	struct dentry *dir = debugfs_create_dir("ap_hwsim", arch_debugfs_dir);
@@ -653,8 +575,8 @@ void __init hwsim_debugfs_init(void)
 	for (i = 0; i < ARRAY_SIZE(hwsim_knobs); i++)
 		debugfs_create_file(hwsim_knobs[i].name, 0200, dir, (void *)&hwsim_knobs[i],
 				    &hwsim_knob_fops);
-	debugfs_create_file("state", 0400, dir, NULL, &state_fops);
-	debugfs_create_file("guests", 0400, dir, NULL, &guests_fops);
-	debugfs_create_file("held", 0400, dir, NULL, &held_fops);
-	debugfs_create_file("violations", 0600, dir, NULL, &violations_fops);
+	debugfs_create_file("state", 0400, dir, NULL, &hwsim_state_fops);
+	debugfs_create_file("guests", 0400, dir, NULL, &hwsim_guests_fops);
+	debugfs_create_file("held", 0400, dir, NULL, &hwsim_held_fops);
+	debugfs_create_file("violations", 0600, dir, NULL, &hwsim_violations_fops);
 }

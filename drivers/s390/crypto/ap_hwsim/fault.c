@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a driver does that is wrong. The checks are tested with it: nothing here
- * reports a violation, or tells a check what it is to find.
+ * Provoke faults of a driver and of KVM, to test the checks and the error paths. The
+ * checks get no hint from this file: they must detect each fault on their own.
  */
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
@@ -14,31 +14,29 @@
 
 #include "ap_hwsim.h"
 
-/* How long a CPU of the guest is waited for, in milliseconds. */
+/* How long to wait until a vCPU is in SIE, in milliseconds. */
 #define HWSIM_DISTURB_TRIES	2000
 
-/* The guest, with a reference: it may end at any time. */
+/* Get a reference to the guest, because it may end at any time. */
 static struct kvm *hwsim_kvm_get(unsigned int id)
 {
 	struct hwsim_guest *guest;
-	struct kvm *kvm = NULL;
-	unsigned long flags;
 
-	spin_lock_irqsave(&hwsim_lock, flags);
+	guard(spinlock_irqsave)(&hwsim_lock);
 	list_for_each_entry(guest, &hwsim_guests, node) {
 		if (guest->id == id && kvm_get_kvm_safe(guest->kvm))
-			kvm = guest->kvm;
+			return guest->kvm;
 	}
-	spin_unlock_irqrestore(&hwsim_lock, flags);
-	return kvm;
+	return NULL;
 }
 
 /**
- * hwsim_fault_apcb - write the APCB of a guest, whatever its driver thinks
- * @id: the guest
- * @apcb: what it is to have
+ * hwsim_fault_apcb - write the APCB of a guest without the knowledge of its driver
+ * @id: number of the guest
+ * @apcb: the new contents
  *
- * Done as a driver does it, and seen by the checks as that.
+ * The checks cannot tell this write from one of the driver, because both use the same
+ * function.
  *
  * Context: Process. Takes kvm->lock of the guest.
  * Return: 0, or -ENOENT if there is no such guest.
@@ -49,21 +47,19 @@ int hwsim_fault_apcb(unsigned int id, struct hwsim_apcb *apcb)
 
 	if (!kvm)
 		return -ENOENT;
-	mutex_lock(&kvm->lock);
-	kvm_arch_crypto_set_masks(kvm, apcb->apm, apcb->aqm, apcb->adm);
-	mutex_unlock(&kvm->lock);
+	scoped_guard(mutex, &kvm->lock)
+		kvm_arch_crypto_set_masks(kvm, apcb->apm, apcb->aqm, apcb->adm);
 	kvm_put_kvm(kvm);
 	return 0;
 }
 
 /**
- * hwsim_fault_signal - signal an eventfd under the lock of a guest
- * @id: the guest
+ * hwsim_fault_signal - signal an eventfd with the lock of a guest held
+ * @id: number of the guest
  * @fd: descriptor of the eventfd in the current process
  *
  * Context: Process. Takes kvm->lock of the guest.
- * Return: 0, -ENOENT if there is no such guest, or the errno of
- * eventfd_ctx_fdget().
+ * Return: 0, -ENOENT if there is no such guest, or an errno of eventfd_ctx_fdget().
  */
 int hwsim_fault_signal(unsigned int id, int fd)
 {
@@ -74,9 +70,8 @@ int hwsim_fault_signal(unsigned int id, int fd)
 		return PTR_ERR(eventfd);
 	kvm = hwsim_kvm_get(id);
 	if (kvm) {
-		mutex_lock(&kvm->lock);
-		eventfd_signal(eventfd);
-		mutex_unlock(&kvm->lock);
+		scoped_guard(mutex, &kvm->lock)
+			eventfd_signal(eventfd);
 		kvm_put_kvm(kvm);
 	}
 	eventfd_ctx_put(eventfd);
@@ -84,11 +79,11 @@ int hwsim_fault_signal(unsigned int id, int fd)
 }
 
 /**
- * hwsim_fault_unpinned_nib - an AQIC that names a page which nobody has pinned
- * @queue: the queue; a guest has enabled its interrupt
+ * hwsim_fault_unpinned_nib - move the NIB of a queue to a page that is not pinned
+ * @queue: the queue
  *
- * Context: hwsim_lock held.
- * Return: 0, or -ENODATA if no guest has enabled it.
+ * Context: The caller holds hwsim_lock.
+ * Return: 0, or -ENODATA if no guest has enabled the interrupt.
  */
 int hwsim_fault_unpinned_nib(struct hwsim_queue *queue)
 {
@@ -101,11 +96,11 @@ int hwsim_fault_unpinned_nib(struct hwsim_queue *queue)
 }
 
 /**
- * hwsim_fault_foreign_gisa - an AQIC that names a GISA which is nobody's
- * @queue: the queue; a guest has enabled its interrupt
+ * hwsim_fault_foreign_gisa - move the interrupt of a queue to a GISA without a guest
+ * @queue: the queue
  *
- * Context: hwsim_lock held.
- * Return: 0, or -ENODATA if no guest has enabled it.
+ * Context: The caller holds hwsim_lock.
+ * Return: 0, or -ENODATA if no guest has enabled the interrupt.
  */
 int hwsim_fault_foreign_gisa(struct hwsim_queue *queue)
 {
@@ -115,19 +110,6 @@ int hwsim_fault_foreign_gisa(struct hwsim_queue *queue)
 		return -ENODATA;
 	queue->gisa = __pa(empty_zero_page);
 	return 0;
-}
-
-static struct hwsim_guest *hwsim_guest_with(u16 apqn)
-{
-	struct hwsim_guest *guest;
-
-	lockdep_assert_held(&hwsim_lock);
-
-	list_for_each_entry(guest, &hwsim_guests, node) {
-		if (hwsim_apcb_has(&guest->apcb, apqn))
-			return guest;
-	}
-	return NULL;
 }
 
 static bool hwsim_guest_in_sie(const struct hwsim_guest *guest)
@@ -142,7 +124,7 @@ static bool hwsim_guest_in_sie(const struct hwsim_guest *guest)
 	return false;
 }
 
-/* The control bit of the queue's domain, so that no queue comes or goes. */
+/* Flip the bit of a control domain, because this affects no queue. */
 static void hwsim_guest_disturb(const struct hwsim_guest *guest, u16 apqn)
 {
 	struct kvm_s390_crypto *crypto = &guest->kvm->arch.crypto;
@@ -157,18 +139,17 @@ static void hwsim_guest_disturb(const struct hwsim_guest *guest, u16 apqn)
 static u16 hwsim_disturb_apqn;
 static unsigned int hwsim_disturb_tries;
 
+/* Return: true to try again, because no vCPU was in SIE. */
 static bool hwsim_disturb_try(void)
 {
 	struct hwsim_guest *guest;
-	unsigned long flags;
 	bool in_sie;
 
-	spin_lock_irqsave(&hwsim_lock, flags);
-	guest = hwsim_guest_with(hwsim_disturb_apqn);
+	guard(spinlock_irqsave)(&hwsim_lock);
+	guest = hwsim_guest_with(hwsim_disturb_apqn, NULL);
 	in_sie = guest && hwsim_guest_in_sie(guest);
 	if (in_sie)
 		hwsim_guest_disturb(guest, hwsim_disturb_apqn);
-	spin_unlock_irqrestore(&hwsim_lock, flags);
 	return guest && !in_sie && --hwsim_disturb_tries;
 }
 
@@ -183,28 +164,24 @@ static enum hrtimer_restart hwsim_disturb(struct hrtimer *timer)
 static struct hrtimer hwsim_disturb_timer;
 
 /**
- * hwsim_fault_apcb_in_sie - write to an APCB while a CPU of the guest is in SIE
+ * hwsim_fault_apcb_in_sie - write to an APCB while a vCPU of the guest is in SIE
  * @apqn: a queue that the guest has
  *
- * From a timer: where there is only one CPU, nothing but an interrupt comes in
- * between. KVM does not know of it, so the guest's CPU stays in SIE.
+ * A timer writes the APCB, because on a machine with one CPU only an interrupt can run
+ * while the vCPU is in SIE. The vCPU stays in SIE, because KVM does not notice the write.
  *
  * Context: Process. Takes hwsim_lock.
  * Return: 0, or -ENODATA if no guest has the queue.
  */
 int hwsim_fault_apcb_in_sie(u16 apqn)
 {
-	unsigned long flags;
-	bool found;
-
 	hrtimer_cancel(&hwsim_disturb_timer);
-	spin_lock_irqsave(&hwsim_lock, flags);
-	found = hwsim_guest_with(apqn);
-	hwsim_disturb_apqn = apqn;
-	hwsim_disturb_tries = HWSIM_DISTURB_TRIES;
-	spin_unlock_irqrestore(&hwsim_lock, flags);
-	if (!found)
-		return -ENODATA;
+	scoped_guard(spinlock_irqsave, &hwsim_lock) {
+		if (!hwsim_guest_with(apqn, NULL))
+			return -ENODATA;
+		hwsim_disturb_apqn = apqn;
+		hwsim_disturb_tries = HWSIM_DISTURB_TRIES;
+	}
 	hrtimer_start(&hwsim_disturb_timer, ms_to_ktime(1), HRTIMER_MODE_REL);
 	return 0;
 }
@@ -214,7 +191,7 @@ static atomic_t hwsim_gisc_failures;
 static DECLARE_WAIT_QUEUE_HEAD(hwsim_gisc_wait);
 static bool hwsim_gisc_held;
 
-/* Runs in place of the function, so it may sleep as that one's callers may. */
+/* Called instead of kvm_s390_gisc_register() by the same task, so it may sleep. */
 static int hwsim_gisc_register_later(struct kvm *kvm, u32 gisc)
 {
 	if (wait_event_killable(hwsim_gisc_wait, !READ_ONCE(hwsim_gisc_held)))
@@ -222,7 +199,7 @@ static int hwsim_gisc_register_later(struct kvm *kvm, u32 gisc)
 	return kvm_s390_gisc_register(kvm, gisc);
 }
 
-/* The function returns to its caller before it has begun. */
+/* Delay the call, let it fail with -ENODEV, or let it proceed. */
 static int hwsim_gisc_register(struct kprobe *probe, struct pt_regs *regs)
 {
 	if (READ_ONCE(hwsim_gisc_held)) {
@@ -244,10 +221,8 @@ static struct kprobe hwsim_gisc_probe = {
 };
 
 /**
- * hwsim_fault_gisc - let KVM refuse interruption subclasses
- * @count: so many times; 0: no more
- *
- * Context: Any.
+ * hwsim_fault_gisc - make registrations of interruption subclasses with KVM fail
+ * @count: number of registrations that fail from now on
  */
 void hwsim_fault_gisc(unsigned int count)
 {
@@ -255,10 +230,8 @@ void hwsim_fault_gisc(unsigned int count)
 }
 
 /**
- * hwsim_fault_gisc_hold - let the registration of interruption subclasses wait
- * @hold: wait; false: those that wait continue
- *
- * Context: Any.
+ * hwsim_fault_gisc_hold - hold registrations of interruption subclasses with KVM
+ * @hold: true to make registrations wait, false to let all of them continue
  */
 void hwsim_fault_gisc_hold(bool hold)
 {
@@ -266,12 +239,6 @@ void hwsim_fault_gisc_hold(bool hold)
 	wake_up_all(&hwsim_gisc_wait);
 }
 
-/**
- * hwsim_fault_init - be ready
- *
- * Context: Boot.
- * Return: 0 or the errno of what could not be watched.
- */
 int __init hwsim_fault_init(void)
 {
 	hrtimer_setup(&hwsim_disturb_timer, hwsim_disturb, CLOCK_MONOTONIC, HRTIMER_MODE_REL);

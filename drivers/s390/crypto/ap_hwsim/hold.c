@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Delay a call of vfio_ap to a function of the kernel for as long as a test
- * wants, so that the test controls the order of events.
+ * Hold calls of vfio_ap to kernel functions until a test releases them, so that the
+ * test controls the order of events.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>
@@ -27,9 +27,9 @@ enum hwsim_hold_id {
  * struct hwsim_hold - a function whose calls may be held
  */
 struct hwsim_hold {
-	/** @probe: where the function begins */
+	/** @probe: probe at the first instruction of the function */
 	struct kprobe probe;
-	/** @instead: replaces the function when a call is held; same arguments */
+	/** @instead: called instead of the function when a call is held; same arguments */
 	void *instead;
 	/** @on: calls are held */
 	bool on;
@@ -50,7 +50,7 @@ static void hwsim_hold_wait(enum hwsim_hold_id id)
 		wake_up_all(&hwsim_hold_waiters);
 }
 
-/* A registration that was held fails. */
+/* Let held registrations fail, to test the error path of vfio_ap. */
 static int hwsim_held_register(struct vfio_device *device)
 {
 	hwsim_hold_wait(HWSIM_HOLD_REGISTER);
@@ -106,8 +106,8 @@ static struct hwsim_hold hwsim_holds[HWSIM_NR_HOLDS] = {
 };
 
 /*
- * Continue the call in @instead, which runs in the task and may sleep. check.c has
- * return probes on some of these functions. They see the call that @instead makes,
+ * Continue the call in @instead, which runs in the task and may sleep. watch.c has
+ * return probes on some of these functions. They see only the call that @instead makes,
  * because the probe that was registered last runs first and skips the others.
  */
 static int hwsim_hold_called(struct kprobe *probe, struct pt_regs *regs)
@@ -134,12 +134,13 @@ static struct hwsim_hold *hwsim_hold_find(const char *function)
 }
 
 /**
- * hwsim_hold_begin - hold the calls that vfio_ap makes from now on
+ * hwsim_hold_begin - hold all calls that vfio_ap makes to a function from now on
  * @function: name of the function
  *
- * Context: Process.
- * Return: 0, -EINVAL if calls of this function cannot be held, or -ENODEV if
- * this kernel lacks the function.
+ * Return:
+ * * 0		- success
+ * * -EINVAL	- calls to this function cannot be held
+ * * -ENODEV	- this kernel lacks the function
  */
 int hwsim_hold_begin(const char *function)
 {
@@ -161,11 +162,11 @@ static void hwsim_hold_end(struct hwsim_hold *hold)
 }
 
 /**
- * hwsim_hold_release - release the held calls of a function, and hold no more
+ * hwsim_hold_release - release the held calls to a function and stop holding calls
  * @function: name of the function
  *
  * Context: Process. Sleeps until no call is held.
- * Return: 0, or -EINVAL if calls of this function cannot be held.
+ * Return: 0, or -EINVAL if calls to this function cannot be held.
  */
 int hwsim_hold_release(const char *function)
 {
@@ -177,11 +178,7 @@ int hwsim_hold_release(const char *function)
 	return 0;
 }
 
-/**
- * hwsim_hold_release_all - release the held calls of all functions
- *
- * Context: Process. Sleeps until no call is held.
- */
+/* Like hwsim_hold_release(), for all functions. */
 void hwsim_hold_release_all(void)
 {
 	unsigned int i;
@@ -190,10 +187,6 @@ void hwsim_hold_release_all(void)
 		hwsim_hold_end(&hwsim_holds[i]);
 }
 
-/**
- * hwsim_hold_print - print for each function how many of its calls are held
- * @seq: the file
- */
 void hwsim_hold_print(struct seq_file *seq)
 {
 	unsigned int i;
@@ -203,12 +196,6 @@ void hwsim_hold_print(struct seq_file *seq)
 			   atomic_read(&hwsim_holds[i].count));
 }
 
-/**
- * hwsim_hold_init - register the probes
- *
- * Context: Boot.
- * Return: 0 or the errno of register_kprobe(). A kernel without VFIO is no error.
- */
 int __init hwsim_hold_init(void)
 {
 	unsigned int i;
@@ -217,6 +204,7 @@ int __init hwsim_hold_init(void)
 	for (i = 0; i < HWSIM_NR_HOLDS; i++) {
 		hwsim_holds[i].probe.pre_handler = hwsim_hold_called;
 		ret = register_kprobe(&hwsim_holds[i].probe);
+		/* Ignore functions that this kernel lacks, for example without VFIO. */
 		if (ret && ret != -ENOENT)
 			return ret;
 	}

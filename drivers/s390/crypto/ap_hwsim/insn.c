@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What NQAP, DQAP and PQAP do. The host's instructions and those of a guest in
- * SIE come here alike; a guest sees the machine through its APCB. Nothing here
- * knows of traps, of SIE, or of which machine it is.
+ * The instructions NQAP, DQAP and PQAP, for the host and for guests. A guest sees only
+ * the part of the machine that its APCB contains. This file does not depend on the
+ * caller (trap.c or sie.c), and its tests use a machine of their own.
  */
 #include <linux/kprobes.h>
 #include <linux/mm.h>
@@ -40,11 +40,10 @@ union hwsim_status {
 
 static bool hwsim_view_has(const struct hwsim_view *view, u16 apqn)
 {
-	return !view->apcb || (test_bit_inv(apqn >> 8, view->apcb->apm) &&
-			       test_bit_inv(apqn & 0xff, view->apcb->aqm));
+	return !view->apcb || hwsim_apcb_has(view->apcb, apqn);
 }
 
-/* The response code that every function gives for the state of a queue. */
+/* Return: the response code that all functions give for the state of the queue. */
 static u8 hwsim_queue_state(const struct hwsim_machine *machine, struct hwsim_queue *queue)
 {
 	if (test_bit_inv(queue->apqn >> 8, machine->deconfigured))
@@ -57,8 +56,8 @@ static u8 hwsim_queue_state(const struct hwsim_machine *machine, struct hwsim_qu
 	return HWSIM_RC_NORMAL;
 }
 
-/* A response that a test ordered takes the place of the real one. */
-static bool hwsim_response_ordered(struct hwsim_queue *queue, enum hwsim_function function, u8 *rc)
+/* Get the response code that a test injected (the knob `respond`), if there is one. */
+static bool hwsim_response_injected(struct hwsim_queue *queue, enum hwsim_function function, u8 *rc)
 {
 	struct hwsim_response *response = &queue->responses[function];
 
@@ -70,8 +69,11 @@ static bool hwsim_response_ordered(struct hwsim_queue *queue, enum hwsim_functio
 	return true;
 }
 
-/* Who tests or resets a queue may rely on what these codes say of it, so they must not lie. */
-static void hwsim_response_mean(struct hwsim_queue *queue, u8 rc)
+/*
+ * Put the queue into the state that an injected response code reports, because drivers
+ * rely on it: for example, they do not reset a queue that has lost its contents anyway.
+ */
+static void hwsim_response_apply(struct hwsim_queue *queue, u8 rc)
 {
 	switch (rc) {
 	case HWSIM_RC_NOT_AVAILABLE:
@@ -104,14 +106,14 @@ static u64 hwsim_tapq_info(const struct hwsim_machine *machine)
 {
 	u64 info = 0;
 
-	/* Facilities: APSC, 4K RSA, APXA as far as the mode goes. */
+	/* Facilities: APSC, 4096-bit RSA, the bit of the mode, APXA. */
 	info |= 1ULL << 63 | 1ULL << 62 | 1ULL << 61;
 	info |= machine->mode == 'D' ? 1ULL << 60 : machine->mode == 'A' ? 1ULL << 59 : 1ULL << 58;
 	if (machine->apxa)
 		info |= 1ULL << 57;
 	info |= (u64)machine->type << 24;
 	info |= (u64)machine->domain_max << 16;
-	/* Messages of 12 KiB, the depth less one. */
+	/* Maximum message size 0 (12 KiB), queue depth minus one. */
 	info |= HWSIM_QUEUE_DEPTH - 1;
 	return info;
 }
@@ -164,7 +166,7 @@ static u8 hwsim_aqic(struct hwsim_queue *queue, u64 gr[16])
 		queue->gisc = gr1.control.gisc;
 		queue->gisa = (u64)gr1.control.gisa << 4;
 	}
-	/* Who enables it means to use the queue, and the adapter keeps his addresses. */
+	/* Enabling makes the queue dirty, because the adapter keeps the addresses of the user. */
 	if (gr1.control.ir) {
 		if (!queue->dirty)
 			queue->early_gisa = queue->gisa;
@@ -187,13 +189,13 @@ static u8 hwsim_pqap_queue(struct hwsim_machine *machine, enum hwsim_function fu
 {
 	u8 rc;
 
-	/* Time passes with every look at the queue: who only repeats ZAPQ gets there, too. */
+	/* Count every PQAP, so that a reset also completes if a driver only repeats ZAPQ. */
 	hwsim_queue_polled(queue);
 	if (function == HWSIM_TAPQ && gr[0] & GR0_T)
 		gr[2] = hwsim_tapq_info(machine);
-	if (hwsim_response_ordered(queue, function, &rc) && rc) {
+	if (hwsim_response_injected(queue, function, &rc) && rc) {
 		if (function != HWSIM_AQIC)
-			hwsim_response_mean(queue, rc);
+			hwsim_response_apply(queue, rc);
 		return rc;
 	}
 	rc = hwsim_queue_state(machine, queue);
@@ -238,7 +240,7 @@ static int hwsim_pqap(struct hwsim_machine *machine, u64 gr[16], const struct hw
 		return -PGM_SPECIFICATION;
 
 	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(machine, apqn) : NULL;
-	/* What the host does to a queue that has gone is counted for the day that it comes back. */
+	/* Also count PQAPs of the host for a queue that has left the configuration. */
 	if (machine->queues[apqn] && (queue || !view->apcb))
 		machine->queues[apqn]->counts[function]++;
 	if (queue)
@@ -269,19 +271,19 @@ static int hwsim_nqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 
 	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(machine, apqn) : NULL;
 	if (queue) {
-		if (!hwsim_response_ordered(queue, HWSIM_FN_NQAP, &rc) || !rc)
+		if (!hwsim_response_injected(queue, HWSIM_FN_NQAP, &rc) || !rc)
 			rc = hwsim_queue_state(machine, queue);
 		if (!rc && queue->nr_replies >= HWSIM_QUEUE_DEPTH)
 			rc = HWSIM_RC_FULL_OR_EMPTY;
 	}
-	/* All of the message has to be there, as the adapter would fetch all of it. */
+	/* Read the whole message, as the adapter would, to find missing pages. */
 	for (pos = 0; !rc && pos < gr[r2 + 1]; pos += part) {
 		part = min_t(u64, gr[r2 + 1] - pos, sizeof(message));
 		ret = view->read(view->ctx, gr[r2] + pos, message, part);
 		if (ret)
 			return ret;
 	}
-	/* An execution that only found a page missing is none. */
+	/* Do not count executions that a missing page nullified. */
 	if (queue)
 		queue->counts[HWSIM_FN_NQAP]++;
 	if (!rc) {
@@ -302,8 +304,8 @@ static int hwsim_nqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 NOKPROBE_SYMBOL(hwsim_nqap);
 
 /*
- * Every request is answered with an error reply of type 82: operand invalid.
- * That is architected, needs no key, and keeps the queue online.
+ * The reply to every request is an error reply of type 82 (operand invalid), because
+ * this reply is architected, needs no key, and does not make zcrypt disable the queue.
  */
 static int hwsim_dqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 		      const struct hwsim_view *view)
@@ -324,13 +326,13 @@ static int hwsim_dqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 
 	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(machine, apqn) : NULL;
 	if (queue) {
-		if (!hwsim_response_ordered(queue, HWSIM_FN_DQAP, &rc) || !rc)
+		if (!hwsim_response_injected(queue, HWSIM_FN_DQAP, &rc) || !rc)
 			rc = hwsim_queue_state(machine, queue);
 		if (!rc && !queue->nr_replies)
 			rc = HWSIM_RC_FULL_OR_EMPTY;
 	}
 	if (!rc) {
-		/* Whoever fetches a reply has it. */
+		/* The reply may contain data of a guest. */
 		if (!view->apcb)
 			hwsim_check_host_use(queue);
 		ret = view->write(view->ctx, gr[r2], reply, sizeof(reply));
@@ -356,14 +358,15 @@ NOKPROBE_SYMBOL(hwsim_dqap);
  * hwsim_machine_execute - execute an AP instruction on a machine
  * @machine: the machine
  * @op: the instruction
- * @gr: the general registers, changed in place
+ * @gr: the general registers; the instruction may change them
  * @r1: first register field
  * @r2: second register field
- * @view: who executes it
+ * @view: the host or guest that executes the instruction
  *
- * Context: hwsim_lock held; the storage callbacks run under it.
- * Return: The condition code, 0 to 3; below 0 the program interruption code,
- * negated, or what a storage callback returned.
+ * Context: The caller holds hwsim_lock. The callbacks of @view run with it held.
+ * Return:
+ * * 0 to 3	- the condition code
+ * * < 0	- the negated program interruption code, or the errno of a callback
  */
 int hwsim_machine_execute(struct hwsim_machine *machine, enum hwsim_ap_opcode op, u64 gr[16],
 			  u8 r1, u8 r2, const struct hwsim_view *view)
@@ -384,27 +387,12 @@ int hwsim_machine_execute(struct hwsim_machine *machine, enum hwsim_ap_opcode op
 
 NOKPROBE_SYMBOL(hwsim_machine_execute);
 
-/**
- * hwsim_ap_execute - execute an AP instruction
- * @op: the instruction
- * @gr: the general registers, changed in place
- * @r1: first register field
- * @r2: second register field
- * @view: who executes it
- *
- * Context: Any; takes hwsim_lock.
- * Return: As hwsim_machine_execute().
- */
+/* Like hwsim_machine_execute() for the simulated machine of this kernel. Takes hwsim_lock. */
 int hwsim_ap_execute(enum hwsim_ap_opcode op, u64 gr[16], u8 r1, u8 r2,
 		     const struct hwsim_view *view)
 {
-	unsigned long flags;
-	int ret;
-
-	spin_lock_irqsave(&hwsim_lock, flags);
-	ret = hwsim_machine_execute(&hwsim, op, gr, r1, r2, view);
-	spin_unlock_irqrestore(&hwsim_lock, flags);
-	return ret;
+	guard(spinlock_irqsave)(&hwsim_lock);
+	return hwsim_machine_execute(&hwsim, op, gr, r1, r2, view);
 }
 
 NOKPROBE_SYMBOL(hwsim_ap_execute);

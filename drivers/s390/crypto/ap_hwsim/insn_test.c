@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of the AP instructions, on a machine of their own: adapters 4 and
- * 5, domains 6 and 7, until a test says otherwise.
+ * KUnit tests of the AP instructions. Each test has a machine of its own, which initially
+ * has the adapters 4 and 5 and the domains 6 and 7.
  */
 #include <kunit/test.h>
 #include <linux/mm.h>
@@ -109,13 +109,8 @@ static void insn_test_exit(struct kunit *test)
 static int execute(struct insn_test *it, enum hwsim_ap_opcode op, u8 r1, u8 r2,
 		   const struct hwsim_view *view)
 {
-	unsigned long flags;
-	int ret;
-
-	spin_lock_irqsave(&hwsim_lock, flags);
-	ret = hwsim_machine_execute(it->machine, op, it->gr, r1, r2, view);
-	spin_unlock_irqrestore(&hwsim_lock, flags);
-	return ret;
+	guard(spinlock_irqsave)(&hwsim_lock);
+	return hwsim_machine_execute(it->machine, op, it->gr, r1, r2, view);
 }
 
 static int pqap(struct insn_test *it, u64 gr0)
@@ -130,7 +125,7 @@ static u32 status(const struct insn_test *it)
 	return it->gr[1];
 }
 
-/* The function answers rc 00, condition code 0, and this status; or rc, 3. */
+/* Expect a status word, and condition code 3 unless the response code is 00. */
 #define EXPECT_PQAP(it, gr0, want) do {							\
 	struct insn_test *_it = it;							\
 	u32 _want = want;								\
@@ -145,7 +140,7 @@ static void tapq_response_codes(struct kunit *test)
 
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY);
 	KUNIT_EXPECT_EQ(test, it->gr[1] >> 32, 0xaaaaaaaaULL);
-	/* Adapter and domain both have to be there. */
+	/* The configuration must contain both the adapter and the domain. */
 	EXPECT_PQAP(it, TAPQ | 0x0408, RC(0x01));
 	EXPECT_PQAP(it, TAPQ | 0x0606, RC(0x01));
 	it->machine->queues[0x0406]->checkstop = true;
@@ -174,7 +169,7 @@ static void tapq_t_bit_info(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, it->gr[2] >> 16 & 0xff, 255ULL);
 		KUNIT_EXPECT_TRUE(test, it->gr[2] & 1ULL << 57);
 	}
-	/* Without T the register is left alone. */
+	/* TAPQ without the T bit does not change general register 2. */
 	it->gr[2] = 0x1234;
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY);
 	KUNIT_EXPECT_EQ(test, it->gr[2], 0x1234ULL);
@@ -222,7 +217,7 @@ static void reset_poll_count(struct kunit *test)
 	struct insn_test *it = test->priv;
 	struct hwsim_queue *queue = it->machine->queues[0x0406];
 
-	/* Each of the four looks that follow counts. */
+	/* Each of the next four PQAPs counts, whatever its function. */
 	queue->mode_value = 4;
 	queue->dirty = true;
 	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
@@ -236,11 +231,11 @@ static void reset_poll_count(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, queue->counts[HWSIM_TAPQ], 3UL);
 	KUNIT_EXPECT_EQ(test, queue->counts[HWSIM_RAPQ], 1UL);
 	KUNIT_EXPECT_EQ(test, queue->counts[HWSIM_ZAPQ], 1UL);
-	/* The one beside it has not noticed. */
+	/* The reset does not affect other queues. */
 	EXPECT_PQAP(it, TAPQ | 0x0407, EMPTY);
 }
 
-/* What a queue holds for its user, only ZAPQ clears. */
+/* RAPQ does not clear what a queue holds for its user; only ZAPQ does. */
 static void rapq_without_zeroize(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
@@ -260,16 +255,14 @@ static void held_reset_completion(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
 	struct hwsim_queue *queue = it->machine->queues[0x0406];
-	unsigned long flags;
 	unsigned int i;
 
 	queue->mode = HWSIM_RESET_HOLD;
 	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
 	for (i = 0; i < 100; i++)
 		EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY | RC(0x02));
-	spin_lock_irqsave(&hwsim_lock, flags);
-	hwsim_queue_complete_reset(queue);
-	spin_unlock_irqrestore(&hwsim_lock, flags);
+	scoped_guard(spinlock_irqsave, &hwsim_lock)
+		hwsim_queue_complete_reset(queue);
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY);
 }
 
@@ -282,7 +275,7 @@ static void timed_reset(struct kunit *test)
 	queue->mode_value = 3600 * 1000;
 	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY | RC(0x02));
-	/* Not only TAPQ notices that the time has passed. */
+	/* Functions other than TAPQ also complete the reset when its time has passed. */
 	queue->reset_until = ktime_get_mono_fast_ns();
 	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
 }
@@ -345,7 +338,7 @@ static void aqic_delayed_by_polls(struct kunit *test)
 	EXPECT_AQIC(it, true, virt_to_phys(it->storage), EMPTY);
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY);
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY | IRQ);
-	/* A reset switches interrupts off, at its end. */
+	/* A reset disables the interrupt when it completes. */
 	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY | IRQ);
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY);
 }
@@ -366,7 +359,7 @@ static void qci_configuration(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, info->adm[0], BIT(31 - 9));
 	for (it->gr[2]++; it->gr[2] & 7; it->gr[2]++)
 		KUNIT_EXPECT_EQ(test, pqap(it, QCI), SPECIFICATION);
-	/* Where it is not installed, even a good address does not help. */
+	/* QCI fails for a valid address, too, if it is not installed. */
 	it->machine->no_qci = true;
 	KUNIT_EXPECT_EQ(test, pqap(it, QCI), SPECIFICATION);
 }
@@ -377,7 +370,7 @@ static void guest_view_of_apcb(struct kunit *test)
 	struct ap_config_info *info = (void *)it->storage;
 
 	set_bit_inv(5, it->apcb.apm);
-	/* Not in the machine, so not in the guest. */
+	/* The guest does not see adapter 9, because the machine does not have it. */
 	set_bit_inv(9, it->apcb.apm);
 	set_bit_inv(7, it->apcb.aqm);
 	it->gr[0] = QCI;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Adapter interrupts: for the host through the handlers that were registered
- * with the channel subsystem, for a guest through its GISA and, when nobody
- * looks at that, through the alert list of the GIB.
+ * Adapter interrupts. The host gets an interrupt through the handlers that drivers
+ * registered with the channel subsystem. A guest gets it through its GISA; if no vCPU
+ * can take it, the alert list of the GIB notifies KVM.
  */
 #define pr_fmt(fmt) "ap_hwsim: " fmt
 
@@ -19,7 +19,7 @@
 static struct airq_struct *hwsim_airqs[HWSIM_MAX_AIRQS];
 static struct kvm_s390_gib *hwsim_gib;
 
-/* The host's side runs with interrupts off, as an interrupt handler does. */
+/* irq_work runs with interrupts off, as the handlers expect. */
 static void hwsim_airq_deliver(struct irq_work *work)
 {
 	struct tpi_info info = {};
@@ -36,8 +36,9 @@ static void hwsim_airq_deliver(struct irq_work *work)
 static DEFINE_IRQ_WORK(hwsim_airq_work, hwsim_airq_deliver);
 
 /*
- * Put the GISA on the alert list. Return: must the host be interrupted? It only
- * listens on the subclass that the GIB names.
+ * Put the GISA on the alert list. The host handles alerts only for the interruption
+ * subclass that the GIB names. Return: true if the list was empty before, so the host
+ * needs an interrupt.
  */
 static bool hwsim_gib_alert(struct kvm_s390_gisa *gisa, u8 isc)
 {
@@ -60,7 +61,7 @@ static void hwsim_gisa_post(struct kvm_s390_gisa *gisa, u8 gisc, u8 isc)
 	do {
 		old = READ_ONCE(gisa->u64.word[0]);
 		new = old | ipm;
-		/* An alert is given once; KVM arms the mask again. */
+		/* Clear the alert mask, to alert only once. KVM sets it again. */
 		if (old & iam)
 			new &= ~0xffULL;
 	} while (cmpxchg(&gisa->u64.word[0], old, new) != old);
@@ -69,14 +70,11 @@ static void hwsim_gisa_post(struct kvm_s390_gisa *gisa, u8 gisc, u8 isc)
 		irq_work_queue(&hwsim_airq_work);
 }
 
-/**
- * hwsim_irq_is_off - test whether a queue cannot write an indicator
- * @queue: the queue
- *
- * Context: hwsim_lock held.
- * Return: true if the interrupt is neither enabled nor being enabled or disabled.
+/*
+ * Return: true if the interrupt is neither enabled nor being enabled or disabled, so the
+ * queue cannot write to its NIB.
  */
-bool hwsim_irq_is_off(const struct hwsim_queue *queue)
+static bool hwsim_irq_is_off(const struct hwsim_queue *queue)
 {
 	lockdep_assert_held(&hwsim_lock);
 
@@ -86,11 +84,11 @@ bool hwsim_irq_is_off(const struct hwsim_queue *queue)
 NOKPROBE_SYMBOL(hwsim_irq_is_off);
 
 /**
- * hwsim_irq_check - could the interrupt of a queue do harm?
+ * hwsim_irq_check - report an interrupt that would write to the wrong memory
  * @queue: the queue
  *
- * Context: hwsim_lock held.
- * Return: true if it is off, or would go where it may.
+ * Context: The caller holds hwsim_lock.
+ * Return: true if the interrupt is off, or its GISA and NIB are valid.
  */
 bool hwsim_irq_check(const struct hwsim_queue *queue)
 {
@@ -100,7 +98,7 @@ bool hwsim_irq_check(const struct hwsim_queue *queue)
 
 	if (hwsim_irq_is_off(queue) || !queue->gisa)
 		return true;
-	if (!hwsim_gisa_is_of_a_guest(queue->gisa)) {
+	if (!hwsim_gisa_has_guest(queue->gisa)) {
 		hwsim_violation(HWSIM_FOREIGN_GISA, "queue %02x.%04x", apid, apqi);
 		return false;
 	}
@@ -114,12 +112,7 @@ bool hwsim_irq_check(const struct hwsim_queue *queue)
 
 NOKPROBE_SYMBOL(hwsim_irq_check);
 
-/**
- * hwsim_irq_raise - a reply has arrived at a queue
- * @queue: the queue
- *
- * Context: hwsim_lock held.
- */
+/* Raise the interrupt for a reply if it is enabled. */
 void hwsim_irq_raise(struct hwsim_queue *queue)
 {
 	lockdep_assert_held(&hwsim_lock);
@@ -176,7 +169,7 @@ static int hwsim_sgib_called(struct kretprobe_instance *instance, struct pt_regs
 	return 0;
 }
 
-/* The channel subsystem below knows no GIB; the one simulated here does. */
+/* Report success, because the simulator handles the GIB and the machine's CHSC cannot. */
 static int hwsim_sgib_returns(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	regs->gprs[2] = 0;
@@ -190,10 +183,10 @@ static struct kretprobe hwsim_sgib_probe = {
 };
 
 /**
- * hwsim_irq_init - learn of the handlers and of the GIB
+ * hwsim_irq_init - register probes to track the interrupt handlers and the GIB
  *
- * Context: Boot, before the first adapter interrupt handler is registered.
- * Return: 0 or the errno of kprobes.
+ * Context: Boot, before the first driver registers an adapter interrupt handler.
+ * Return: 0 or an errno of register_kprobe() or register_kretprobe().
  */
 int __init hwsim_irq_init(void)
 {

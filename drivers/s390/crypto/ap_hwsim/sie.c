@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The simulated START INTERPRETIVE EXECUTION: runs a guest from its state description until
- * something happens that KVM has to see.
+ * The simulated START INTERPRETIVE EXECUTION (SIE) runs a guest, starting from its state
+ * description, until KVM has to handle an interception.
  *
- * What the host does in parallel (requests, stop, the interruption pending mask of the GISA) is
- * looked at before each instruction. Guest storage is reached through the memory slots of KVM and
- * no-fault copies; a page that is not there leaves with the fault data that the real exit would
- * have left, and the instruction begins anew afterwards.
+ * SIE checks before each instruction for requests of the host: prog20, a stop, and the
+ * interruption pending mask of the GISA. It accesses guest storage through the memory
+ * slots of KVM with copies that do not fault. If a page is missing, SIE leaves with the
+ * same fault data as real SIE, and the guest executes the instruction again later.
  *
- * Not simulated: guests with DAT, floating point and vector instructions, storage keys, the CPU
- * timer and the clock comparator as long as the guest does not wait (KVM handles them then), and
- * PER.
+ * Not simulated: DAT, floating point and vector instructions, storage keys, PER, and the
+ * CPU timer. The clock comparator works only while the guest waits, because KVM handles
+ * it then.
  */
 #include <linux/bitops.h>
 #include <linux/io.h>
@@ -26,9 +26,10 @@
 #include "ap_hwsim.h"
 #include "sie_insn.h"
 
-/* The host stays responsive although nothing but the simulator ends a stay in SIE. */
+/* Leave SIE after this number of instructions, so that the host stays responsive. */
 #define SIE_BUDGET		3000
 
+/* Functions return SIE_LEAVE if the vCPU must leave SIE, and 0 if it can stay. */
 #define SIE_LEAVE		1
 
 #define PREFIX_SHIFT		12
@@ -36,7 +37,7 @@
 #define GISA_FLAGS		0x3f
 #define CRYCB_FLAGS		0x7
 #define AQIC_FUNCTION		3
-/* The ultravisor would run a vCPU with this state description format. */
+/* State description format of protected vCPUs, which only an ultravisor can run. */
 #define SDF_PROTECTED		2
 
 /* Assigned storage locations of the guest */
@@ -50,19 +51,19 @@
 #define IO_WORD_ADAPTER		0x80000000U
 #define IO_WORD_ISC_SHIFT	27
 
-/* Zero in each valid PSW: bits 0, 2 to 4, 12, 24 to 30 and 33 to 63. */
+/* Bits that must be zero in a valid PSW: 0, 2 to 4, 12, 24 to 30 and 33 to 63. */
 #define PSW_MASK_MUST_BE_ZERO	0xb80800fe7fffffffUL
 
-/* Doublewords of facility bits that are looked at. */
+/* Maximum number of doublewords that STFLE stores. */
 #define FACILITY_DOUBLEWORDS	32
 
 /**
- * struct sie - one stay in SIE
+ * struct sie - data of one execution of SIE
  * @cpu: the guest's CPU
  * @scb: state description
  * @vcpu: the vCPU, whose VM owns the guest storage
- * @apcb: what the guest may use, at the time of entry
- * @host_fault: storage was not there; the reason is in the thread
+ * @apcb: masks of the APCB at entry to SIE
+ * @host_fault: guest storage was missing; current->thread has the fault data
  */
 struct sie {
 	struct hwsim_cpu cpu;
@@ -85,7 +86,7 @@ static u64 real_to_absolute(const struct sie *sie, u64 real)
 	return real;
 }
 
-/* What a program check in SIE leaves for vcpu_post_run_handle_fault() of KVM. */
+/* Leave the fault data of a program check in SIE for vcpu_post_run_handle_fault(). */
 static int host_fault(struct sie *sie, u64 absolute, bool write)
 {
 	union teid teid = {
@@ -134,7 +135,10 @@ static int guest_read(void *ctx, u64 addr, void *buf, size_t len)
 	return 0;
 }
 
-/* A store that changes nothing: the compare and swap keeps what another CPU wrote meanwhile. */
+/*
+ * Test a page with a store that changes nothing. Use compare and swap, so that a concurrent
+ * store of another CPU is not lost.
+ */
 static bool writable(u8 __user *user)
 {
 	u32 __user *word = (u32 __user *)((unsigned long)user & ~3UL);
@@ -164,6 +168,7 @@ static int guest_probe(struct sie *sie, u64 addr, size_t len)
 	return 0;
 }
 
+/* Probe all pages first if there are several, so that the write is all or nothing. */
 static int guest_write(void *ctx, u64 addr, const void *buf, size_t len)
 {
 	struct sie *sie = ctx;
@@ -182,7 +187,7 @@ static int guest_write(void *ctx, u64 addr, const void *buf, size_t len)
 	return 0;
 }
 
-/* Interceptions: all return SIE_LEAVE. */
+/* Interceptions: these functions return SIE_LEAVE. */
 
 static int intercept(struct sie *sie, u8 code)
 {
@@ -201,15 +206,15 @@ static int intercept_with_text(struct sie *sie, const struct hwsim_insn *insn, u
 	sie->scb->ipa = insn->text[0] << 8 | insn->text[1];
 	sie->scb->ipb = (u32)insn->text[2] << 24 | insn->text[3] << 16 | insn->text[4] << 8 |
 			insn->text[5];
-	/* KVM finds the length of EXECUTE here, because the text is that of the target */
+	/* Tell KVM the length of EXECUTE, because the text is that of the target. */
 	if (insn->executed)
 		sie->scb->icptstatus = insn->len << 4 | 1;
 	return intercept(sie, code);
 }
 
 /*
- * Each program interruption is intercepted, as SIE does when asked to: KVM stores it into the guest
- * with all the checks for endless loops it has, and may fault in the lowcore while doing so.
+ * Intercept every program interruption, as SIE does on request. KVM then delivers the
+ * interruption, detects interruption loops and can fault in the lowcore.
  */
 static int program_interruption(struct sie *sie, u16 code, u8 ilc)
 {
@@ -238,7 +243,7 @@ static int privileged(struct sie *sie, const struct hwsim_insn *insn)
 
 /* Interruptions of the guest */
 
-/* What comes last can no longer fail: all of the guest's lowcore is one page. */
+/* If the first write succeeds, the second one cannot fail: both write to the same page. */
 static int swap_psw(struct sie *sie, u64 old_psw, u64 new_psw, u64 identity, const void *data,
 		    size_t len)
 {
@@ -272,7 +277,7 @@ static struct kvm_s390_gisa *gisa(const struct sie *sie)
 	return origin && sie->scb->eca & ECA_AIV ? phys_to_virt(origin) : NULL;
 }
 
-/* Return: what swap_psw() returns, or 1 if there is nothing to deliver. */
+/* Return: 1 if there is no interruption to deliver, otherwise the result of swap_psw(). */
 static int adapter_interruption(struct sie *sie)
 {
 	struct kvm_s390_gisa *block = gisa(sie);
@@ -293,7 +298,7 @@ static int adapter_interruption(struct sie *sie)
 		return 1;
 	isc = 8 - fls(pending);
 	bit = offsetof(struct kvm_s390_gisa, ipm) * BITS_PER_BYTE + isc;
-	/* another CPU of the guest, or KVM itself, may have been faster */
+	/* Another vCPU or KVM may have cleared the bit since the read of the mask. */
 	if (!test_and_clear_bit_inv(bit, bits))
 		return 1;
 	identity.word = IO_WORD_ADAPTER | isc << IO_WORD_ISC_SHIFT;
@@ -333,12 +338,12 @@ static int before_instruction(struct sie *sie)
 	rc = adapter_interruption(sie);
 	if (rc < 0)
 		return SIE_LEAVE;
-	/* the new PSW goes through the same checks */
+	/* Check the new PSW, too. */
 	if (!rc)
 		return before_instruction(sie);
 	if (sie->cpu.psw_mask & PSW_MASK_WAIT)
 		return intercept(sie, ICPT_WAIT);
-	/* There is no translation here: no table can have a format that is understood. */
+	/* DAT is not supported: reject the translation tables of the guest. */
 	if (sie->cpu.psw_mask & PSW_MASK_DAT)
 		return program_interruption(sie, PGM_TRANSLATION_SPEC, 0);
 	return 0;
@@ -356,7 +361,7 @@ static int ap_instruction(struct sie *sie, const struct hwsim_insn *insn)
 	};
 	int cc;
 
-	/* What is not installed is that to a problem program, too. */
+	/* An operation exception takes precedence over a privileged-operation exception. */
 	if (!(sie->scb->eca & ECA_APIE))
 		return intercept_with_text(sie, insn, ICPT_OPEREXC);
 	if (problem_state(sie))
@@ -375,7 +380,7 @@ static int ap_instruction(struct sie *sie, const struct hwsim_insn *insn)
 	return 0;
 }
 
-/* The facility list KVM made for the guest. */
+/* Store the facility list that KVM set up for the guest. */
 static int store_facilities(struct sie *sie, const struct hwsim_insn *insn)
 {
 	u64 addr = hwsim_insn_operand_address(&sie->cpu, insn);
@@ -407,7 +412,7 @@ static int store_clock(struct sie *sie, const struct hwsim_insn *insn)
 	return 0;
 }
 
-/* KVM looks at it when the guest waits. */
+/* KVM uses the clock comparator while the guest waits. */
 static int load_clock_comparator(struct sie *sie, const struct hwsim_insn *insn)
 {
 	u64 addr = hwsim_insn_operand_address(&sie->cpu, insn);
@@ -424,7 +429,7 @@ static int load_clock_comparator(struct sie *sie, const struct hwsim_insn *insn)
 	return 0;
 }
 
-/* One bit of lctl per control register, from the left; the range may wrap. */
+/* The leftmost bit of lctl is for control register 0. The register range may wrap. */
 static bool load_control_intercepted(const struct sie *sie, const struct hwsim_insn *insn)
 {
 	unsigned int r = hwsim_insn_r1(insn), last = hwsim_insn_r3(insn);
@@ -437,8 +442,8 @@ static bool load_control_intercepted(const struct sie *sie, const struct hwsim_i
 	}
 }
 
-/* Instructions the interpreter could execute, but KVM may want to see. */
-static bool wanted(const struct sie *sie, const struct hwsim_insn *insn)
+/* Test whether KVM wants to intercept an instruction that the interpreter knows. */
+static bool intercepted(const struct sie *sie, const struct hwsim_insn *insn)
 {
 	switch (insn->code) {
 	case 0x8200: /* LPSW */
@@ -476,7 +481,7 @@ static int control_instruction(struct sie *sie, const struct hwsim_insn *insn)
 	}
 }
 
-/* Privileged instructions that KVM, or user space behind it, treats. */
+/* Intercept privileged instructions that KVM or user space emulates. */
 static int unknown_instruction(struct sie *sie, const struct hwsim_insn *insn)
 {
 	switch (insn->code) {
@@ -506,7 +511,7 @@ static int instruction(struct sie *sie)
 
 	rc = hwsim_insn_fetch(&sie->cpu, &insn);
 	if (!rc) {
-		if (wanted(sie, &insn))
+		if (intercepted(sie, &insn))
 			return privileged(sie, &insn);
 		rc = hwsim_insn_execute(&sie->cpu, &insn);
 	}
@@ -545,7 +550,7 @@ static void load_guest(struct sie *sie, const u64 *gprs)
 	sie->cpu.gr[14] = scb->gg14;
 	sie->cpu.gr[15] = scb->gg15;
 	memcpy(sie->cpu.cr, scb->gcr, sizeof(scb->gcr));
-	/* KVM keeps the guest's access registers in the CPU */
+	/* KVM has loaded the guest's access registers into the host CPU. */
 	save_access_regs(sie->cpu.ar);
 	read_apcb(scb, &sie->apcb);
 	scb->icptstatus = 0;
@@ -564,7 +569,7 @@ static void store_guest(struct sie *sie, u64 *gprs)
 	restore_access_regs(sie->cpu.ar);
 }
 
-/* Who changes the APCB has to keep all CPUs of the guest out of SIE. */
+/* KVM must keep all vCPUs of the guest out of SIE while it changes the APCB. */
 static void check_apcb(const struct sie *sie)
 {
 	struct hwsim_apcb now;
@@ -581,7 +586,10 @@ static void run(struct sie *sie, u64 *gprs)
 	unsigned int budget = SIE_BUDGET;
 
 	WRITE_ONCE(scb->prog0c, scb->prog0c | PROG_IN_SIE);
-	/* pairs with who sets prog20 and then waits for PROG_IN_SIE to go */
+	/*
+	 * Set PROG_IN_SIE before reading prog20. KVM sets prog20 and then waits until
+	 * PROG_IN_SIE is clear.
+	 */
 	smp_mb();
 	if (!atomic_read(&scb->prog20)) {
 		load_guest(sie, gprs);
@@ -590,48 +598,46 @@ static void run(struct sie *sie, u64 *gprs)
 		store_guest(sie, gprs);
 		check_apcb(sie);
 	}
-	/* what the guest's CPU did is visible before it counts as outside */
+	/* Make the stores of the guest visible before KVM sees that the vCPU has left SIE. */
 	smp_mb();
 	WRITE_ONCE(scb->prog0c, scb->prog0c & ~PROG_IN_SIE);
 }
 
 /**
- * hwsim_sie64a - execute SIE, in the place of __sie64a()
+ * hwsim_sie64a - execute SIE instead of __sie64a()
  * @scb: state description
  * @gprs: the guest's general registers 0 to 13
  *
- * As real SIE, it only leaves when prog20 holds a request already, and it shows
- * PROG_IN_SIE as long as the guest's state is its own. A state description of
- * which the storage is not that of the vCPU, such as that of a guest in the
- * guest, is not valid here.
+ * Like real SIE, this function leaves immediately if prog20 already contains a request,
+ * and sets PROG_IN_SIE while it owns the state of the guest. It accepts only the state
+ * description of the running vCPU, and leaves with a validity interception for any other
+ * one, such as that of a nested guest.
  *
- * Context: the thread of the vCPU, without kvm->srcu. KVM may have disabled
- * interrupts; SIE enables them for as long as the guest runs.
- * Return: 0, which means that no machine check happened.
+ * Context: The thread of the vCPU, outside of kvm->srcu. KVM may have disabled interrupts;
+ * they are enabled while the guest runs.
+ * Return: 0, because no machine check can occur.
  */
 int hwsim_sie64a(struct kvm_s390_sie_block *scb, u64 *gprs)
 {
 	struct kvm_vcpu *vcpu = kvm_get_running_vcpu();
-	struct sie stay = {
+	struct sie sie = {
 		.cpu.read = guest_read,
 		.cpu.write = guest_write,
 		.scb = scb,
 		.vcpu = vcpu,
 	};
-	/* KVM tells lockdep that interrupts are enabled, before and after. */
+	/* Bypass lockdep: KVM has already told it that interrupts are enabled in SIE. */
 	bool irqs_disabled = raw_irqs_disabled();
-	int idx;
 
-	stay.cpu.ctx = &stay;
+	sie.cpu.ctx = &sie;
 	if (scb->sdf == SDF_PROTECTED || scb != vcpu->arch.sie_block) {
-		intercept(&stay, ICPT_VALIDITY);
+		intercept(&sie, ICPT_VALIDITY);
 		return 0;
 	}
 	if (irqs_disabled)
 		raw_local_irq_enable();
-	idx = srcu_read_lock(&vcpu->kvm->srcu);
-	run(&stay, gprs);
-	srcu_read_unlock(&vcpu->kvm->srcu, idx);
+	scoped_guard(srcu, &vcpu->kvm->srcu)
+		run(&sie, gprs);
 	if (irqs_disabled)
 		raw_local_irq_disable();
 	return 0;
