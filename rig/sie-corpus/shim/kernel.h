@@ -76,7 +76,6 @@ UNALIGNED(32)
 UNALIGNED(64)
 
 #define DEFINE_SPINLOCK(name) int name
-#define spin_lock_irqsave(lock, flags) ((void)(lock), (flags) = 0)
-#define spin_unlock_irqrestore(lock, flags) ((void)(lock), (void)(flags))
+#define scoped_guard(name, lock) if ((void)(lock), 1)
 
 #endif /* SIE_SHIM_KERNEL_H */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Instruction interpreter of the simulated SIE.
+ * The instruction interpreter of the simulated SIE.
  *
- * It covers what the compiler makes of freestanding integer C for z900 plus the few control
- * instructions that only touch the PSW and control registers. An action reads all of its storage
- * operands before it changes anything and writes storage at most once, with the last call that can
- * fail: a page the host has to bring in nullifies the instruction without further bookkeeping.
+ * It executes the instructions that gcc emits for freestanding integer C on z900, and the
+ * control instructions that affect only the PSW and control registers. An action reads all
+ * of its storage operands before it changes anything. It writes to storage at most once,
+ * with the last call that can fail. Therefore, a missing page nullifies the instruction
+ * without any cleanup.
  */
 #include <linux/bitops.h>
 #include <linux/errno.h>
@@ -19,7 +20,7 @@
 #include <asm/ptrace.h>
 #include "sie_insn.h"
 
-/* Program mask: fixed-point overflow */
+/* The fixed-point overflow bit of the program mask */
 #define PSW_MASK_OVERFLOW	BIT(43)
 
 enum insn_format {
@@ -32,7 +33,10 @@ enum insn_source {
 	SRC_IMS, SRC_IMU,
 };
 
-/* @r2 doubles as mask, index and third register; for SI and SS see @insn->text[1]. */
+/*
+ * @r2 is also the mask, the index register or the third register. The immediate of SI and the
+ * length of SS are in @insn->text[1].
+ */
 struct operands {
 	const struct hwsim_insn *insn;
 	unsigned int r1, r2;
@@ -40,8 +44,8 @@ struct operands {
 	u64 v;
 };
 
-/* CS, CSG and CDS of all simulated CPUs: interlocked against each other, not against the host. */
-static DEFINE_SPINLOCK(interlock);
+/* Interlocks CS, CSG, CDS and TS of all vCPUs against each other, but not against the host. */
+static DEFINE_SPINLOCK(hwsim_interlock);
 
 static u64 base_displacement(const struct hwsim_cpu *cpu, const u8 *field)
 {
@@ -50,7 +54,7 @@ static u64 base_displacement(const struct hwsim_cpu *cpu, const u8 *field)
 	return (base ? cpu->gr[base] : 0) + (get_unaligned_be16(field) & 0xfff);
 }
 
-/* The high displacement byte of RXY and RSY is zero in z900 code; later code gets what it means. */
+/* The high displacement byte of RXY and RSY, which is zero in code for z900. */
 static u64 long_displacement(const struct hwsim_insn *insn)
 {
 	return (u64)(s64)(s8)insn->text[4] * 4096;
@@ -69,7 +73,7 @@ static void set_addr(struct hwsim_cpu *cpu, unsigned int r, u64 addr)
 		set32(cpu, r, hwsim_cpu_wrap(cpu, addr));
 }
 
-/* Lengths in registers have the width of the addressing mode as well. */
+/* Lengths in registers are 64 bits wide in 64-bit mode and 32 bits wide otherwise. */
 static u64 get_len(const struct hwsim_cpu *cpu, unsigned int r)
 {
 	return cpu->psw_mask & PSW_MASK_EA ? cpu->gr[r] : (u32)cpu->gr[r];
@@ -151,7 +155,10 @@ static int branch_relative(struct hwsim_cpu *cpu, const struct operands *o)
 	return branch(cpu, o->insn->addr + 2 * o->v);
 }
 
-/* BAL and BALR differ from BAS and BASR in 24-bit mode only, where no C code runs. */
+/*
+ * Also used for BAL and BALR, which differ from BAS and BASR only in 24-bit mode, where no C
+ * code runs.
+ */
 static void set_link(struct hwsim_cpu *cpu, unsigned int r)
 {
 	if (cpu->psw_mask & PSW_MASK_EA)
@@ -179,7 +186,7 @@ ACTION(CONTROL)
 	return HWSIM_INSN_CONTROL;
 }
 
-/* fetch resolves EXECUTE; the action stands only for its line in the table. */
+/* Never called, because hwsim_insn_fetch() replaces EXECUTE by its target. */
 ACTION(EX)
 {
 	return PGM_EXECUTE;
@@ -336,7 +343,7 @@ ACTION(STRV8)
 	return store(cpu, o->addr, 8, swab64(R1));
 }
 
-/* Register ranges wrap from 15 to 0. */
+/* Return: the number of registers from r1 to r3, where register 0 follows register 15. */
 static unsigned int range_count(const struct operands *o)
 {
 	return ((o->r2 - o->r1) & 15) + 1;
@@ -480,7 +487,7 @@ ACTION(EAR)
 	return 0;
 }
 
-/* Selected bytes of a register half: the mask is in the field of the third register. */
+/* Selected bytes of a register half. The mask is in the field of the third register. */
 
 static int insert_masked(struct hwsim_cpu *cpu, const struct operands *o, unsigned int shift)
 {
@@ -489,7 +496,7 @@ static int insert_masked(struct hwsim_cpu *cpu, const struct operands *o, unsign
 	u8 buf[4], first;
 	int rc;
 
-	/* without a mask the first byte is still looked at */
+	/* Access exceptions for the first byte are recognized even if the mask is zero. */
 	rc = cpu->read(cpu->ctx, o->addr, buf, n ?: 1);
 	if (rc)
 		return rc;
@@ -607,8 +614,8 @@ ACTION(SGR)
 }
 
 /*
- * The condition code of the logical forms is "carry" and "not zero" side by side. A subtraction
- * adds the complement, so its carry means "no borrow".
+ * The left bit of the condition code is the carry, the right bit is set if the result is not
+ * zero. A subtraction adds the complement, so the carry means that there was no borrow.
  */
 static int add_logical32(struct hwsim_cpu *cpu, const struct operands *o, u32 b, unsigned int carry)
 {
@@ -739,7 +746,7 @@ ACTION(DR)
 	if (o->r1 & 1)
 		return PGM_SPECIFICATION;
 	dividend = get_pair(cpu, o->r1);
-	/* the host would trap on the one overflow of its own division */
+	/* S64_MIN / -1 overflows, and would raise an exception in the host. */
 	if (!divisor || (divisor == -1 && dividend == S64_MIN))
 		return PGM_FIXED_POINT_DIVIDE;
 	quotient = dividend / divisor;
@@ -774,7 +781,7 @@ ACTION(DLGR)
 	if (high >= divisor)
 		return PGM_FIXED_POINT_DIVIDE;
 	low = cpu->gr[o->r1 + 1];
-	/* bit by bit: the kernel has no 128-bit division */
+	/* Divide bit by bit, because the kernel has no 128-bit division. */
 	for (i = 0; i < 64; i++) {
 		bool top = high >> 63;
 
@@ -848,7 +855,10 @@ ACTION(XGR)
 	return set_logical64(cpu, o, R1 ^ o->v);
 }
 
-/* The leftmost selected bit tells apart the two mixed results; one byte has only one of them. */
+/*
+ * If only some of the selected bits are one, the condition code depends on the leftmost selected
+ * bit. TM does not make this distinction.
+ */
 static int test_mask(struct hwsim_cpu *cpu, u16 value, u16 mask)
 {
 	u16 hit = value & mask;
@@ -862,7 +872,7 @@ static int test_mask(struct hwsim_cpu *cpu, u16 value, u16 mask)
 	return 0;
 }
 
-/* Which quarter of the register the immediate belongs to; A7 counts them another way than A5. */
+/* Return: the shift for the quarter of the register. A5 and A7 number the quarters differently. */
 static unsigned int quarter_shift(const struct operands *o)
 {
 	unsigned int quarter = o->insn->code & 3;
@@ -1084,7 +1094,7 @@ ACTION(RLLG)
 	return 0;
 }
 
-/* Branches: the PSW already points behind the instruction. */
+/* Branches. The PSW already points behind the instruction. */
 
 ACTION(BC)
 {
@@ -1176,7 +1186,7 @@ ACTION(BRCTG)
 	return count64(cpu, o) ? branch_relative(cpu, o) : 0;
 }
 
-/* The comparand is read before the sum is stored: both may be the same register. */
+/* Read the comparand before storing the sum, because both may be in the same register. */
 static bool index32(struct hwsim_cpu *cpu, const struct operands *o)
 {
 	s32 limit = cpu->gr[o->r2 | 1], sum = (u32)R1 + (u32)cpu->gr[o->r2];
@@ -1241,7 +1251,7 @@ static int set_mode(struct hwsim_cpu *cpu, u64 mode)
 	return 0;
 }
 
-/* The address of the next instruction has to make sense in the mode that is left behind. */
+/* SAM24 and SAM31 raise an exception if the new mode cannot address the next instruction. */
 ACTION(SAM24)
 {
 	if (o->insn->addr + o->insn->len > 0xffffff)
@@ -1289,7 +1299,7 @@ ACTION(BASSM)
 	return o->r2 ? branch_set_mode(cpu, o->v) : 0;
 }
 
-/* Storage to storage. Byte by byte from the left, which shows when the operands overlap. */
+/* Storage to storage. Process bytes from left to right, because the operands may overlap. */
 
 static int combine(struct hwsim_cpu *cpu, const struct operands *o, u8 (*op)(u8 d, u8 s), bool *any)
 {
@@ -1390,9 +1400,9 @@ ACTION(TR)
 }
 
 /*
- * The long forms may stop after any amount with condition code 3 and their registers updated. Up
- * to 256 bytes per execution keep the guest interruptible; a portion ends at a page boundary, so
- * that a missing page never undoes what was done on the page before it.
+ * MVCLE, CLCLE and the string instructions may stop after any number of bytes with condition
+ * code 3 and updated registers. Process up to 256 bytes per execution, so that the guest stays
+ * interruptible. Stop at a page boundary, so that a missing page does not undo progress.
  */
 static u64 portion(u64 len, u64 a, u64 b)
 {
@@ -1450,7 +1460,7 @@ ACTION(CLCLE)
 	len[0] = get_len(cpu, a + 1);
 	len[1] = get_len(cpu, b + 1);
 	n = portion(len[0] && len[1] ? min(len[0], len[1]) : max(len[0], len[1]), addr[0], addr[1]);
-	/* the operand that ended first goes on with the padding byte */
+	/* Extend the shorter operand with the padding byte. */
 	memset(first, o->addr, sizeof(first));
 	memset(second, o->addr, sizeof(second));
 	if (n && len[0])
@@ -1568,15 +1578,14 @@ ACTION(SRST)
 static int compare_and_swap(struct hwsim_cpu *cpu, const struct operands *o, size_t len,
 			    u64 expected, u64 value, u64 *current_value)
 {
-	unsigned long flags;
 	int rc;
 
-	spin_lock_irqsave(&interlock, flags);
-	rc = load(cpu, o->addr, len, current_value);
-	/* never write back what was read: the host may have stored there meanwhile */
-	if (!rc && *current_value == expected)
-		rc = store(cpu, o->addr, len, value);
-	spin_unlock_irqrestore(&interlock, flags);
+	scoped_guard(spinlock_irqsave, &hwsim_interlock) {
+		rc = load(cpu, o->addr, len, current_value);
+		/* Do not write back the old value, because the host may have changed it. */
+		if (!rc && *current_value == expected)
+			rc = store(cpu, o->addr, len, value);
+	}
 	if (!rc)
 		hwsim_cpu_set_cc(cpu, *current_value != expected);
 	return rc;
@@ -1623,13 +1632,11 @@ ACTION(CDS)
 
 ACTION(TS)
 {
-	unsigned long flags;
 	u64 byte;
 	int rc;
 
-	spin_lock_irqsave(&interlock, flags);
-	rc = load(cpu, o->addr, 1, &byte) ?: store(cpu, o->addr, 1, 0xff);
-	spin_unlock_irqrestore(&interlock, flags);
+	scoped_guard(spinlock_irqsave, &hwsim_interlock)
+		rc = load(cpu, o->addr, 1, &byte) ?: store(cpu, o->addr, 1, 0xff);
 	if (!rc)
 		hwsim_cpu_set_cc(cpu, byte >> 7);
 	return rc;
@@ -1691,7 +1698,7 @@ ACTION(STOSM)
 	return store(cpu, o->addr, 1, mask) ?: set_system_mask(cpu, mask | o->insn->text[1]);
 }
 
-/* The short PSW: bit 12 is one there and zero in the long form. */
+/* Bit 12 of a short PSW is one. Invert it for the long format. */
 ACTION(LPSW)
 {
 	u64 psw;
@@ -1791,8 +1798,8 @@ struct table_line {
 	int (*act)(struct hwsim_cpu *cpu, const struct operands *o);
 };
 
-/* In ascending order of the codes. */
-static const struct table_line table[] = {
+/* In ascending order of the codes, for dispatch(). */
+static const struct table_line hwsim_insn_table[] = {
 #define INSN(code, mnemonic, format, operand, action)					\
 	{ code, FMT_##format, SRC_##operand, act_##action },
 #include "sie_opcodes.h"
@@ -1801,12 +1808,12 @@ static const struct table_line table[] = {
 
 static int dispatch(struct hwsim_cpu *cpu, const struct hwsim_insn *insn)
 {
-	unsigned int low = 0, high = ARRAY_SIZE(table);
+	unsigned int low = 0, high = ARRAY_SIZE(hwsim_insn_table);
 	struct operands o = {};
 
 	while (low < high) {
 		unsigned int middle = (low + high) / 2;
-		const struct table_line *line = &table[middle];
+		const struct table_line *line = &hwsim_insn_table[middle];
 
 		if (line->code == insn->code)
 			return fill_operands(cpu, insn, line->format, line->source, &o) ?:
@@ -1853,7 +1860,7 @@ static int fetch_text(struct hwsim_cpu *cpu, u64 addr, struct hwsim_insn *insn)
 
 	if (addr & 1)
 		return PGM_SPECIFICATION;
-	/* one access is enough unless the page, and with it the storage, may end */
+	/* Read all six bytes at once unless they cross into a page that may be missing. */
 	first = (addr & 4095) <= 4096 - sizeof(insn->text) ? sizeof(insn->text) : 2;
 	rc = cpu->read(cpu->ctx, addr, insn->text, first);
 	if (rc)
@@ -1870,14 +1877,13 @@ static int fetch_text(struct hwsim_cpu *cpu, u64 addr, struct hwsim_insn *insn)
 }
 
 /**
- * hwsim_insn_operand_address - address of the (first) storage operand
+ * hwsim_insn_operand_address - calculate the address of the (first) storage operand
  * @cpu: registers and addressing mode
- * @insn: instruction of a format with base and displacement in its third and fourth byte
+ * @insn: instruction with a base and a displacement in its third and fourth byte
  *
- * The index register of RX and RXY is not included.
+ * The result does not include the index register of RX and RXY.
  *
- * Context: any.
- * Return: the address, wrapped as the addressing mode says.
+ * Return: The address, truncated to the addressing mode.
  */
 u64 hwsim_insn_operand_address(const struct hwsim_cpu *cpu, const struct hwsim_insn *insn)
 {
@@ -1890,12 +1896,14 @@ u64 hwsim_insn_operand_address(const struct hwsim_cpu *cpu, const struct hwsim_i
 
 /**
  * hwsim_insn_fetch - read and decode the instruction at the PSW
- * @cpu: the CPU; only its PSW may change, and only for an EXECUTE that ends in a program
- *	 interruption
- * @insn: result; an EXECUTE is replaced by its target
+ * @cpu: the CPU; its PSW advances only if an EXECUTE ends in a program interruption
+ * @insn: the result; for EXECUTE, its target
  *
- * Context: as the callbacks of @cpu.
- * Return: 0; a program interruption code; -EFAULT if the host has to provide a page first.
+ * Context: That of the callbacks of @cpu.
+ * Return:
+ * * 0		- success
+ * * > 0	- a program interruption code
+ * * -EFAULT	- the host has to fault in a page first
  */
 int hwsim_insn_fetch(struct hwsim_cpu *cpu, struct hwsim_insn *insn)
 {
@@ -1925,16 +1933,19 @@ int hwsim_insn_fetch(struct hwsim_cpu *cpu, struct hwsim_insn *insn)
 
 /**
  * hwsim_insn_execute - execute a fetched instruction
- * @cpu: the CPU the instruction was fetched with, unchanged since then
+ * @cpu: the CPU, unchanged since hwsim_insn_fetch()
  * @insn: the instruction
  *
- * After 0 and after a program interruption code the PSW is where the old PSW of an interruption
- * would have it; in all other cases the CPU is unchanged.
+ * If the result is not negative, the PSW is updated as the old PSW of an interruption would
+ * be. Otherwise, the CPU is unchanged.
  *
- * Context: as the callbacks of @cpu; takes a spinlock around them.
- * Return: 0; a program interruption code; -EFAULT if the host has to provide a page first;
- *	   HWSIM_INSN_CONTROL if the instruction is the caller's; HWSIM_INSN_UNKNOWN if it is not in
- *	   the table.
+ * Context: That of the callbacks of @cpu. May hold a spinlock while it calls them.
+ * Return:
+ * * 0				- success
+ * * > 0			- a program interruption code
+ * * -EFAULT			- the host has to fault in a page first
+ * * HWSIM_INSN_CONTROL		- the caller must execute the instruction
+ * * HWSIM_INSN_UNKNOWN		- the instruction is not in sie_opcodes.h
  */
 int hwsim_insn_execute(struct hwsim_cpu *cpu, const struct hwsim_insn *insn)
 {

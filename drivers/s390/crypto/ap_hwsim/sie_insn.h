@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Instruction interpreter of the simulated SIE: no state of its own, no knowledge of KVM. */
+/* The instruction interpreter of the simulated SIE. It is stateless and independent of KVM. */
 #ifndef AP_HWSIM_SIE_INSN_H
 #define AP_HWSIM_SIE_INSN_H
 
 #include <linux/types.h>
 #include <asm/ptrace.h>
 
-/* Outcomes besides 0 (executed), a program interruption code (> 0) and -EFAULT. */
+/* Return values in addition to 0 (executed), a program interruption code (> 0) and -EFAULT. */
 
-/* No such instruction here. */
+/* The instruction is not in sie_opcodes.h. */
 #define HWSIM_INSN_UNKNOWN	(-0x2000)
-/* Known, but the caller's: it needs more than a CPU and storage. */
+/* The caller must execute the instruction, because it needs more than the CPU and storage. */
 #define HWSIM_INSN_CONTROL	(-0x2001)
 
 /**
- * struct hwsim_cpu - what an instruction can see and change
+ * struct hwsim_cpu - the state that an instruction can read and change
  * @gr: general registers
  * @cr: control registers
  * @ar: access registers
@@ -22,10 +22,10 @@
  * @psw_addr: instruction address
  * @ctx: first argument of the callbacks
  * @read: copies from storage
- * @write: copies to storage, all of it or nothing
+ * @write: copies to storage, completely or not at all
  *
- * The callbacks take real addresses and return 0, a program interruption code (> 0), or -EFAULT
- * when the host has to provide the page first; then nothing has happened yet.
+ * The callbacks take real addresses. They return 0, a program interruption code (> 0), or
+ * -EFAULT if the host has to fault in the page first. They change nothing if they fail.
  */
 struct hwsim_cpu {
 	u64 gr[16];
@@ -40,10 +40,10 @@ struct hwsim_cpu {
 
 /**
  * struct hwsim_insn - a decoded instruction
- * @text: the instruction as it is executed: behind EXECUTE the modified target
- * @code: operation code as written in sie_opcodes.h
- * @addr: where @text is in storage; relative operands count from here
- * @len: how far the PSW advances: behind EXECUTE the length of EXECUTE
+ * @text: the instruction; for EXECUTE, its modified target
+ * @code: operation code in the format of sie_opcodes.h
+ * @addr: address of @text in storage, to which relative operands are added
+ * @len: length of the instruction in bytes; for EXECUTE, not that of its target
  * @executed: @text is the target of an EXECUTE
  */
 struct hwsim_insn {
@@ -58,35 +58,19 @@ int hwsim_insn_fetch(struct hwsim_cpu *cpu, struct hwsim_insn *insn);
 int hwsim_insn_execute(struct hwsim_cpu *cpu, const struct hwsim_insn *insn);
 u64 hwsim_insn_operand_address(const struct hwsim_cpu *cpu, const struct hwsim_insn *insn);
 
-/**
- * hwsim_insn_r1 - the first register field
- * @insn: an instruction; it sits at the same place in all formats that a caller treats itself
- *
- * Return: The number of the register.
- */
+/* The first register field, in formats that have it in the second byte. */
 static inline unsigned int hwsim_insn_r1(const struct hwsim_insn *insn)
 {
 	return insn->text[1] >> 4;
 }
 
-/**
- * hwsim_insn_r3 - the third register field, or the mask
- * @insn: an instruction, as in hwsim_insn_r1()
- *
- * Return: The number of the register.
- */
+/* The third register field, in formats that have it in the second byte. */
 static inline unsigned int hwsim_insn_r3(const struct hwsim_insn *insn)
 {
 	return insn->text[1] & 15;
 }
 
-/**
- * hwsim_cpu_wrap - an address as wide as the addressing mode says
- * @cpu: the CPU
- * @addr: the address
- *
- * Return: The rightmost 64, 31 or 24 bits of it.
- */
+/* Truncate an address to the 64, 31 or 24 bits of the addressing mode. */
 static inline u64 hwsim_cpu_wrap(const struct hwsim_cpu *cpu, u64 addr)
 {
 	if (cpu->psw_mask & PSW_MASK_EA)
@@ -94,22 +78,11 @@ static inline u64 hwsim_cpu_wrap(const struct hwsim_cpu *cpu, u64 addr)
 	return addr & (cpu->psw_mask & PSW_MASK_BA ? 0x7fffffff : 0xffffff);
 }
 
-/**
- * hwsim_cpu_set_cc - set the condition code
- * @cpu: the CPU
- * @cc: 0 to 3
- */
 static inline void hwsim_cpu_set_cc(struct hwsim_cpu *cpu, unsigned int cc)
 {
 	cpu->psw_mask = (cpu->psw_mask & ~(3UL << 44)) | (u64)cc << 44;
 }
 
-/**
- * hwsim_cpu_cc - the condition code
- * @cpu: the CPU
- *
- * Return: 0 to 3.
- */
 static inline unsigned int hwsim_cpu_cc(const struct hwsim_cpu *cpu)
 {
 	return (cpu->psw_mask >> 44) & 3;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of the interpreter: register instructions against the CPU below, everything else
- * against values from the Principles of Operation.
+ * KUnit tests of the interpreter. They compare the results of register instructions with those
+ * of the CPU, and all other results with values derived from the Principles of Operation.
  */
 #include <kunit/test.h>
 #include <linux/kvm_host.h>
@@ -15,9 +15,9 @@
 
 /**
  * struct test_storage - storage of the CPU under test
- * @bytes: from address 0
- * @missing: accesses to and behind this address find no page
- * @writes: how many there were
+ * @bytes: contents, starting at address 0
+ * @missing: pages from this address on are missing
+ * @writes: number of successful writes
  */
 struct test_storage {
 	u8 bytes[STORAGE_SIZE];
@@ -73,7 +73,7 @@ static u8 *test_bytes(struct hwsim_cpu *cpu, u64 addr)
 	return ((struct test_storage *)cpu->ctx)->bytes + addr;
 }
 
-/* Executes one instruction, given left-aligned in @text, at CODE. */
+/* Execute one instruction at CODE. It is left-aligned in @text. */
 static int test_run(struct hwsim_cpu *cpu, u64 text)
 {
 	struct hwsim_insn insn;
@@ -90,8 +90,8 @@ static int test_run(struct hwsim_cpu *cpu, u64 text)
 #define SIX(text)	((u64)(text) << 16)
 
 /*
- * Each instruction works on general register 2 (or the pair 2 and 3) and 4; register 1 holds the
- * address the shifts take their amount from.
+ * The operands of each instruction are general register 2 (or the pair 2 and 3) and register 4.
+ * Shifts take their amount from register 1.
  */
 struct native_regs {
 	u64 r1, r2, r3, r4;
@@ -248,7 +248,7 @@ static void native_compare(struct kunit *test, struct hwsim_cpu *cpu,
 	cpu->gr[4] = regs->r4;
 	hwsim_cpu_set_cc(cpu, regs->cc);
 	rc = test_run(cpu, insn->text);
-	/* the kernel would not survive the interruption: what leads to it has a test of its own */
+	/* The exception would crash the kernel. divide_exceptions() tests it without the CPU. */
 	if (rc == PGM_FIXED_POINT_DIVIDE && insn->name[0] == 'd')
 		return;
 	KUNIT_ASSERT_EQ_MSG(test, rc, 0, "%s", insn->name);
@@ -289,16 +289,16 @@ static void divide_exceptions(struct kunit *test)
 {
 	struct hwsim_cpu *cpu = test_cpu(test);
 
-	/* divisor zero */
+	/* The divisor is zero. */
 	cpu->gr[3] = 5;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, TWO(0x1d24)), PGM_FIXED_POINT_DIVIDE);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xb9970024)), PGM_FIXED_POINT_DIVIDE);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xb9870024)), PGM_FIXED_POINT_DIVIDE);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xb90d0024)), PGM_FIXED_POINT_DIVIDE);
-	/* suppressed: behind the instruction, nothing else changed */
+	/* The instruction is suppressed: only the PSW advances. */
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 4);
 	KUNIT_EXPECT_EQ(test, cpu->gr[3], 5);
-	/* the quotient does not fit */
+	/* The quotient does not fit into the register. */
 	cpu->gr[2] = 5;
 	cpu->gr[4] = 5;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xb9870024)), PGM_FIXED_POINT_DIVIDE);
@@ -306,7 +306,7 @@ static void divide_exceptions(struct kunit *test)
 	cpu->gr[3] = S64_MIN;
 	cpu->gr[4] = -1;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xb90d0024)), PGM_FIXED_POINT_DIVIDE);
-	/* it just fits */
+	/* This is the greatest quotient that fits. */
 	cpu->gr[2] = 4;
 	cpu->gr[3] = 0xffffffff;
 	cpu->gr[4] = 5;
@@ -340,7 +340,7 @@ static void overflow_interruption(struct kunit *test)
 	cpu->gr[4] = 1;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, TWO(0x1a24)), 0);
 	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 3);
-	/* completed all the same when the program mask asks for it */
+	/* The instruction completes even if the program mask enables the interruption. */
 	cpu->gr[2] = S32_MAX;
 	cpu->psw_mask |= 1UL << 43;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, TWO(0x1a24)), PGM_FIXED_POINT_OVERFLOW);
@@ -389,18 +389,18 @@ static void masked_bytes(struct kunit *test)
 
 	cpu->gr[2] = DATA;
 	cpu->gr[3] = 0x1122334455667788;
-	/* STCM 0101, STCMH 1001 */
+	/* STCM with mask 0101, STCMH with mask 1001 */
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xbe352000)), 0);
 	KUNIT_EXPECT_EQ(test, memcmp(test_bytes(cpu, DATA), "\x66\x88\0", 3), 0);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xeb392000002c)), 0);
 	KUNIT_EXPECT_EQ(test, memcmp(test_bytes(cpu, DATA), "\x11\x44\0", 3), 0);
-	/* CLM 1001 of 55 88 with 11 44: high; ICM 1001: first bit zero, so positive */
+	/* CLM with mask 1001 compares 55 88 with 11 44: high. ICM then inserts a positive value. */
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xbd392000)), 0);
 	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 2);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xbf392000)), 0);
 	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 2);
 	KUNIT_EXPECT_EQ(test, cpu->gr[3], 0x1122334411667744);
-	/* nothing selected */
+	/* The mask selects no byte. */
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xbf302000)), 0);
 	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 0);
 }
@@ -409,7 +409,7 @@ static void test_under_mask(struct kunit *test)
 {
 	struct hwsim_cpu *cpu = test_cpu(test);
 
-	/* TMLL 0x0180: none, left one, right one, both */
+	/* TMLL 0x0180 with none, the left one, the right one and both of the bits set */
 	static const struct {
 		u64 value;
 		unsigned int cc;
@@ -421,7 +421,7 @@ static void test_under_mask(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xa7310180)), 0);
 		KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), cases[i].cc);
 	}
-	/* TM knows one mixed result only */
+	/* TM does not distinguish mixed results. */
 	cpu->gr[2] = DATA;
 	*test_bytes(cpu, DATA) = 0x80;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x91c02000)), 0);
@@ -440,12 +440,12 @@ static void load_store_multiple_wrap(struct kunit *test)
 	cpu->gr[2] = DATA;
 	cpu->gr[14] = 14;
 	cpu->gr[15] = 15;
-	/* STMG 14,1 and back with LMG into 4 to 7 */
+	/* Store registers 14 to 1 with STMG and load them into 4 to 7 with LMG. */
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xebe120000024)), 0);
 	KUNIT_EXPECT_EQ(test, memcmp(test_bytes(cpu, DATA), expected, sizeof(expected)), 0);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xeb4720000004)), 0);
 	KUNIT_EXPECT_EQ(test, memcmp(&cpu->gr[4], expected, sizeof(expected)), 0);
-	/* LM leaves the left halves alone */
+	/* LM does not change the left half of a register. */
 	cpu->gr[4] = -1UL;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x98442004)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->gr[4], 0xffffffff0000000e);
@@ -456,19 +456,19 @@ static void overlapping_storage(struct kunit *test)
 	struct hwsim_cpu *cpu = test_cpu(test);
 
 	cpu->gr[2] = DATA;
-	/* MVC one to the right spreads the first byte */
+	/* MVC to the next byte fills the field with the first byte. */
 	memcpy(test_bytes(cpu, DATA), "abcdef", 7);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xd20420012000)), 0);
 	KUNIT_EXPECT_STREQ(test, test_bytes(cpu, DATA), "aaaaaa");
-	/* to the left it shifts */
+	/* MVC to the previous byte shifts the field. */
 	memcpy(test_bytes(cpu, DATA), "abcdef", 7);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xd20420002001)), 0);
 	KUNIT_EXPECT_STREQ(test, test_bytes(cpu, DATA), "bcdeff");
-	/* XC with itself clears */
+	/* XC of a field with itself clears the field. */
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xd70320002000)), 0);
 	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 0);
 	KUNIT_EXPECT_EQ(test, memcmp(test_bytes(cpu, DATA), "\0\0\0\0ff", 7), 0);
-	/* OC, NC, CLC */
+	/* OC, CLC, NC and CLC */
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xd60120022004)), 0);
 	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 1);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xd50120022004)), 0);
@@ -528,33 +528,33 @@ static void branches_and_modes(struct kunit *test)
 {
 	struct hwsim_cpu *cpu = test_cpu(test);
 
-	/* BRAS 3, back by 4: link behind, in 64-bit mode all of it */
+	/* BRAS 3 with offset -4 stores all 64 bits of the return address in 64-bit mode. */
 	cpu->gr[3] = -1UL;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xa735fffe)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE - 4);
 	KUNIT_EXPECT_EQ(test, cpu->gr[3], CODE + 4);
-	/* in 31-bit mode with the mode bit, left half untouched */
+	/* In 31-bit mode, it stores the mode bit and does not change the left half. */
 	cpu->psw_mask = PSW_MASK_BA;
 	cpu->gr[3] = -1UL;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xa735fffe)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->gr[3], 0xffffffff80000000 | (CODE + 4));
-	/* LA wraps */
+	/* LA truncates the address to 31 bits. */
 	cpu->gr[2] = 0xfffffffe;
 	cpu->gr[3] = -1UL;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x41302005)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->gr[3], 0xffffffff00000003);
-	/* SAM64 and back */
+	/* SAM64, SAM31 */
 	KUNIT_EXPECT_EQ(test, test_run(cpu, TWO(0x010e)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->psw_mask, MODE64);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, TWO(0x010d)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->psw_mask, PSW_MASK_BA);
-	/* BRCT counts before it looks; BCR with register 0 never branches */
+	/* BRCT decrements before it tests for zero. BCR with register 0 never branches. */
 	cpu->gr[3] = 1;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xa7360008)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 4);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, TWO(0x07f0)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 2);
-	/* BRXLE with the increment as its own limit */
+	/* BRXLE with an odd register, which is both the increment and the limit */
 	cpu->gr[3] = -5;
 	cpu->gr[5] = 5;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x85350008)), 0);
@@ -575,14 +575,14 @@ static void execute_target_modification(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x44306000)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 4);
 	KUNIT_EXPECT_STREQ(test, test_bytes(cpu, DATA + 0x10), "abcd");
-	/* odd address, and EXECUTE of EXECUTE */
+	/* A target at an odd address, and an EXECUTE as target, raise exceptions. */
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x44306001)), PGM_SPECIFICATION);
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 4);
 	memcpy(test_bytes(cpu, CODE + 0x100), ex, sizeof(ex));
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x44306000)), PGM_EXECUTE);
 }
 
-/* What the host has to bring in first must leave no trace. */
+/* An instruction that needs a missing page must not change the CPU. */
 static void missing_page_nullification(struct kunit *test)
 {
 	static const u64 texts[] = {
@@ -612,7 +612,7 @@ static void missing_page_nullification(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, test_run(cpu, texts[i]), -EFAULT, "%llx", texts[i]);
 		KUNIT_EXPECT_EQ_MSG(test, memcmp(cpu, before, sizeof(*cpu)), 0, "%llx", texts[i]);
 	}
-	/* the instruction itself */
+	/* Part of the instruction is on the missing page. */
 	cpu->psw_addr = DATA - 2;
 	*test_bytes(cpu, DATA - 2) = 0x58;
 	KUNIT_EXPECT_EQ(test, hwsim_insn_fetch(cpu, &insn), -EFAULT);
@@ -687,7 +687,7 @@ static const u16 table_codes[] = {
 #undef INSN
 };
 
-/* The search relies on it. */
+/* dispatch() uses a binary search. */
 static void opcode_table_sorted(struct kunit *test)
 {
 	unsigned int i;

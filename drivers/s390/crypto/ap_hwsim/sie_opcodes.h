@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Instructions the simulated SIE knows.
+ * The instructions that the simulated SIE can execute.
  *
  * INSN(code, mnemonic, format, operand, action)
  *
- * code:    first byte followed by what completes the operation code: 00, the second byte, the low
- *          digit of the second byte (A5, A7, C0) or the last byte (E3, EB, EC)
- * operand: where the second operand comes from and how it is widened to 64 bits:
+ * code:    first byte of the operation code, followed by its second part: the second byte, the
+ *          low digit of the second byte (A5, A7, C0), the last byte (E3, EB, EC), or else 00
+ * operand: source of the second operand, and how it is extended to 64 bits:
  *          NO none, ADR only its address, REG/RGS/RGZ register (64 bits/32 signed/32 unsigned),
  *          B1 byte, H2 signed halfword, HZ unsigned halfword, W4 signed word, WZ unsigned word,
  *          D8 doubleword, IMS/IMU signed/unsigned 16-bit immediate
- * action:  what is done with it; 32-bit actions look at the low half only
+ * action:  name of the function that executes the instruction, without act_; 32-bit actions
+ *          ignore the high half of the operand
  *
- * The lines are in ascending order of their codes. There is no include guard: each user gives INSN
- * its own meaning. Scripts read the lines, too, so one instruction stays on one line.
+ * Keep the lines in ascending order of their codes, because dispatch() uses a binary search.
+ * There is no include guard, because each user defines INSN in its own way. Keep each
+ * instruction on one line, because scripts parse the lines.
  */
 
 INSN(0x010c, SAM24, E,   NO,  SAM24)
