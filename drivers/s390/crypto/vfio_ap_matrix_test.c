@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a guest gets, tried out for the matrices and the states of the queues of
- * two adapters and three domains, and the text of matrices of every size.
+ * Derive the matrix of a guest for many combinations of assigned matrices and queue
+ * states, with two adapters and three domains, and print and parse matrices of every
+ * size.
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
@@ -13,7 +14,7 @@
 #define ADAPTERS	2
 #define DOMAINS		3
 
-/* One case: fitness by queue, what is assigned, the host has and the APCB holds. */
+/* One case: the fitness of each queue, and what is assigned, in the host and in the APCB. */
 struct derive_case {
 	enum vfio_ap_fitness fitness[ADAPTERS][DOMAINS];
 	struct vfio_ap_matrix assigned, host, now;
@@ -39,7 +40,7 @@ static void case_derive(struct derive_case *c, struct vfio_ap_matrix *guest)
 	vfio_ap_matrix_derive(guest, &c->assigned, &c->host, &c->now, case_list_unfit, c);
 }
 
-/* Is there a queue of this fitness in a matrix? */
+/* Does the matrix contain a queue of this fitness? */
 static bool case_has(const struct derive_case *c, const struct vfio_ap_matrix *matrix,
 		     enum vfio_ap_fitness fitness)
 {
@@ -55,7 +56,7 @@ static bool case_has(const struct derive_case *c, const struct vfio_ap_matrix *m
 	return false;
 }
 
-/* Bit n of bits, from the right, is id n. */
+/* Bit n of bits, counted from the right, stands for id n. */
 static void mask_from_bits(unsigned long *mask, unsigned int bits)
 {
 	unsigned int id;
@@ -68,9 +69,9 @@ static void mask_from_bits(unsigned long *mask, unsigned int bits)
 }
 
 /*
- * What a case can say of a domain: in now or not; and not assigned, or assigned
- * with one of 3 x 3 states of its two queues. Nothing may ask for the fitness
- * of queues of a domain that is not assigned; that it is bad would show.
+ * The possible kinds of a domain: in now or not; and either not assigned, or assigned
+ * with one of 3 x 3 states of its two queues. vfio_ap_matrix_derive() must not read the
+ * fitness of queues of an unassigned domain, so these queues are bad.
  */
 #define DOMAIN_KINDS	(2 * (1 + 9))
 
@@ -94,11 +95,11 @@ static void case_set_domain(struct derive_case *c, unsigned int apqi, unsigned i
 }
 
 /*
- * Calls check for each case that the host has all of; assigned and now take all
- * shapes. Domains differ only in their numbers, so cases that differ only in
- * the order of the domains count as one, else they would be 128000 and too many
- * for an emulated machine. Which domain comes first takes turns, so that the
- * worst one is not always the last. That leaves 24640.
+ * Call check for each case with a host that has all ids, and with every shape of assigned
+ * and now. Domains differ only in their numbers, so cases that differ only in the order
+ * of the domains count as one. Without that rule there would be 128000 cases, too many
+ * for an emulated machine. The domains take turns in being the first, so that the worst
+ * one is not always the last. 24640 cases remain.
  */
 static void derive_cases_walk(struct kunit *test,
 			      void (*check)(struct kunit *test, struct derive_case *c))
@@ -128,7 +129,7 @@ static void derive_cases_walk(struct kunit *test,
 	}
 }
 
-/* Nothing unfit is newly let in; nothing that is not assigned is ever in. */
+/* No unfit queue is newly plugged, and a queue that is not assigned is never in the guest. */
 static void check_safety(struct kunit *test, struct derive_case *c)
 {
 	struct vfio_ap_matrix guest;
@@ -154,7 +155,7 @@ static void derive_no_unfit_queue(struct kunit *test)
 	derive_cases_walk(test, check_safety);
 }
 
-/* What was derived stays: f(f(x)) = f(x). */
+/* Deriving twice gives the same result as deriving once: f(f(x)) = f(x). */
 static void check_stable(struct kunit *test, struct derive_case *c)
 {
 	struct vfio_ap_matrix once, twice, before = c->now;
@@ -171,7 +172,7 @@ static void derive_idempotent(struct kunit *test)
 	derive_cases_walk(test, check_stable);
 }
 
-/* With nothing pending, what the APCB holds does not matter. */
+/* If no queue is pending, the result does not depend on the APCB. */
 static void check_history(struct kunit *test, struct derive_case *c)
 {
 	struct vfio_ap_matrix guest, fresh, before = c->now;
@@ -190,13 +191,13 @@ static void derive_at_rest_stateless(struct kunit *test)
 	derive_cases_walk(test, check_history);
 }
 
-/* A pending queue that the guest does not have takes nothing from it. */
+/* A pending queue that the guest does not have must not take any queue from the guest. */
 static void check_pending_takes_nothing(struct kunit *test, struct derive_case *c)
 {
 	struct vfio_ap_matrix guest, kept;
 	unsigned int apid, apqi;
 
-	/* What the guest has is assigned, and nothing of the matrix is bad. */
+	/* Only cases in which the guest has only assigned queues and no assigned queue is bad. */
 	vfio_ap_matrix_and(&kept, &c->now, &c->assigned);
 	if (!vfio_ap_matrix_equal(&kept, &c->now))
 		return;
@@ -216,13 +217,13 @@ static void derive_no_unplug_for_pending(struct kunit *test)
 	derive_cases_walk(test, check_pending_takes_nothing);
 }
 
-/* A reset that completes never makes the guest lose anything. */
+/* The end of a reset never unplugs a queue. */
 static void check_fewer_pending(struct kunit *test, struct derive_case *c)
 {
 	struct vfio_ap_matrix pending, fit, both;
 	unsigned int apid, apqi;
 
-	/* Promised only as long as the guest has no pending queue. */
+	/* This holds only while the guest has no pending queue. */
 	if (case_has(c, &c->now, VFIO_AP_QUEUE_PENDING))
 		return;
 	case_derive(c, &pending);
@@ -245,10 +246,10 @@ static void derive_monotonic_in_pending(struct kunit *test)
 }
 
 /*
- * All that assigned and host can be, with each queue fit or bad: 6 bits of nr
- * for the queues, 5 each for assigned and host. What the APCB holds must not
- * matter and control domains depend on nothing else, so these only change from
- * case to case: of the 64 states of the queues some meet each shape of them.
+ * All values of assigned and host, with each queue fit or bad: 6 bits of nr for the
+ * queues, 5 bits each for assigned and host. The APCB must not matter, and the control
+ * domains depend on nothing else, so both just change from case to case: each shape of
+ * them meets some of the 64 states of the queues.
  */
 #define REST_CASES	65536
 
@@ -271,9 +272,9 @@ static void case_at_rest(struct derive_case *c, unsigned int nr)
 }
 
 /*
- * What an administrator is told, with no word of how it comes about: the guest
- * gets the domains and control domains that are assigned and that the host has,
- * and of such adapters those with which all of these domains work.
+ * What the ABI document promises, written without the algorithm: the guest gets the
+ * domains and control domains that are assigned and in the host, and those of the
+ * assigned adapters in the host with which all of these domains work.
  */
 static void abi_says(const struct derive_case *c, struct vfio_ap_matrix *guest)
 {
@@ -300,8 +301,8 @@ static void abi_says(const struct derive_case *c, struct vfio_ap_matrix *guest)
 }
 
 /*
- * No mask may differ in any bit, so this is also where a bad queue costs its own
- * adapter and no other, and no domain.
+ * The masks must be equal in every bit, so this test also shows that a bad queue costs
+ * its own adapter only, and no domain.
  */
 static void derive_at_rest_per_abi(struct kunit *test)
 {
@@ -348,7 +349,7 @@ static void first_shared_lowest(struct kunit *test)
 	struct vfio_ap_matrix a = {}, b = {};
 	unsigned int i, apid, apqi;
 
-	/* Shared control domains are no shared queue. */
+	/* Shared control domains are not shared queues. */
 	mask_from_bits(a.adm, 0xf);
 	mask_from_bits(b.adm, 0xf);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -358,7 +359,7 @@ static void first_shared_lowest(struct kunit *test)
 		mask_from_bits(b.aqm, cases[i].aqm[1]);
 		KUNIT_EXPECT_EQ_MSG(test, vfio_ap_matrix_first_shared(&a, &b, &apid, &apqi),
 				    cases[i].shared, "%s", cases[i].what);
-		/* Without a shared queue the ids mean nothing. */
+		/* The ids are undefined if no queue is shared. */
 		if (!cases[i].shared)
 			continue;
 		KUNIT_EXPECT_EQ_MSG(test, apid, cases[i].apid, "%s", cases[i].what);
@@ -366,7 +367,7 @@ static void first_shared_lowest(struct kunit *test)
 	}
 }
 
-/* The ids need more than the first word of a mask. */
+/* The lowest shared ids are beyond the first word of each mask. */
 static void first_shared_high_ids(struct kunit *test)
 {
 	struct vfio_ap_matrix a = {}, b = {};
@@ -393,7 +394,7 @@ static void check_operation(struct kunit *test, const char *name,
 {
 	struct vfio_ap_matrix to;
 
-	/* Old bits of the result do not stay. */
+	/* Fill the result first, so that a bit that the operation does not clear shows up. */
 	memset(&to, 0xa5, sizeof(to));
 	operation(&to, a, b);
 	KUNIT_EXPECT_EQ_MSG(test, memcmp(&to, result, sizeof(to)), 0, "%s", name);
@@ -405,7 +406,7 @@ static void check_operation(struct kunit *test, const char *name,
 	KUNIT_EXPECT_EQ_MSG(test, memcmp(&to, result, sizeof(to)), 0, "%s into the second", name);
 }
 
-/* Each queue of a few matrices is found or not by looking for it. */
+/* vfio_ap_matrix_next() finds each queue once, in ascending order, and no other queue. */
 static void check_next(struct kunit *test, const struct vfio_ap_matrix *in,
 		       const struct vfio_ap_matrix *except)
 {
@@ -450,7 +451,7 @@ static void next_walk_of_each_queue(struct kunit *test)
 	}
 }
 
-/* Byte by byte, so that a mask left out or taken for another one shows. */
+/* Compare byte by byte, so that a skipped or swapped mask shows up. */
 static void matrix_mask_operations(struct kunit *test)
 {
 	struct vfio_ap_matrix a, b, and, or, andnot;
@@ -471,7 +472,7 @@ static void matrix_mask_operations(struct kunit *test)
 	check_operation(test, "andnot", vfio_ap_matrix_andnot, &a, &b, &andnot);
 }
 
-/* As hardware stores them: id 0 is the leftmost bit of the first byte. */
+/* Hardware stores id 0 as the leftmost bit of the first byte. */
 static void config_mask_bit_order(struct kunit *test)
 {
 	struct ap_config_info config = { .apxa = 1 };
@@ -489,7 +490,7 @@ static void config_mask_bit_order(struct kunit *test)
 	set_bit_inv(64, expected.aqm);
 	set_bit_inv(63, expected.adm);
 	set_bit_inv(255, expected.adm);
-	/* What the matrix had before does not stay. */
+	/* Fill the matrix first, so that a bit that is not cleared shows up. */
 	memset(&matrix, 0xff, sizeof(matrix));
 	vfio_ap_matrix_from_config(&matrix, &config);
 	KUNIT_EXPECT_TRUE(test, bitmap_equal(matrix.apm, expected.apm, VFIO_AP_NR_IDS));
@@ -504,7 +505,7 @@ static void masks_parse_errors(struct kunit *test)
 	static const struct {
 		const char *text;
 		int ret;
-		/* Of adapters, usage domains and control domains: the lowest. */
+		/* the lowest id in each of the three masks */
 		unsigned int apid, apqi, domain;
 	} cases[] = {
 		{ "", -EINVAL }, { "\n", -EINVAL }, { ",,", -EINVAL }, { "0x,0x,0x", -EINVAL },
@@ -537,7 +538,7 @@ static void masks_parse_errors(struct kunit *test)
 	}
 }
 
-/* What is printed can be written again, whatever bit is on. */
+/* The printed text can be parsed again, whichever bit is set. */
 static void masks_print_parse_roundtrip(struct kunit *test)
 {
 	char text[VFIO_AP_MASKS_TEXT_SIZE + 1];
