@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* For people: grids, what their letters mean, and reasons. */
+/* Output for people: grids, a legend, and the reasons for missing queues. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "lsvfioap.h"
 
-/* Columns before the first queue of a line, and columns for each queue: its letter and its mark. */
+/* The width of the row header, and the width of a queue: a letter and a mark. */
 #define MARGIN		10
 #define CELL		2
 #define REASONS		16
@@ -39,7 +39,7 @@ static unsigned int count(const bool ids[NR_IDS])
 	return n;
 }
 
-/* A line "TITLE: 2 adapters, 1 domain". */
+/* Print "TITLE: 2 adapters, 1 domain". */
 static void title_draw(const char *title, const bool adapters[NR_IDS], const bool domains[NR_IDS])
 {
 	printf("%s: ", title);
@@ -85,7 +85,7 @@ static void block_draw(const struct grid *grid, const struct meaning *of,
 	}
 }
 
-/* Only what is to be seen in the grid. */
+/* Print only the letters that occur in the grid. */
 static void legend_draw(const struct grid *grid, const struct meaning *of, bool mark)
 {
 	unsigned int apid, apqi, column = 0;
@@ -154,7 +154,7 @@ bool host_draw(void)
 	return true;
 }
 
-/* Each queue that is not where it should be, or not well. */
+/* Print each queue that is neither in the guest nor ready, or has a hardware problem. */
 static void reasons_draw(const struct mdev *mdev)
 {
 	unsigned int apid, apqi, shown = 0, left = 0;
@@ -176,7 +176,7 @@ static void reasons_draw(const struct mdev *mdev)
 		printf("  and %u more, see --all\n", left);
 }
 
-/* Cuts a word that is longer than a line. */
+/* Print last_error and truncate words that are longer than a line. */
 static void last_error_draw(char *last_error)
 {
 	size_t column = printf("  last error:"), longest = columns > 16 ? columns - 4 : 12;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* For programs. */
+/* Output for programs. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "lsvfioap.h"
 
-/* What is not ASCII is none of UTF-8 either. */
+/* Escape all non-ASCII characters, because the text need not be valid UTF-8. */
 static void json_string(const char *text)
 {
 	putchar('"');

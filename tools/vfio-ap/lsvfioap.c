@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * lsvfioap: who has which AP queue, and why a guest does not have one.
- * What it shows is read from sysfs; it changes nothing. See help_print().
+ * lsvfioap shows the owner of each AP queue, and why a guest does not have a queue. It
+ * only reads sysfs and changes nothing. See help_print().
  */
 #include <getopt.h>
 #include <stdio.h>

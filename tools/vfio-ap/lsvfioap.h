@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the files of lsvfioap share. */
+/* Declarations that the files of lsvfioap share. */
 #ifndef LSVFIOAP_H
 #define LSVFIOAP_H
 
@@ -14,10 +14,10 @@
 
 #define NR_IDS		256
 #define UUID_LEN	36
-/* Of a line of queue_states. */
+/* The length of a line of queue_states. */
 #define STATE_LINE	64
 
-/* A cell of a grid: a letter for owner or state, and a mark for the hardware. */
+/* A cell of a grid: a letter for the owner or state, and a mark for the hardware. */
 struct cell {
 	char letter, mark;
 };
@@ -32,11 +32,11 @@ struct meaning {
 	const char *colour, *word, *text;
 };
 
-/* What is known of one mediated device. */
+/* A mediated device. */
 struct mdev {
 	char uuid[UUID_LEN + 1];
 	bool adapters[NR_IDS], domains[NR_IDS];
-	/* queue_states, lines of STATE_LINE characters. */
+	/* the contents of queue_states: lines of STATE_LINE characters */
 	char *lines;
 	size_t nr_lines;
 };
@@ -47,19 +47,19 @@ extern struct mdev *mdevs;
 extern unsigned int nr_mdevs;
 
 void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
-/* Closes stdout, and ends the program with a message if not all of the output was written. */
+/* Close stdout. Exit with a message if not all output was written. */
 void output_end(const char *name);
 void *need(void *memory);
-/* The whole of a file, with a NUL behind it; NULL and errno if it cannot be read. */
+/* Read a whole file as a string. Return NULL and set errno on failure. */
 char *file_get(size_t *size, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const struct meaning *meaning_of(const struct meaning *of, char letter);
-/* NULL and errno if there is no AP bus. */
+/* Return NULL and set errno if there is no AP bus. */
 struct grid *host_read(void);
 struct grid *mdev_grid(const struct mdev *mdev);
 void mdevs_read(void);
 const struct mdev *mdev_find(const char *uuid);
 const struct mdev *mdev_of(unsigned int apid, unsigned int apqi);
-/* What a line of queue_states says: APQN, and behind it words without the spaces at the end. */
+/* Split a line of queue_states into the APQN and the words after it, without trailing spaces. */
 bool line_read(const struct mdev *mdev, size_t nr, unsigned int *apid, unsigned int *apqi,
 	       char text[STATE_LINE]);
 
@@ -67,7 +67,7 @@ bool line_read(const struct mdev *mdev, size_t nr, unsigned int *apid, unsigned 
 extern bool colours, everything;
 extern unsigned int columns;
 
-/* false: there is no AP bus, which was said */
+/* Print a message and return false if there is no AP bus. */
 bool host_draw(void);
 void mdev_draw(const struct mdev *mdev);
 

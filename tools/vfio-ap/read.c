@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What sysfs knows of the host's queues and of mediated devices. */
+/* Read the host's queues and the mediated devices from sysfs. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -154,7 +154,7 @@ static char queue_mark(const char *queue)
 	return queue_says(queue, "reset_pending", "1") ? '*' : ' ';
 }
 
-/* Is it AA.DDDD, and nothing else? */
+/* Parse AA.DDDD; nothing may follow. */
 static bool queue_parse(const char *name, unsigned int *apid, unsigned int *apqi)
 {
 	int end = 0;
@@ -248,7 +248,7 @@ static bool is_uuid(const char *name)
 	       name[23] == '-';
 }
 
-/* One may be removed while it is read: then it is not there. Others are told of. */
+/* Ignore a device that was removed while it was read. Report any other error. */
 static void mdev_complain(const char *uuid)
 {
 	int error = errno;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* For who is to help: all that can be read, in one file. */
+/* Write everything that is needed for support to one file. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ static void attribute_print(const char *directory, const char *name)
 	free(text);
 }
 
-/* root may open what nobody can read, so it goes by the mode. */
+/* Check the mode, because root can open files that nobody can read. */
 static bool is_readable(const char *path)
 {
 	struct stat status;
@@ -52,7 +52,7 @@ static void attributes_print(const char *directory)
 		char path[1024];
 
 		snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
-		/* That was drawn. */
+		/* mdev_draw() has already shown queue_states. */
 		if (is_readable(path) && strcmp(entries[i]->d_name, "queue_states"))
 			attribute_print(directory, entries[i]->d_name);
 		free(entries[i]);
@@ -70,7 +70,7 @@ static void file_print(const char *path)
 	free(text);
 }
 
-/* The seconds before the name of an event of this driver; below 0: none of its. */
+/* Return the timestamp of a vfio_ap event in seconds, or a negative number for any other line. */
 static double trace_time(const char *line)
 {
 	const char *event = strstr(line, ": vfio_ap_"), *begin = event;
@@ -82,7 +82,7 @@ static double trace_time(const char *line)
 	return atof(begin);
 }
 
-/* The last minute before the newest event: whatever clock the trace has. */
+/* Print the last minute before the newest event, so that the trace clock does not matter. */
 static void trace_print(void)
 {
 	char *text = file_get(NULL, TRACE), *line, *rest, *copy;
@@ -132,7 +132,7 @@ static void report_print(void)
 		attributes_print(path);
 	}
 	attributes_print(NUMBERS);
-	/* It holds little, and its clock is not that of the day. */
+	/* The debug feature has few entries and a clock of its own, so print it completely. */
 	file_print(DBF);
 	trace_print();
 }
