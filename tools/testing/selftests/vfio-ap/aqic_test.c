@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* PQAP(AQIC) of a guest: behaviour rows A.6, E.11, E.12, C-5, C-6, C-7. */
+/* PQAP(AQIC) of a guest: behaviour rows A.6, E.11, E.12, C-5, C-6 and C-7. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/capability.h>
@@ -20,9 +20,9 @@ TEST_F(guest, irq_enable_deliver_disable)
 	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, pinned_kib());
-	/* Open for subclass 6 only: another one is not heard. The host's is 5. */
+	/* The guest opens only subclass 6. The host uses ISC 5. */
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 6, AGENT_NIB));
 	EXPECT_EQ(4, pinned_kib());
 	ASSERT_EQ(0, vm_ask(&self->vm, AGENT_IO_OPEN, 0x80000000UL >> 6, 0, 0) < 0);
@@ -35,7 +35,7 @@ TEST_F(guest, irq_enable_deliver_disable)
 	EXPECT_EQ(1, *nib);
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 6, 0));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
-	/* What comes now is for nobody. */
+	/* A reply after the disable must not interrupt the guest. */
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
 	EXPECT_EQ(0, vm_tapq(&self->vm, 4, 4));
 	EXPECT_EQ(1, self->vm.mailbox->interrupts);
@@ -44,7 +44,7 @@ TEST_F(guest, irq_enable_deliver_disable)
 TEST_F(guest, invalid_nib_address)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, 0));
 	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, 0x40000000));
 	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, -1UL));
@@ -55,7 +55,7 @@ TEST_F(guest, invalid_nib_address)
 TEST_F(guest, aqic_unassigned_queue)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(1, vm_aqic(&self->vm, 4, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(1, vm_aqic(&self->vm, 0x77, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(1, vm_aqic(&self->vm, 4, 5, false, 3, 0));
@@ -63,15 +63,15 @@ TEST_F(guest, aqic_unassigned_queue)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* Nobody turns on or off what is another guest's, whatever the address he gives. */
+/* A guest cannot enable or disable interrupts of another guest's queue, with any NIB. */
 TEST_F(guest, aqic_queue_of_other_guest)
 {
 	struct other other;
 
 	assign(_metadata, UUID1, 4, 4);
 	other_start(_metadata, &other, 5, 5);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
 	ASSERT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, false, 3, 0));
 	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, AGENT_NIB));
@@ -83,13 +83,13 @@ TEST_F(guest, aqic_queue_of_other_guest)
 	other_end(_metadata, &other);
 }
 
-/* In a memory slot, but the process itself may not write there. */
+/* The page is in a memory slot, but the VMM itself has no write access to it. */
 TEST_F(guest, nib_page_pin_failure)
 {
 	char *page = (char *)self->vm.memory + (AGENT_NIB & ~4095UL);
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, mprotect(page, 4096, PROT_READ));
 	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, pinned_kib());
@@ -104,12 +104,12 @@ TEST_F(guest, nib_page_over_memlock_limit)
 	struct rlimit limit = { .rlim_cur = 4096, .rlim_max = 4096 };
 	struct other other;
 
-	/* The vCPU's thread inherits the remaining capabilities of this thread. */
+	/* The thread of the vCPU inherits the remaining capabilities of this thread. */
 	ASSERT_EQ(0, capability_drop(CAP_IPC_LOCK));
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
 	other_start(_metadata, &other, 5, 5);
 	assign(_metadata, UUID2, -1, 6);
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005 05.0006"));
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005 05.0006"));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(6, vm_aqic(&other.vm, 5, 6, true, 3, AGENT_NIB + 0x2000));
 	EXPECT_EQ(4, pinned_kib());
@@ -120,19 +120,22 @@ TEST_F(guest, nib_page_over_memlock_limit)
 	other_end(_metadata, &other);
 }
 
-/* B-46: what the host has lost can write nowhere any more, so nothing is kept for it. */
+/*
+ * B-46: hardware does not write through a queue that left the host, so the driver unpins
+ * the page.
+ */
 TEST_F(guest, nib_unpin_on_adapter_removal)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("adapter_del", "4"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
 }
 
-/* C-20: KVM itself answers, in the right half of the register. */
+/* C-20: KVM itself answers, and must store the status in the right half of register 1. */
 TEST_F(guest, aqic_without_mdev)
 {
 	struct vm lonely;
@@ -151,7 +154,7 @@ static bool guest_has_ended(void *data)
 	return vm->end;
 }
 
-/* Such a guest has the instruction all the same: what becomes of it is its user's affair. */
+/* Without a GISA, KVM does not handle AQIC and exits to user space. */
 TEST_F(guest, aqic_without_gisa)
 {
 	struct other other;
@@ -159,14 +162,14 @@ TEST_F(guest, aqic_without_gisa)
 
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 5, 5);
-	/* All guests to come, also of other tests, would have none. */
+	/* Restore the parameter at once, because it applies to all VMs created from now on. */
 	ASSERT_EQ(0, file_write(USE_GISA, "N"));
 	ret = vm_create(&other.vm);
 	EXPECT_EQ(0, file_write(USE_GISA, "Y"));
 	ASSERT_EQ(0, ret);
 	ASSERT_EQ(0, vfio_open(&other.vfio, &other.vm, UUID2));
 	ASSERT_EQ(0, vm_start(&other.vm));
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
 	EXPECT_EQ(-EPIPE, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, until(guest_has_ended, &other.vm));
 	EXPECT_EQ(KVM_EXIT_S390_SIEIC, other.vm.end);
@@ -175,7 +178,7 @@ TEST_F(guest, aqic_without_gisa)
 	other_end(_metadata, &other);
 }
 
-/* C-7: assigned and bound is not enough. */
+/* C-7: the queue is assigned and bound, but the driver filters its adapter. */
 TEST_F(guest, aqic_queue_of_filtered_adapter)
 {
 	ASSERT_EQ(0, queue_unbind(4, 6));
@@ -187,7 +190,10 @@ TEST_F(guest, aqic_queue_of_filtered_adapter)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* E.11, C-5: 07 and others keep what was there and leave nothing behind. */
+/*
+ * E.11, C-5: an enable that fails with 07 or another code leaves the old NIB registered
+ * and pins no new page.
+ */
 TEST_F(guest, old_nib_after_failed_enable)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
@@ -195,7 +201,7 @@ TEST_F(guest, old_nib_after_failed_enable)
 	unsigned int i;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(7, vm_aqic(&self->vm, 4, 4, true, 5, AGENT_NIB + 0x1000));
 	EXPECT_EQ(4, pinned_kib());
@@ -211,13 +217,13 @@ TEST_F(guest, old_nib_after_failed_enable)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* E.12, C-6: no log flood, no leak, whatever the guest does. */
+/* E.12, C-6: the guest can neither flood the log nor leak pinned pages. */
 TEST_F(guest, repeated_failed_enables)
 {
 	int i, kmsg = kmsg_open();
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("deconfigure", "4"));
 	for (i = 0; i < 500; i++) {
 		ASSERT_EQ(3, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
@@ -230,11 +236,11 @@ TEST_F(guest, repeated_failed_enables)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* B-18, B-19: 06, and the page is given back. */
+/* B-18, B-19: the guest gets response code 06, and the driver unpins the page. */
 TEST_F(guest, gisc_register_failure)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("gisc_fail", "1"));
 	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, pinned_kib());
@@ -242,7 +248,7 @@ TEST_F(guest, gisc_register_failure)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* C-11: nobody waits for an interrupt to be off, not even who disabled it. */
+/* C-11: no task waits until hardware shows the disable, not even the vCPU that issued it. */
 TEST_F(guest, nonblocking_slow_disable)
 {
 	struct other other;
@@ -250,26 +256,26 @@ TEST_F(guest, nonblocking_slow_disable)
 
 	assign(_metadata, UUID1, 4, 4);
 	other_start(_metadata, &other, 5, 5);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 1000000"));
-	sleeps = task_sleeps_count(self->vm.vcpu_thread_id);
+	sleeps = task_sleep_count(self->vm.vcpu_thread_id);
 	EXPECT_LE(0, sleeps);
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
-	EXPECT_EQ(sleeps, task_sleeps_count(self->vm.vcpu_thread_id));
+	EXPECT_EQ(sleeps, task_sleep_count(self->vm.vcpu_thread_id));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 3, 0));
-	/* It is still not off. */
+	/* Hardware does not show the disable yet. */
 	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	other_end(_metadata, &other);
 }
 
-/* The guest resets its queue while an interrupt is being turned off: 02, as of hardware. */
+/* A guest reset during a disable: AQIC returns 02, as on hardware. */
 TEST_F(guest, guest_reset_during_disable)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 1000000"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
@@ -282,11 +288,11 @@ TEST_F(guest, guest_reset_during_disable)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* B-2, E.13: the page is the guest's until its own disable. */
+/* B-2, E.13: the page stays pinned until the guest disables the interrupt. */
 TEST_F(guest, nib_page_unmap)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, vfio_dma_unmap(&self->vfio));
 	EXPECT_EQ(4, pinned_kib());
@@ -302,13 +308,13 @@ struct mapper {
 	unsigned long rounds;
 };
 
-static void *mapper_runs(void *data)
+static void *mapper_run(void *data)
 {
 	struct mapper *mapper = data;
 
 	while (!__atomic_load_n(&mapper->stop, __ATOMIC_RELAXED) && !mapper->ret) {
 		mapper->ret = vfio_dma_unmap(mapper->vfio);
-		/* The other was faster. */
+		/* The other thread was faster. */
 		if (mapper->ret == -EPROTO)
 			mapper->ret = 0;
 		if (!mapper->ret)
@@ -320,7 +326,7 @@ static void *mapper_runs(void *data)
 	return NULL;
 }
 
-/* C-12: lockdep sees all locks of both sides. */
+/* C-12: lockdep sees all locks of AQIC and of the mappers. */
 TEST_F(guest, dma_map_unmap_during_aqic)
 {
 	struct mapper mappers[] = { { &self->vfio, &self->vm }, { &self->vfio, &self->vm } };
@@ -328,9 +334,9 @@ TEST_F(guest, dma_map_unmap_during_aqic)
 	int i;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	for (i = 0; i < 2; i++)
-		ASSERT_EQ(0, pthread_create(&threads[i], NULL, mapper_runs, &mappers[i]));
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, mapper_run, &mappers[i]));
 	for (i = 0; i < 100; i++) {
 		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
@@ -344,32 +350,32 @@ TEST_F(guest, dma_map_unmap_during_aqic)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* A disable whose effect hardware does not show yet keeps the page. */
+/* The page stays pinned until hardware shows the disable. */
 TEST_F(guest, nib_pinned_until_irq_off)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 1000000"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	usleep(300000);
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
-	/* A reset ends it. */
+	/* A reset ends the registration. */
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* The guest resets its queue itself; what it enables then replaces the old. */
+/* The guest resets its queue; its next enable replaces the old registration. */
 TEST_F(guest, enable_after_guest_reset)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
 	int i;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	for (i = 0; i < 20; i++) {
-		/* Two pages in turn: the one that counts is written to, the other not. */
+		/* Alternate between two pages: only the page of the latest enable is written. */
 		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, i % 8, AGENT_NIB + i % 2 * 0x2000));
 		EXPECT_EQ(4, pinned_kib());
 		nib[0] = 0;
@@ -383,7 +389,7 @@ TEST_F(guest, enable_after_guest_reset)
 	}
 }
 
-/* B-46: KVM itself notes at the end of a VM when an interruption subclass is still registered. */
+/* B-46: KVM writes "unexpected iam" to its trace when a VM ends with a registered ISC. */
 TEST_F(guest, gisc_unregistered_at_vm_end)
 {
 	static char trace[1 << 20];
@@ -397,12 +403,15 @@ TEST_F(guest, gisc_unregistered_at_vm_end)
 	ASSERT_EQ(0, vm_create(&vm));
 	ASSERT_EQ(0, vfio_open(&vfio, &vm, UUID2));
 	ASSERT_EQ(0, vm_start(&vm));
-	ASSERT_TRUE(vm_comes_to_see(&vm, "05.0005 06.0005"));
+	ASSERT_TRUE(vm_wait_queues(&vm, "05.0005 06.0005"));
 	ASSERT_EQ(0, vm_aqic(&vm, 5, 5, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, vm_aqic(&vm, 5, 5, false, 0, 0));
 	ASSERT_EQ(0, hwsim("respond", "05.0005 aqic 5 1"));
 	EXPECT_EQ(5, vm_aqic(&vm, 5, 5, true, 4, AGENT_NIB));
-	/* One is on when its queue leaves the host, and one when the device is closed. */
+	/*
+	 * One interrupt is on when its queue leaves the host, another when the device is
+	 * closed.
+	 */
 	ASSERT_EQ(0, vm_aqic(&vm, 6, 5, true, 2, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("adapter_del", "6"));
 	ASSERT_EQ(0, bus_scan());
@@ -416,11 +425,11 @@ TEST_F(guest, gisc_unregistered_at_vm_end)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* Unbind, as reset, gives page and GISC back. */
+/* An unbind unpins the page and unregisters the GISC, as a reset does. */
 TEST_F(guest, irq_disabled_at_unbind)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
@@ -429,11 +438,11 @@ TEST_F(guest, irq_disabled_at_unbind)
 
 struct plugger {
 	bool failed;
-	/* How often the guest got its interrupt. */
+	/* successful enables by the guest */
 	int enabled;
 };
 
-/* Until both have met, however quick a plug may be. */
+/* Repeat until the guest has enabled the interrupt at least once, however fast the plugs are. */
 static void *plug_and_unplug(void *data)
 {
 	struct plugger *plugger = data;
@@ -447,7 +456,7 @@ static void *plug_and_unplug(void *data)
 	return NULL;
 }
 
-/* From the moment on that AQIC reaches the queue it is this guest's, and only then. */
+/* AQIC succeeds only while the queue is in the guest. */
 TEST_F(guest, aqic_during_hotplug)
 {
 	struct plugger plugger = {};
@@ -467,9 +476,9 @@ TEST_F(guest, aqic_during_hotplug)
 }
 
 /*
- * The driver marks a queue before it writes the APCB. If it marked the queue later, a
- * guest that just got the queue would be refused, and one that just lost the queue
- * could still enable the interrupt.
+ * The driver marks a queue before it writes the APCB. If the driver marked the queue
+ * later, AQIC would fail in a guest that just got the queue, and would still succeed in a
+ * guest that just lost it.
  */
 TEST_F(guest, enable_before_apcb_write)
 {
@@ -478,7 +487,7 @@ TEST_F(guest, enable_before_apcb_write)
 	assign(_metadata, UUID1, 4, -1);
 	ASSERT_EQ(0, hwsim("hold", "kvm_arch_crypto_set_masks"));
 	writer_start(&writer, UUID1, "assign_domain", "4");
-	EXPECT_TRUE(hwsim_comes_to_hold("kvm_arch_crypto_set_masks", 1));
+	EXPECT_TRUE(hwsim_wait_held("kvm_arch_crypto_set_masks", 1));
 	EXPECT_TRUE(queue_status(4, 4, "in use"));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("release", "kvm_arch_crypto_set_masks"));
@@ -487,7 +496,7 @@ TEST_F(guest, enable_before_apcb_write)
 
 	ASSERT_EQ(0, hwsim("hold", "kvm_arch_crypto_set_masks"));
 	writer_start(&writer, UUID1, "unassign_domain", "4");
-	EXPECT_TRUE(hwsim_comes_to_hold("kvm_arch_crypto_set_masks", 1));
+	EXPECT_TRUE(hwsim_wait_held("kvm_arch_crypto_set_masks", 1));
 	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
 	EXPECT_EQ(1, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("release", "kvm_arch_crypto_set_masks"));

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How a VMM lets go: device, group, KVM's VFIO device, the VM itself, in every
- * order, and from several threads at once, while the guest goes on with AQIC
- * and its memory comes and goes: behaviour rows B-3, E.8.
- *
- * The random part is repeated by its seed, STRESS_SEED in the environment.
+ * A VMM closes the VFIO device, the group, KVM's VFIO device and the VM in every order,
+ * and from two threads at once, while the guest issues AQIC and its memory slots change:
+ * behaviour rows B-3 and E.8. STRESS_SEED in the environment repeats a random run.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -21,7 +19,7 @@
 
 #define SECONDS	"5"
 
-/* Behind the memory that each guest has. */
+/* behind the memory of the guest */
 #define SLOT_NIB	(AGENT_MEMORY + 0x80)
 
 enum end {
@@ -37,11 +35,11 @@ static const char *const end_names[] = { "device", "group", "KVM's VFIO device",
 struct guest {
 	struct vm vm;
 	struct vfio vfio;
-	/* Taken from the VM, which would close it first. */
+	/* Taken from struct vm, because vm_destroy() would close it too early. */
 	int kvm_vfio;
 	char *memory, *slot;
 	bool stop;
-	/* AQIC that was answered, and slots that came. */
+	/* successful AQICs, and slots that were added */
 	unsigned int answered, mapped;
 	pthread_t asker, mapper;
 };
@@ -51,7 +49,7 @@ static bool stopped(struct guest *guest)
 	return __atomic_load_n(&guest->stop, __ATOMIC_RELAXED);
 }
 
-/* AQIC with an indicator in memory that stays and in memory that does not. */
+/* Issue AQIC with the NIB in memory that stays, and in memory that the mapper removes. */
 static void *asker_run(void *data)
 {
 	struct guest *guest = data;
@@ -115,7 +113,7 @@ static int guest_start(struct guest *guest)
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (guest->memory == MAP_FAILED)
 		return -errno;
-	/* Slots begin at a segment. */
+	/* A memory slot starts at a segment boundary. */
 	guest->slot = (char *)(((uintptr_t)guest->memory + AGENT_MEMORY - 1) & -AGENT_MEMORY);
 	ret = pthread_create(&guest->asker, NULL, asker_run, guest);
 	ret = ret ?: pthread_create(&guest->mapper, NULL, mapper_run, guest);
@@ -143,7 +141,7 @@ static void guest_close(struct guest *guest, enum end end)
 		close(guest->kvm_vfio);
 		break;
 	default:
-		/* What the guest asks for, and its memory, need the VM. */
+		/* The vCPU and the mapper use the VM, so stop both first. */
 		guest_stop_traffic(guest);
 		vm_destroy(&guest->vm);
 		munmap(guest->memory, 2 * AGENT_MEMORY);
@@ -171,12 +169,12 @@ FIXTURE_TEARDOWN(close)
 
 static void nothing_is_left(struct __test_metadata *_metadata)
 {
-	EXPECT_TRUE(queue_comes_to(4, 4, "assigned"));
+	EXPECT_TRUE(queue_wait_status(4, 4, "assigned"));
 	EXPECT_EQ(0, until(last_vm_is_destroyed, NULL));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* The n-th of the 24 orders. */
+/* Make the n-th of the 24 orders. */
 static void order_make(unsigned int n, enum end order[ENDS])
 {
 	enum end left[ENDS] = { DEVICE, GROUP, KVM_VFIO, VM };
@@ -200,7 +198,7 @@ TEST_F(close, all_close_orders)
 	for (n = 0; n < 24; n++) {
 		order_make(n, order);
 		ASSERT_EQ(0, guest_start(guest));
-		ASSERT_TRUE(queue_comes_to(4, 4, "in use"));
+		ASSERT_TRUE(queue_wait_status(4, 4, "in use"));
 		for (i = 0; i < ENDS; i++)
 			guest_close(guest, order[i]);
 		TH_LOG("%s, %s, %s, %s", end_names[order[0]], end_names[order[1]],

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What things cost a processor: usage: cost_bench DRIVER
+ * Print the CPU time and the memory that operations of a driver cost. Usage: cost_bench
+ * DRIVER
  *
- * For a machine whose clock counts instructions (one CPU, a nanosecond each):
- * the least of 50 repetitions is what it takes when nothing comes in between.
+ * Run it on a machine with one CPU whose clock counts instructions, a nanosecond each.
+ * The minimum of 50 repetitions is the time without interruptions.
  */
 #include <unistd.h>
 
@@ -36,7 +37,7 @@ static void assign_many(const char *attribute, int first, int count)
 		must(!mdev_write(UUID1, attribute, "%d", id));
 }
 
-/* The base's driver does not tell. */
+/* The stock driver has no reset_pending; the read fails, which counts as no reset. */
 static bool nothing_is_outstanding(void *unused)
 {
 	char text[8192];
@@ -44,14 +45,14 @@ static bool nothing_is_outstanding(void *unused)
 	return mdev_read(UUID1, "reset_pending", text, sizeof(text)) <= 0;
 }
 
-/* Plug a domain into the running guest; taking it out again is not measured. */
+/* Measure plugging a domain into the running guest, but not unplugging it. */
 static void plug_measure(const char *id, int apqi, int repeat)
 {
 	long least = -1, start, taken;
 
 	while (repeat--) {
 		must(!until(nothing_is_outstanding, NULL));
-		/* What comes after a reset has come. */
+		/* Let the worker finish what it does after a reset. */
 		usleep(20000);
 		start = bench_now_ns();
 		must(!mdev_write(UUID1, "assign_domain", "%d", apqi));
@@ -70,7 +71,7 @@ static void guest_begin(void)
 	must(!vm_start(&vm));
 }
 
-/* In a wait PSW the guest costs nothing, and the clock can jump to what comes next. */
+/* A guest in a wait PSW costs no CPU time, so the clock can skip to the next event. */
 static void guest_park(void)
 {
 	vm_post(&vm, AGENT_IO_WAIT, 0, 0, 0);
@@ -105,7 +106,7 @@ static void small_measure(void)
 	assign_many("assign_adapter", 4, 1);
 	assign_many("assign_domain", 4, 1);
 	guest_begin();
-	must(vm_comes_to_see(&vm, "04.0004"));
+	must(vm_wait_queues(&vm, "04.0004"));
 	aqic_measure();
 	guest_park();
 	must(!mdev_write(UUID1, "unassign_domain", "4"));
@@ -113,7 +114,7 @@ static void small_measure(void)
 	guest_end();
 }
 
-/* 16 x 16 queues that are bound. */
+/* 16 x 16 bound queues */
 static void big_measure(void)
 {
 	must(!mdev_create(UUID1));
@@ -122,7 +123,7 @@ static void big_measure(void)
 	guest_begin();
 	guest_park();
 	plug_measure("plug.cost.16x16", 0x1f, REPEAT / 5);
-	/* All that can be assigned; the rest is not in the host. */
+	/* Assign all possible ids; the host does not have the others. */
 	assign_many("assign_adapter", 0x40, 256 - 0x40);
 	assign_many("assign_domain", 0x40, 256 - 0x40);
 	plug_measure("plug.big", 0x1f, REPEAT / 5);
@@ -134,7 +135,7 @@ static void uuid_make(char *uuid, unsigned int n)
 	sprintf(uuid, "66666666-6666-6666-6666-%012x", n);
 }
 
-/* Bytes of slab in use: of all caches, or by kmalloc() and in nodes of trees alone. */
+/* Count the bytes in use in all slab caches, or only in kmalloc caches and tree nodes. */
 static long slab_bytes(bool all)
 {
 	static char text[1 << 20];
@@ -151,7 +152,7 @@ static long slab_bytes(bool all)
 	return sum;
 }
 
-/* With ever more mdevs beside the one that is changed. */
+/* Plug a queue while 10, 100 and 1000 other mdevs exist. */
 static void crowd_measure(void)
 {
 	static const int crowds[] = { 10, 100, 1000 };
@@ -191,7 +192,7 @@ static void queue_memory_measure(void)
 		for (apqi = 0x10; apqi < 0x20; apqi++)
 			must(!queue_unbind(apid, apqi));
 	}
-	/* Freed after a grace period. */
+	/* Wait for a grace period, after which the kernel frees the memory. */
 	sleep(1);
 	all = slab_bytes(true);
 	own = slab_bytes(false);
@@ -208,7 +209,7 @@ static bool guest_has_all(void *unused)
 	return queue_status(0x20, 0x1f, "in use");
 }
 
-/* A host that gets an adapter with 16 queues for a running guest. */
+/* The host gets an adapter with 16 queues that are assigned to a running guest. */
 static void scan_measure(void)
 {
 	long updates;
@@ -237,7 +238,7 @@ int main(int argc, char **argv)
 	many("adapter_add", 0x10, 16);
 	many("domain_add", 0x10, 16);
 	must(!bus_scan());
-	must(queue_comes_to(0x1f, 0x1f, "unassigned"));
+	must(queue_wait_status(0x1f, 0x1f, "unassigned"));
 	must(!hwsim("reset_time", "*.* ms 1"));
 	small_measure();
 	big_measure();

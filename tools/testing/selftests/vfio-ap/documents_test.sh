@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Type the commands of README.md and Documentation/ unchanged. commands/DOCUMENT/ has a file for each block;
-# rig/commands.py extracts these files from the documents when the initramfs is built.
+# Type the commands of README.md and Documentation/ unchanged. commands/DOCUMENT/ has a file for
+# each block; rig/commands.py extracts these files from the documents when the initramfs is built.
 . "$(dirname "$0")/lib/client.sh"
 
 COMMANDS=$(dirname "$0")/commands
@@ -9,7 +9,8 @@ SAID=$SCRATCH/said
 # The mdev that vfio-ap-tracing.rst filters for.
 TRACED=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001
 
-# said REGEX: the commands have printed it; said_soon: a command in the background prints it soon
+# said REGEX: fail if the commands did not print it; said_soon: wait until a background command
+# prints it
 said() { grep -Eq "$1" $SAID || fail "'$1' was not printed"; }
 said_soon() { until_true "'$1' is printed" grep -Eq "$1" $SAID; }
 
@@ -24,9 +25,9 @@ typing_ends() {
 	exit $status
 }
 
-# type_document NAME CHECK: type each block into this shell; a command that fails ends the test. After each block,
-# CHECK BLOCK waits for output, causes events and compares, as a person would. CHECK fails for a block that it does not
-# know.
+# type_document NAME CHECK: type each block into this shell; a command that fails ends the test.
+# After each block, CHECK BLOCK waits for output, causes events and compares, as a person would.
+# CHECK fails for a block that it does not know.
 type_document() {
 	[ -d "$COMMANDS/$1" ] || { echo "no commands: they are made by rig/commands.py" >$SCRATCH/skip; exit 4; }
 	exec 3>&1

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory runs out, at each allocation in turn: behaviour row E.20.
+ * Fail each memory allocation of an operation in turn: behaviour row E.20.
  *
- * Of an operation the first allocation is made to fail, then the second, until
- * there is none left that could (/proc/PID/task/TID/fail-nth). Those of the
- * driver core, of kernfs and of VFIO fail, too: what they do with it must not
- * harm the driver either. Each time the operation has succeeded in full, or has
- * failed with the errno of the ABI and changed nothing; and without a fault it
- * succeeds. What is lost on the way is found by kmemleak, and by the books.
+ * A test fails the first allocation of an operation, then the second, until no allocation
+ * is left (/proc/PID/task/TID/fail-nth). Allocations of the driver core, kernfs and VFIO
+ * fail as well, because their error paths must not harm the driver either. Each attempt
+ * either succeeds completely, or fails with an errno of the ABI and changes nothing.
+ * Without a fault the operation succeeds. kmemleak finds leaks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +21,7 @@
 
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
 
-/* More than any operation here allocates. */
+/* more allocations than any operation here needs */
 #define FAULTS_MAX	20000
 
 struct operation;
@@ -32,25 +31,25 @@ struct faults {
 	struct vm *vm;
 	struct vfio *vfio;
 	struct other other;
-	/* Whose allocations fail. */
+	/* the task whose allocations fail */
 	pid_t thread;
 	unsigned int nth;
-	/* How many allocations failed, were below the driver, were not noticed. */
-	unsigned int failed, ours, survived;
+	/* failed allocations: all, those below the driver, those that the operation survived */
+	unsigned int failed, in_driver, survived;
 };
 
 struct operation {
 	const char *name;
-	/* 0, or a negative errno. */
+	/* Returns 0 or a negative errno. */
 	int (*act)(struct faults *faults);
-	/* Is there what it is to bring about? */
+	/* Has the operation taken effect? */
 	bool (*done)(struct faults *faults);
-	/* What may be refused with, a 0 at the end. */
+	/* allowed errnos, terminated by 0 */
 	int errnos[4];
 	void (*undo)(struct faults *faults);
 };
 
-/* One that is open already: to open it takes memory, too. */
+/* Open the file in advance, because opening it allocates memory. */
 static int fail_nth_open(struct faults *faults)
 {
 	char path[64];
@@ -67,7 +66,7 @@ static int fail_nth_write(int fd, unsigned int nth)
 	return pwrite(fd, text, len, 0) == len ? 0 : -errno;
 }
 
-/* Was there an allocation left to fail? */
+/* Did an allocation fail? */
 static bool fault_happened(int fd)
 {
 	char text[16] = "";
@@ -86,42 +85,42 @@ static bool is_allowed(const struct operation *operation, int ret)
 	return false;
 }
 
-/* Whose allocation it was that failed, as the stack in the log tells. */
-enum whose {
-	NOBODYS,
-	/* __GFP_NOWARN: it was not told. */
-	UNTOLD,
-	OURS,
-	/* Of the module loader, on the way to the driver. */
-	THE_LOADERS,
-	SOMEBODYS,
+/* The caller of the failed allocation, from the stack trace in the log. */
+enum caller {
+	FAULT_NONE,
+	/* no stack trace, because of __GFP_NOWARN */
+	FAULT_SILENT,
+	FAULT_DRIVER,
+	/* the module loader, before it calls the driver */
+	FAULT_LOADER,
+	FAULT_OTHER,
 };
 
-static enum whose fault_whose(int kmsg)
+static enum caller fault_find_caller(int kmsg)
 {
-	enum whose whose = UNTOLD;
+	enum caller caller = FAULT_SILENT;
 	char line[8192];
 	ssize_t len;
 
-	/* EPIPE: the kernel has dropped lines; the next read goes on behind them. */
+	/* EPIPE means that the kernel dropped lines; the next read continues after them. */
 	while ((len = read(kmsg, line, sizeof(line) - 1)) > 0 || (len < 0 && errno == EPIPE)) {
 		line[len < 0 ? 0 : len] = 0;
-		if (whose == OURS || strstr(line, "[vfio_ap]"))
-			whose = OURS;
-		else if (whose == THE_LOADERS || strstr(line, " load_module+"))
-			whose = THE_LOADERS;
+		if (caller == FAULT_DRIVER || strstr(line, "[vfio_ap]"))
+			caller = FAULT_DRIVER;
+		else if (caller == FAULT_LOADER || strstr(line, " load_module+"))
+			caller = FAULT_LOADER;
 		else if (strstr(line, "FAULT_INJECTION"))
-			whose = SOMEBODYS;
+			caller = FAULT_OTHER;
 	}
-	return whose;
+	return caller;
 }
 
-/* The n-th allocation fails, if there are so many. */
-static enum whose fault_try(struct faults *faults, const struct operation *operation, int kmsg,
-			    int fail_nth)
+/* Fail the nth allocation of the operation, if it has that many. */
+static enum caller fault_try(struct faults *faults, const struct operation *operation, int kmsg,
+			     int fail_nth)
 {
 	struct __test_metadata *_metadata = faults->metadata;
-	enum whose whose = NOBODYS;
+	enum caller caller = FAULT_NONE;
 	bool happened;
 	int ret;
 
@@ -146,13 +145,13 @@ static enum whose fault_try(struct faults *faults, const struct operation *opera
 	if (operation->done(faults))
 		operation->undo(faults);
 	if (happened)
-		whose = fault_whose(kmsg);
+		caller = fault_find_caller(kmsg);
 	faults->failed += happened;
-	faults->ours += whose == OURS;
-	return whose;
+	faults->in_driver += caller == FAULT_DRIVER;
+	return caller;
 }
 
-static void faults_tell(struct faults *faults, const struct operation *operation)
+static void faults_report(struct faults *faults, const struct operation *operation)
 {
 	struct __test_metadata *_metadata = faults->metadata;
 
@@ -160,7 +159,7 @@ static void faults_tell(struct faults *faults, const struct operation *operation
 	EXPECT_TRUE(operation->done(faults));
 	operation->undo(faults);
 	TH_LOG("%s: %u allocations failed, %u of them below vfio_ap; %u were not noticed",
-	       operation->name, faults->failed, faults->ours, faults->survived);
+	       operation->name, faults->failed, faults->in_driver, faults->survived);
 }
 
 static void faults_try_all(struct faults *faults, const struct operation *operation)
@@ -170,25 +169,26 @@ static void faults_try_all(struct faults *faults, const struct operation *operat
 
 	ASSERT_LE(0, fail_nth);
 	for (faults->nth = 1; faults->nth < FAULTS_MAX; faults->nth++) {
-		if (fault_try(faults, operation, kmsg, fail_nth) == NOBODYS)
+		if (fault_try(faults, operation, kmsg, fail_nth) == FAULT_NONE)
 			break;
 	}
 	EXPECT_GT(FAULTS_MAX, faults->nth);
-	faults_tell(faults, operation);
+	faults_report(faults, operation);
 	close(fail_nth);
 	close(kmsg);
 }
 
 /*
- * From the last one back to where the module loader calls the driver: in the loader
- * the kernel's own tracing warns when it gets no memory (event_define_fields()).
+ * Fail allocations from the last one back to where the module loader calls the driver. Do
+ * not fail earlier ones, because event_define_fields() of the kernel's tracing warns when
+ * it gets no memory in the loader.
  */
-static void faults_try_ours(struct faults *faults, const struct operation *operation)
+static void faults_try_driver(struct faults *faults, const struct operation *operation)
 {
 	struct __test_metadata *_metadata = faults->metadata;
 	int kmsg = kmsg_open(), fail_nth = fail_nth_open(faults);
 	unsigned int loaders = 0;
-	enum whose whose;
+	enum caller caller;
 	char text[16] = "";
 
 	ASSERT_LE(0, fail_nth);
@@ -198,15 +198,15 @@ static void faults_try_ours(struct faults *faults, const struct operation *opera
 	ASSERT_EQ(0, fail_nth_write(fail_nth, 0));
 	operation->undo(faults);
 
-	/* Not every load takes the same number: one that is the loader's does not mean the end. */
+	/* The number of allocations varies between loads, so stop after three of the loader's. */
 	for (faults->nth = FAULTS_MAX - atoi(text); faults->nth && loaders < 3; faults->nth--) {
-		whose = fault_try(faults, operation, kmsg, fail_nth);
-		if (whose == THE_LOADERS && faults->ours)
+		caller = fault_try(faults, operation, kmsg, fail_nth);
+		if (caller == FAULT_LOADER && faults->in_driver)
 			loaders++;
-		else if (whose == OURS)
+		else if (caller == FAULT_DRIVER)
 			loaders = 0;
 	}
-	faults_tell(faults, operation);
+	faults_report(faults, operation);
 	close(fail_nth);
 	close(kmsg);
 }
@@ -217,23 +217,23 @@ static void faults_prepare(struct __test_metadata *_metadata, struct faults *fau
 	*faults = (struct faults){
 		.metadata = _metadata, .vm = vm, .vfio = vfio, .thread = task_id(),
 	};
-	/* Those that may wait fail, too; the stack tells whose it was, but not on the console. */
+	/* Fail allocations that may sleep as well. Log the stack, but not on the console. */
 	ASSERT_EQ(0, file_write(FAILSLAB "ignore-gfp-wait", "N"));
 	ASSERT_EQ(0, file_write(FAILSLAB "verbose", "2"));
 	ASSERT_EQ(0, file_write("/proc/sys/kernel/printk", "4"));
 }
 
-static int mdev_is_created(struct faults *faults)
+static int create_second_mdev(struct faults *faults)
 {
 	return mdev_create(UUID2);
 }
 
-static bool mdev_is_there(struct faults *faults)
+static bool second_mdev_exists(struct faults *faults)
 {
 	return !access(MATRIX UUID2, F_OK);
 }
 
-static void mdev_is_removed(struct faults *faults)
+static void remove_second_mdev(struct faults *faults)
 {
 	struct __test_metadata *_metadata = faults->metadata;
 
@@ -243,21 +243,21 @@ static void mdev_is_removed(struct faults *faults)
 TEST_F(guest, create_alloc_failure)
 {
 	static const struct operation create = {
-		"create", mdev_is_created, mdev_is_there, { -ENOMEM }, mdev_is_removed,
+		"create", create_second_mdev, second_mdev_exists, { -ENOMEM }, remove_second_mdev,
 	};
 	struct faults faults;
 
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
 	faults_try_all(&faults, &create);
-	EXPECT_NE(0, faults.ours);
+	EXPECT_NE(0, faults.in_driver);
 }
 
-static int adapter_is_assigned(struct faults *faults)
+static int adapter_assign(struct faults *faults)
 {
 	return mdev_write(UUID1, "assign_adapter", "5");
 }
 
-static bool adapter_is_in_the_guest(struct faults *faults)
+static bool adapter_in_guest(struct faults *faults)
 {
 	struct __test_metadata *_metadata = faults->metadata;
 	bool assigned = mdev_shows(UUID1, "matrix", "04.0004 05.0004");
@@ -266,24 +266,24 @@ static bool adapter_is_in_the_guest(struct faults *faults)
 	return assigned;
 }
 
-static void adapter_is_unassigned(struct faults *faults)
+static void adapter_assign_undo(struct faults *faults)
 {
 	struct __test_metadata *_metadata = faults->metadata;
 
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "5"));
 }
 
-static int adapter_is_taken_away(struct faults *faults)
+static int adapter_unassign(struct faults *faults)
 {
 	return mdev_write(UUID1, "unassign_adapter", "5");
 }
 
-static bool adapter_is_not_in_the_guest(struct faults *faults)
+static bool adapter_not_in_guest(struct faults *faults)
 {
-	return !adapter_is_in_the_guest(faults);
+	return !adapter_in_guest(faults);
 }
 
-static void adapter_is_given_back(struct faults *faults)
+static void adapter_unassign_undo(struct faults *faults)
 {
 	struct __test_metadata *_metadata = faults->metadata;
 
@@ -293,25 +293,25 @@ static void adapter_is_given_back(struct faults *faults)
 TEST_F(guest, assign_alloc_failure)
 {
 	static const struct operation assign_adapter = {
-		"assign", adapter_is_assigned, adapter_is_in_the_guest, { -ENOMEM },
-		adapter_is_unassigned,
+		"assign", adapter_assign, adapter_in_guest, { -ENOMEM },
+		adapter_assign_undo,
 	};
 	struct faults faults;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
 	faults_try_all(&faults, &assign_adapter);
-	/* kernfs wants a buffer; the driver nothing. */
-	EXPECT_EQ(0, faults.ours);
+	/* kernfs allocates a buffer; the driver must not allocate anything. */
+	EXPECT_EQ(0, faults.in_driver);
 }
 
-static int masks_are_tried(struct faults *faults)
+static int dry_run_write(struct faults *faults)
 {
 	return mdev_write(UUID1, "ap_config_dry_run", "0c,08,0");
 }
 
-static bool answer_is_there(struct faults *faults)
+static bool dry_run_has_result(struct faults *faults)
 {
 	char text[4096] = "";
 
@@ -319,7 +319,7 @@ static bool answer_is_there(struct faults *faults)
 	       !strncmp(text, "asked=0x0c", 10);
 }
 
-static void other_masks_are_tried(struct faults *faults)
+static void dry_run_write_other(struct faults *faults)
 {
 	struct __test_metadata *_metadata = faults->metadata;
 
@@ -328,71 +328,72 @@ static void other_masks_are_tried(struct faults *faults)
 
 TEST_F(guest, dry_run_alloc_failure)
 {
-	static const struct operation try_masks = {
-		"try", masks_are_tried, answer_is_there, { -ENOMEM }, other_masks_are_tried,
+	static const struct operation dry_run = {
+		"try", dry_run_write, dry_run_has_result, { -ENOMEM }, dry_run_write_other,
 	};
 	struct faults faults;
 
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
-	other_masks_are_tried(&faults);
-	faults_try_all(&faults, &try_masks);
-	EXPECT_LT(0, faults.ours);
+	dry_run_write_other(&faults);
+	faults_try_all(&faults, &dry_run);
+	EXPECT_LT(0, faults.in_driver);
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
 }
 
-/* C-4 */
+/* C-4: an unassign does not allocate memory in the driver. */
 TEST_F(guest, unassign_alloc_failure)
 {
 	static const struct operation unassign_adapter = {
-		"unassign", adapter_is_taken_away, adapter_is_not_in_the_guest, { -ENOMEM },
-		adapter_is_given_back,
+		"unassign", adapter_unassign, adapter_not_in_guest, { -ENOMEM },
+		adapter_unassign_undo,
 	};
 	struct faults faults;
 
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, -1);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
 	faults_try_all(&faults, &unassign_adapter);
-	EXPECT_EQ(0, faults.ours);
+	EXPECT_EQ(0, faults.in_driver);
 }
 
-static int queue_is_bound(struct faults *faults)
+static int bind_queue(struct faults *faults)
 {
 	return queue_bind(6, 6);
 }
 
-static bool queue_has_a_status(struct faults *faults)
+static bool queue_is_known(struct faults *faults)
 {
 	return queue_status(6, 6, "unassigned");
 }
 
-static void queue_is_unbound(struct faults *faults)
+static void unbind_queue(struct faults *faults)
 {
 	struct __test_metadata *_metadata = faults->metadata;
 
 	EXPECT_EQ(0, queue_unbind(6, 6));
 }
 
-/* B-4 */
+/* B-4: a failed bind leaves no queue behind. */
 TEST_F(guest, bind_alloc_failure)
 {
 	static const struct operation bind = {
-		"bind", queue_is_bound, queue_has_a_status, { -ENOMEM }, queue_is_unbound,
+		"bind", bind_queue, queue_is_known, { -ENOMEM }, unbind_queue,
 	};
 	struct faults faults;
 
 	ASSERT_EQ(0, queue_unbind(6, 6));
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
 	faults_try_all(&faults, &bind);
-	EXPECT_NE(0, faults.ours);
+	EXPECT_NE(0, faults.in_driver);
 }
 
 /*
- * The table of slots tries twice, so both must fail: all of this task's from the
- * one cache that the kernel command line names (slub_debug=A,radix_tree_node).
+ * The xarray of queues tries to allocate a node twice, so both attempts must fail. Fail
+ * all allocations of this task from the one cache that the kernel command line names
+ * (slub_debug=A,radix_tree_node).
  */
-static void table_grows_no_more(struct __test_metadata *_metadata)
+static void table_alloc_fail_begin(struct __test_metadata *_metadata)
 {
 	ASSERT_EQ(0, file_write(FAILSLAB "cache-filter", "Y"));
 	ASSERT_EQ(0, file_write(FAILSLAB "task-filter", "Y"));
@@ -401,8 +402,8 @@ static void table_grows_no_more(struct __test_metadata *_metadata)
 	ASSERT_EQ(0, file_write(FAILSLAB "probability", "100"));
 }
 
-/* The probability goes first: without the filters, every allocation of this task would fail. */
-static void table_grows_again(struct __test_metadata *_metadata)
+/* Clear the probability first. Without the filters, every allocation of this task would fail. */
+static void table_alloc_fail_end(struct __test_metadata *_metadata)
 {
 	ASSERT_EQ(0, file_write(FAILSLAB "probability", "0"));
 	ASSERT_EQ(0, file_write(FAILSLAB "times", "0"));
@@ -411,60 +412,60 @@ static void table_grows_again(struct __test_metadata *_metadata)
 	ASSERT_EQ(0, file_write(FAILSLAB "cache-filter", "N"));
 }
 
-/* B-4 */
+/* B-4: a bind fails if the table of queues cannot grow. */
 TEST_F(guest, queue_table_alloc_failure)
 {
 	struct faults faults;
 	int apqi;
 
-	/* Then nothing of the table is left for this adapter. */
+	/* Unbind all queues of the adapter, so that the table has no node for it. */
 	for (apqi = 4; apqi <= 6; apqi++)
 		ASSERT_EQ(0, queue_unbind(6, apqi));
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
-	table_grows_no_more(_metadata);
+	table_alloc_fail_begin(_metadata);
 	EXPECT_EQ(-ENOMEM, queue_bind(6, 6));
-	table_grows_again(_metadata);
-	EXPECT_FALSE(queue_has_a_status(&faults));
+	table_alloc_fail_end(_metadata);
+	EXPECT_FALSE(queue_is_known(&faults));
 	for (apqi = 4; apqi <= 6; apqi++)
 		EXPECT_EQ(0, queue_bind(6, apqi));
-	EXPECT_TRUE(queue_comes_to(6, 6, "unassigned"));
+	EXPECT_TRUE(queue_wait_status(6, 6, "unassigned"));
 }
 
-static int device_is_opened(struct faults *faults)
+static int open_device(struct faults *faults)
 {
 	return vfio_open_device(&faults->other.vfio, UUID2);
 }
 
-static bool other_guest_has_its_queue(struct faults *faults)
+static bool device_has_queue(struct faults *faults)
 {
 	return queue_status(5, 5, "in use");
 }
 
-static void device_is_closed(struct faults *faults)
+static void close_device(struct faults *faults)
 {
 	struct __test_metadata *_metadata = faults->metadata;
 
 	close(faults->other.vfio.device);
 	faults->other.vfio.device = -1;
-	EXPECT_TRUE(queue_comes_to(5, 5, "assigned"));
+	EXPECT_TRUE(queue_wait_status(5, 5, "assigned"));
 }
 
 TEST_F(guest, open_alloc_failure)
 {
 	static const struct operation open = {
-		"open", device_is_opened, other_guest_has_its_queue, { -ENOMEM }, device_is_closed,
+		"open", open_device, device_has_queue, { -ENOMEM }, close_device,
 	};
 	struct faults faults;
 
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
 	other_start(_metadata, &faults.other, 5, 5);
-	device_is_closed(&faults);
+	close_device(&faults);
 	faults_try_all(&faults, &open);
-	EXPECT_NE(0, faults.ours);
+	EXPECT_NE(0, faults.in_driver);
 	other_end(_metadata, &faults.other);
 }
 
-static int interrupt_is_enabled(struct faults *faults)
+static int enable_interrupt(struct faults *faults)
 {
 	int rc = vm_aqic(faults->vm, 4, 4, true, 3, AGENT_NIB);
 
@@ -476,7 +477,7 @@ static bool page_is_pinned(struct faults *faults)
 	return pinned_kib() == 4;
 }
 
-static void interrupt_is_disabled(struct faults *faults)
+static void disable_interrupt(struct faults *faults)
 {
 	struct __test_metadata *_metadata = faults->metadata;
 
@@ -487,19 +488,19 @@ static void interrupt_is_disabled(struct faults *faults)
 TEST_F(guest, aqic_alloc_failure)
 {
 	static const struct operation enable = {
-		"AQIC", interrupt_is_enabled, page_is_pinned, { -ENOMEM }, interrupt_is_disabled,
+		"AQIC", enable_interrupt, page_is_pinned, { -ENOMEM }, disable_interrupt,
 	};
 	struct faults faults;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
 	faults.thread = self->vm.vcpu_thread_id;
 	faults_try_all(&faults, &enable);
-	EXPECT_NE(0, faults.ours);
+	EXPECT_NE(0, faults.in_driver);
 }
 
-static int device_is_reset(struct faults *faults)
+static int reset_device(struct faults *faults)
 {
 	return ioctl(faults->vfio->device, VFIO_DEVICE_RESET) ? -errno : 0;
 }
@@ -509,59 +510,62 @@ static bool queue_is_in_use(struct faults *faults)
 	return queue_status(4, 4, "in use");
 }
 
-static void nothing_is_undone(struct faults *faults)
+static void undo_nothing(struct faults *faults)
 {
 }
 
 TEST_F(guest, device_reset_without_alloc)
 {
 	static const struct operation reset = {
-		"VFIO_DEVICE_RESET", device_is_reset, queue_is_in_use, { 0 }, nothing_is_undone,
+		"VFIO_DEVICE_RESET", reset_device, queue_is_in_use, { 0 }, undo_nothing,
 	};
 	struct faults faults;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
 	faults_try_all(&faults, &reset);
 	EXPECT_EQ(0, faults.failed);
 }
 
-static int module_is_loaded(struct faults *faults)
+static int load_module(struct faults *faults)
 {
 	return module_load();
 }
 
-static bool module_is_there(struct faults *faults)
+static bool module_exists(struct faults *faults)
 {
-	return !access("/sys/module/vfio_ap", F_OK) || module_shows();
+	return !access("/sys/module/vfio_ap", F_OK) || module_files_exist();
 }
 
-static void module_is_unloaded(struct faults *faults)
+static void unload_module(struct faults *faults)
 {
 	struct __test_metadata *_metadata = faults->metadata;
 
 	EXPECT_EQ(0, module_unload());
 }
 
-/* B-8, C-19. Without memory the debug feature cannot be registered, which the ABI calls ENOENT. */
+/*
+ * B-8, C-19: without memory the driver cannot register its debug feature, which the ABI
+ * reports as ENOENT.
+ */
 TEST_F(guest, module_load_alloc_failure)
 {
 	static const struct operation load = {
-		"load", module_is_loaded, module_is_there, { -ENOMEM, -ENOENT }, module_is_unloaded,
+		"load", load_module, module_exists, { -ENOMEM, -ENOENT }, unload_module,
 	};
 	struct faults faults;
 
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, module_unload());
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
-	faults_try_ours(&faults, &load);
-	EXPECT_NE(0, faults.ours);
+	faults_try_driver(&faults, &load);
+	EXPECT_NE(0, faults.in_driver);
 	ASSERT_EQ(0, module_load());
 	ASSERT_EQ(0, mdev_create(UUID1));
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
 #define TEST_PATIENCE_S	1800

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How long a commit holds guests_lock and the guest's kvm->lock, by the kernel's
- * own lock statistics: usage: hold_bench DRIVER
+ * Print how long a commit holds guests_lock and kvm->lock, according to /proc/lock_stat.
+ * Usage: hold_bench DRIVER
  *
- * All queues of a guest are taken out and put in again, with ever more vCPUs that
- * must be kicked out of SIE for each change of the APCB.
+ * Unplug and plug all queues of a guest with 1, 4 and 64 vCPUs. KVM must kick each of
+ * them out of SIE for each change of the APCB.
  */
 #include <linux/kvm.h>
 #include <signal.h>
@@ -19,14 +19,14 @@
 #define ROUNDS		10
 #define VCPUS_MAX	64
 #define PSW_64BIT	0x0000000180000000UL
-/* A word of the guest's memory that its program does not use: "j ." */
+/* A word of guest memory that the agent does not use. It holds "j .", an endless loop. */
 #define SPIN		(AGENT_MEMORY - 4096)
 #define SPIN_CODE	0xa7f40000
 
 static struct vm vm;
 static struct vfio vfio;
 
-/* Beside the vCPU that the library knows: all that they do is to be in SIE. */
+/* Additional vCPUs that only spin in SIE. */
 static struct spinner {
 	int vcpu;
 	struct kvm_run *run;
@@ -67,7 +67,7 @@ static void spinner_stop(int id)
 	close(spinner->vcpu);
 }
 
-/* The longest time for which a class of locks was held, in ns. */
+/* The maximum time in ns for which a lock of this class was held. */
 static long longest_hold(const char *class)
 {
 	static char text[1 << 20];
@@ -130,7 +130,10 @@ int main(int argc, char **argv)
 	int id;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	/* Lockdep, and with it the statistics, ends with the first report: the base has some. */
+	/*
+	 * lockdep stops collecting lock statistics at its first report, and the stock
+	 * driver causes reports.
+	 */
 	if (!strcmp(bench_driver(argc, argv), "base"))
 		return 0;
 	must(!module_load());
@@ -138,7 +141,7 @@ int main(int argc, char **argv)
 	must(!hwsim("adapter_add", "7"));
 	must(!hwsim("domain_add", "7"));
 	must(!bus_scan());
-	must(queue_comes_to(7, 7, "unassigned"));
+	must(queue_wait_status(7, 7, "unassigned"));
 	must(!hwsim("reset_time", "*.* ms 15"));
 	must(!mdev_create(UUID1));
 	for (id = 4; id < 8; id++) {

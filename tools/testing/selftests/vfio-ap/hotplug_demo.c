@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Shows hot plug: queues go into a running guest and out of it again, and the
- * guest itself tells what it has. usage: hotplug_demo [--fault=noplug]
+ * Demonstrate hot plug: plug queues into a running guest, unplug them, and show what the
+ * guest sees. Usage: hotplug_demo [--fault=noplug]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 static struct vm vm;
 static bool skip_plug;
 
-/* As the host's administrator sees it. */
+/* Show the view of the host's administrator. */
 static void host_draw(void)
 {
 	fflush(stdout);
@@ -26,8 +26,8 @@ static int step(const char *text, const char *expected)
 	bool seen;
 
 	printf("\n%s\n", text);
-	/* Some of it comes a moment after the write: draw what the guest then sees. */
-	seen = vm_comes_to_see(&vm, expected);
+	/* Some changes reach the guest shortly after the write, so wait before drawing. */
+	seen = vm_wait_queues(&vm, expected);
 	host_draw();
 	if (seen) {
 		printf("    the guest itself sees: %s\n", *expected ? expected : "nothing");
@@ -101,7 +101,10 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	ret = show();
-	/* While the guest is still there to have what it must not have. */
+	/*
+	 * Check while the guest still exists, because the check looks for queues that the
+	 * guest must not have.
+	 */
 	if (!ret && hwsim_violations(text, sizeof(text))) {
 		printf("hot plug: the simulated hardware objects:\n%s", text);
 		ret = -1;

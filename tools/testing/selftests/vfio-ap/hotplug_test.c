@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Plug and unplug as the running guest itself sees them, by QCI and by TAPQ of
- * each queue: behaviour rows E.4 to E.10, A.5 (close).
+ * Plug and unplug queues and check what the running guest sees with QCI and TAPQ:
+ * behaviour rows E.4 to E.10 and A.5 (close). Each test starts with these queues, all
+ * bound to vfio_ap:
  *
  *             domain 4   5   6
- *   adapter 4        .   .   .      the machine of each test; all queues are
- *           5        .   .   .      bound to vfio_ap
+ *   adapter 4        .   .   .
+ *           5        .   .   .
  *           6        .   .   .
  */
 #include <errno.h>
@@ -15,7 +16,7 @@
 
 #include "lib/guest_fixture.h"
 
-/* The empty test: start and end of a guest alone leave nothing behind. */
+/* An empty guest starts and ends without leaving anything behind. */
 TEST_F(guest, empty_guest_start_and_end)
 {
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
@@ -24,13 +25,13 @@ TEST_F(guest, empty_guest_start_and_end)
 TEST_F(guest, hotplug_and_unplug)
 {
 	assign(_metadata, UUID1, 4, 4);
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_TRUE(queue_status(4, 4, "in use"));
 	assign(_metadata, UUID1, 5, 6);
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0006 05.0004 05.0006"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0006 05.0004 05.0006"));
 	EXPECT_TRUE(mdev_shows(UUID1, "guest_matrix", "04.0004 04.0006 05.0004 05.0006"));
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
-	/* No waiting: the write has returned. */
+	/* The write has returned, so the guest must see the change at once. */
 	EXPECT_TRUE(vm_sees(&self->vm, "05.0004 05.0006"));
 	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "6"));
@@ -39,19 +40,19 @@ TEST_F(guest, hotplug_and_unplug)
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 }
 
-/* What left has been reset when the write returns, once. */
+/* When the write returns, each unplugged queue has been reset exactly once. */
 TEST_F(guest, single_reset_per_unplug)
 {
-	long before, before_too;
+	long before, before_05;
 
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, -1, 5);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
 	before = hwsim_state(4, 4, "zapq");
-	before_too = hwsim_state(4, 5, "zapq");
+	before_05 = hwsim_state(4, 5, "zapq");
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_EQ(before + 1, hwsim_state(4, 4, "zapq"));
-	EXPECT_EQ(before_too + 1, hwsim_state(4, 5, "zapq"));
+	EXPECT_EQ(before_05 + 1, hwsim_state(4, 5, "zapq"));
 	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
 	EXPECT_EQ(0, hwsim_state(4, 5, "dirty"));
 	EXPECT_EQ(0, hwsim_state(4, 5, "resetting"));
@@ -63,7 +64,7 @@ static bool queue_is_clean(void *data)
 	return !hwsim_state(6, 4, "dirty") && !hwsim_state(6, 4, "resetting");
 }
 
-/* E.4 */
+/* E.4: a guest does not get an adapter with an unbound queue. */
 TEST_F(guest, adapter_with_unbound_queue)
 {
 	long resets, updates;
@@ -71,13 +72,13 @@ TEST_F(guest, adapter_with_unbound_queue)
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 6, 5);
 	assign(_metadata, UUID1, -1, 6);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm,
-				    "04.0004 04.0005 04.0006 06.0004 06.0005 06.0006"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm,
+				   "04.0004 04.0005 04.0006 06.0004 06.0005 06.0006"));
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
 	resets = hwsim_state(6, 4, "zapq");
 	ASSERT_EQ(0, queue_unbind(6, 5));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0005 04.0006"));
-	/* B-22: the whole matrix is looked at, not what is new in it. */
+	/* B-22: the driver filters the whole matrix, not only the added queues. */
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004 04.0005 04.0006"));
 	EXPECT_TRUE(queue_status(6, 4, "assigned"));
@@ -87,31 +88,31 @@ TEST_F(guest, adapter_with_unbound_queue)
 
 	updates = hwsim_guest_updates(getpid());
 	ASSERT_EQ(0, queue_bind(6, 5));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm,
-				    "04.0004 04.0005 04.0006 06.0004 06.0005 06.0006"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm,
+				   "04.0004 04.0005 04.0006 06.0004 06.0005 06.0006"));
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
 }
 
-/* B-26: not the one queue alone. */
+/* B-26: the unbind of one queue resets all queues of its adapter that leave the guest. */
 TEST_F(guest, adapter_reset_at_unbind)
 {
 	long resets[2];
 
 	assign(_metadata, UUID1, 6, 5);
 	assign(_metadata, UUID1, -1, 6);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "06.0005 06.0006"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "06.0005 06.0006"));
 	resets[0] = hwsim_state(6, 5, "zapq");
 	resets[1] = hwsim_state(6, 6, "zapq");
 	ASSERT_EQ(0, queue_unbind(6, 5));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
-	/* The AP bus itself resets a queue once more when its driver has gone. */
+	/* The AP bus resets a queue once more after its driver is unbound. */
 	EXPECT_EQ(resets[0] + 2, hwsim_state(6, 5, "zapq"));
 	EXPECT_EQ(resets[1] + 1, hwsim_state(6, 6, "zapq"));
 	ASSERT_EQ(0, queue_bind(6, 5));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "06.0005 06.0006"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "06.0005 06.0006"));
 }
 
-/* B-25: what leaves by an assignment of something else is reset, too. */
+/* B-25: a queue that leaves the guest because of another assignment is reset, too. */
 TEST_F(guest, filtered_adapter_reset)
 {
 	long resets;
@@ -119,28 +120,28 @@ TEST_F(guest, filtered_adapter_reset)
 	ASSERT_EQ(0, queue_unbind(6, 6));
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 6, -1);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 06.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 06.0004"));
 	resets = hwsim_state(6, 4, "zapq");
 	assign(_metadata, UUID1, -1, 6);
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0006"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0006"));
 	EXPECT_TRUE(queue_status(6, 4, "assigned"));
 	EXPECT_EQ(0, until(queue_is_clean, NULL));
 	EXPECT_EQ(resets + 1, hwsim_state(6, 4, "zapq"));
 }
 
-/* A guest that starts has its control domains, and leaves none behind. */
+/* Open sets the control domains of the guest, and close clears them. */
 TEST_F(guest, control_domains_open_close)
 {
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_control_domain", "6"));
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
-	EXPECT_TRUE(guests_come_to_have("adm=0x0200"));
+	EXPECT_TRUE(guests_wait_for_masks("adm=0x0200"));
 	vfio_close(&self->vfio);
-	EXPECT_TRUE(guests_come_to_have("adm=0x0000"));
+	EXPECT_TRUE(guests_wait_for_masks("adm=0x0000"));
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* E.5 */
+/* E.5: all queues of a new adapter are plugged in one update of the APCB. */
 TEST_F(guest, adapter_added_single_update)
 {
 	long updates;
@@ -152,11 +153,14 @@ TEST_F(guest, adapter_added_single_update)
 	updates = hwsim_guest_updates(getpid());
 	ASSERT_EQ(0, hwsim("adapter_add", "7"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "07.0004 07.0005"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "07.0004 07.0005"));
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
 }
 
-/* While the bus looks for its queues, the domain is not there yet: nothing is taken for it. */
+/*
+ * The driver must not unplug queues while the AP bus has not found the queue of the new
+ * domain yet.
+ */
 TEST_F(guest, domain_added_no_disruption)
 {
 	long updates, resets;
@@ -164,42 +168,42 @@ TEST_F(guest, domain_added_no_disruption)
 
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, -1, 7);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	/* Four adapters before it give the bus work before it gets to the new domain's queue. */
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	/* The bus scans these four adapters before it finds the queue of the new domain. */
 	for (apid = 0; apid < 4; apid++)
 		ASSERT_EQ(0, hwsim("adapter_add", "%d", apid));
 	updates = hwsim_guest_updates(getpid());
 	resets = hwsim_state(4, 4, "zapq");
 	ASSERT_EQ(0, hwsim("domain_add", "7"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0007"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0007"));
 	EXPECT_EQ(resets, hwsim_state(4, 4, "zapq"));
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
 }
 
-/* E.6, B-40: the last one must go, too. */
+/* E.6, B-40: the driver also unplugs the last adapter and the last domain. */
 TEST_F(guest, last_adapter_and_domain_removed)
 {
 	char nothing[256];
 
 	assign(_metadata, UUID1, 5, 6);
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_control_domain", "5"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "05.0006"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "05.0006"));
 	ASSERT_EQ(0, hwsim("adapter_del", "5"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
-	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", ".0006"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
+	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", ".0006"));
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "05.0006"));
 	ASSERT_EQ(0, hwsim("domain_del", "6"));
 	ASSERT_EQ(0, hwsim("control_del", "5"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", ""));
+	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", ""));
 	snprintf(nothing, sizeof(nothing), "apm=0x%064x aqm=0x%064x adm=0x%064x", 0, 0, 0);
-	EXPECT_TRUE(guests_come_to_have(nothing));
+	EXPECT_TRUE(guests_wait_for_masks(nothing));
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "05.0006"));
 }
 
-/* B-38: the second in the list is not taken for the first. */
+/* B-38: removing an adapter from one guest does not affect the second guest in the list. */
 TEST_F(guest, other_guest_unaffected)
 {
 	struct other other;
@@ -207,25 +211,28 @@ TEST_F(guest, other_guest_unaffected)
 
 	assign(_metadata, UUID1, 4, 4);
 	other_start(_metadata, &other, 5, 5);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
 	resets = hwsim_state(5, 5, "zapq");
 	ASSERT_EQ(0, hwsim("adapter_del", "4"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
 	EXPECT_TRUE(vm_sees(&other.vm, "05.0005"));
 	EXPECT_TRUE(queue_status(5, 5, "in use"));
 	EXPECT_EQ(resets, hwsim_state(5, 5, "zapq"));
 	other_end(_metadata, &other);
 }
 
-/* A.3: what comes and what goes, in one step; only what goes is reset. */
+/*
+ * A.3: one write plugs and unplugs queues in a single update, and only unplugged queues
+ * are reset.
+ */
 TEST_F(guest, ap_config_single_update)
 {
 	long updates;
 
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,08,08"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 	hwsim("reset", "1");
 	updates = hwsim_guest_updates(getpid());
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "06,0c,04"));
@@ -236,7 +243,7 @@ TEST_F(guest, ap_config_single_update)
 	EXPECT_EQ(0, hwsim_state(5, 4, "zapq"));
 	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
 	EXPECT_TRUE(queue_status(6, 5, "in use"));
-	/* The same again is no change. */
+	/* Writing the same masks again changes nothing. */
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "06,0c,04"));
 	EXPECT_EQ(1, hwsim_guest_updates(getpid()) - updates);
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
@@ -246,7 +253,7 @@ TEST_F(guest, ap_config_single_update)
 
 static bool reader_stops;
 
-/* How many readings are neither the one configuration nor the other. */
+/* Count the reads that match neither of the two configurations. */
 static void *reader_run(void *unused)
 {
 	static const char *const attributes[] = { "ap_config", "guest_ap_config" };
@@ -260,7 +267,7 @@ static void *reader_run(void *unused)
 			mixed++;
 			continue;
 		}
-		/* Three times the same mask. */
+		/* The text must consist of three equal masks. */
 		if ((memcmp(text, begins[0], 6) && memcmp(text, begins[1], 6)) ||
 		    memcmp(text, text + 67, 66) || memcmp(text, text + 134, 66))
 			mixed++;
@@ -268,7 +275,7 @@ static void *reader_run(void *unused)
 	return (void *)(n < 10 ? 1000000 : mixed);
 }
 
-/* C-18 */
+/* C-18: a read never shows a mix of two configurations. */
 TEST_F(guest, ap_config_atomic_read)
 {
 	pthread_t reader;
@@ -278,13 +285,13 @@ TEST_F(guest, ap_config_atomic_read)
 	ASSERT_EQ(0, mdev_create(UUID2));
 	ASSERT_EQ(0, mdev_write(UUID2, "ap_config", "02,02,0"));
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,08"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	reader_stops = false;
 	ASSERT_EQ(0, pthread_create(&reader, NULL, reader_run, NULL));
 	for (i = 0; i < 20; i++) {
 		EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "04,04,04"));
 		EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,08"));
-		/* A refused one is not to be seen, either. */
+		/* A reader must not see a rejected configuration either. */
 		EXPECT_EQ(-EADDRINUSE, mdev_write(UUID1, "ap_config", "02,02,02"));
 	}
 	__atomic_store_n(&reader_stops, true, __ATOMIC_RELAXED);
@@ -292,18 +299,18 @@ TEST_F(guest, ap_config_atomic_read)
 	EXPECT_EQ(0, (long)mixed);
 }
 
-/* C-3: 0000 and 0090 of an adapter shared a bucket of a hash table once. */
+/* C-3: the stock driver lost a queue when 0000 and 0090 of an adapter shared a hash bucket. */
 TEST_F(guest, unplug_same_hash_bucket)
 {
 	ASSERT_EQ(0, hwsim("domain_add", "0"));
 	ASSERT_EQ(0, hwsim("domain_add", "90"));
 	ASSERT_EQ(0, bus_scan());
-	ASSERT_TRUE(queue_comes_to(4, 0, "unassigned"));
-	ASSERT_TRUE(queue_comes_to(4, 0x90, "unassigned"));
+	ASSERT_TRUE(queue_wait_status(4, 0, "unassigned"));
+	ASSERT_TRUE(queue_wait_status(4, 0x90, "unassigned"));
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID1, 4, 0);
 	assign(_metadata, UUID1, -1, 0x90);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0000 04.0090"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0000 04.0090"));
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	EXPECT_TRUE(queue_status(4, 0, "unassigned"));
@@ -318,41 +325,41 @@ TEST_F(guest, unplug_same_hash_bucket)
 	EXPECT_EQ(0, queue_unbind(4, 0x90));
 }
 
-/* E.7, B-41 */
+/* E.7, B-41: a host configuration change updates the guest_matrix of an mdev without a guest. */
 TEST_F(guest, config_change_mdev_without_guest)
 {
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID2, 5, 5);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("adapter_del", "5"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", ".0005"));
+	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", ".0005"));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("adapter_add", "5"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "05.0005"));
+	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", "05.0005"));
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* E.8, B-39, B-45 */
+/* E.8, B-39, B-45: a change of control domains resets no queue. */
 TEST_F(guest, control_domain_change_no_reset)
 {
 	long resets, updates;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	resets = hwsim_state(4, 4, "zapq");
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_control_domain", "6"));
 	file_read(HWSIM "guests", self->text, sizeof(self->text));
 	EXPECT_NE(NULL, strstr(self->text, "adm=0x0200")) TH_LOG("%s", self->text);
 	ASSERT_EQ(0, hwsim("control_del", "6"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_TRUE(guests_come_to_have("adm=0x0000"));
+	EXPECT_TRUE(guests_wait_for_masks("adm=0x0000"));
 	ASSERT_EQ(0, hwsim("control_add", "6"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_TRUE(guests_come_to_have("adm=0x0200"));
-	/* B-39: one that is not assigned is nothing to the guest. */
+	EXPECT_TRUE(guests_wait_for_masks("adm=0x0200"));
+	/* B-39: a control domain that is not assigned does not affect the guest. */
 	updates = hwsim_guest_updates(getpid());
 	ASSERT_EQ(0, hwsim("control_del", "5"));
 	ASSERT_EQ(0, bus_scan());
@@ -364,32 +371,35 @@ TEST_F(guest, control_domain_change_no_reset)
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
 }
 
-/* E.9 */
+/* E.9: the driver does not reset a queue that left the host. */
 TEST_F(guest, no_reset_of_removed_queue)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	hwsim("reset_time", "04.0004 polls 0");
 	ASSERT_EQ(0, hwsim("adapter_del", "4"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
-	/* Its counters are seen again when it is back. The one reset is the AP bus's own. */
+	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
+	/*
+	 * The counters become visible again with the adapter. The AP bus itself issued
+	 * the one reset.
+	 */
 	ASSERT_EQ(0, hwsim("adapter_add", "4"));
 	EXPECT_EQ(1, hwsim_state(4, 4, "zapq"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(2, hwsim_state(4, 4, "zapq"));
 }
 
-/* E.10, B-37 */
+/* E.10, B-37: a VM cannot open a second mdev. */
 TEST_F(guest, second_mdev_rejected)
 {
 	struct vfio second;
 
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(-EPERM, vfio_open(&second, &self->vm, UUID2));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	vfio_close(&second);
@@ -404,7 +414,7 @@ struct opener {
 	int ret;
 };
 
-static void *second_mdev_opens(void *data)
+static void *second_mdev_open(void *data)
 {
 	struct opener *opener = data;
 
@@ -414,8 +424,8 @@ static void *second_mdev_opens(void *data)
 }
 
 /*
- * E.10: a refused device holds no VM. It is refused late: there was no other one
- * yet when it began to wait for its queue.
+ * E.10: a rejected open holds no reference on the VM. The open is rejected late: when it
+ * began to wait for its queue, the VM had no other open mdev.
  */
 TEST_F(guest, vm_refcount_of_rejected_mdev)
 {
@@ -431,11 +441,14 @@ TEST_F(guest, vm_refcount_of_rejected_mdev)
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
 	ASSERT_EQ(0, queue_bind(5, 5));
 	ASSERT_EQ(0, vm_create(&vm));
-	/* The VM knows its group before the other one is locked by who opens a device of it. */
+	/*
+	 * Associate the group with the VM before the second open, which holds the group
+	 * lock while it waits.
+	 */
 	ASSERT_EQ(0, vfio_open(&first, &vm, UUID2));
 	close(first.device);
 	opener.vm = &vm;
-	ASSERT_EQ(0, pthread_create(&thread, NULL, second_mdev_opens, &opener));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, second_mdev_open, &opener));
 	ASSERT_EQ(0, until(task_sleeps, &vm.thread_id));
 	ASSERT_EQ(0, vfio_open_device(&first, UUID2));
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
@@ -449,30 +462,30 @@ TEST_F(guest, vm_refcount_of_rejected_mdev)
 	EXPECT_EQ(0, mdev_remove(UUID3));
 }
 
-/* With no queue in the guest no reset ends that could tell of a change. */
+/* Without a queue in the guest, no reset ends that could notify readers of a change. */
 TEST_F(guest, guest_matrix_after_close)
 {
 	assign(_metadata, UUID1, -1, 5);
 	EXPECT_TRUE(mdev_shows(UUID1, "guest_matrix", ".0005"));
 	vfio_close(&self->vfio);
-	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", ".0005"));
+	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", ".0005"));
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* A.5: close takes all, and the next guest gets it, clean. */
+/* A.5: a close unplugs all queues, and the next open plugs them after their resets. */
 TEST_F(guest, queues_after_reopen)
 {
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, 5);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 	vfio_close(&self->vfio);
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
 	EXPECT_TRUE(queue_status(4, 4, "assigned"));
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 }
 
-/* Whoever holds the last reference on the VM must not hold its lock. */
+/* The driver must drop kvm->lock before it puts the last reference on the VM. */
 TEST_F(guest, vm_destroyed_before_close)
 {
 	struct vfio vfio;
@@ -483,12 +496,12 @@ TEST_F(guest, vm_destroyed_before_close)
 	ASSERT_EQ(0, vm_create(&vm));
 	ASSERT_EQ(0, vfio_open(&vfio, &vm, UUID2));
 	ASSERT_EQ(0, vm_start(&vm));
-	EXPECT_TRUE(vm_comes_to_see(&vm, "06.0006"));
+	EXPECT_TRUE(vm_wait_queues(&vm, "06.0006"));
 	vm_destroy(&vm);
 	EXPECT_TRUE(queue_status(6, 6, "in use"));
 	vfio_close(&vfio);
-	EXPECT_TRUE(queue_comes_to(6, 6, "assigned"));
-	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "06.0006"));
+	EXPECT_TRUE(queue_wait_status(6, 6, "assigned"));
+	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", "06.0006"));
 	EXPECT_EQ(0, hwsim_state(6, 6, "dirty"));
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
@@ -508,7 +521,7 @@ TEST_F(guest, vmm_killed_with_queues)
 		struct vfio vfio;
 
 		if (vm_create(&vm) || vfio_open(&vfio, &vm, UUID2) || vm_start(&vm) ||
-		    !vm_comes_to_see(&vm, "06.0006") ||
+		    !vm_wait_queues(&vm, "06.0006") ||
 		    vm_aqic(&vm, 6, 6, true, 2, AGENT_NIB))
 			_exit(1);
 		if (write(go[1], "g", 1) != 1)
@@ -521,8 +534,8 @@ TEST_F(guest, vmm_killed_with_queues)
 	EXPECT_TRUE(queue_status(6, 6, "in use"));
 	kill(pid, SIGKILL);
 	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
-	EXPECT_TRUE(queue_comes_to(6, 6, "assigned"));
-	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "06.0006"));
+	EXPECT_TRUE(queue_wait_status(6, 6, "assigned"));
+	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", "06.0006"));
 	EXPECT_EQ(0, hwsim_state(6, 6, "dirty"));
 	EXPECT_EQ(0, hwsim_state(6, 6, "irq"));
 	EXPECT_EQ(0, mdev_remove(UUID2));
@@ -534,32 +547,32 @@ static bool waits_in_in_use(void *data)
 	return task_waits_in(((struct writer *)data)->pid, "vfio_ap_guest_in_use");
 }
 
-static bool has_settled(void *data)
+static bool waits_or_has_ended(void *data)
 {
 	return waits_in_in_use(data) || !writer_waits(data);
 }
 
 /*
- * A queue that is no longer assigned is in the guest's APCB until the commit has
- * written it. The host must not reserve the queue before that, because the AP bus
- * would bind it to another driver.
+ * An unassigned queue stays in the APCB until vfio_ap_tx_commit() writes the APCB. The
+ * host must not reserve the queue before that, because the AP bus would bind it to
+ * another driver.
  */
 TEST_F(guest, reservation_during_unplug)
 {
 	struct writer unplug, reservation;
 
-	/* Newer kernels refuse this while the domain is assigned, even without the adapter. */
+	/* Newer kernels reject this while the domain is assigned, even without the adapter. */
 	ASSERT_EQ(0, file_write(BUS "aqmask", "+4"));
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("hold", "kvm_arch_crypto_set_masks"));
 	writer_start(&unplug, UUID1, "unassign_adapter", "4");
-	EXPECT_TRUE(hwsim_comes_to_hold("kvm_arch_crypto_set_masks", 1));
+	EXPECT_TRUE(hwsim_wait_held("kvm_arch_crypto_set_masks", 1));
 	reservation.pid = fork();
 	if (!reservation.pid)
 		_exit(-file_write(BUS "apmask", "+4"));
-	EXPECT_EQ(0, until(has_settled, &reservation));
-	/* Not for matrix_dev->lock, which this takes, too. */
+	EXPECT_EQ(0, until(waits_or_has_ended, &reservation));
+	/* The read takes matrix_dev->lock, so the reservation does not wait for that lock. */
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ".0004"));
 	EXPECT_TRUE(waits_in_in_use(&reservation));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));

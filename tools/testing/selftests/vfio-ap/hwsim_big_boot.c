@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A machine with the highest ids there can be: see machines.txt. Not with all of
- * 256 x 256 queues: the AP bus walks a list for each, and needs hours.
+ * A machine with the highest possible ids: see machines.txt. It does not have all 256 x
+ * 256 queues, because the AP bus walks a list for each queue and would need hours.
  */
 #include <stdlib.h>
 #include <string.h>

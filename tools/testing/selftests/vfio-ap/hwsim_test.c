@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The simulator itself: its knobs and their errnos, what it answers to the host
- * and to guests. Each violation is made on purpose, and found exactly once.
+ * Test the simulator itself: its debugfs files with their errnos, and its answers to the
+ * host and to guests. Each test of fixture "violation" provokes one violation and expects
+ * exactly one report.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,8 +20,11 @@
 #include "lib/lib.h"
 #include "lib/main.h"
 
-/* Its status; what it says first. It sees no file at all. */
-static int run_in_nothing(int program, char *said, size_t size)
+/*
+ * Run a program in an empty root directory. Return its exit status and the start of its
+ * output.
+ */
+static int run_in_empty_root(int program, char *output_text, size_t size)
 {
 	char nowhere[] = "/tmp/nowhere.XXXXXX";
 	int output[2], status;
@@ -31,7 +35,7 @@ static int run_in_nothing(int program, char *said, size_t size)
 		return -errno;
 	pid = fork();
 	if (!pid) {
-		/* Should it go on, it finds no test. */
+		/* If the program does not skip, this filter matches no test. */
 		setenv("TEST_FILTER", "-", 1);
 		unsetenv("KSFT_TAP_LEVEL");
 		dup2(output[1], STDOUT_FILENO);
@@ -42,8 +46,8 @@ static int run_in_nothing(int program, char *said, size_t size)
 	close(output[1]);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		status = -1;
-	length = read(output[0], said, size - 1);
-	said[length > 0 ? length : 0] = 0;
+	length = read(output[0], output_text, size - 1);
+	output_text[length > 0 ? length : 0] = 0;
 	close(output[0]);
 	rmdir(nowhere);
 	return status < 0 ? status : WEXITSTATUS(status);
@@ -54,7 +58,7 @@ TEST(skip_without_simulator)
 	static const char *const programs[] = {
 		"hwsim_test", "hotplug_demo", "wait_bench", "cost_bench", "hold_bench",
 	};
-	char path[256], said[128], *name;
+	char path[256], output_text[128], *name;
 	unsigned int i;
 	int program;
 
@@ -67,9 +71,9 @@ TEST(skip_without_simulator)
 		snprintf(name, sizeof(path) - (name - path), "%s", programs[i]);
 		program = open(path, O_RDONLY | O_CLOEXEC);
 		ASSERT_LE(0, program) TH_LOG("%s", path);
-		EXPECT_EQ(KSFT_SKIP, run_in_nothing(program, said, sizeof(said)))
+		EXPECT_EQ(KSFT_SKIP, run_in_empty_root(program, output_text, sizeof(output_text)))
 			TH_LOG("%s", path);
-		EXPECT_NE(NULL, strstr(said, "\n1..0 # SKIP ")) TH_LOG("%s: %s", path, said);
+		EXPECT_NE(NULL, strstr(output_text, "\n1..0 # SKIP ")) TH_LOG("%s: %s", path, output_text);
 		close(program);
 	}
 }
@@ -150,8 +154,8 @@ TEST(bus_scan_added_adapter)
 }
 
 /*
- * Each kind of violation, provoked: by a driver that is wrong, or by what such
- * a driver leaves behind. Two guests with a driver that is right, both empty.
+ * Each test provokes one kind of violation by imitating a faulty driver. vfio_ap runs two
+ * guests, which have no queues.
  */
 FIXTURE(violation) {
 	char text[4096];
@@ -172,7 +176,7 @@ FIXTURE_SETUP(violation)
 	}
 }
 
-/* What was provoked is forgotten; nothing more may come while all is put in order. */
+/* Clear the provoked violation. The cleanup itself must not cause another one. */
 FIXTURE_TEARDOWN(violation)
 {
 	int apid, i;
@@ -194,7 +198,7 @@ static void plug(struct __test_metadata *_metadata)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
-	ASSERT_TRUE(queue_comes_to(4, 4, "in use"));
+	ASSERT_TRUE(queue_wait_status(4, 4, "in use"));
 }
 
 #define EXPECT_VIOLATION(want) do {						\
@@ -224,11 +228,11 @@ TEST_F(violation, replug_without_reset)
 	EXPECT_VIOLATION("no-reset queue 04.0004\n");
 }
 
-/* Enabled just before its queue is plugged an interrupt is no violation, but after that. */
+/* An interrupt that was enabled before the queue is plugged again is a violation. */
 TEST_F(guest, replug_with_irq_without_reset)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim_apcb(0, "none", "none"));
 	EXPECT_VIOLATION("");
@@ -241,7 +245,7 @@ TEST_F(guest, queue_with_irq_of_other_guest)
 	struct vm other;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, vm_create(&other));
 	ASSERT_EQ(0, hwsim_apcb(1, "4", "4"));
@@ -250,7 +254,7 @@ TEST_F(guest, queue_with_irq_of_other_guest)
 	vm_destroy(&other);
 }
 
-/* A reset that began while a guest could still use the queue is not one for the next. */
+/* A reset that began while the guest still had the queue does not count for the next guest. */
 TEST_F(violation, reset_before_unplug)
 {
 	ASSERT_EQ(0, vm_start(&self->vm[0]));
@@ -264,7 +268,7 @@ TEST_F(violation, reset_before_unplug)
 	EXPECT_VIOLATION("no-reset queue 04.0004\n");
 }
 
-/* The host may use the queue at any time, so it may also be one that was not reset. */
+/* The host can use the queue at any time, so there can also be a no-reset violation. */
 TEST_F(violation, queue_of_another_driver)
 {
 	ASSERT_EQ(0, host_take(6, 6));
@@ -288,10 +292,13 @@ TEST_F(violation, unbound_queue_in_guest)
 	char want[64];
 
 	ASSERT_EQ(0, queue_unbind(4, 4));
-	/* The bus has begun a reset. */
+	/* Power-cycle the queue, because the AP bus has begun a reset. */
 	ASSERT_EQ(0, hwsim_power_cycle(4));
 	ASSERT_EQ(0, hwsim_apcb(0, "4", "4"));
-	/* A driver may be about to take it out. */
+	/*
+	 * Reading violations alone must not report this, because a driver may be about to
+	 * unplug the queue.
+	 */
 	file_read(HWSIM "violations", self->text, sizeof(self->text));
 	EXPECT_STREQ("", self->text);
 	snprintf(want, sizeof(want), "unbound queue 04.0004 guest %d\n", hwsim_guest_id(0));
@@ -309,19 +316,19 @@ TEST_F(violation, nib_page_not_pinned)
 	ASSERT_EQ(0, hwsim("provoke", "unpinned-nib 04.0004"));
 	file_read(HWSIM "violations", self->text, sizeof(self->text));
 	EXPECT_STREQ("", self->text);
-	/* An interrupt finds it, */
+	/* An interrupt detects the violation, */
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
 	file_read(HWSIM "violations", self->text, sizeof(self->text));
 	EXPECT_TRUE(is_one_line(self->text, "unpinned-nib queue 04.0004 nib "))
 		TH_LOG("%s", self->text);
 	EXPECT_EQ(0, file_write(HWSIM "violations", "0"));
-	/* and without one, who looks. */
+	/* and so does a check without an interrupt. */
 	hwsim_violations(self->text, sizeof(self->text));
 	EXPECT_TRUE(is_one_line(self->text, "unpinned-nib queue 04.0004 nib "))
 		TH_LOG("%s", self->text);
 }
 
-/* A guest that has gone takes its GISA along. */
+/* The GISA disappears with its guest. */
 TEST_F(violation, irq_to_foreign_gisa)
 {
 	ASSERT_EQ(0, vm_start(&self->vm[0]));
@@ -335,17 +342,17 @@ TEST_F(violation, irq_to_foreign_gisa)
 
 TEST_F(violation, apcb_change_in_sie)
 {
-	/* A jump to itself: the guest is in SIE for as long as it may. */
+	/* An endless loop keeps the guest in SIE. */
 	static const unsigned char endless[] = { 0xa7, 0xf4, 0x00, 0x00 };
 
 	EXPECT_EQ(-ENODATA, hwsim("provoke", "apcb-in-sie 04.0004"));
 	memcpy((char *)self->vm[0].memory + AGENT_CODE, endless, sizeof(endless));
 	ASSERT_EQ(0, vm_start(&self->vm[0]));
-	/* KVM gets the CPU out before it writes. */
+	/* KVM kicks the vCPU out of SIE before it writes the APCB. */
 	plug(_metadata);
 	EXPECT_VIOLATION("");
 	ASSERT_EQ(0, hwsim("provoke", "apcb-in-sie 04.0004"));
-	EXPECT_TRUE(hwsim_violation_comes(self->text, sizeof(self->text)));
+	EXPECT_TRUE(hwsim_wait_violation(self->text, sizeof(self->text)));
 	EXPECT_TRUE(is_one_line(self->text, "apcb-in-sie pid="))
 		TH_LOG("%s", self->text);
 }
@@ -367,14 +374,14 @@ TEST_F(violation, host_request_without_reset)
 	ASSERT_EQ(0, hwsim_power_cycle(6));
 	ASSERT_EQ(0, hwsim_apcb(0, "6", "6"));
 	ASSERT_EQ(0, hwsim_apcb(0, "none", "none"));
-	/* That the guest got it is another violation. */
+	/* Plugging the queue caused another violation, which does not matter here. */
 	EXPECT_EQ(0, file_write(HWSIM "violations", "0"));
 	EXPECT_EQ(-EINVAL, host_request());
 	EXPECT_EQ(-EINVAL, host_request());
 	EXPECT_VIOLATION("host-no-reset queue 06.0006\n");
 }
 
-/* The host's own drivers, as they find the machine without any test. */
+/* The host's drivers on an unchanged machine. */
 FIXTURE(zcrypt) {
 	char text[256];
 };
@@ -416,8 +423,8 @@ TEST_F(zcrypt, default_masks)
 	ASSERT_EQ(0, file_write(BUS "aqmask", all));
 	for (apid = 4; apid <= 6; apid++) {
 		for (apqi = 4; apqi <= 6; apqi++) {
-			EXPECT_TRUE(hwsim_driver_comes(apid, apqi, "cex4queue"));
-			EXPECT_TRUE(hwsim_state_comes(apid, apqi, "irq", 1));
+			EXPECT_TRUE(hwsim_wait_driver(apid, apqi, "cex4queue"));
+			EXPECT_TRUE(hwsim_wait_state(apid, apqi, "irq", 1));
 			EXPECT_TRUE(is_online(apid, apqi));
 		}
 	}
@@ -438,7 +445,7 @@ static bool interrupts_are_enabled(void *data)
 	return interrupts_are(data);
 }
 
-/* The reply says that an operand is not valid: an answer, and no reason to go offline. */
+/* The reply reports an invalid operand, which must not take the queue offline. */
 static void request_is_answered(struct __test_metadata *_metadata)
 {
 	long requests = queue_number("request_count");
@@ -477,7 +484,7 @@ static const struct function {
 	const char *name;
 	enum agent_command command;
 	unsigned long gr0;
-	/* What it answers to an idle queue */
+	/* response code for an idle queue */
 	int rc;
 } functions[] = {
 	{ "tapq", AGENT_PQAP, PQAP(0) },
@@ -488,8 +495,8 @@ static const struct function {
 	{ "dqap", AGENT_DQAP, DQAP, 0x10 },
 };
 
-/* Until the queue is as before: no reset is under way, no reply waits. */
-static void settle(struct vm *vm)
+/* Wait until no reset is in progress and no reply is queued. */
+static void wait_until_idle(struct vm *vm)
 {
 	while (vm_tapq(vm, 4, 4) == 2)
 		;
@@ -510,7 +517,7 @@ TEST_F(bare, injected_code_count)
 			EXPECT_EQ(codes[i], answer(&self->vm, f->command, f->gr0));
 			EXPECT_EQ(f->rc, answer(&self->vm, f->command, f->gr0))
 				TH_LOG("%s %x", f->name, codes[i]);
-			settle(&self->vm);
+			wait_until_idle(&self->vm);
 		}
 	}
 }
@@ -526,7 +533,7 @@ TEST_F(bare, injected_code_forever)
 			EXPECT_EQ(0x0a, answer(&self->vm, f->command, f->gr0));
 		ASSERT_EQ(0, hwsim("respond", "04.0004 %s 0a 0", f->name));
 		EXPECT_EQ(f->rc, answer(&self->vm, f->command, f->gr0)) TH_LOG("%s", f->name);
-		settle(&self->vm);
+		wait_until_idle(&self->vm);
 	}
 }
 
@@ -549,7 +556,7 @@ TEST_F(bare, queue_state_response_codes)
 			ASSERT_EQ(0, hwsim(states[i].undo, "%s", states[i].text));
 		}
 		EXPECT_EQ(f->rc, answer(&self->vm, f->command, f->gr0)) TH_LOG("%s", f->name);
-		settle(&self->vm);
+		wait_until_idle(&self->vm);
 
 		ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
 		ASSERT_EQ(0, vm_zapq(&self->vm, 4, 4));
@@ -557,7 +564,7 @@ TEST_F(bare, queue_state_response_codes)
 		EXPECT_EQ(1, hwsim_state(4, 4, "held"));
 		ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
 		EXPECT_EQ(f->rc, answer(&self->vm, f->command, f->gr0)) TH_LOG("%s", f->name);
-		settle(&self->vm);
+		wait_until_idle(&self->vm);
 	}
 }
 
@@ -578,8 +585,8 @@ TEST_F(bare, reset_polls_or_duration)
 	ASSERT_EQ(0, hwsim_power_cycle(4));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 ms 100"));
 	ASSERT_EQ(0, vm_zapq(&self->vm, 4, 4));
-	/* Only time ends it, nobody looks. */
-	EXPECT_TRUE(hwsim_state_comes(4, 4, "resetting", 0));
+	/* Only time ends this reset, because nobody polls the queue. */
+	EXPECT_TRUE(hwsim_wait_state(4, 4, "resetting", 0));
 	EXPECT_EQ(0, vm_tapq(&self->vm, 4, 4));
 }
 
@@ -589,7 +596,10 @@ TEST_F(bare, specification_exceptions)
 		enum agent_command command;
 		unsigned long gr0;
 	} cases[] = {
-		/* No such function; reserved; T and F where they mean nothing */
+		/*
+		 * undefined functions, reserved bits, and the T and F bits where they are
+		 * not allowed
+		 */
 		{ AGENT_PQAP, PQAP(6) }, { AGENT_PQAP, PQAP(42) }, { AGENT_PQAP, PQAP(255) },
 		{ AGENT_PQAP, PQAP(0) | 1 << 16 }, { AGENT_PQAP, PQAP(0) | 1 << 17 },
 		{ AGENT_PQAP, PQAP(0) | 1 << 18 }, { AGENT_PQAP, PQAP(0) | 1 << 19 },
@@ -612,7 +622,7 @@ TEST_F(bare, specification_exceptions)
 	EXPECT_EQ(0, self->vm.mailbox->specification);
 	EXPECT_LE(0, vm_ask(&self->vm, AGENT_PQAP, 4UL << 24, 0, AGENT_QCI + 4));
 	EXPECT_EQ(1, self->vm.mailbox->specification);
-	/* Nothing of all this was counted, or harmed the queue. */
+	/* These instructions are neither counted nor executed. */
 	EXPECT_EQ(1, hwsim_state(4, 4, "tapq"));
 	EXPECT_EQ(0, hwsim_state(4, 4, "zapq"));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The end of an interrupt registration: until hardware has proven that it will
- * not write the indicator any more, the page stays pinned and the GISA exists.
+ * The driver must keep the NIB page pinned and the GISA registered until hardware has
+ * shown that it will not write the NIB again.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -23,7 +23,7 @@ struct registration {
 	const char *apqn, *state;
 };
 
-/* For until(): does debugfs show this state for the registration of a queue? */
+/* For until(): does debugfs show this state of the queue's interrupt registration? */
 static bool registration_is(void *data)
 {
 	const struct registration *want = data;
@@ -32,7 +32,7 @@ static bool registration_is(void *data)
 	if (file_read(QUEUES, text, sizeof(text)) < 0)
 		return false;
 	line = strstr(text, want->apqn);
-	/* A queue without a slot has no line. */
+	/* A queue that the driver does not know has no line. */
 	if (!line)
 		return !strcmp(want->state, "none");
 	line[strcspn(line, "\n")] = 0;
@@ -45,24 +45,24 @@ static bool registration_is(void *data)
 	EXPECT_EQ(0, until(registration_is, &want));				\
 } while (0)
 
-struct looks {
+struct polls {
 	int apid, apqi;
 	long before;
 };
 
-static bool looked_three_times(void *data)
+static bool polled_three_times(void *data)
 {
-	struct looks *looks = data;
+	struct polls *polls = data;
 
-	return hwsim_state(looks->apid, looks->apqi, "tapq") >= looks->before + 3;
+	return hwsim_state(polls->apid, polls->apqi, "tapq") >= polls->before + 3;
 }
 
 /* Wait until the driver has issued some more TAPQs. */
-static int wait_for_looks(int apid, int apqi)
+static int wait_for_polls(int apid, int apqi)
 {
-	struct looks looks = { apid, apqi, hwsim_state(apid, apqi, "tapq") };
+	struct polls polls = { apid, apqi, hwsim_state(apid, apqi, "tapq") };
 
-	return until(looked_three_times, &looks);
+	return until(polled_three_times, &polls);
 }
 
 /* An interrupt bit of 0 is no proof, because TAPQ may not show the enable yet. */
@@ -71,19 +71,19 @@ TEST_F(guest, enable_not_shown_at_unbind)
 	struct other other;
 
 	other_start(_metadata, &other, 5, 5);
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
 	ASSERT_EQ(0, hwsim("aqic_delay", "05.0005 1000000"));
 	ASSERT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("respond", "05.0005 zapq 05 forever"));
 	other_end(_metadata, &other);
 	ASSERT_EQ(0, queue_unbind(5, 5));
-	EXPECT_EQ(0, wait_for_looks(5, 5));
+	EXPECT_EQ(0, wait_for_polls(5, 5));
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_REGISTRATION("05.0005", "enabling");
 	/* The interrupt is still enabled when TAPQ shows it. */
 	ASSERT_EQ(0, hwsim("aqic_delay", "05.0005 0"));
 	EXPECT_REGISTRATION("05.0005", "on");
-	EXPECT_EQ(0, wait_for_looks(5, 5));
+	EXPECT_EQ(0, wait_for_polls(5, 5));
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(0, hwsim("reply", "05.0005"));
 	EXPECT_EQ(0, hwsim("check", "1"));
@@ -94,7 +94,7 @@ TEST_F(guest, enable_not_shown_at_unbind)
 	EXPECT_REGISTRATION("05.0005", "none");
 }
 
-static bool host_request_is_refused(void *unused)
+static bool host_request_is_rejected(void *unused)
 {
 	(void)unused;
 	return host_request() == -EINVAL;
@@ -112,7 +112,7 @@ TEST_F(guest, unbind_during_guest_reset)
 	int status;
 
 	other_start(_metadata, &other, 5, 5);
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
 	ASSERT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
 	ASSERT_EQ(0, vm_zapq(&other.vm, 5, 5));
@@ -121,23 +121,23 @@ TEST_F(guest, unbind_during_guest_reset)
 	taker = fork();
 	if (!taker)
 		_exit(-host_take(5, 5));
-	ASSERT_TRUE(hwsim_driver_comes(5, 5, "cex4queue"));
+	ASSERT_TRUE(hwsim_wait_driver(5, 5, "cex4queue"));
 	EXPECT_EQ(4, pinned_kib());
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
 	EXPECT_EQ(taker, waitpid(taker, &status, 0));
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 	EXPECT_REGISTRATION("05.0005", "none");
-	EXPECT_EQ(0, until(host_request_is_refused, NULL));
+	EXPECT_EQ(0, until(host_request_is_rejected, NULL));
 }
 
-/* No driver has the queue when the guest's own reset ends, so only this end is a proof. */
+/* No driver has the queue when the guest's own reset ends, so only that end is a proof. */
 TEST_F(guest, guest_reset_end_after_unbind)
 {
 	struct other other;
 
 	other_start(_metadata, &other, 5, 5);
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
 	ASSERT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
 	ASSERT_EQ(0, vm_zapq(&other.vm, 5, 5));
@@ -149,7 +149,10 @@ TEST_F(guest, guest_reset_end_after_unbind)
 	EXPECT_REGISTRATION("05.0005", "none");
 }
 
-/* The guest loses the queue only after the unbind: the bus zeroizes the queue as well. */
+/*
+ * The guest loses the queue only after the unbind, and the AP bus zeroizes the queue for
+ * the host.
+ */
 TEST_F(guest, unbind_under_held_kvm_lock)
 {
 	struct hold hold;
@@ -159,25 +162,25 @@ TEST_F(guest, unbind_under_held_kvm_lock)
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &other.vm));
 	ASSERT_EQ(0, queue_unbind(5, 5));
 	EXPECT_EQ(0, hold_release(&hold));
-	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", ".0005"));
+	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", ".0005"));
 	other_end(_metadata, &other);
 	ASSERT_EQ(0, host_take(5, 5));
-	EXPECT_EQ(0, until(host_request_is_refused, NULL));
+	EXPECT_EQ(0, until(host_request_is_rejected, NULL));
 }
 
-/* The interrupt bit was never seen as 1 before the disable, so a 0 after it proves nothing. */
+/* TAPQ has never shown the enable, so an interrupt bit of 0 after the disable proves nothing. */
 TEST_F(guest, disable_before_enable_shown)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + OTHER_NIB;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 1000000"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_REGISTRATION("04.0004", "enabling");
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	EXPECT_REGISTRATION("04.0004", "in-doubt");
-	EXPECT_EQ(0, wait_for_looks(4, 4));
+	EXPECT_EQ(0, wait_for_polls(4, 4));
 	EXPECT_EQ(4, pinned_kib());
 	/* Hardware still completes both, in this order. */
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
@@ -198,28 +201,28 @@ TEST_F(guest, disable_before_enable_shown)
 TEST_F(guest, disable_not_shown)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 1000000"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	EXPECT_REGISTRATION("04.0004", "disabling");
 	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, OTHER_NIB));
 	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, false, 3, 0));
-	EXPECT_EQ(0, wait_for_looks(4, 4));
+	EXPECT_EQ(0, wait_for_polls(4, 4));
 	EXPECT_EQ(4, pinned_kib());
 	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 0"));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 	EXPECT_REGISTRATION("04.0004", "none");
 }
 
-/* VFIO_DEVICE_RESET unpins pages although somebody holds mmap_lock of the VMM. */
+/* VFIO_DEVICE_RESET unpins pages although another task holds the mmap_lock of the VMM. */
 TEST_F(guest, reset_under_held_mmap_lock)
 {
 	pid_t resetter, holder, owner = getpid();
 
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, -1, 5);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 5, true, 3, OTHER_NIB));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
@@ -238,13 +241,16 @@ TEST_F(guest, reset_under_held_mmap_lock)
 	EXPECT_EQ(holder, waitpid(holder, NULL, 0));
 }
 
-/* vfio_ap's ZAPQs were refused. The AP bus issues the one that ends the registration. */
+/*
+ * Hardware rejected the ZAPQs of vfio_ap. The AP bus issues the ZAPQ that ends the
+ * registration.
+ */
 TEST_F(guest, zapq_busy_until_host_bind)
 {
 	struct other other;
 
 	other_start(_metadata, &other, 5, 5);
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
 	ASSERT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("respond", "05.0005 zapq 05 forever"));
 	other_end(_metadata, &other);
@@ -253,31 +259,31 @@ TEST_F(guest, zapq_busy_until_host_bind)
 	EXPECT_EQ(4, pinned_kib());
 	ASSERT_EQ(0, hwsim("respond", "05.0005 zapq 0 0"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_EQ(0, until(host_request_is_refused, NULL));
+	EXPECT_EQ(0, until(host_request_is_rejected, NULL));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 	EXPECT_REGISTRATION("05.0005", "none");
 }
 
-/* The queue device that owed the reset is gone. The new one must not forget it. */
+/* The AP bus created a new queue device, which must remember that the queue was not zeroized. */
 TEST_F(guest, zeroize_of_recreated_queue)
 {
 	struct other other;
 
 	other_start(_metadata, &other, 5, 5);
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
 	ASSERT_EQ(0, hwsim("domain_del", "5"));
 	ASSERT_EQ(0, bus_scan());
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, ""));
+	ASSERT_TRUE(vm_wait_queues(&other.vm, ""));
 	other_end(_metadata, &other);
 	ASSERT_EQ(0, file_write(BUS "apmask", "+5"));
 	ASSERT_EQ(0, file_write(BUS "aqmask", "+5"));
 	ASSERT_EQ(0, hwsim("domain_add", "5"));
 	ASSERT_EQ(0, bus_scan());
-	ASSERT_TRUE(hwsim_driver_comes(5, 5, "cex4queue"));
-	EXPECT_EQ(0, until(host_request_is_refused, NULL));
+	ASSERT_TRUE(hwsim_wait_driver(5, 5, "cex4queue"));
+	EXPECT_EQ(0, until(host_request_is_rejected, NULL));
 }
 
-/* While an unbind waits for a guest, events for other queues must not touch the queue. */
+/* While an unbind waits for kvm->lock, the AP bus must not touch the queue. */
 TEST_F(guest, bus_events_during_remove)
 {
 	struct writer unbinder;
@@ -286,7 +292,7 @@ TEST_F(guest, bus_events_during_remove)
 	long resets, interrupts;
 
 	ASSERT_EQ(0, host_take(6, 6));
-	EXPECT_EQ(0, until(host_request_is_refused, NULL));
+	EXPECT_EQ(0, until(host_request_is_rejected, NULL));
 	ASSERT_EQ(0, other_create_bare(&other));
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &other.vm));
 	resets = hwsim_state(5, 5, "rapq");
@@ -303,7 +309,7 @@ TEST_F(guest, bus_events_during_remove)
 	other_end(_metadata, &other);
 }
 
-/* Whatever happens to the queue of a guest, only vfio_ap resets it and enables its interrupt. */
+/* Only vfio_ap may reset a guest's queue or enable its interrupt, not the AP bus. */
 TEST_F(guest, no_bus_reset_of_guest_queue)
 {
 	static const struct {
@@ -324,19 +330,22 @@ TEST_F(guest, no_bus_reset_of_guest_queue)
 		EXPECT_EQ(0, hwsim_state(7, 4, "rapq"));
 		EXPECT_EQ(0, hwsim_state(7, 4, "aqic"));
 	}
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "07.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "07.0004"));
 	EXPECT_EQ(0, file_write("/sys/devices/ap/card07/07.0004/reset", "1"));
 	EXPECT_EQ(0, hwsim_state(7, 4, "rapq"));
 	EXPECT_EQ(0, hwsim_state(7, 4, "aqic"));
 }
 
-/* Somebody has locked the page: nobody waits for that, and the page is unpinned later. */
+/*
+ * While another task has the page locked, no task waits for it. The driver unpins the
+ * page later.
+ */
 TEST_F(guest, locked_page)
 {
 	pid_t holder, owner = getpid();
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	holder = fork();
 	if (!holder)
@@ -347,7 +356,7 @@ TEST_F(guest, locked_page)
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
 	EXPECT_EQ(4, pinned_kib());
-	/* The page is used again instead of being pinned twice. */
+	/* The driver uses the pinned page again instead of pinning it twice. */
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
@@ -361,7 +370,7 @@ static int limit_memory(unsigned long bytes)
 {
 	struct rlimit limit = { .rlim_cur = bytes, .rlim_max = bytes };
 
-	/* The vCPU of a guest that starts now lacks the capability, too. */
+	/* The vCPU of a guest that starts after this also lacks the capability. */
 	return capability_drop(CAP_IPC_LOCK) ?: setrlimit(RLIMIT_MEMLOCK, &limit) ? -errno : 0;
 }
 
@@ -379,7 +388,7 @@ TEST_F(guest, shared_page)
 	ASSERT_EQ(0, vm_create(&other.vm));
 	ASSERT_EQ(0, vfio_open(&other.vfio, &other.vm, UUID2));
 	ASSERT_EQ(0, vm_start(&other.vm));
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, queues));
+	ASSERT_TRUE(vm_wait_queues(&other.vm, queues));
 	for (apid = 4; apid <= 6; apid++) {
 		for (apqi = 4; apqi <= 6; apqi++)
 			EXPECT_EQ(0, vm_aqic(&other.vm, apid, apqi, true, 3, AGENT_NIB));
@@ -392,7 +401,7 @@ TEST_F(guest, shared_page)
 		}
 	}
 	EXPECT_EQ(0, pinned_kib());
-	/* A page that is no longer used makes room for the next page at once. */
+	/* An unpinned page no longer counts against the limit. */
 	EXPECT_EQ(0, vm_aqic(&other.vm, 4, 4, true, 3, OTHER_NIB));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 4, 4, false, 3, 0));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 4, 5, true, 3, AGENT_NIB));

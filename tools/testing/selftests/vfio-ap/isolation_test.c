@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The lock of one guest, kept by its own user for as long as he likes, delays
- * nobody but that guest: behaviour rows C-13, C-14, E.9, E.14, E.20; and who waited for it
- * finds the guest gone, not what he had read before: the second look-up of the
- * guest transaction.
+ * A VMM that holds its own kvm->lock delays only its own guest: behaviour rows C-13,
+ * C-14, E.9, E.14 and E.20. A task that waited for the lock must read the mdev's guest
+ * again, because the guest may be gone.
  *
- * Guest B runs (the fixture, mdev 1). Guest A has mdev 2 and no vCPU.
+ * Guest B runs with mdev 1 (fixture "guest"). Guest A has mdev 2 and no vCPU.
  */
 #include <errno.h>
 #include <linux/vfio.h>
@@ -17,7 +16,7 @@
 
 #include "lib/guest_fixture.h"
 
-/* C-14: each line below returns while guest A's lock is held. */
+/* C-14: each of these operations ends while guest A's kvm->lock is held. */
 TEST_F(guest, held_kvm_lock_isolation)
 {
 	struct writer writer, doomed, adder;
@@ -28,7 +27,7 @@ TEST_F(guest, held_kvm_lock_isolation)
 
 	ASSERT_EQ(0, other_create_bare(&owner));
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	writer_start(&writer, UUID2, "assign_domain", "6");
 	writer_start(&doomed, UUID2, "unassign_domain", "5");
@@ -44,26 +43,26 @@ TEST_F(guest, held_kvm_lock_isolation)
 	EXPECT_TRUE(mdev_shows(UUID2, "guest_matrix", "05.0005"));
 	EXPECT_TRUE(queue_status(5, 5, "in use"));
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_domain", "6"));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0006"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0006"));
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_domain", "6"));
 	EXPECT_EQ(0, file_write(BUS "apmask", "+100"));
 	EXPECT_EQ(0, file_write(BUS "apmask", "-100"));
-	/* The host takes an adapter from both. B loses it now. */
+	/* The host loses a domain of both mdevs, and guest B loses its queue at once. */
 	EXPECT_EQ(0, hwsim("domain_del", "4"));
 	EXPECT_EQ(0, bus_scan());
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
 	EXPECT_EQ(0, hwsim("domain_add", "4"));
 	EXPECT_EQ(0, bus_scan());
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(0, mdev_create(UUID3));
 	ASSERT_EQ(0, vm_create(&third));
 	EXPECT_EQ(0, vfio_open(&third_vfio, &third, UUID3));
 	vfio_close(&third_vfio);
 	vm_destroy(&third);
 	EXPECT_EQ(0, mdev_remove(UUID3));
-	/* Even a queue of A itself: the unbind does not wait for ever. */
+	/* An unbind of guest A's own queue does not wait indefinitely. */
 	EXPECT_EQ(0, queue_unbind(5, 5));
-	/* And who waits can be killed. */
+	/* SIGKILL ends a waiting writer. */
 	kill(doomed.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, writer_end(&doomed));
 	kill(adder.pid, SIGKILL);
@@ -74,12 +73,12 @@ TEST_F(guest, held_kvm_lock_isolation)
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0005 05.0006"));
 	EXPECT_TRUE(mdev_shows(UUID2, "control_domains", ""));
-	/* What was unbound meanwhile has left by now, or leaves soon. */
-	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", ".0005 .0006"));
+	/* Guest A loses the unbound queue at this point or shortly after it. */
+	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", ".0005 .0006"));
 	other_end(_metadata, &owner);
 }
 
-static void *owner_closes(void *data)
+static void *owner_close(void *data)
 {
 	struct other *owner = data;
 
@@ -88,7 +87,10 @@ static void *owner_closes(void *data)
 	return NULL;
 }
 
-/* The closer gets the lock first; the writer then has the lock of a guest that is not attached. */
+/*
+ * The closing thread gets kvm->lock first, so the writer then holds the lock of a
+ * detached guest.
+ */
 TEST_F(guest, blocked_assign_after_close)
 {
 	struct other owner = {};
@@ -98,9 +100,9 @@ TEST_F(guest, blocked_assign_after_close)
 
 	ASSERT_EQ(0, other_create_bare(&owner));
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
-	ASSERT_EQ(0, pthread_create(&closer, NULL, owner_closes, &owner));
+	ASSERT_EQ(0, pthread_create(&closer, NULL, owner_close, &owner));
 	ASSERT_EQ(0, until(task_sleeps, &owner.vm.thread_id));
-	/* A control domain: no reset could keep it away. */
+	/* Assign a control domain, because it does not need a reset. */
 	writer_start(&writer, UUID2, "assign_control_domain", "6");
 	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
 	EXPECT_EQ(0, hold_release(&hold));
@@ -110,15 +112,15 @@ TEST_F(guest, blocked_assign_after_close)
 	file_read(HWSIM "guests", self->text, sizeof(self->text));
 	EXPECT_EQ(NULL, strstr(self->text, "adm=0x02")) TH_LOG("%s", self->text);
 	EXPECT_EQ(NULL, strstr(self->text, "apm=0x04")) TH_LOG("%s", self->text);
-	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "05.0005"));
+	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", "05.0005"));
 	EXPECT_TRUE(queue_status(5, 5, "assigned"));
 	vm_destroy(&owner.vm);
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
 /*
- * The user of the last guest keeps its lock: first until it has let go of its
- * mdev, then again. A work item that waits for that lock would be behind both.
+ * The old VMM holds its kvm->lock until the mdev is closed, and then acquires it again. A
+ * work item that waits for that lock would be blocked in both periods.
  */
 TEST_F(guest, next_guest_under_old_kvm_lock)
 {
@@ -128,24 +130,24 @@ TEST_F(guest, next_guest_under_old_kvm_lock)
 
 	ASSERT_EQ(0, other_create_bare(&owner));
 	ASSERT_EQ(0, hold_kvm_lock(&first, &owner.vm));
-	ASSERT_EQ(0, pthread_create(&closer, NULL, owner_closes, &owner));
+	ASSERT_EQ(0, pthread_create(&closer, NULL, owner_close, &owner));
 	ASSERT_EQ(0, until(task_sleeps, &owner.vm.thread_id));
 	ASSERT_EQ(0, hold_kvm_lock_begin(&again, &owner.vm));
 	ASSERT_EQ(0, until(task_sleeps, &again.thread_id));
-	/* Something to commit, for the guest that is still there. */
+	/* Queue a commit for the guest that is still attached. */
 	ASSERT_EQ(0, hwsim("adapter_add", "9"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_EQ(0, hold_release(&first));
 	pthread_join(closer, NULL);
 	ASSERT_EQ(0, hold_wait(&again));
 
-	/* The next guest has the mdev, and gets and loses what the host does. */
+	/* The next guest gets the mdev and follows changes of the host. */
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID2));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "05.0005"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "05.0005"));
 	ASSERT_EQ(0, hwsim("adapter_del", "5"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 	EXPECT_EQ(0, mdev_remove(UUID2));
@@ -155,7 +157,7 @@ TEST_F(guest, next_guest_under_old_kvm_lock)
 
 static long updates_wanted;
 
-/* The simulator does not know a guest that never ran. */
+/* The simulator does not list a guest that never ran, so use the driver's counter. */
 static long updates_of_mdev_2(void)
 {
 	char text[4096] = "", *line;
@@ -170,7 +172,7 @@ static bool guest_was_updated(void *unused)
 	return updates_of_mdev_2() >= updates_wanted;
 }
 
-/* Somebody else may have had it: the guest loses it first, and it is reset. */
+/* A host driver may have used the rebound queue, so the driver unplugs and resets it first. */
 TEST_F(guest, rebind_under_held_kvm_lock)
 {
 	struct other owner = {};
@@ -179,25 +181,28 @@ TEST_F(guest, rebind_under_held_kvm_lock)
 
 	ASSERT_EQ(0, other_create_bare(&owner));
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(queue_comes_to(5, 5, "in use"));
+	ASSERT_TRUE(queue_wait_status(5, 5, "in use"));
 	updates_wanted = updates_of_mdev_2() + 2;
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	EXPECT_EQ(0, queue_unbind(5, 5));
 	resets = hwsim_state(5, 5, "zapq");
 	EXPECT_EQ(0, queue_bind(5, 5));
 	EXPECT_TRUE(queue_status(5, 5, "in use"));
-	/* Not while its guest can use it. This reset begins later, and ends. */
+	/*
+	 * No reset begins while the guest can use the queue. The reset of 04.0004 is
+	 * newer and ends.
+	 */
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
 	EXPECT_EQ(resets, hwsim_state(5, 5, "zapq"));
 	EXPECT_EQ(0, hold_release(&hold));
 	EXPECT_EQ(0, until(guest_was_updated, NULL));
-	EXPECT_TRUE(queue_comes_to(5, 5, "in use"));
+	EXPECT_TRUE(queue_wait_status(5, 5, "in use"));
 	EXPECT_EQ(updates_wanted, updates_of_mdev_2());
 	other_end(_metadata, &owner);
 }
 
-/* C-13: an argument that takes its time is nobody else's business. */
+/* C-13: a page fault on the argument of an ioctl delays no other task. */
 TEST_F(guest, ioctl_page_fault_isolation)
 {
 	struct other owner = {};
@@ -205,14 +210,14 @@ TEST_F(guest, ioctl_page_fault_isolation)
 
 	ASSERT_EQ(0, other_create_bare(&owner));
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hold_argument(&hold, owner.vfio.device, VFIO_DEVICE_GET_INFO));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 1, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 1, 0));
 	EXPECT_TRUE(mdev_shows(UUID2, "guest_matrix", "05.0005"));
 	EXPECT_EQ(0, mdev_write(UUID2, "assign_domain", "6"));
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
-	/* argsz 0 is what it reads at last. */
+	/* The ioctl finally reads argsz 0. */
 	EXPECT_EQ(-EINVAL, hold_release(&hold));
 	other_end(_metadata, &owner);
 }
@@ -227,7 +232,7 @@ static bool has_ended(void *writer)
 	return !writer_waits(writer);
 }
 
-/* This process holds kvm->lock until the opener, another process, has ended. */
+/* This process holds kvm->lock until the opening process has ended. */
 TEST_F(guest, open_killed_under_held_kvm_lock)
 {
 	struct other other = {};
@@ -236,8 +241,8 @@ TEST_F(guest, open_killed_under_held_kvm_lock)
 
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 5, 5);
-	/* Then no reset is left for which the opener would wait first. */
-	ASSERT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "05.0005"));
+	/* Wait for the resets first, so that the open only waits for kvm->lock. */
+	ASSERT_TRUE(mdev_wait_for(UUID2, "guest_matrix", "05.0005"));
 	ASSERT_EQ(0, vm_create_bare(&other.vm));
 	ASSERT_EQ(0, vfio_open_group(&other.vfio, &other.vm, UUID2));
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &other.vm));
@@ -250,7 +255,7 @@ TEST_F(guest, open_killed_under_held_kvm_lock)
 	EXPECT_EQ(0, hold_release(&hold));
 	EXPECT_EQ(-SIGKILL, writer_end(&opener));
 	EXPECT_TRUE(queue_status(5, 5, "assigned"));
-	/* The killed open leaves nothing that stops the next one. */
+	/* The killed open does not block the next one. */
 	EXPECT_EQ(0, vfio_open_device(&other.vfio, UUID2));
 	EXPECT_TRUE(queue_status(5, 5, "in use"));
 	other_end(_metadata, &other);
@@ -271,8 +276,8 @@ static long unbind_takes_ms(int apid, int apqi)
 }
 
 /*
- * While one task holds kvm->lock, the unbinds of all queues of an mdev wait for it for
- * 2 s together. After somebody has acquired the lock, the next unbind waits for 2 s again.
+ * While one task holds kvm->lock, the unbinds of all queues of an mdev together wait for
+ * 2 s. After another task has acquired the lock, the next unbind waits for 2 s again.
  */
 TEST_F(guest, unbind_lock_timeout)
 {
@@ -283,22 +288,22 @@ TEST_F(guest, unbind_lock_timeout)
 	ASSERT_EQ(0, other_create_bare(&owner));
 	assign(_metadata, UUID2, 4, -1);
 	assign(_metadata, UUID2, 6, -1);
-	ASSERT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "04.0005 05.0005 06.0005"));
+	ASSERT_TRUE(mdev_wait_for(UUID2, "guest_matrix", "04.0005 05.0005 06.0005"));
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	EXPECT_LT(UNBIND_WAITS_MS, unbind_takes_ms(4, 5));
 	unbinder.pid = fork();
 	if (!unbinder.pid)
 		_exit(!!queue_unbind(5, 5));
-	/* It does not sleep between two attempts to acquire kvm->lock. */
+	/* The second unbind does not sleep between attempts to acquire kvm->lock. */
 	EXPECT_TRUE(writer_ends_without(&unbinder, "msleep"));
 	EXPECT_EQ(0, writer_end(&unbinder));
 	EXPECT_EQ(0, hold_release(&hold));
-	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "06.0005"));
+	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", "06.0005"));
 
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	EXPECT_LT(UNBIND_WAITS_MS, unbind_takes_ms(6, 5));
 	EXPECT_EQ(0, hold_release(&hold));
-	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", ".0005"));
+	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", ".0005"));
 	other_end(_metadata, &owner);
 }
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Debian's mdevctl, unmodified, on vfio_ap.
+# Test the distribution's unmodified mdevctl with vfio_ap.
 . "$(dirname "$0")/lib/client.sh"
 
-# json ATTRIBUTE=VALUE...: a definition, its attributes in this order
+# json ATTRIBUTE=VALUE...: print a definition with the attributes in this order
 json() {
 	printf '{ "mdev_type": "vfio_ap-passthrough", "start": "%s", "attrs": [' "${start:-manual}"
 	comma=
@@ -45,7 +45,8 @@ define_start_stop_undefine() {
 	[ -z "$(mdevctl list --defined)" ] || fail "the definition is still there"
 }
 
-# What is refused shows what was written before: the first attribute that completes a queue of somebody else.
+# mdevctl reports the attribute that assigned the conflicting queue, and rolls back the earlier
+# ones.
 attribute_order_and_rollback() {
 	need mdevctl
 	mdev_create $UUID2
@@ -62,7 +63,7 @@ attribute_order_and_rollback() {
 	done
 }
 
-# What is printed for each errno of the ABI.
+# mdevctl prints the text of each errno of the ABI.
 error_messages() {
 	need mdevctl
 	echo +4 >$BUS/apmask
@@ -79,7 +80,7 @@ error_messages() {
 	END
 }
 
-# What the udev rule of the package calls for a parent that has come.
+# mdevctl's udev rule starts mdevs with this command when the parent device appears.
 autostart_after_module_reload() {
 	need mdevctl
 	start=auto
@@ -87,7 +88,7 @@ autostart_after_module_reload() {
 	define $UUID2 assign_adapter=5 assign_domain=5
 	mdevctl start-parent-mdevs matrix
 	expect $MATRIX/$UUID1/matrix 04.0004
-	# Its KUnit tests link to it.
+	# The modules with the KUnit tests depend on vfio_ap.
 	rmmod vfio_ap_matrix_test vfio_ap_stats_test 2>/dev/null || true
 	rmmod vfio_ap
 	[ ! -e $MATRIX ] || fail "the module has left something"
@@ -99,7 +100,7 @@ autostart_after_module_reload() {
 	expect_soon "$(queue_status 05.0005)" assigned
 }
 
-# What each script reads first ends it.
+# Each script first sources client.sh, which must end the script.
 skip_without_simulator() {
 	mkdir -p $SCRATCH
 	sed 's,^HWSIM=.*,HWSIM=/nowhere,' "$(dirname "$0")/lib/client.sh" >$SCRATCH/client.sh

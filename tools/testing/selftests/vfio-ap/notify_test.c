@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Nobody need look again and again: attributes wake who waits, an uevent tells of updates. */
+/* poll() of sysfs attributes, and uevents for updates of guests. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #define QUEUE(name)	"/sys/devices/ap/card" name "/status"
 
-/* Wakes within 30 s; looked at again, it sleeps on. */
+/* Wait for up to 30 s until poll() reports a change, then read the attribute. */
 static bool wakes(int fd)
 {
 	struct pollfd poller = { .fd = fd, .events = POLLPRI };
@@ -23,15 +23,15 @@ static bool wakes(int fd)
 	return read(fd, text, sizeof(text)) >= 0;
 }
 
-static bool sleeps_on(int fd)
+static bool sleeps(int fd)
 {
 	struct pollfd poller = { .fd = fd, .events = POLLPRI };
 
 	return !poll(&poller, 1, 0);
 }
 
-/* What was told before has been read, too. */
-static bool settles(int fd)
+/* Consume all pending notifications. */
+static bool drain_notifications(int fd)
 {
 	struct pollfd poller = { .fd = fd, .events = POLLPRI };
 	char text[8192];
@@ -56,8 +56,8 @@ TEST_F(guest, poll_wakeup_on_change)
 	ASSERT_LE(0, states);
 	ASSERT_LE(0, queue);
 	ASSERT_LE(0, stranger);
-	ASSERT_TRUE(settles(states));
-	EXPECT_TRUE(sleeps_on(matrix) && sleeps_on(config) && sleeps_on(queue));
+	ASSERT_TRUE(drain_notifications(states));
+	EXPECT_TRUE(sleeps(matrix) && sleeps(config) && sleeps(queue));
 
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
 	EXPECT_TRUE(wakes(matrix));
@@ -65,7 +65,7 @@ TEST_F(guest, poll_wakeup_on_change)
 	EXPECT_TRUE(wakes(states));
 	EXPECT_TRUE(wakes(queue));
 	EXPECT_TRUE(queue_status(4, 4, "in use"));
-	/* The host takes the queue. */
+	/* The host loses the domain. */
 	ASSERT_EQ(0, hwsim("domain_del", "4"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(wakes(matrix));
@@ -74,7 +74,7 @@ TEST_F(guest, poll_wakeup_on_change)
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(wakes(matrix));
 	EXPECT_TRUE(wakes(config));
-	EXPECT_TRUE(sleeps_on(stranger));
+	EXPECT_TRUE(sleeps(stranger));
 	close(matrix);
 	close(config);
 	close(states);
@@ -83,8 +83,8 @@ TEST_F(guest, poll_wakeup_on_change)
 }
 
 /*
- * The list changes after the program has read its start. After the last read(),
- * which finds the end, poll() must wake the program, because the start is stale.
+ * The list changes after the program has read its start. The program reads on to the end,
+ * but poll() must still wake it, because the start is stale.
  */
 static void change_while_read(struct __test_metadata *_metadata, const char *path)
 {
@@ -95,17 +95,17 @@ static void change_while_read(struct __test_metadata *_metadata, const char *pat
 	ASSERT_LE(0, witness);
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
 	ASSERT_TRUE(wakes(list));
-	ASSERT_TRUE(settles(witness));
+	ASSERT_TRUE(drain_notifications(witness));
 	ASSERT_EQ(0, lseek(list, 0, SEEK_SET));
 	ASSERT_LT(0, read(list, text, sizeof(text)));
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "04,08,0"));
 	ASSERT_TRUE(wakes(witness));
 	while (read(list, text, sizeof(text)) > 0)
 		;
-	EXPECT_FALSE(sleeps_on(list)) TH_LOG("%s", path);
+	EXPECT_FALSE(sleeps(list)) TH_LOG("%s", path);
 	/* After a pass from the start, poll() sleeps. */
-	EXPECT_TRUE(settles(list));
-	EXPECT_TRUE(sleeps_on(list)) TH_LOG("%s", path);
+	EXPECT_TRUE(drain_notifications(list));
+	EXPECT_TRUE(sleeps(list)) TH_LOG("%s", path);
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
 	close(list);
 	close(witness);
@@ -117,7 +117,7 @@ TEST_F(guest, change_during_read)
 	change_while_read(_metadata, MATRIX UUID1 "/queue_states");
 }
 
-/* Reads on until the file says something, woken each time that it says something else. */
+/* Read the file whenever poll() reports a change, until the file contains this text. */
 static bool wakes_until(int fd, const char *wanted)
 {
 	struct pollfd poller = { .fd = fd, .events = POLLPRI };
@@ -137,7 +137,10 @@ static bool wakes_until(int fd, const char *wanted)
 	}
 }
 
-/* On its way into the guest a queue changes its state without being there, or not yet. */
+/*
+ * The state of a queue changes several times before the queue is in the guest, and each
+ * change wakes poll().
+ */
 TEST_F(guest, states_wakeup_guest_unchanged)
 {
 	int states = watch_open(MATRIX UUID1 "/queue_states");
@@ -161,19 +164,19 @@ TEST_F(guest, states_wakeup_guest_unchanged)
 	EXPECT_TRUE(wakes_until(states, "04.0004 not-bound "));
 	EXPECT_TRUE(wakes(matrix));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
-	ASSERT_TRUE(settles(states));
-	ASSERT_TRUE(settles(matrix));
+	ASSERT_TRUE(drain_notifications(states));
+	ASSERT_TRUE(drain_notifications(matrix));
 	ASSERT_EQ(0, queue_bind(4, 4));
 	EXPECT_TRUE(wakes(states));
 	EXPECT_TRUE(wakes_until(states, "04.0004 being-reset ms="));
-	EXPECT_TRUE(sleeps_on(matrix));
+	EXPECT_TRUE(sleeps(matrix));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
 	EXPECT_TRUE(wakes_until(states, "04.0004 in-guest "));
 	close(states);
 	close(matrix);
 }
 
-/* Also where no guest has anything: assigned, and free again when the mdev goes. */
+/* Readers are also woken when a queue is assigned or freed without a guest. */
 TEST_F(guest, status_wakeup_on_mdev_change)
 {
 	int queue = watch_open(QUEUE("05/05.0005"));
@@ -189,7 +192,7 @@ TEST_F(guest, status_wakeup_on_mdev_change)
 	close(queue);
 }
 
-/* Also who looked while it was otherwise, and also when the mdev goes at once. */
+/* Each change wakes a reader, even if it is reverted at once or the mdev is removed at once. */
 TEST_F(guest, wakeup_after_reverted_change)
 {
 	int matrix = open(MATRIX UUID1 "/guest_matrix", O_RDONLY | O_CLOEXEC);
@@ -201,7 +204,7 @@ TEST_F(guest, wakeup_after_reverted_change)
 	for (i = 0; i < 20; i++) {
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
-		/* Nothing: now, or when it was looked at last. */
+		/* The attribute is empty now and was empty at the last read. */
 		lseek(matrix, 0, SEEK_SET);
 		ASSERT_EQ(0, read(matrix, self->text, sizeof(self->text)));
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
@@ -220,7 +223,7 @@ TEST_F(guest, wakeup_after_reverted_change)
 	close(queue);
 }
 
-/* The commit has to wait for the guest's lock; who looks has not. */
+/* The commit waits for kvm->lock, but readers of queue_states do not. */
 TEST_F(guest, states_wakeup_under_kvm_lock)
 {
 	struct other owner = {};
@@ -232,7 +235,7 @@ TEST_F(guest, states_wakeup_under_kvm_lock)
 	ASSERT_LE(0, states);
 	ASSERT_EQ(0, queue_unbind(5, 5));
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
-	ASSERT_TRUE(settles(states));
+	ASSERT_TRUE(drain_notifications(states));
 	ASSERT_EQ(0, queue_bind(5, 5));
 	EXPECT_TRUE(wakes(states));
 	EXPECT_TRUE(wakes_until(states, "05.0005 pending "));
@@ -242,7 +245,7 @@ TEST_F(guest, states_wakeup_under_kvm_lock)
 	other_end(_metadata, &owner);
 }
 
-/* The number of the next update that is told for mdev 1, or -1. */
+/* Return the number of the next reported update of mdev 1, or -1. */
 static long uevent_update(int fd)
 {
 	char text[8192], *line;
@@ -270,9 +273,9 @@ TEST_F(guest, uevent_update_numbers)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
 	first = uevent_update(uevents);
 	EXPECT_EQ(1, first);
-	/* Nothing for the guest. */
+	/* A nonexistent adapter does not change the guest, so no uevent follows. */
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "200"));
-	/* Some may be told of together: the number says how many there were. */
+	/* The driver may combine uevents; the number shows how many updates there were. */
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
 		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
@@ -299,11 +302,11 @@ TEST_F(guest, status_at_open_and_close)
 	EXPECT_TRUE(wakes(queue));
 	EXPECT_TRUE(queue_status(4, 4, "assigned"));
 	for (i = 0; i < 2; i++) {
-		EXPECT_TRUE(sleeps_on(queue));
+		EXPECT_TRUE(sleeps(queue));
 		ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 		EXPECT_TRUE(queue_status(4, 4, "in use"));
 		EXPECT_TRUE(wakes(queue)) TH_LOG("open %d", i);
-		EXPECT_TRUE(sleeps_on(queue));
+		EXPECT_TRUE(sleeps(queue));
 		vfio_close(&self->vfio);
 		EXPECT_TRUE(queue_status(4, 4, "assigned"));
 		EXPECT_TRUE(wakes(queue)) TH_LOG("close %d", i);

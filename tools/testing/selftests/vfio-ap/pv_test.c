@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Start and end of a protected guest whose queues have interrupts enabled. The simulated
- * ultravisor has no support for adapter interrupts, so KVM has to take the GISA away.
+ * Start and end protected guests whose queues have interrupts enabled. The simulated
+ * ultravisor does not support adapter interrupts, so KVM has to disable the GISA.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -45,8 +45,8 @@ static bool vm_has_answered(void *data)
 	return vm_answered(data);
 }
 
-/* KVM has to wake the vCPU after an alert, because the vCPU is idle. */
-static void interrupt_comes(struct __test_metadata *_metadata, struct vm *vm, const char *queue)
+/* The vCPU is idle, so KVM has to wake it after an alert. */
+static void interrupt_deliver(struct __test_metadata *_metadata, struct vm *vm, const char *queue)
 {
 	unsigned long before = vm->mailbox->interrupts;
 
@@ -57,25 +57,25 @@ static void interrupt_comes(struct __test_metadata *_metadata, struct vm *vm, co
 	EXPECT_EQ(before + 1, vm->mailbox->interrupts);
 }
 
-/* Without VFIO_DEVICE_RESET or a disable before, an alert is still possible. */
+/* Without a VFIO_DEVICE_RESET or a disable, an alert is still possible, so KVM returns -EBUSY. */
 TEST_F(guest, pv_enable_busy)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	interrupt_enable(_metadata, &self->vm, 4, 4);
 	ASSERT_EQ(0, hwsim("ultravisor", "1"));
 	vm_stop(&self->vm);
 	ASSERT_EQ(-EBUSY, pv_command(&self->vm, KVM_PV_ENABLE));
 	EXPECT_EQ(-EINVAL, pv_command(&self->vm, KVM_PV_DISABLE));
-	/* An alert while no vCPU runs. */
+	/* Raise an alert while no vCPU runs. */
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
 	EXPECT_EQ(1, *nib);
 	ASSERT_EQ(0, vm_start(&self->vm));
 	EXPECT_EQ(0, vm_tapq(&self->vm, 4, 4));
 	EXPECT_EQ(1, self->vm.mailbox->interrupts);
-	interrupt_comes(_metadata, &self->vm, "04.0004");
+	interrupt_deliver(_metadata, &self->vm, "04.0004");
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, GISC, 0));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
@@ -83,7 +83,7 @@ TEST_F(guest, pv_enable_busy)
 TEST_F(guest, pv_enable_after_reset)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	interrupt_enable(_metadata, &self->vm, 4, 4);
 	ASSERT_EQ(0, hwsim("ultravisor", "1"));
 	vm_stop(&self->vm);
@@ -91,15 +91,15 @@ TEST_F(guest, pv_enable_after_reset)
 	ASSERT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
 	EXPECT_EQ(0, pinned_kib());
 	ASSERT_EQ(0, pv_command(&self->vm, KVM_PV_ENABLE));
-	/* The interrupt of the queue is off, so this reply raises none. */
+	/* The interrupt of the queue is disabled, so this reply raises none. */
 	EXPECT_EQ(0, hwsim("reply", "04.0004"));
 	ASSERT_EQ(0, pv_command(&self->vm, KVM_PV_DISABLE));
 	ASSERT_EQ(0, vm_start(&self->vm));
 	interrupt_enable(_metadata, &self->vm, 4, 4);
-	interrupt_comes(_metadata, &self->vm, "04.0004");
+	interrupt_deliver(_metadata, &self->vm, "04.0004");
 }
 
-/* The VMM goes on running, so KVM unregisters the mmu notifier, which converts the vCPUs back. */
+/* The VMM keeps running, so KVM unregisters the mmu notifier, which converts the vCPUs back. */
 TEST_F(guest, vm_end_after_pv)
 {
 	struct vm vm;
@@ -120,7 +120,7 @@ struct enabler {
 	int ret;
 };
 
-static void *enabler_runs(void *data)
+static void *enabler_run(void *data)
 {
 	struct enabler *enabler = data;
 
@@ -145,19 +145,19 @@ static bool vcpu_is_held(void *data)
 	return task_waits_in(vm->vcpu_thread_id, "hwsim_gisc_register_later");
 }
 
-/* A vCPU is about to register a GISC when KVM_PV_ENABLE has found none and waits for the vCPU. */
+/* A vCPU registers a GISC after KVM_PV_ENABLE has found none and waits for the vCPU. */
 TEST_F(guest, aqic_during_pv_enable)
 {
 	struct enabler enabler = { .vm = &self->vm };
 	pthread_t thread;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("ultravisor", "1"));
 	ASSERT_EQ(0, hwsim("gisc_hold", "1"));
 	vm_post(&self->vm, AGENT_PQAP, AQIC | 4 << 8 | 4, AQIC_ENABLE | GISC, AGENT_NIB);
 	EXPECT_EQ(0, until(vcpu_is_held, &self->vm));
-	EXPECT_EQ(0, pthread_create(&thread, NULL, enabler_runs, &enabler));
+	EXPECT_EQ(0, pthread_create(&thread, NULL, enabler_run, &enabler));
 	EXPECT_EQ(0, until(enabler_waits_for_vcpu, &enabler));
 	ASSERT_EQ(0, hwsim("gisc_hold", "0"));
 	ASSERT_EQ(0, until(vm_has_answered, &self->vm));
@@ -170,7 +170,7 @@ TEST_F(guest, aqic_during_pv_enable)
 	ASSERT_EQ(0, pv_command(&self->vm, KVM_PV_DISABLE));
 	ASSERT_EQ(0, vm_start(&self->vm));
 	interrupt_enable(_metadata, &self->vm, 4, 4);
-	interrupt_comes(_metadata, &self->vm, "04.0004");
+	interrupt_deliver(_metadata, &self->vm, "04.0004");
 }
 
 static bool guest_has_ended(void *data)
@@ -188,7 +188,7 @@ TEST_F(guest, service_irq_after_pv_failure)
 	struct other other;
 
 	other_start(_metadata, &other, 5, 5);
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
 	interrupt_enable(_metadata, &other.vm, 5, 5);
 	ASSERT_EQ(0, hwsim("ultravisor", "1"));
 	vm_stop(&other.vm);

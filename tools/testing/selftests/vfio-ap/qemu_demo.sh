@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Shows hot plug with Debian's QEMU: its guest prints what it finds. usage: qemu_demo [--fault=noplug]
+# Demonstrate hot plug with the distribution's QEMU, whose guest prints its queues. Usage: qemu_demo
+# [--fault=noplug]
 . "$(dirname "$0")/lib/client.sh"
 
-# step TEXT QUEUES: what was done, and what the guest must come to say of it
+# step TEXT QUEUES: print TEXT, wait until the guest sees QUEUES and show what it prints
 step() {
 	printf '\n%s\n' "$1"
 	missing=${2:-none}

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Debian's QEMU, unmodified, on vfio_ap: its guest tells by its own AP instructions what it has.
+# Test the distribution's unmodified QEMU with vfio_ap. Its guest reports what its own AP
+# instructions show.
 . "$(dirname "$0")/lib/client.sh"
 
 setup() {
@@ -8,7 +9,7 @@ setup() {
 	mdev_create $UUID1
 }
 
-# A guest that runs with one queue.
+# Start a guest with one queue.
 setup_with_a_queue() {
 	setup
 	assign $UUID1 adapter 4
@@ -17,7 +18,7 @@ setup_with_a_queue() {
 	guest_sees 1 04.0004
 }
 
-# B-3: lockdep looks at how QEMU lets go of device, group and VM.
+# B-3: lockdep checks how QEMU closes the device, the group and the VM.
 guest_start_and_shutdown() {
 	setup_with_a_queue
 	expect "$(queue_status 04.0004)" "in use"
@@ -55,7 +56,7 @@ qmp_device_del_and_add() {
 	qemu_end 1
 }
 
-# QEMU resets the device, then loads the guest anew.
+# QEMU resets the device and loads the guest again.
 queues_after_system_reset() {
 	setup_with_a_queue
 	before=$(grep -c '^AP:' $SCRATCH/1/console)
@@ -90,7 +91,7 @@ two_guests_separate_mdevs() {
 	qemu_end 1
 }
 
-# An mdev is for one guest, a guest has one such device: QEMU says both in its own words.
+# QEMU reports a second VMM for the mdev and a second AP device for the guest as errors.
 second_vmm_or_device_rejected() {
 	setup
 	mdev_create $UUID2
@@ -106,14 +107,14 @@ second_vmm_or_device_rejected() {
 	qemu_end 1
 }
 
-# What the next guest finds after QEMU was killed.
+# The next guest sees the queues after QEMU has ended.
 next_guest_has_it() {
 	qemu_start_with 2 $UUID1
 	guest_sees 2 "$1"
 	qemu_end 2
 }
 
-# The guest has gone: its queue is reset, and next in line.
+# The queue is reset after the guest has ended, and the next guest gets it.
 guest_has_left() {
 	expect_soon "$(queue_status 04.0004)" assigned
 	expect_soon $MATRIX/$UUID1/guest_matrix 04.0004
@@ -134,7 +135,7 @@ quit_while_attached() {
 	guest_has_left
 }
 
-# Until there is a file "stop"; then the queue stays.
+# Plug and unplug until the file "stop" exists, and leave the queue plugged.
 plugger_run() {
 	while [ ! -e $SCRATCH/stop ]; do
 		assign $UUID1 adapter 4 || exit 1
@@ -144,7 +145,7 @@ plugger_run() {
 	assign $UUID1 adapter 4
 }
 
-# while_plugging COMMAND...: it ends QEMU
+# while_plugging COMMAND...: run COMMAND, which ends QEMU, during hot plug
 while_plugging() {
 	setup
 	assign $UUID1 domain 4
@@ -167,7 +168,7 @@ quit_during_hotplug() {
 	while_plugging quit
 }
 
-# while_resetting COMMAND...: it ends QEMU, which waits in VFIO_DEVICE_RESET
+# while_resetting COMMAND...: run COMMAND, which ends QEMU, while QEMU waits in VFIO_DEVICE_RESET
 while_resetting() {
 	setup_with_a_queue
 	echo "04.0004 tapq 2 forever" >$HWSIM/respond
@@ -184,7 +185,7 @@ killed_during_reset() {
 	while_resetting qemu_kill 1
 }
 
-# It says first that the reset did not end.
+# QEMU reports that the reset failed before it quits.
 quit_during_reset() {
 	quit() { qmp 1 '{"execute":"quit"}'; qemu_gone 1; grep -q 'failed to reset' $SCRATCH/1/said; }
 	while_resetting quit
@@ -212,8 +213,8 @@ removal_ended() {
 	[ ! -e $MATRIX/$UUID1 ] || fail "the mdev is still there"
 }
 
-# QEMU before 8.1 keeps the device until the guest ends. QEMU 8.1 and later releases it when the driver requests that,
-# and the guest runs on without it. Both are correct.
+# QEMU before 8.1 keeps the device until the guest ends. QEMU 8.1 and later releases it when the
+# driver requests that, and the guest runs on without it. Both are correct.
 removal_wait_for_guest_end() {
 	removal_start
 	! qmp_said 1 1 DEVICE_DELETED || until_true "the mdev goes" not [ -e $MATRIX/$UUID1 ]
@@ -221,7 +222,7 @@ removal_wait_for_guest_end() {
 	removal_ended
 }
 
-# QEMU 8.1 and later releases the device by itself, and device_del does not find it any more.
+# QEMU 8.1 and later releases the device by itself, so device_del does not find it.
 removal_and_device_del() {
 	removal_start
 	device_del 1
@@ -234,8 +235,8 @@ removal_and_device_del() {
 slab_in_use() { awk '/^SUnreclaim:/ { print $2 }' /proc/meminfo; }
 memory_in_use() { awk '/^(MemFree|Cached|SReclaimable):/ { n += $2 } /^MemTotal:/ { t = $2 } END { print t - n }' /proc/meminfo; }
 
-# What is used again is not leaked: the first two fill what is only filled once. kmemleak, where it is, looks itself, and
-# KASAN keeps what was freed, so that nothing can be said of sizes.
+# The first two cycles fill caches; later cycles must not use more memory. kmemleak does its own
+# check, and sizes are meaningless under KASAN, which delays freeing memory.
 starts_and_stops_leak_check() {
 	setup
 	assign $UUID1 adapter 4
@@ -253,7 +254,7 @@ starts_and_stops_leak_check() {
 	[ ! -e /sys/kernel/debug/kmemleak ] || return 0
 	until_true "slab is as before (KiB: $slab, then \$(slab_in_use))" \
 		eval "[ \$(slab_in_use) -lt $((slab + 1024)) ]"
-	# Less than the memory of one guest.
+	# less than the memory of one guest
 	until_true "memory is as before (KiB: $memory, then \$(memory_in_use))" \
 		eval "[ \$(memory_in_use) -lt $((memory + 8192)) ]"
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A reset that does not end delays nobody but who waits for it: behaviour rows
- * C-10, C-14, E.1, E.9, E.14, E.15. The simulator holds the reset until all others have
- * finished, so it is order that is tested, never time.
+ * A held reset delays only tasks that wait for it: behaviour rows C-10, C-14, E.1, E.9,
+ * E.14 and E.15. The simulator holds the reset until all other operations have ended, so
+ * these tests check order, not time.
  */
 #include <errno.h>
 #include <linux/vfio.h>
@@ -24,10 +24,10 @@ static bool reset_is_held(void *data)
 #define ATTEMPTS			5
 
 /*
- * A writer waits 10 s at most. If it still waits, or a writer that began earlier, these
- * 10 s are not over. If that writer waits no more, the machine was busy or the driver
- * is wrong: the attempt returns false, and the test repeats it.
- * The harness derives struct _test_data_guest from FIXTURE(guest).
+ * A writer waits for at most 10 s. While it is still waiting, or a writer that began
+ * earlier is still waiting, these 10 s have not passed. If neither is waiting any more,
+ * the machine was busy or the driver is wrong; the attempt returns false, and the test
+ * repeats it. The harness derives struct _test_data_guest from FIXTURE(guest).
  */
 static void attempt_within_10_s(struct __test_metadata *_metadata, struct _test_data_guest *self,
 				bool (*attempt)(struct __test_metadata *_metadata,
@@ -46,7 +46,7 @@ static bool unplug_waits(struct __test_metadata *_metadata, struct _test_data_gu
 	bool in_time;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
 	ASSERT_EQ(0, until(reset_is_held, NULL));
@@ -75,15 +75,15 @@ static bool others_finish_first(struct __test_metadata *_metadata, struct _test_
 	ASSERT_EQ(0, mdev_create(UUID3));
 	assign(_metadata, UUID1, 4, 4);
 	other_start(_metadata, &other, 5, 5);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	ASSERT_TRUE(vm_comes_to_see(&other.vm, "05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
 	ASSERT_EQ(0, vm_create(&third));
 	ASSERT_EQ(0, vfio_open_group(&vfio, &third, UUID3));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
 	ASSERT_EQ(0, until(reset_is_held, NULL));
 
-	/* All of this finishes while the writer waits. */
+	/* All of this ends while the writer waits. */
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 1, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 1, 0));
 	EXPECT_EQ(0, vfio_open_device(&vfio, UUID3));
@@ -97,9 +97,9 @@ static bool others_finish_first(struct __test_metadata *_metadata, struct _test_
 	EXPECT_EQ(0, file_write(BUS "apmask", "-100"));
 	EXPECT_EQ(0, hwsim("adapter_add", "9"));
 	EXPECT_EQ(0, bus_scan());
-	/* The same guest, too. */
+	/* So does a write to the same mdev. */
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "6"));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "06.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "06.0004"));
 	in_time = writer_waits(&writer);
 	EXPECT_EQ(1, hwsim_state(4, 4, "held"));
 
@@ -115,7 +115,7 @@ static bool others_finish_first(struct __test_metadata *_metadata, struct _test_
 	return in_time;
 }
 
-/* C-10, C-14, E.14 */
+/* C-10, C-14, E.14: a held reset blocks neither other guests nor the host. */
 TEST_F(guest, held_reset_isolation)
 {
 	attempt_within_10_s(_metadata, self, others_finish_first);
@@ -139,11 +139,11 @@ static bool kill_waiting_writer(struct __test_metadata *_metadata, struct _test_
 
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, -1);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
 	writer_start(&measure, UUID1, "unassign_adapter", "5");
 	ASSERT_EQ(0, until(second_reset_is_held, NULL));
-	/* Begun so much earlier, it has ended when the other's time is up. */
+	/* The measuring writer begins 1 s earlier, so its 10 s end first. */
 	usleep(MEASURE_BEGINS_EARLIER_US);
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
 	ASSERT_EQ(0, until(reset_is_held, NULL));
@@ -164,15 +164,15 @@ TEST_F(guest, unassign_wait_killable)
 }
 
 /*
- * The others that wait for resets: who assigns, opens, or resets. As above, one
- * that began before shows that the time was not up.
+ * Writers that assign, opens and device resets also wait for resets. The measuring writer
+ * begins earlier and shows that the 10 s have not passed.
  */
 static void held_queue_prepare(struct __test_metadata *_metadata, struct vm *vm,
 			       struct writer *measure)
 {
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, -1);
-	ASSERT_TRUE(vm_comes_to_see(vm, "04.0004 05.0004"));
+	ASSERT_TRUE(vm_wait_queues(vm, "04.0004 05.0004"));
 	ASSERT_EQ(0, queue_unbind(6, 4));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
 	writer_start(measure, UUID1, "unassign_adapter", "5");
@@ -200,7 +200,7 @@ static bool kill_adding_writer(struct __test_metadata *_metadata, struct _test_d
 	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
 	kill(writer.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, writer_end(&writer));
-	/* It has not happened, and was not refused. */
+	/* The killed write changed nothing and is not recorded as an error. */
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004"));
 	EXPECT_TRUE(mdev_shows(UUID1, "last_error", ""));
 	in_time = held_queue_release(_metadata, &measure);
@@ -219,7 +219,7 @@ static bool domain_waits(struct __test_metadata *_metadata, struct _test_data_gu
 	bool in_time;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
 	ASSERT_EQ(0, queue_bind(4, 4));
@@ -228,13 +228,16 @@ static bool domain_waits(struct __test_metadata *_metadata, struct _test_data_gu
 	in_time = writer_waits(&writer);
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
 	EXPECT_EQ(0, writer_end(&writer));
-	/* A writer whose time is up does not wait for the plug. */
-	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", "04.0004 04.0005"));
+	/* A writer whose wait timed out does not wait for the plug. */
+	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", "04.0004 04.0005"));
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_domain", "5"));
 	return in_time;
 }
 
-/* An adapter stays out for any of its queues, also for one that was assigned long ago. */
+/*
+ * An adapter is not plugged while any of its queues is being reset, even a queue that was
+ * assigned long ago.
+ */
 TEST_F(guest, assign_wait_for_assigned_queue)
 {
 	attempt_within_10_s(_metadata, self, domain_waits);
@@ -256,7 +259,7 @@ static bool kill_opener(struct __test_metadata *_metadata, struct _test_data_gue
 		struct vfio vfio;
 		struct vm vm;
 
-		/* What comes before sleeps, too. */
+		/* These steps also sleep, so report when they are done. */
 		if (vm_create(&vm) || vfio_open_group(&vfio, &vm, UUID2))
 			_exit(1);
 		if (write(ready[1], "", 1) != 1)
@@ -295,7 +298,7 @@ static bool kill_resetter(struct __test_metadata *_metadata, struct _test_data_g
 	kill(resetter.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, writer_end(&resetter));
 	in_time = held_queue_release(_metadata, &measure);
-	/* The reset itself went on. */
+	/* The reset itself continues without the task. */
 	EXPECT_EQ(0, until(reset_pending_shows, ""));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
 	return in_time;
@@ -308,7 +311,7 @@ TEST_F(guest, device_reset_wait_killable)
 
 static bool resetter_stops;
 
-static void *resetter_runs(void *data)
+static void *resetter_run(void *data)
 {
 	struct vfio *vfio = data;
 	unsigned long resets = 0;
@@ -321,7 +324,7 @@ static void *resetter_runs(void *data)
 	return (void *)resets;
 }
 
-/* No queue joins its guest while it is being reset, also not for the guest's own user. */
+/* A queue must not be plugged while it is being reset, even by its own VMM. */
 TEST_F(guest, device_reset_during_hotplug)
 {
 	pthread_t thread;
@@ -331,7 +334,7 @@ TEST_F(guest, device_reset_during_hotplug)
 	assign(_metadata, UUID1, -1, 4);
 	ASSERT_EQ(0, hwsim("reset_time", "*.* polls 3"));
 	resetter_stops = false;
-	ASSERT_EQ(0, pthread_create(&thread, NULL, resetter_runs, &self->vfio));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, resetter_run, &self->vfio));
 	for (i = 0; i < 300; i++) {
 		EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", 4 + i % 3));
 		EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "%d", 4 + i % 3));
@@ -342,8 +345,8 @@ TEST_F(guest, device_reset_during_hotplug)
 	ASSERT_EQ(0, hwsim("reset_time", "*.* polls 0"));
 }
 
-/* A queue that the host has lost cannot be reset, so the writer does not wait for it. */
-static bool host_takes_awaited_queue(struct __test_metadata *_metadata,
+/* A queue that the host lost cannot be reset, so the writer stops waiting for it. */
+static bool host_loses_awaited_queue(struct __test_metadata *_metadata,
 				     struct _test_data_guest *self)
 {
 	struct writer measure, writer;
@@ -351,7 +354,7 @@ static bool host_takes_awaited_queue(struct __test_metadata *_metadata,
 
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, -1);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 	ASSERT_EQ(0, hwsim("reset_time", "05.0004 hold"));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 5 forever"));
 	writer_start(&measure, UUID1, "unassign_adapter", "5");
@@ -359,7 +362,7 @@ static bool host_takes_awaited_queue(struct __test_metadata *_metadata,
 	usleep(MEASURE_BEGINS_EARLIER_US);
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
 	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, ""));
 	ASSERT_EQ(0, hwsim("adapter_del", "4"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_EQ(0, writer_end(&writer));
@@ -374,15 +377,18 @@ static bool host_takes_awaited_queue(struct __test_metadata *_metadata,
 
 TEST_F(guest, no_wait_for_removed_queue)
 {
-	attempt_within_10_s(_metadata, self, host_takes_awaited_queue);
+	attempt_within_10_s(_metadata, self, host_loses_awaited_queue);
 }
 
-/* E.9: until then another driver could get what a guest left. The bus resets 04.0004 once more. */
+/*
+ * E.9: an unbind waits for the resets of the adapter's queues, so that the next driver
+ * finds no data of the guest. The AP bus resets 04.0004 once more.
+ */
 TEST_F(guest, unbind_adapter_reset_wait)
 {
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, -1, 5);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* ms 200"));
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
@@ -394,7 +400,7 @@ TEST_F(guest, unbind_adapter_reset_wait)
 TEST_F(guest, unbind_earlier_reset_wait)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* ms 200"));
 	vfio_close(&self->vfio);
 	EXPECT_EQ(1, hwsim_state(4, 4, "dirty"));
@@ -403,7 +409,7 @@ TEST_F(guest, unbind_earlier_reset_wait)
 	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
 	ASSERT_EQ(0, queue_bind(4, 4));
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
 static bool reset_was_reported(void *log)
@@ -413,31 +419,31 @@ static bool reset_was_reported(void *log)
 	return kmsg_lines(*(int *)log, "04.0004: reset did not end", text, sizeof(text)) > 0;
 }
 
-/* B-6, C-8: hardware may still write to it. */
+/* B-6, C-8: the page stays pinned while the reset fails, because hardware may write to it. */
 TEST_F(guest, nib_pinned_until_reset_verified)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 44 forever"));
 	EXPECT_EQ(-EIO, ioctl(self->vfio.device, VFIO_DEVICE_RESET) ? -errno : 0);
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
-	/* It still does. */
+	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
+	/* Hardware writes the NIB. */
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
 	EXPECT_EQ(4, pinned_kib());
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 44 0"));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
-/* B-6, B-14: nor does it end with the patience of who waits. */
+/* B-6, B-14: the page also stays pinned after the writer has stopped waiting. */
 TEST_F(guest, nib_pinned_after_reset_timeout)
 {
 	struct writer writer;
 	int log = kmsg_open();
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
@@ -458,7 +464,7 @@ static bool pending_queue_waits(struct __test_metadata *_metadata, struct _test_
 	bool in_time;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("reset_time", "05.0004 hold"));
 	ASSERT_EQ(0, queue_unbind(5, 4));
 	ASSERT_EQ(0, queue_bind(5, 4));
@@ -469,18 +475,18 @@ static bool pending_queue_waits(struct __test_metadata *_metadata, struct _test_
 	in_time = writer_waits(&writer);
 	ASSERT_EQ(0, hwsim("reset_time", "05.0004 release"));
 	EXPECT_EQ(0, writer_end(&writer));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "5"));
 	return in_time;
 }
 
-/* A pending queue holds back what is added and takes nothing. */
+/* A pending queue delays its own plug and unplugs nothing. */
 TEST_F(guest, pending_queue_plug)
 {
 	attempt_within_10_s(_metadata, self, pending_queue_waits);
 }
 
-static void *device_resets(void *data)
+static void *device_reset(void *data)
 {
 	struct vfio *vfio = data;
 
@@ -488,7 +494,7 @@ static void *device_resets(void *data)
 	return (void *)(long)(ioctl(vfio->device, VFIO_DEVICE_RESET) ? -errno : 0);
 }
 
-/* The guest could still use the queue when that reset began. */
+/* A reset that began while the guest could use the queue does not count for the unplug. */
 TEST_F(guest, reset_repeated_after_unplug)
 {
 	struct writer writer;
@@ -496,13 +502,13 @@ TEST_F(guest, reset_repeated_after_unplug)
 	void *ret;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("reset", "1"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
-	ASSERT_EQ(0, pthread_create(&resetter, NULL, device_resets, &self->vfio));
+	ASSERT_EQ(0, pthread_create(&resetter, NULL, device_reset, &self->vfio));
 	ASSERT_EQ(0, until(reset_is_held, NULL));
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
 	EXPECT_EQ(0, writer_end(&writer));
 	pthread_join(resetter, &ret);
@@ -517,7 +523,7 @@ static bool queue_was_reset(void *data)
 	return hwsim_state(4, 4, "zapq") == 1;
 }
 
-static bool hardware_has_reset_it(void *data)
+static bool hardware_has_ended_reset(void *data)
 {
 	return queue_was_reset(data) && !hwsim_state(4, 4, "resetting");
 }
@@ -531,18 +537,21 @@ static bool reset_is_verified(void *data)
 	return !strcmp(text, "0\n");
 }
 
-/* B-11: a reset is over when TAPQ answers 00. Whatever comes then is not of before. */
+/*
+ * B-11: a reset is complete when TAPQ returns 00. A reply that is queued after the reset
+ * does not count.
+ */
 TEST_F(guest, reset_done_with_reply_queued)
 {
 	struct writer writer;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("reset", "1"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 polls 0"));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 2 forever"));
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
-	ASSERT_EQ(0, until(hardware_has_reset_it, NULL));
+	ASSERT_EQ(0, until(hardware_has_ended_reset, NULL));
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
 	EXPECT_FALSE(reset_is_verified(NULL));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 2 0"));
@@ -551,18 +560,21 @@ TEST_F(guest, reset_done_with_reply_queued)
 	EXPECT_EQ(1, hwsim_state(4, 4, "zapq"));
 }
 
-/* Hardware has finished, the driver has not seen it: until then the answer is 02. */
+/*
+ * AQIC returns 02 until the driver has seen the end of the reset, although hardware has
+ * finished.
+ */
 TEST_F(guest, aqic_rc_02_until_reset_verified)
 {
 	pthread_t resetter;
 	void *ret;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("reset", "1"));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 2 forever"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 polls 0"));
-	ASSERT_EQ(0, pthread_create(&resetter, NULL, device_resets, &self->vfio));
+	ASSERT_EQ(0, pthread_create(&resetter, NULL, device_reset, &self->vfio));
 	ASSERT_EQ(0, until(queue_was_reset, NULL));
 	EXPECT_EQ(2, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(2, vm_aqic(&self->vm, 4, 4, false, 3, 0));
@@ -573,34 +585,34 @@ TEST_F(guest, aqic_rc_02_until_reset_verified)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* Three times more, so not by who began before. */
-static bool queue_was_looked_at(void *before)
+/* Wait for three more TAPQs, because one may still belong to the earlier reset. */
+static bool queue_was_polled(void *before)
 {
 	return hwsim_state(4, 4, "tapq") >= *(long *)before + 3;
 }
 
-/* It may be another driver's by then. */
+/* After the unbind, another driver may have the queue, so vfio_ap must not reset it. */
 TEST_F(guest, no_reset_after_unbind)
 {
-	long resets, looks;
+	long resets, polls;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	/* An interrupt that is on keeps the driver interested. */
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	/* The driver keeps polling a queue whose interrupt is enabled. */
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("reset", "1"));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 5 forever"));
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	resets = hwsim_state(4, 4, "zapq");
-	looks = hwsim_state(4, 4, "tapq");
-	/* One is the bus's own. */
+	polls = hwsim_state(4, 4, "tapq");
+	/* The AP bus itself issued one of these resets. */
 	EXPECT_LT(2, resets);
-	ASSERT_EQ(0, until(queue_was_looked_at, &looks));
+	ASSERT_EQ(0, until(queue_was_polled, &polls));
 	EXPECT_EQ(resets, hwsim_state(4, 4, "zapq"));
 	EXPECT_EQ(4, pinned_kib());
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 5 0"));
 	ASSERT_EQ(0, queue_bind(4, 4));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
 struct opener {
@@ -608,7 +620,7 @@ struct opener {
 	struct vm *vm;
 };
 
-static void *device_opens(void *data)
+static void *device_open(void *data)
 {
 	struct opener *opener = data;
 
@@ -616,7 +628,7 @@ static void *device_opens(void *data)
 	return (void *)(long)vfio_open(opener->vfio, opener->vm, UUID1);
 }
 
-/* A guest that is started right after another has its queues from the beginning. */
+/* A guest that starts right after another one has all its queues from the start. */
 TEST_F(guest, open_reset_wait)
 {
 	struct opener opener = { &self->vfio, &self->vm };
@@ -624,11 +636,11 @@ TEST_F(guest, open_reset_wait)
 	void *ret;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, until(reset_is_held, NULL));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, device_opens, &opener));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, device_open, &opener));
 	ASSERT_EQ(0, until(task_sleeps, &self->vm.thread_id));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
@@ -644,7 +656,7 @@ static bool four_resets_are_held(void *data)
 	       hwsim_state(5, 4, "held") == 1 && hwsim_state(5, 5, "held") == 1;
 }
 
-/* B-15: no reset waits for the end of another. */
+/* B-15: the resets of different queues run in parallel. */
 TEST_F(guest, parallel_resets)
 {
 	struct writer writer;
@@ -652,13 +664,13 @@ TEST_F(guest, parallel_resets)
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, 5);
 	assign(_metadata, UUID1, -1, 6);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm,
-				    "04.0004 04.0005 04.0006 05.0004 05.0005 05.0006"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm,
+				   "04.0004 04.0005 04.0006 05.0004 05.0005 05.0006"));
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "6"));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
 	writer_start(&writer, UUID1, "unassign_adapter", "5");
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
-	/* A queue that is unbound takes all of its adapter along. */
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
+	/* The unbind of a queue unplugs the whole adapter. */
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	EXPECT_EQ(0, until(four_resets_are_held, NULL));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
@@ -667,31 +679,34 @@ TEST_F(guest, parallel_resets)
 	EXPECT_EQ(0, hwsim_state(5, 5, "dirty"));
 }
 
-static bool queue_was_tried_on(void *data)
+static bool reset_was_retried(void *data)
 {
 	(void)data;
 	return hwsim_state(4, 4, "zapq") > 4;
 }
 
-/* E.15: no unknown code makes a queue clean, and the driver tries on. */
+/*
+ * E.15: a queue whose reset ends with an unknown code is not clean, and the driver
+ * retries the reset.
+ */
 TEST_F(guest, unknown_code_reset_retry)
 {
 	int kmsg = kmsg_open();
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 44 forever"));
 	ASSERT_EQ(0, queue_bind(4, 4));
 	EXPECT_EQ(0, until(reset_pending_shows, "04.0004"));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
-	/* Tried on, told once. */
-	EXPECT_EQ(0, until(queue_was_tried_on, NULL));
+	/* The driver retries, but logs the failure once. */
+	EXPECT_EQ(0, until(reset_was_retried, NULL));
 	EXPECT_EQ(1, kmsg_lines(kmsg, "queue 04.0004: reset not complete, last response code 44",
 				self->text, sizeof(self->text)));
 	close(kmsg);
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 44 0"));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(0, until(reset_pending_shows, ""));
 }
 
@@ -701,15 +716,18 @@ static bool retry_is_held(void *data)
 	return hwsim_state(4, 5, "held") == 1;
 }
 
-/* An accepted retry does not make a bad queue good: the guest still loses the adapter. */
+/*
+ * Hardware accepts a retry, but the queue stays failed until the reset ends, so the guest
+ * still loses the adapter.
+ */
 TEST_F(guest, failed_queue_during_retry)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
-	/* The reset of the bus must end before that of the driver begins. */
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	/* The reset of the AP bus must end before the driver's reset begins. */
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 polls 0"));
 	ASSERT_EQ(0, queue_unbind(4, 5));
-	/* All retries fail until hardware accepts one, whose reset does not end. */
+	/* All retries fail until hardware accepts one, which the simulator then holds. */
 	ASSERT_EQ(0, hwsim("respond", "04.0005 zapq 30 forever"));
 	ASSERT_EQ(0, queue_bind(4, 5));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
@@ -718,16 +736,16 @@ TEST_F(guest, failed_queue_during_retry)
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "5"));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
 }
 
-/* It is in no mdev's list any more; its own attribute tells. */
+/* The queue is in no mdev's list any more, but its own attribute shows the reset. */
 TEST_F(guest, reset_pending_unassigned_queue)
 {
 	struct writer writer;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	file_read("/sys/devices/ap/card04/04.0004/reset_pending", self->text, 8);
 	EXPECT_STREQ("0\n", self->text);
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
@@ -741,8 +759,8 @@ TEST_F(guest, reset_pending_unassigned_queue)
 	EXPECT_STREQ("0\n", self->text);
 }
 
-/* For until(): has the process ended, or does it wait for an added queue? */
-static bool ended_or_awaits_a_reset(void *data)
+/* For until(): has the process ended, or is it waiting for the reset of an added queue? */
+static bool ended_or_waits_for_reset(void *data)
 {
 	struct writer *process = data;
 
@@ -750,7 +768,7 @@ static bool ended_or_awaits_a_reset(void *data)
 	       task_waits_in(process->pid, "vfio_ap_reset_wait_added");
 }
 
-/* 05.0005 is not bound, so no guest gets adapter 05 when the reset of 05.0004 completes. */
+/* 05.0005 is not bound, so the end of the reset of 05.0004 does not plug adapter 05. */
 static void bad_adapter_prepare(struct __test_metadata *_metadata)
 {
 	ASSERT_EQ(0, queue_unbind(5, 5));
@@ -760,10 +778,10 @@ static void bad_adapter_prepare(struct __test_metadata *_metadata)
 	ASSERT_EQ(0, until(second_reset_is_held, NULL));
 }
 
-/* The simulator holds the reset until the process has ended. */
+/* The process must end while the simulator still holds the reset. */
 static void bad_adapter_end(struct __test_metadata *_metadata, struct writer *process)
 {
-	EXPECT_EQ(0, until(ended_or_awaits_a_reset, process));
+	EXPECT_EQ(0, until(ended_or_waits_for_reset, process));
 	EXPECT_FALSE(writer_waits(process));
 	EXPECT_EQ(0, writer_end(process));
 	EXPECT_EQ(1, hwsim_state(5, 4, "held"));
@@ -776,11 +794,11 @@ TEST_F(guest, assign_no_wait_bad_adapter)
 	struct writer writer;
 
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
 	bad_adapter_prepare(_metadata);
 	writer_start(&writer, UUID1, "assign_adapter", "5");
 	bad_adapter_end(_metadata, &writer);
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 }
 
 TEST_F(guest, open_no_wait_bad_adapter)
@@ -798,7 +816,7 @@ TEST_F(guest, open_no_wait_bad_adapter)
 		_exit(vm_create(&vm) || vfio_open(&vfio, &vm, UUID2));
 	}
 	bad_adapter_end(_metadata, &opener);
-	EXPECT_TRUE(mdev_comes_to_show(UUID2, "guest_matrix", "05.0004 05.0005"));
+	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", "05.0004 05.0005"));
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
@@ -809,48 +827,48 @@ static bool absent_domain_waits(struct __test_metadata *_metadata, struct _test_
 
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
 	assign(_metadata, UUID1, -1, 200);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, queue_unbind(5, 4));
 	ASSERT_EQ(0, hwsim("reset_time", "05.0004 hold"));
 	ASSERT_EQ(0, queue_bind(5, 4));
 	writer_start(&writer, UUID1, "assign_adapter", "5");
-	EXPECT_EQ(0, until(ended_or_awaits_a_reset, &writer));
+	EXPECT_EQ(0, until(ended_or_waits_for_reset, &writer));
 	in_time = writer_waits(&writer);
 	ASSERT_EQ(0, hwsim("reset_time", "05.0004 release"));
 	EXPECT_EQ(0, writer_end(&writer));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 	return in_time;
 }
 
-/* Domain 200 is not in the host: it does not make adapter 05 a bad one. */
+/* Domain 200 is not in the host, so it does not make adapter 05 unfit. */
 TEST_F(guest, assign_wait_domain_not_in_host)
 {
 	attempt_within_10_s(_metadata, self, absent_domain_waits);
 }
 
-/* 05.0005 is bound, but it is bad as long as its reset fails. */
+/* 05.0005 is bound, but unfit as long as its reset fails. */
 TEST_F(guest, assign_no_wait_failed_reset)
 {
 	struct writer writer;
 
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
 	bad_adapter_prepare(_metadata);
 	ASSERT_EQ(0, hwsim("respond", "05.0005 zapq 30 forever"));
 	ASSERT_EQ(0, queue_bind(5, 5));
 	writer_start(&writer, UUID1, "assign_adapter", "5");
-	EXPECT_EQ(0, until(ended_or_awaits_a_reset, &writer));
+	EXPECT_EQ(0, until(ended_or_waits_for_reset, &writer));
 	EXPECT_FALSE(writer_waits(&writer));
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_EQ(1, hwsim_state(5, 4, "held"));
 	ASSERT_EQ(0, hwsim("reset_time", "05.0004 release"));
 	ASSERT_EQ(0, hwsim("respond", "05.0005 zapq 30 0"));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 }
 
 /*
- * 05.0005 is unbound while a writer waits for 05.0004. The reset of 06.0006 began
- * earlier: while a writer would still wait for it, the 10 s are not over.
+ * 05.0005 is unbound while a writer waits for the reset of 05.0004. The reset of 06.0006
+ * began earlier: while a dry run still predicts a wait for it, the 10 s have not passed.
  */
 static bool unbind_ends_wait(struct __test_metadata *_metadata, struct _test_data_guest *self)
 {
@@ -858,7 +876,7 @@ static bool unbind_ends_wait(struct __test_metadata *_metadata, struct _test_dat
 	bool in_time;
 
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
 	ASSERT_EQ(0, queue_unbind(6, 6));
 	ASSERT_EQ(0, queue_unbind(5, 4));
 	ASSERT_EQ(0, hwsim("reset_time", "06.0006 hold"));
@@ -866,7 +884,7 @@ static bool unbind_ends_wait(struct __test_metadata *_metadata, struct _test_dat
 	ASSERT_EQ(0, queue_bind(6, 6));
 	ASSERT_EQ(0, queue_bind(5, 4));
 	writer_start(&writer, UUID1, "assign_adapter", "5");
-	EXPECT_EQ(0, until(ended_or_awaits_a_reset, &writer));
+	EXPECT_EQ(0, until(ended_or_waits_for_reset, &writer));
 	in_time = writer_waits(&writer);
 	ASSERT_EQ(0, queue_unbind(5, 5));
 	EXPECT_EQ(0, writer_end(&writer));
@@ -885,14 +903,14 @@ TEST_F(guest, assign_wait_ended_by_unbind)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-static bool awaits_a_reset(struct writer *writer)
+static bool waits_for_reset(struct writer *writer)
 {
 	return task_waits_in(writer->pid, "vfio_ap_reset_wait_added");
 }
 
 /*
  * Both writers have passed their first validation when the reset ends, so only the
- * validation after the wait can refuse one of them. Mdev 2 has no guest.
+ * validation after the wait can reject one of them. Mdev 2 has no guest.
  */
 static bool two_writers_assign(struct __test_metadata *_metadata, struct _test_data_guest *self)
 {
@@ -907,8 +925,8 @@ static bool two_writers_assign(struct __test_metadata *_metadata, struct _test_d
 	for (i = 0; i < 2; i++)
 		writer_start(&writers[i], uuids[i], "assign_adapter", "6");
 	for (i = 0; i < 2; i++)
-		EXPECT_EQ(0, until(ended_or_awaits_a_reset, &writers[i]));
-	in_time = awaits_a_reset(&writers[0]) && awaits_a_reset(&writers[1]);
+		EXPECT_EQ(0, until(ended_or_waits_for_reset, &writers[i]));
+	in_time = waits_for_reset(&writers[0]) && waits_for_reset(&writers[1]);
 	ASSERT_EQ(0, hwsim("reset_time", "06.0006 release"));
 	for (i = 0; i < 2; i++)
 		errors[i] = writer_end(&writers[i]);
@@ -920,7 +938,7 @@ static bool two_writers_assign(struct __test_metadata *_metadata, struct _test_d
 	EXPECT_TRUE(mdev_shows(uuids[loser], "matrix", ".0006"));
 	EXPECT_LT(0, mdev_read(uuids[loser], "last_error", self->text, sizeof(self->text)));
 	EXPECT_NE(NULL, strstr(self->text, uuids[winner])) TH_LOG("%s", self->text);
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, winner == 0 ? "06.0006" : ""));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, winner == 0 ? "06.0006" : ""));
 	ASSERT_EQ(0, mdev_write(uuids[winner], "unassign_adapter", "6"));
 	return in_time;
 }
@@ -945,10 +963,10 @@ static int each_queue(int (*function)(int apid, int apqi))
 	return ret;
 }
 
-/* An unbind waits for a reset until 2 s after its request. */
+/* An unbind waits for a reset until 2 s after the reset was requested. */
 #define OLD_RESET_S	3
 
-/* No mdev has a queue, so an unbind that waits at all waits for the held reset. */
+/* No mdev has a queue, so an unbind could only wait for the held resets. */
 TEST_F(guest, unbind_no_wait_old_resets)
 {
 	struct writer unbinder;

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every response code at every instruction that the driver issues, once, three
- * times and for ever, in every operation that issues it: behaviour rows E.12,
- * E.15, B-12, B-16, B-29, C-8, C-9.
+ * Inject every response code into every instruction that the driver issues, once, three
+ * times and forever, in every operation that issues it: behaviour rows E.12, E.15, B-12,
+ * B-16, B-29, C-8 and C-9.
  *
- * What takes a moment for a queue is tried with 256 queues at once, each of
- * which answers with a code of its own: queue 1a.001b has the code ab. The
- * instructions are counted, so that "tries again" means exactly once for each
- * answer that asks for it.
+ * Fast operations run with 256 queues at once, each with its own code: queue 1a.001b
+ * returns code ab. The simulator counts the instructions, so the test knows that the
+ * driver retries exactly once for each code that requires a retry.
  */
 #include <errno.h>
 #include <linux/vfio.h>
@@ -24,17 +23,17 @@
 #define FOREVER	-1
 #define NOT_COUNTED	-1
 
-/* A write that unplugs what cannot be reset takes 10 s, and there are many. */
+/* A write that unplugs queues that cannot be reset takes 10 s, and there are many such writes. */
 #define TEST_PATIENCE_S	1800
 
-/* What the ABI makes of a code that answers ZAPQ, or TAPQ after it. */
+/* What a response code to ZAPQ, or to TAPQ after it, means according to the ABI document. */
 enum meaning {
 	MEANS_OK,
-	/* Look again. */
-	MEANS_UNDER_WAY,
-	/* Reset again. */
-	MEANS_AGAIN,
-	/* As good as a reset. */
+	/* poll again */
+	MEANS_IN_PROGRESS,
+	/* issue ZAPQ again */
+	MEANS_RETRY,
+	/* counts as a reset */
 	MEANS_RESET,
 	MEANS_GONE,
 	MEANS_UNKNOWN,
@@ -46,12 +45,12 @@ static enum meaning meaning(unsigned int code)
 	case 0x00:
 		return MEANS_OK;
 	case 0x02:
-		return MEANS_UNDER_WAY;
+		return MEANS_IN_PROGRESS;
 	case 0x05:
 	case 0x0a:
 	case 0x35:
 	case 0x36:
-		return MEANS_AGAIN;
+		return MEANS_RETRY;
 	case 0x03:
 	case 0x04:
 		return MEANS_RESET;
@@ -62,7 +61,7 @@ static enum meaning meaning(unsigned int code)
 	}
 }
 
-/* One of each kind, and some that only other instructions know. */
+/* One code of each kind, and some that only other instructions return. */
 static const unsigned int some_codes[] = {
 	0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x0a, 0x10, 0x2c, 0x30, 0x35, 0x36,
 	0x42, 0x44, 0xff,
@@ -81,15 +80,21 @@ static bool nothing_is_pending(void *unused)
 	return mdev_shows(UUID1, "reset_pending", "");
 }
 
-/* How often the driver has to issue ZAPQ when a function answers so often with a code. */
+/*
+ * Return how many ZAPQs the driver must issue if the function returns the code this many
+ * times.
+ */
 static long resets_expected(const char *function, unsigned int code, int times)
 {
 	switch (meaning(code)) {
 	case MEANS_OK:
 	case MEANS_RESET:
 		return 1;
-	case MEANS_UNDER_WAY:
-		/* A reset runs, whoever asked for it: only a ZAPQ is refused by that. */
+	case MEANS_IN_PROGRESS:
+		/*
+		 * A reset is in progress, whoever issued it. Only a ZAPQ fails because of
+		 * that.
+		 */
 		return strcmp(function, "zapq") ? 1 : 1 + times;
 	default:
 		return 1 + times;
@@ -108,8 +113,8 @@ FIXTURE_SETUP(responses)
 
 	machine_reset();
 	/*
-	 * The bus compares each queue with all that it has: on a busy machine for minutes,
-	 * also when they go.
+	 * The AP bus compares each new or removed queue with all its queues, which takes
+	 * minutes on a busy machine.
 	 */
 	ASSERT_EQ(0, file_write("/proc/sys/kernel/hung_task_timeout_secs", "0"));
 	for (apid = FIRST; apid < FIRST + COUNT; apid++)
@@ -117,7 +122,7 @@ FIXTURE_SETUP(responses)
 	for (apqi = FIRST; apqi < FIRST + COUNT; apqi++)
 		ASSERT_EQ(0, hwsim("domain_add", "%x", apqi));
 	ASSERT_EQ(0, bus_scan());
-	ASSERT_TRUE(queue_comes_to(FIRST + COUNT - 1, FIRST + COUNT - 1, "unassigned"));
+	ASSERT_TRUE(queue_wait_status(FIRST + COUNT - 1, FIRST + COUNT - 1, "unassigned"));
 	ASSERT_EQ(0, mdev_create(UUID1));
 	for (apid = FIRST; apid < FIRST + COUNT; apid++)
 		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "%d", apid));
@@ -131,8 +136,8 @@ FIXTURE_SETUP(responses)
 	ASSERT_EQ(0, vm_create(&self->vm));
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 	ASSERT_EQ(0, vm_start(&self->vm));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, self->all));
-	/* A reset that has ended by the next look, so that each ZAPQ is accepted. */
+	ASSERT_TRUE(vm_wait_queues(&self->vm, self->all));
+	/* A reset ends before the first poll, so hardware accepts each ZAPQ. */
 	ASSERT_EQ(0, hwsim("reset_time", "*.* polls 0"));
 }
 
@@ -148,7 +153,7 @@ FIXTURE_TEARDOWN(responses)
 	EXPECT_EQ(0, file_write("/proc/sys/kernel/hung_task_timeout_secs", "60"));
 }
 
-/* Queue n of 256 answers with code n. */
+/* Queue n of 256 returns code n. */
 static int apid_of(int n)
 {
 	return FIRST + n / COUNT;
@@ -161,7 +166,7 @@ static int apqi_of(int n)
 
 static long counts[QUEUES];
 
-/* How often each queue was reset, by its code. */
+/* Read how often each queue was reset, indexed by its code. */
 static void resets_read(long resets[QUEUES])
 {
 	static char text[1 << 20];
@@ -177,20 +182,20 @@ static void resets_read(long resets[QUEUES])
 	}
 }
 
-/* Was each queue reset as often as its code asks for, and as often as it is anyhow? */
+/* Was each queue reset as often as its code requires, plus the resets that always happen? */
 static void counts_check(struct __test_metadata *_metadata, const char *function, int times,
-			 int anyhow)
+			 int always)
 {
 	long resets[QUEUES];
 	int n;
 
 	resets_read(resets);
 	for (n = 0; n < QUEUES; n++)
-		EXPECT_EQ(counts[n] + resets_expected(function, n, times) + anyhow, resets[n])
+		EXPECT_EQ(counts[n] + resets_expected(function, n, times) + always, resets[n])
 			TH_LOG("%s answered %02x %d times", function, n, times);
 }
 
-static void responses_order(struct __test_metadata *_metadata, const char *function, int times)
+static void responses_inject(struct __test_metadata *_metadata, const char *function, int times)
 {
 	int n;
 
@@ -198,16 +203,16 @@ static void responses_order(struct __test_metadata *_metadata, const char *funct
 		ASSERT_EQ(0, respond(apid_of(n), apqi_of(n), function, n, times));
 }
 
-/* An operation, and what brings the queues into the guest again. */
+/* An operation that unplugs the queues, and one that plugs them again. */
 struct operation {
 	const char *name;
-	void (*take)(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm);
-	void (*give)(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm);
-	/* ZAPQs that are not the driver's answer to the codes, or NOT_COUNTED. */
-	int anyhow;
+	void (*unplug)(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm);
+	void (*plug)(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm);
+	/* number of ZAPQs that do not depend on the codes, or NOT_COUNTED */
+	int always;
 };
 
-/* All at once: each may wait for 10 s. */
+/* Start all writers at once, because each of them may wait for 10 s. */
 static void adapters_write(struct __test_metadata *_metadata, const char *attribute)
 {
 	struct writer writers[COUNT];
@@ -222,28 +227,28 @@ static void adapters_write(struct __test_metadata *_metadata, const char *attrib
 		EXPECT_EQ(0, writer_end(&writers[i]));
 }
 
-static void take_by_unassign(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
+static void unplug_by_unassign(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
 {
 	adapters_write(_metadata, "unassign_adapter");
 }
 
-static void give_by_assign(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
+static void plug_by_assign(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
 {
 	adapters_write(_metadata, "assign_adapter");
 }
 
-static void take_by_close(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
+static void unplug_by_close(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
 {
 	vfio_close(vfio);
 }
 
-static void give_by_open(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
+static void plug_by_open(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
 {
 	ASSERT_EQ(0, vfio_open(vfio, vm, UUID1));
 }
 
-/* Each queue that is unbound takes the 15 others of its adapter along. */
-static void take_by_unbind(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
+/* The unbind of one queue unplugs the 15 other queues of its adapter as well. */
+static void unplug_by_unbind(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
 {
 	int apid;
 
@@ -251,7 +256,7 @@ static void take_by_unbind(struct __test_metadata *_metadata, struct vfio *vfio,
 		ASSERT_EQ(0, queue_unbind(apid, FIRST));
 }
 
-static void give_by_bind(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
+static void plug_by_bind(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
 {
 	int apid;
 
@@ -259,11 +264,11 @@ static void give_by_bind(struct __test_metadata *_metadata, struct vfio *vfio, s
 		ASSERT_EQ(0, queue_bind(apid, FIRST));
 }
 
-static void wait_until_all_are_back(struct __test_metadata *_metadata, struct vm *vm,
-				    const char *all)
+static void wait_until_all_plugged(struct __test_metadata *_metadata, struct vm *vm,
+				   const char *all)
 {
 	ASSERT_EQ(0, until(nothing_is_pending, NULL));
-	ASSERT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", all));
+	ASSERT_TRUE(mdev_wait_for(UUID1, "guest_matrix", all));
 	EXPECT_TRUE(vm_sees(vm, all));
 }
 
@@ -272,42 +277,45 @@ static void operation_try(struct __test_metadata *_metadata, const struct operat
 			  const char *all)
 {
 	TH_LOG("%s: %s answers each code %d times", operation->name, function, times);
-	/* A bus that looked now would meet the codes, too. */
+	/* Prevent a periodic scan of the AP bus, which would consume some of the codes. */
 	ASSERT_EQ(0, file_write(BUS "config_time", "120"));
 	resets_read(counts);
-	responses_order(_metadata, function, times);
-	operation->take(_metadata, vfio, vm);
+	responses_inject(_metadata, function, times);
+	operation->unplug(_metadata, vfio, vm);
 	if (times == FOREVER) {
-		/* The guest has lost it whatever it answers; once it answers well, it is reset. */
+		/*
+		 * The guest loses the queue with any code. Its reset ends when the
+		 * injection stops.
+		 */
 		EXPECT_TRUE(vm_sees(vm, ""));
-		responses_order(_metadata, function, 0);
+		responses_inject(_metadata, function, 0);
 	}
-	operation->give(_metadata, vfio, vm);
-	wait_until_all_are_back(_metadata, vm, all);
-	if (times != FOREVER && operation->anyhow != NOT_COUNTED)
-		counts_check(_metadata, function, times, operation->anyhow);
+	operation->plug(_metadata, vfio, vm);
+	wait_until_all_plugged(_metadata, vm, all);
+	if (times != FOREVER && operation->always != NOT_COUNTED)
+		counts_check(_metadata, function, times, operation->always);
 }
 
-/* Likewise, but it is what gives the queues that meets the codes. */
+/* Like operation_try(), but inject the codes into the operation that plugs the queues. */
 static void operation_try_return(struct __test_metadata *_metadata,
 				 const struct operation *operation, const char *function,
 				 int times, struct vfio *vfio, struct vm *vm, const char *all)
 {
 	TH_LOG("%s: %s answers each code %d times", operation->name, function, times);
 	ASSERT_EQ(0, file_write(BUS "config_time", "120"));
-	operation->take(_metadata, vfio, vm);
-	EXPECT_TRUE(vm_comes_to_see(vm, ""));
+	operation->unplug(_metadata, vfio, vm);
+	EXPECT_TRUE(vm_wait_queues(vm, ""));
 	resets_read(counts);
-	responses_order(_metadata, function, times);
-	operation->give(_metadata, vfio, vm);
+	responses_inject(_metadata, function, times);
+	operation->plug(_metadata, vfio, vm);
 	if (times == FOREVER) {
-		/* In each adapter there is one that does not come round. */
+		/* Each adapter has a queue that does not become clean. */
 		EXPECT_TRUE(vm_sees(vm, ""));
-		responses_order(_metadata, function, 0);
+		responses_inject(_metadata, function, 0);
 	}
-	wait_until_all_are_back(_metadata, vm, all);
-	if (times != FOREVER && operation->anyhow != NOT_COUNTED)
-		counts_check(_metadata, function, times, operation->anyhow);
+	wait_until_all_plugged(_metadata, vm, all);
+	if (times != FOREVER && operation->always != NOT_COUNTED)
+		counts_check(_metadata, function, times, operation->always);
 }
 
 typedef void try_fn(struct __test_metadata *_metadata, const struct operation *operation,
@@ -336,7 +344,7 @@ static void operation_try_all(struct __test_metadata *_metadata, try_fn *try,
 TEST_F(responses, unplug_all_codes)
 {
 	static const struct operation unplug = {
-		"unplug", take_by_unassign, give_by_assign,
+		"unplug", unplug_by_unassign, plug_by_assign,
 	};
 
 	operation_try_all(_metadata, operation_try, &unplug, &self->vfio, &self->vm, self->all);
@@ -344,23 +352,23 @@ TEST_F(responses, unplug_all_codes)
 
 TEST_F(responses, close_all_codes)
 {
-	static const struct operation close = { "close", take_by_close, give_by_open };
+	static const struct operation close = { "close", unplug_by_close, plug_by_open };
 
 	operation_try_all(_metadata, operation_try, &close, &self->vfio, &self->vm, self->all);
 }
 
-/* Some of the answers go to the AP bus, which resets a queue once more: not counted. */
+/* Some codes are returned to the AP bus, which resets each queue once more, so do not count. */
 TEST_F(responses, unbind_all_codes)
 {
 	static const struct operation unbind = {
-		"unbind", take_by_unbind, give_by_bind, NOT_COUNTED,
+		"unbind", unplug_by_unbind, plug_by_bind, NOT_COUNTED,
 	};
 
 	operation_try_all(_metadata, operation_try, &unbind, &self->vfio, &self->vm, self->all);
 }
 
-static void take_by_close_and_unbind(struct __test_metadata *_metadata, struct vfio *vfio,
-				     struct vm *vm)
+static void unplug_by_close_and_unbind(struct __test_metadata *_metadata, struct vfio *vfio,
+				       struct vm *vm)
 {
 	int n;
 
@@ -370,7 +378,7 @@ static void take_by_close_and_unbind(struct __test_metadata *_metadata, struct v
 		ASSERT_EQ(0, queue_unbind(apid_of(n), apqi_of(n)));
 }
 
-static void give_by_bind_and_open(struct __test_metadata *_metadata, struct vfio *vfio,
+static void plug_by_bind_and_open(struct __test_metadata *_metadata, struct vfio *vfio,
 				  struct vm *vm)
 {
 	int n;
@@ -383,14 +391,14 @@ static void give_by_bind_and_open(struct __test_metadata *_metadata, struct vfio
 TEST_F(responses, probe_all_codes)
 {
 	static const struct operation probe = {
-		"probe", take_by_close_and_unbind, give_by_bind_and_open,
+		"probe", unplug_by_close_and_unbind, plug_by_bind_and_open,
 	};
 
 	operation_try_all(_metadata, operation_try_return, &probe, &self->vfio, &self->vm,
 			  self->all);
 }
 
-static void adapters_order(struct __test_metadata *_metadata, const char *knob)
+static void adapters_change(struct __test_metadata *_metadata, const char *knob)
 {
 	int apid;
 
@@ -399,22 +407,25 @@ static void adapters_order(struct __test_metadata *_metadata, const char *knob)
 	ASSERT_EQ(0, bus_scan());
 }
 
-static void take_from_the_host(struct __test_metadata *_metadata, struct vfio *vfio,
-			       struct vm *vm)
+static void unplug_by_adapter_del(struct __test_metadata *_metadata, struct vfio *vfio,
+				  struct vm *vm)
 {
-	adapters_order(_metadata, "adapter_del");
+	adapters_change(_metadata, "adapter_del");
 }
 
-static void give_to_the_host(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
+static void plug_by_adapter_add(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
 {
-	adapters_order(_metadata, "adapter_add");
+	adapters_change(_metadata, "adapter_add");
 }
 
-/* The bus asks them itself before it takes them: a TAPQ that fails ends that. */
+/*
+ * The AP bus issues TAPQ before it adds a queue and gives up if that fails, so inject
+ * into ZAPQ only.
+ */
 TEST_F(responses, adapter_readd_all_codes)
 {
 	static const struct operation come = {
-		"come back", take_from_the_host, give_to_the_host, NOT_COUNTED,
+		"come back", unplug_by_adapter_del, plug_by_adapter_add, NOT_COUNTED,
 	};
 
 	function_try_all(_metadata, operation_try_return, &come, "zapq", &self->vfio, &self->vm,
@@ -436,7 +447,7 @@ static void aqic_try(struct __test_metadata *_metadata, struct vm *vm, bool enab
 	ASSERT_EQ(0, vm_aqic(vm, FIRST, FIRST, enable, 3, enable ? AGENT_NIB : 0));
 }
 
-/* E.12: the guest gets the code as it is, and nothing else comes of it. */
+/* E.12: the guest gets the code unchanged, and the code has no other effect. */
 TEST_F(responses, aqic_all_codes)
 {
 	static const int times[] = { 1, 3, FOREVER };
@@ -451,13 +462,16 @@ TEST_F(responses, aqic_all_codes)
 	}
 }
 
-/* Off is what TAPQ shows to be off, or what is off altogether. */
+/*
+ * An interrupt is off if TAPQ shows that, or if the queue is gone, deconfigured or
+ * checkstopped.
+ */
 TEST_F(responses, tapq_after_disable_all_codes)
 {
 	unsigned int code, times;
 
 	for (code = 1; code < 256; code++) {
-		/* An answer that ends it, or the one behind them: both show that it is off. */
+		/* The injected code ends the registration, or the next TAPQ does. */
 		for (times = 1; times <= 3; times += 2) {
 			ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB));
 			ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, times));
@@ -474,8 +488,8 @@ TEST_F(responses, tapq_after_disable_all_codes)
 		ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB));
 		ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, FOREVER));
 		ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, false, 3, 0));
-		/* Looks once more itself. */
-		ASSERT_EQ(off ? 0 : means == MEANS_UNDER_WAY ? 2 : 5,
+		/* AQIC polls the queue once more itself. */
+		ASSERT_EQ(off ? 0 : means == MEANS_IN_PROGRESS ? 2 : 5,
 			  vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB))
 			TH_LOG("TAPQ answers %02x", code);
 		ASSERT_EQ(4, pinned_kib());
@@ -493,7 +507,7 @@ static bool lists_all(void *attribute)
 	return mdev_read(UUID1, attribute, text, sizeof(text)) == 2 * QUEUES * 8;
 }
 
-/* A text attribute could hold only 511 lines. */
+/* A normal sysfs attribute can show only 511 lines. */
 TEST_F(responses, lists_beyond_page_size)
 {
 	int apid;
@@ -516,15 +530,15 @@ static int device_reset(struct vfio *vfio)
 	return ioctl(vfio->device, VFIO_DEVICE_RESET) ? -errno : 0;
 }
 
-/* With FOREVER: what cannot be reset keeps the caller for a while. */
+/* With FOREVER, VFIO_DEVICE_RESET waits for some time for queues that cannot be reset. */
 static int device_reset_expected(unsigned int code, int times)
 {
 	switch (meaning(code)) {
 	case MEANS_UNKNOWN:
 	case MEANS_GONE:
 		return -EIO;
-	case MEANS_AGAIN:
-	case MEANS_UNDER_WAY:
+	case MEANS_RETRY:
+	case MEANS_IN_PROGRESS:
 		return times == FOREVER ? -EBUSY : 0;
 	default:
 		return 0;
@@ -534,26 +548,29 @@ static int device_reset_expected(unsigned int code, int times)
 static void device_reset_try(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm,
 			     const char *function, unsigned int code, int times)
 {
-	/* A bus that looked now would not like some of the codes. */
+	/* Prevent a periodic scan of the AP bus, which fails with some of the codes. */
 	ASSERT_EQ(0, file_write(BUS "config_time", "120"));
 	ASSERT_EQ(0, respond(4, 4, function, code, times));
 	ASSERT_EQ(device_reset_expected(code, times), device_reset(vfio))
 		TH_LOG("%s answers %02x, %d times", function, code, times);
 	ASSERT_EQ(0, respond(4, 4, function, code, 0));
 	ASSERT_EQ(0, until(nothing_is_pending, NULL));
-	ASSERT_TRUE(vm_comes_to_see(vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(vm, "04.0004"));
 	ASSERT_EQ(0, device_reset(vfio));
 }
 
 TEST_F(guest, device_reset_all_codes)
 {
 	static const char *const functions[] = { "zapq", "tapq" };
-	/* A caller waits for 10 s where there is hope: one code of each kind that gives some. */
-	static const unsigned int hopeful[] = { 0x02, 0x05 };
+	/*
+	 * VFIO_DEVICE_RESET waits 10 s for codes that may end, so test one code of each
+	 * such kind.
+	 */
+	static const unsigned int transient[] = { 0x02, 0x05 };
 	unsigned int code, f, i;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	for (f = 0; f < ARRAY_SIZE(functions); f++) {
 		for (i = 0; i < ARRAY_SIZE(some_codes); i++)
 			device_reset_try(_metadata, &self->vfio, &self->vm, functions[f],
@@ -563,9 +580,9 @@ TEST_F(guest, device_reset_all_codes)
 				device_reset_try(_metadata, &self->vfio, &self->vm, functions[f],
 						 some_codes[i], FOREVER);
 		}
-		for (i = 0; i < ARRAY_SIZE(hopeful); i++)
+		for (i = 0; i < ARRAY_SIZE(transient); i++)
 			device_reset_try(_metadata, &self->vfio, &self->vm, functions[f],
-					 hopeful[i], FOREVER);
+					 transient[i], FOREVER);
 	}
 	for (code = 1; code < 256; code++) {
 		for (f = 0; f < ARRAY_SIZE(functions); f++)

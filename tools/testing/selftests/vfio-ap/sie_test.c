@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The simulated SIE without AP: what a guest computes, and each way by which it leaves for KVM and
- * for the user of KVM. The test is that user; what a guest finds in its lowcore is read there.
+ * Test the simulated SIE without AP: what a guest computes, and each way in which it
+ * exits to KVM and to user space. The test is the VMM, and it reads the lowcore of the
+ * guest.
  */
 #include <linux/kvm.h>
 #include <pthread.h>
@@ -27,7 +28,7 @@
 #define ICPT_WAIT	0x1c
 #define ICPT_STOP	0x28
 
-/* Machine code of a test, and where its operands are */
+/* Addresses of a test's machine code and of its operands. */
 #define CODE		0x20000
 #define DATA		0x21000
 #define FREE		0x80000
@@ -104,7 +105,10 @@ static unsigned long doubleword(struct vm *vm, unsigned long where)
 	return *(unsigned long *)((char *)vm->memory + where);
 }
 
-/* Until the guest leaves with a DIAGNOSE of its own: the address of that, or a negative errno. */
+/*
+ * Run the guest until it exits with a DIAGNOSE. Return its operand address or a negative
+ * errno.
+ */
 static int run_to_diagnose(struct vm *vm)
 {
 	if (ioctl(vm->vcpu, KVM_RUN, 0))
@@ -162,7 +166,7 @@ static void compute(struct __test_metadata *_metadata, struct vm *vm, const stru
 	}
 }
 
-/* The interpreter under all of a debugging kernel's checks takes its time. */
+/* The interpreter is slow in a debug kernel. */
 TEST_F_TIMEOUT(sie, guest_c_code_o0, 120)
 {
 	compute(_metadata, &self->vm, &images[0]);
@@ -207,7 +211,7 @@ TEST_F(sie, executed_diagnose_intercept)
 	EXPECT_EQ(CODE + 4, self->run->psw_addr);
 }
 
-/* The guest's memory is there before the guest is, but not one of its pages. */
+/* The guest memory is mapped, but none of its pages is present. */
 TEST_F(sie, guest_page_faults)
 {
 	unsigned long addr, end = AGENT_MEMORY, sum = 0;
@@ -220,7 +224,7 @@ TEST_F(sie, guest_page_faults)
 	}
 	EXPECT_EQ(sum, self->run->s.regs.gprs[2]);
 
-	/* There, but only as the zero page: the guest's store has to be a fault of its own. */
+	/* The pages are zero pages now, so each store of the guest must fault. */
 	ASSERT_EQ(0, madvise(self->memory + FREE, end - FREE, MADV_DONTNEED));
 	for (addr = FREE; addr < end; addr += 4096)
 		ASSERT_EQ(0, doubleword(&self->vm, addr));
@@ -237,7 +241,7 @@ TEST_F(sie, operand_across_missing_pages)
 	for (i = 0; i < ARRAY_SIZE(images); i++) {
 		memcpy(self->memory + AGENT_CODE, images[i].begin, images[i].end - images[i].begin);
 		ASSERT_EQ(0, madvise(self->memory + FREE, 0x10000, MADV_DONTNEED));
-		/* the second page is there, the first is not */
+		/* The second page is present, the first is not. */
 		self->memory[boundary + 0x20] = 1;
 		ASSERT_EQ(SIE_DONE, run_command(&self->vm, SIE_STRADDLE, boundary, value));
 		EXPECT_EQ(2 * value, self->run->s.regs.gprs[2]) TH_LOG("%s", images[i].level);
@@ -248,7 +252,10 @@ TEST_F(sie, operand_across_missing_pages)
 
 TEST_F(sie, program_interruptions)
 {
-	/* Register 1 holds DATA, register 2 an odd address, 3 the largest integer, 5 zero. */
+	/*
+	 * Register 1 holds DATA, register 2 an odd address, register 3 the largest
+	 * integer, register 5 zero.
+	 */
 	static const struct {
 		const char *what;
 		unsigned long mask;
@@ -332,7 +339,7 @@ TEST_F(sie, psw_with_dat)
 	EXPECT_EQ(psw[1], doubleword(&self->vm, PROGRAM_OLD + 8));
 }
 
-/* An operation exception goes before a privileged-operation exception. */
+/* An operation exception has priority over a privileged-operation exception. */
 TEST_F(sie, ap_instructions_disabled)
 {
 	static const unsigned char codes[][4] = {
@@ -377,7 +384,7 @@ TEST_F(sie, lowcore_prefixing)
 	EXPECT_EQ(SIE_SUPERVISOR, run_code(&self->vm, 0, code, sizeof(code)));
 	EXPECT_EQ(1, half(&self->vm, FREE + SVC_CODE));
 	EXPECT_EQ(0, half(&self->vm, SVC_CODE));
-	/* what is real FREE is absolute zero */
+	/* Real address FREE is absolute address zero. */
 	EXPECT_EQ(7, self->memory[16]);
 	EXPECT_EQ(0, self->memory[FREE + 16]);
 }
@@ -415,7 +422,7 @@ TEST_F(sie, clock_comparator_wakeup)
 {
 	/* sckc 0(1); lpswe 8(1) */
 	static const unsigned char code[] = { 0xb2, 0x06, 0x10, 0x00, 0xb2, 0xb2, 0x10, 0x08 };
-	/* A time that has passed. */
+	/* a time in the past */
 	static const unsigned long data[] = {
 		1, PSW_64BIT | PSW_WAIT | PSW_EXTERNAL, CODE + sizeof(code),
 	};
@@ -449,7 +456,7 @@ TEST_F(sie, irq_enabled_by_control_register)
 	EXPECT_EQ(CODE + 6, doubleword(&self->vm, EXTERNAL_OLD + 8));
 }
 
-/* A guest that would never leave on its own, in a thread of its own */
+/* Run a guest that never exits by itself in a separate thread. */
 
 struct stay {
 	struct vm *vm;
@@ -481,7 +488,7 @@ static void stay_begin(struct __test_metadata *_metadata, pthread_t *thread, str
 	ASSERT_EQ(0, pthread_create(thread, NULL, stay, what));
 	while (!__atomic_load_n(&what->began, __ATOMIC_ACQUIRE))
 		usleep(1000);
-	/* Long enough to be in the guest; if it is not, the test passes all the same. */
+	/* The guest is probably in SIE after this time. If it is not, the test passes anyway. */
 	usleep(50000);
 }
 

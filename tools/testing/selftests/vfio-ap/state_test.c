@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Why a queue is not in the guest, and why a write was refused: each answer that there is. */
+/* Check each reason for a queue that is not in the guest, and for a rejected write. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 
 #define LINE 64
 
-/* What is said of an assigned queue, without the spaces at the end. */
+/* Return the state of an assigned queue without the spaces at the end of its line. */
 static const char *state(const char *uuid, const char *apqn)
 {
 	static char text[1 << 16];
@@ -39,7 +39,7 @@ static bool state_is(const char *apqn, const char *text)
 	return !strcmp(state(UUID1, apqn), text);
 }
 
-static bool comes_to_be_in_guest(void *apqn)
+static bool queue_is_in_guest(void *apqn)
 {
 	return state_is(apqn, "in-guest");
 }
@@ -47,7 +47,7 @@ static bool comes_to_be_in_guest(void *apqn)
 TEST_F(guest, state_with_reason)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_STREQ("in-guest", state(UUID1, "04.0004"));
 	EXPECT_STREQ("not listed", state(UUID1, "05.0004"));
 	assign(_metadata, UUID1, 200, -1);
@@ -57,7 +57,7 @@ TEST_F(guest, state_with_reason)
 	EXPECT_STREQ("not-bound", state(UUID1, "04.0005"));
 	EXPECT_STREQ("blocked by=04.0005", state(UUID1, "04.0004"));
 	ASSERT_EQ(0, queue_bind(4, 5));
-	EXPECT_EQ(0, until(comes_to_be_in_guest, "04.0005"));
+	EXPECT_EQ(0, until(queue_is_in_guest, "04.0005"));
 	EXPECT_STREQ("in-guest", state(UUID1, "04.0004"));
 
 	ASSERT_EQ(0, mdev_create(UUID2));
@@ -74,19 +74,19 @@ TEST_F(guest, state_being_reset)
 
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, -1);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 	ASSERT_EQ(0, queue_unbind(4, 5));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
 	ASSERT_EQ(0, queue_bind(4, 5));
 	writer_start(&writer, UUID1, "assign_domain", "5");
 	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
-	/* Nothing is assigned before it can be given. */
+	/* The domain is not assigned until its queue can be plugged. */
 	EXPECT_STREQ("not listed", state(UUID1, "04.0005"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_STREQ("in-guest", state(UUID1, "04.0005"));
 
-	/* An adapter that is not in the guest waits for any of its queues. */
+	/* An adapter that is not in the guest waits for all of its queues. */
 	ASSERT_EQ(0, queue_unbind(4, 5));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
 	ASSERT_EQ(0, queue_bind(4, 5));
@@ -97,61 +97,61 @@ TEST_F(guest, state_being_reset)
 	EXPECT_STREQ("blocked by=04.0005", state(UUID1, "04.0004"));
 	EXPECT_STREQ("in-guest", state(UUID1, "05.0005"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
-	EXPECT_EQ(0, until(comes_to_be_in_guest, "04.0004"));
+	EXPECT_EQ(0, until(queue_is_in_guest, "04.0004"));
 }
 
-static bool becomes_blocked(void *apqn)
+static bool queue_is_blocked(void *apqn)
 {
 	return state_is(apqn, "blocked by=04.0005");
 }
 
-/* As long as its reset is under way, the driver still knows it. */
+/* While its reset is in progress, the driver still knows the unbound queue. */
 TEST_F(guest, state_unbound_during_reset)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	EXPECT_STREQ("not-bound", state(UUID1, "04.0004"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
 	ASSERT_EQ(0, queue_bind(4, 4));
-	EXPECT_EQ(0, until(comes_to_be_in_guest, "04.0004"));
+	EXPECT_EQ(0, until(queue_is_in_guest, "04.0004"));
 }
 
-/* Where the guest has the adapter, a pending queue keeps out its domain. */
+/* If the guest has the adapter, a pending queue blocks its domain. */
 TEST_F(guest, state_blocked_by_domain)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 	ASSERT_EQ(0, hwsim("domain_del", "5"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_STREQ("not-in-host", state(UUID1, "05.0005"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
 	ASSERT_EQ(0, hwsim("domain_add", "5"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_EQ(0, until(becomes_blocked, "05.0005"));
+	EXPECT_EQ(0, until(queue_is_blocked, "05.0005"));
 	EXPECT_STREQ("in-guest", state(UUID1, "05.0004"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
-	EXPECT_EQ(0, until(comes_to_be_in_guest, "05.0005"));
+	EXPECT_EQ(0, until(queue_is_in_guest, "05.0005"));
 }
 
 TEST_F(guest, state_reset_failed)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 30 forever"));
 	ASSERT_EQ(0, queue_bind(4, 4));
 	EXPECT_STREQ("reset-failed rc=30", state(UUID1, "04.0004"));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 30 0"));
-	EXPECT_EQ(0, until(comes_to_be_in_guest, "04.0004"));
+	EXPECT_EQ(0, until(queue_is_in_guest, "04.0004"));
 }
 
 TEST_F(guest, state_deconfigured_checkstopped)
 {
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, -1);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 	ASSERT_EQ(0, hwsim("deconfigure", "4"));
 	ASSERT_EQ(0, hwsim("checkstop", "05.0004"));
 	ASSERT_EQ(0, bus_scan());
@@ -163,7 +163,7 @@ TEST_F(guest, state_deconfigured_checkstopped)
 }
 
 /* For until(): is no reset of this queue pending? apqn: "AA.DDDD" */
-static bool comes_to_be_clean(void *apqn)
+static bool queue_is_clean(void *apqn)
 {
 	char path[64], text[8];
 
@@ -172,7 +172,7 @@ static bool comes_to_be_clean(void *apqn)
 	return file_read(path, text, sizeof(text)) > 0 && text[0] == '0';
 }
 
-/* All is well with the queue, but the guest's user keeps the lock that it takes to plug it. */
+/* The queue is fit, but the VMM holds the kvm->lock that the driver needs to plug it. */
 TEST_F(guest, state_pending)
 {
 	struct other owner = {};
@@ -182,14 +182,14 @@ TEST_F(guest, state_pending)
 	ASSERT_EQ(0, queue_unbind(5, 5));
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	ASSERT_EQ(0, queue_bind(5, 5));
-	ASSERT_EQ(0, until(comes_to_be_clean, "05.0005"));
+	ASSERT_EQ(0, until(queue_is_clean, "05.0005"));
 	EXPECT_STREQ("pending", state(UUID2, "05.0005"));
 	EXPECT_EQ(0, hold_release(&hold));
-	EXPECT_TRUE(queue_comes_to(5, 5, "in use"));
+	EXPECT_TRUE(queue_wait_status(5, 5, "in use"));
 	other_end(_metadata, &owner);
 }
 
-static bool becomes_removing(void *apqn)
+static bool queue_is_removing(void *apqn)
 {
 	return state_is(apqn, "removing");
 }
@@ -200,13 +200,13 @@ TEST_F(guest, state_removing)
 
 	assign(_metadata, UUID1, 4, 4);
 	writer_start(&writer, UUID1, "remove", "1");
-	EXPECT_EQ(0, until(becomes_removing, "04.0004"));
+	EXPECT_EQ(0, until(queue_is_removing, "04.0004"));
 	kill(writer.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&writer));
-	EXPECT_EQ(0, until(comes_to_be_in_guest, "04.0004"));
+	EXPECT_EQ(0, until(queue_is_in_guest, "04.0004"));
 }
 
-/* However many: each line can be read by itself, and nothing is cut. */
+/* All 65536 lines can be read, and each of them separately. */
 TEST_F(guest, states_of_65536_queues)
 {
 	static char line[LINE + 1];
@@ -221,16 +221,16 @@ TEST_F(guest, states_of_65536_queues)
 	EXPECT_EQ(LINE, pread(fd, line, LINE, 65535L * LINE));
 	EXPECT_EQ(0, strncmp(line, "ff.00ff not-in-host ", 20)) TH_LOG("%s", line);
 	EXPECT_EQ(0, pread(fd, line, LINE, 65536L * LINE));
-	/* From the middle of one to the middle of the next. */
+	/* Read from the middle of one line to the middle of the next. */
 	EXPECT_EQ(LINE, pread(fd, line, LINE, 256L * LINE + LINE / 2));
 	EXPECT_EQ(0, strncmp(line + LINE / 2, "01.0001 ", 8)) TH_LOG("%s", line);
 	close(fd);
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
 }
 
-#define REFUSED(attribute, value, error)	\
+#define FAILED(attribute, value, error)	\
 	" attribute=" attribute " value=" value " error=" error
-#define IN_THE_WAY(apqn, owner)	" apqn=" apqn " owner=" owner
+#define CONFLICT(apqn, owner)	" apqn=" apqn " owner=" owner
 
 static bool last_error_is(struct __test_metadata *_metadata, const char *text)
 {
@@ -250,33 +250,33 @@ TEST_F(guest, last_error_contents)
 {
 	EXPECT_EQ(0, mdev_read(UUID1, "last_error", self->text, sizeof(self->text)));
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_adapter", "4x\n"));
-	EXPECT_TRUE(last_error_is(_metadata, REFUSED("assign_adapter", "4x", "-22\n")));
+	EXPECT_TRUE(last_error_is(_metadata, FAILED("assign_adapter", "4x", "-22\n")));
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_domain", "4 error=0 \\"));
-	EXPECT_TRUE(last_error_is(_metadata, REFUSED("assign_domain", "4?error?0??", "-22\n")));
+	EXPECT_TRUE(last_error_is(_metadata, FAILED("assign_domain", "4?error?0??", "-22\n")));
 	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "unassign_domain", "256"));
-	EXPECT_TRUE(last_error_is(_metadata, REFUSED("unassign_domain", "256", "-19\n")));
+	EXPECT_TRUE(last_error_is(_metadata, FAILED("unassign_domain", "256", "-19\n")));
 	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
 	ASSERT_EQ(0, file_write(BUS "aqmask", "+6"));
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 5, 6);
 	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID1, "ap_config", "0c,02,0"));
-	EXPECT_TRUE(last_error_is(_metadata, REFUSED("ap_config", "0c,02,0", "-98")
-			       IN_THE_WAY("05.0006", UUID2 "\n")));
+	EXPECT_TRUE(last_error_is(_metadata, FAILED("ap_config", "0c,02,0", "-98")
+			       CONFLICT("05.0006", UUID2 "\n")));
 	assign(_metadata, UUID1, 6, -1);
 	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID1, "assign_domain", "0x6"));
-	EXPECT_TRUE(last_error_is(_metadata, REFUSED("assign_domain", "0x6", "-99")
-			       IN_THE_WAY("06.0006", "host\n")));
+	EXPECT_TRUE(last_error_is(_metadata, FAILED("assign_domain", "0x6", "-99")
+			       CONFLICT("06.0006", "host\n")));
 	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
 	EXPECT_EQ(0, file_write(BUS "aqmask", "-6"));
-	/* What succeeds is none. */
+	/* A successful write does not change last_error. */
 	assign(_metadata, UUID1, -1, 4);
-	EXPECT_TRUE(last_error_is(_metadata, REFUSED("assign_domain", "0x6", "-99")
-			       IN_THE_WAY("06.0006", "host\n")));
+	EXPECT_TRUE(last_error_is(_metadata, FAILED("assign_domain", "0x6", "-99")
+			       CONFLICT("06.0006", "host\n")));
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
 #define MASKS(apm, aqm, adm)	"0x" apm ZEROS ",0x" aqm ZEROS ",0x" adm ZEROS
-/* Behind two digits. */
+/* the digits after the first two */
 #define ZEROS	"00000000000000000000000000000000000000000000000000000000000000"
 
 static void snapshot(char *text, size_t size)
@@ -285,9 +285,9 @@ static void snapshot(char *text, size_t size)
 	mdev_read(UUID1, "guest_ap_config", text + strlen(text), size - strlen(text));
 }
 
-/* Asks, and nothing else happens. */
+/* A dry run changes nothing. */
 static void expect_dry_run(struct __test_metadata *_metadata, const char *masks, int error,
-			 const char *asked, const char *answer)
+			 const char *asked, const char *result)
 {
 	char shown[4096] = "", before[1024] = "", after[1024] = "", last_error[512] = "";
 	long updates = hwsim_guest_updates(getpid());
@@ -296,7 +296,7 @@ static void expect_dry_run(struct __test_metadata *_metadata, const char *masks,
 	EXPECT_EQ(error, mdev_write(UUID1, "ap_config_dry_run", "%s", masks));
 	ASSERT_LE(0, mdev_read(UUID1, "ap_config_dry_run", shown, sizeof(shown)));
 	EXPECT_EQ(0, strncmp(shown, asked, strlen(asked))) TH_LOG("%s", shown);
-	EXPECT_STREQ(answer, shown + strlen(asked));
+	EXPECT_STREQ(result, shown + strlen(asked));
 	snapshot(after, sizeof(after));
 	EXPECT_STREQ(before, after);
 	EXPECT_EQ(updates, hwsim_guest_updates(getpid()));
@@ -304,24 +304,24 @@ static void expect_dry_run(struct __test_metadata *_metadata, const char *masks,
 }
 
 /*
- * Expect that a write of these masks would add this many queues, and would wait
- * for a reset that begin() starts and the simulator holds. Writers wait for 10 s
- * at most. If a busy machine takes longer, start the reset again.
+ * Expect that a write of these masks would add this many queues, and would wait for a
+ * reset that begin() starts and the simulator holds. Writers wait for at most 10 s. If a
+ * busy machine takes longer, start the reset again.
  */
 static void expect_dry_run_waits(struct __test_metadata *_metadata, char *text, size_t size,
 			       const char *masks, int plugs,
 			       void (*begin)(struct __test_metadata *_metadata))
 {
 	int attempts = 5;
-	char answer[64];
+	char result[64];
 
-	snprintf(answer, sizeof(answer), "error=0\nplugs=%d\nunplugs=0\nwait_ms=", plugs);
+	snprintf(result, sizeof(result), "error=0\nplugs=%d\nunplugs=0\nwait_ms=", plugs);
 	do {
 		begin(_metadata);
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config_dry_run", "%s", masks));
 		ASSERT_LE(0, mdev_read(UUID1, "ap_config_dry_run", text, size));
 	} while (strstr(text, "wait_ms=0\n") && --attempts);
-	EXPECT_NE(NULL, strstr(text, answer)) TH_LOG("%s", text);
+	EXPECT_NE(NULL, strstr(text, result)) TH_LOG("%s", text);
 	EXPECT_EQ(NULL, strstr(text, "wait_ms=0\n"));
 }
 
@@ -329,9 +329,9 @@ TEST_F(guest, dry_run_result)
 {
 	EXPECT_EQ(0, mdev_read(UUID1, "ap_config_dry_run", self->text, sizeof(self->text)));
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,08,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 
-	/* Takes one away, adds one, and one that the host has not. */
+	/* Remove an adapter, add a domain and keep one that the host has. */
 	expect_dry_run(_metadata, "0x08,0c,0", 0, "asked=" MASKS("08", "0c", "00") "\n",
 		     "error=0\nplugs=1\nunplugs=1\nwait_ms=0\n"
 		     "now=" MASKS("0c", "08", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
@@ -339,13 +339,13 @@ TEST_F(guest, dry_run_result)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0x08,0c,0"));
 	EXPECT_TRUE(mdev_shows(UUID1, "guest_ap_config", MASKS("08", "0c", "00")));
 
-	/* A queue that is not bound costs its adapter. */
+	/* An adapter with an unbound queue is not plugged. */
 	ASSERT_EQ(0, queue_unbind(5, 5));
 	expect_dry_run(_metadata, "0c,0c,0", 0, "asked=" MASKS("0c", "0c", "00") "\n",
 		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
 	ASSERT_EQ(0, queue_bind(5, 5));
-	/* What is assigned already is not assigned again. */
+	/* Queues that are already assigned do not count. */
 	expect_dry_run(_metadata, "08,0c,0", 0, "asked=" MASKS("08", "0c", "00") "\n",
 		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
@@ -367,14 +367,14 @@ static void begin_reset_of_06_0004(struct __test_metadata *_metadata)
 	ASSERT_EQ(0, queue_bind(6, 4));
 }
 
-static bool comes_to_be_reported(void *log)
+static bool reset_was_reported(void *log)
 {
 	char text[8192];
 
 	return kmsg_lines(*(int *)log, "reset did not end", text, sizeof(text)) > 0;
 }
 
-static bool comes_to_wait_for_nothing(void *masks)
+static bool dry_run_without_wait(void *masks)
 {
 	char text[4096] = "";
 
@@ -390,7 +390,7 @@ TEST_F(guest, dry_run_wait_time)
 	int log = kmsg_open();
 
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
 	expect_dry_run_waits(_metadata, self->text, sizeof(self->text), "0c,0c,0", 2,
 			   begin_reset_of_05_0005);
 	EXPECT_NE(NULL, strstr(self->text, "then=" MASKS("0c", "0c", "00")));
@@ -399,8 +399,8 @@ TEST_F(guest, dry_run_wait_time)
 		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "08") "\n");
 	/* A write does not wait for a reset that takes too long and was logged. */
-	EXPECT_EQ(0, until(comes_to_wait_for_nothing, "0c,0c,0"));
-	EXPECT_EQ(0, until(comes_to_be_reported, &log));
+	EXPECT_EQ(0, until(dry_run_without_wait, "0c,0c,0"));
+	EXPECT_EQ(0, until(reset_was_reported, &log));
 	close(log);
 	expect_dry_run(_metadata, "0c,0c,0", 0, "asked=" MASKS("0c", "0c", "00") "\n",
 		     "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
@@ -409,10 +409,10 @@ TEST_F(guest, dry_run_wait_time)
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_TRUE(mdev_shows(UUID1, "guest_ap_config", MASKS("08", "0c", "00")));
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
-	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_ap_config", MASKS("0c", "0c", "00")));
+	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_ap_config", MASKS("0c", "0c", "00")));
 }
 
-static bool reset_of_what_is_unbound_is_held(void *data)
+static bool reset_of_05_0005_is_held(void *data)
 {
 	(void)data;
 	return hwsim_state(5, 5, "held") == 1;
@@ -424,15 +424,15 @@ TEST_F(guest, dry_run_unbound_queue)
 	struct writer unbinder;
 
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
 	unbinder.pid = fork();
 	if (!unbinder.pid)
 		_exit(!!queue_unbind(5, 5));
 	/* 05.0005 is already unbound when its reset begins; the unbind waits 2 s for its end. */
-	ASSERT_EQ(0, until(reset_of_what_is_unbound_is_held, NULL));
+	ASSERT_EQ(0, until(reset_of_05_0005_is_held, NULL));
 	/* The guest has also lost 05.0004, whose reset must not affect the result. */
-	ASSERT_EQ(0, until(comes_to_be_clean, "05.0004"));
+	ASSERT_EQ(0, until(queue_is_clean, "05.0004"));
 	expect_dry_run(_metadata, "0c,0e,0", 0, "asked=" MASKS("0c", "0e", "00") "\n",
 		     "error=0\nplugs=1\nunplugs=0\nwait_ms=0\n"
 		     "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0e", "00") "\n");
@@ -443,7 +443,7 @@ TEST_F(guest, dry_run_unbound_queue)
 TEST_F(guest, dry_run_unrelated_adapter)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 	ASSERT_EQ(0, queue_unbind(5, 5));
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
 	ASSERT_EQ(0, queue_bind(5, 5));
@@ -461,7 +461,7 @@ TEST_F(guest, dry_run_unrelated_adapter)
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
 }
 
-static bool comes_to_be_reset(void *apqn)
+static bool queue_is_being_reset(void *apqn)
 {
 	return !strncmp(state(UUID1, apqn), "being-reset ", 12);
 }
@@ -474,15 +474,15 @@ static void begin_reset_of_domain_5(struct __test_metadata *_metadata)
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
 	ASSERT_EQ(0, hwsim("domain_add", "5"));
 	ASSERT_EQ(0, bus_scan());
-	ASSERT_EQ(0, until(comes_to_be_reset, "04.0005"));
-	ASSERT_TRUE(queue_comes_to(5, 5, "unassigned"));
+	ASSERT_EQ(0, until(queue_is_being_reset, "04.0005"));
+	ASSERT_TRUE(queue_wait_status(5, 5, "unassigned"));
 }
 
-/* A queue that comes back to an adapter of the guest withholds its domain until it is reset. */
+/* A queue that returns to an adapter of the guest blocks its domain until it is reset. */
 TEST_F(guest, dry_run_domain_wait)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
 	expect_dry_run_waits(_metadata, self->text, sizeof(self->text), "0c,0c,0", 3,
 			   begin_reset_of_domain_5);
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 release"));
@@ -503,19 +503,19 @@ TEST_F(guest, dry_run_errors)
 	EXPECT_EQ(0, kmsg_lines(kmsg, "already assigned", self->text, sizeof(self->text)));
 	expect_dry_run(_metadata, "02,02,0", -EADDRNOTAVAIL, "asked=" MASKS("02", "02", "00") "\n",
 		     "error=-99\napqn=06.0006\nowner=host\n");
-	/* No question: the last answer stays. */
+	/* A malformed write does not replace the last result. */
 	expect_dry_run(_metadata, "02,02", -EINVAL, "asked=" MASKS("02", "02", "00") "\n",
 		     "error=-99\napqn=06.0006\nowner=host\n");
 	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
 	EXPECT_EQ(0, file_write(BUS "aqmask", "-6"));
-	/* Who asks what it would be to let go has not let go. */
+	/* A dry run that would unassign a queue does not unassign it. */
 	EXPECT_EQ(0, mdev_write(UUID2, "ap_config_dry_run", "0,0,0"));
 	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID1, "ap_config_dry_run", "06,02,0"));
 	close(kmsg);
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* Nobody who asks waits for a guest, not even for the one that it is about. */
+/* A dry run does not wait for any kvm->lock, not even for that of its own guest. */
 TEST_F(guest, dry_run_under_kvm_lock)
 {
 	struct other owner = {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is counted in debugfs: each number moves by what happened, and by nothing else. */
+/* Each counter in debugfs must count its own events and no others. */
 #include <errno.h>
 #include <linux/vfio.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #define NUMBERS	"/sys/kernel/debug/vfio_ap/"
 
-/* The number behind a word in the line that begins with a name; -1: no such line or word. */
+/* Return the number after a word in the line that starts with a name, or -1. */
 static long number(const char *file, const char *name, const char *word, int base)
 {
 	static char text[1 << 16];
@@ -44,40 +44,40 @@ static long queue_number(const char *apqn, const char *word)
 	return number("queues", apqn, word, 10);
 }
 
-static bool comes_to_be_told(void *before)
+static bool is_notified(void *before)
 {
 	return mdev_number(" notified=") > *(long *)before;
 }
 
 TEST_F(guest, plug_and_error_counters)
 {
-	long plugs = queue_number("04.0004", " plugs="), told;
+	long plugs = queue_number("04.0004", " plugs="), notified;
 
 	EXPECT_EQ(0, mdev_number(" updates="));
 	EXPECT_EQ(0, mdev_number(" plugs="));
 	EXPECT_LE(0, plugs);
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 	EXPECT_EQ(1, mdev_number(" updates="));
 	EXPECT_EQ(4, mdev_number(" plugs="));
 	EXPECT_EQ(0, mdev_number(" unplugs="));
 	EXPECT_EQ(plugs + 1, queue_number("04.0004", " plugs="));
 	EXPECT_EQ(queue_number("04.0004", " unplugs=") + 1, queue_number("04.0004", " plugs="));
-	told = 0;
-	EXPECT_EQ(0, until(comes_to_be_told, &told));
-	told = mdev_number(" notified=");
+	notified = 0;
+	EXPECT_EQ(0, until(is_notified, &notified));
+	notified = mdev_number(" notified=");
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "5"));
 	EXPECT_EQ(2, mdev_number(" updates="));
 	EXPECT_EQ(4, mdev_number(" plugs="));
 	EXPECT_EQ(2, mdev_number(" unplugs="));
 	EXPECT_EQ(plugs + 1, queue_number("04.0004", " plugs="));
-	EXPECT_EQ(0, until(comes_to_be_told, &told));
+	EXPECT_EQ(0, until(is_notified, &notified));
 
 	EXPECT_EQ(0, mdev_number(" refused="));
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_adapter", "x"));
 	EXPECT_EQ(-ENODEV, mdev_write(UUID1, "assign_domain", "256"));
 	EXPECT_EQ(2, mdev_number(" refused="));
-	/* A question is none. */
+	/* A failed dry run is not counted. */
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "ap_config_dry_run", "x"));
 	EXPECT_EQ(2, mdev_number(" refused="));
 }
@@ -86,12 +86,12 @@ TEST_F(guest, reset_count_and_slowest)
 {
 	long resets;
 
-	/* Forgotten, and known anew. */
+	/* The driver drops the counters of an unbound queue and starts again at the bind. */
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	EXPECT_EQ(-1, queue_number("04.0004", " resets="));
 	ASSERT_EQ(0, queue_bind(4, 4));
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	resets = queue_number("04.0004", " resets=");
 	EXPECT_LT(0, resets);
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 ms 2000"));
@@ -104,13 +104,13 @@ TEST_F(guest, reset_count_and_slowest)
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_EQ(3, number("queues", "04.0004", " response=", 16));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 03 0"));
-	/* That one was quick. */
+	/* This reset was fast, so slowest_ms does not change. */
 	EXPECT_EQ(resets + 2, queue_number("04.0004", " resets="));
 	EXPECT_LE(1900, queue_number("04.0004", " slowest_ms="));
 
-	/* Who else wants them reset. */
+	/* VFIO_DEVICE_RESET is counted, too. */
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(0, mdev_number(" device_resets="));
 	ASSERT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
 	EXPECT_EQ(1, mdev_number(" device_resets="));
@@ -119,7 +119,7 @@ TEST_F(guest, reset_count_and_slowest)
 	EXPECT_EQ(resets + 3, queue_number("04.0004", " resets="));
 }
 
-/* The place of a response code in the list. */
+/* Return the number at this place in the list of AQIC response codes. */
 static long aqic_number(int place)
 {
 	static char text[1 << 16];
@@ -142,10 +142,10 @@ static long aqic_number(int place)
 
 TEST_F(guest, aqic_counters_after_close)
 {
-	long irqs, strange;
+	long irqs, before;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	irqs = queue_number("04.0004", " irqs=");
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, AGENT_NIB));
@@ -155,16 +155,16 @@ TEST_F(guest, aqic_counters_after_close)
 	EXPECT_EQ(7, number("queues", "04.0004", " irq_response=", 16));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, number("queues", "04.0004", " irq_response=", 16));
-	/* It is not this guest's, so its line says nothing of it. */
-	strange = number("queues", "05.0005", " irq_response=", 16);
+	/* The queue is not in this guest, so its line does not change. */
+	before = number("queues", "05.0005", " irq_response=", 16);
 	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, AGENT_NIB));
-	EXPECT_EQ(strange, number("queues", "05.0005", " irq_response=", 16));
+	EXPECT_EQ(before, number("queues", "05.0005", " irq_response=", 16));
 	EXPECT_EQ(3, aqic_number(0));
 	EXPECT_EQ(1, aqic_number(1));
 	EXPECT_EQ(1, aqic_number(6));
 	EXPECT_EQ(1, aqic_number(7));
 	EXPECT_EQ(irqs + 3, queue_number("04.0004", " irqs="));
-	/* QEMU closes it with the guest; KVM would keep nothing else. */
+	/* QEMU closes the device when the guest ends; the counters must survive the close. */
 	close(self->vfio.device);
 	self->vfio.device = -1;
 	EXPECT_EQ(3, aqic_number(0));
@@ -179,7 +179,7 @@ TEST_F(guest, aqic_codes_without_counter)
 	unsigned int i;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	for (i = 0; i < ARRAY_SIZE(codes); i++) {
 		ASSERT_EQ(0, hwsim("respond", "04.0004 aqic %x 1", codes[i]));
 		EXPECT_EQ(codes[i], vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
@@ -188,7 +188,7 @@ TEST_F(guest, aqic_codes_without_counter)
 	}
 	for (i = 0; i < 8; i++)
 		EXPECT_EQ(0, aqic_number(i)) TH_LOG("place %u", i);
-	/* There is no tenth number. */
+	/* The list has no tenth number. */
 	EXPECT_EQ(-1, aqic_number(9));
 }
 

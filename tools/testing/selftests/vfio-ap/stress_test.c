@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Everything at once, by a seed: administrators, guests that come, go and are
- * killed, interrupts, device resets, binds and unbinds, mdevs that are removed
- * or nearly so, a module that is reloaded, a host whose configuration changes
- * and whose queues misbehave: behaviour row E.19.
+ * Run everything at once with a random seed: administrators, guests that start, end and
+ * are killed, interrupts, device resets, binds and unbinds, mdevs that are removed or
+ * almost removed, a module that is reloaded, a host whose configuration changes, and
+ * queues that return errors: behaviour row E.19.
  *
- * At the end, when all is quiet, four views of each guest must agree: what
- * sysfs shows, what the guest itself sees, what the simulator has in the APCB,
- * and what a second derivation says, written here from the ABI text alone. First
- * of those guests that lived through it, then of one that starts.
+ * At the end, four views of each guest must agree: sysfs, the guest's own view, the APCB
+ * in the simulator, and the result of view_expected(), which was written from the ABI
+ * document alone. The test first compares the guests that survived, and then new ones.
  *
- * STRESS_SEED and STRESS_SECONDS are taken from the environment.
+ * STRESS_SEED and STRESS_SECONDS are environment variables.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,17 +29,17 @@
 #include "../kselftest_harness.h"
 
 #define STRESS_SECONDS	"10"
-/* Behind each round everything is compared, which takes a while under KASAN. */
+/* The comparison after each round takes some time under KASAN. */
 #define TEST_PATIENCE_S	900
 #define NUMBERS		"/sys/kernel/debug/vfio_ap/"
 
-/* The machine: adapters and domains 4 to 7, of which the test adds 7 itself. */
+/* Adapters and domains 4 to 7; the test itself adds 7. */
 #define FIRST	4
 #define COUNT	4
 
 static const char *const uuids[] = { UUID1, UUID2, UUID3 };
 static bool stop;
-/* The module is to go: no new guest. */
+/* Do not start guests, because the module is about to be unloaded. */
 static bool no_guests;
 
 struct actor {
@@ -49,13 +48,13 @@ struct actor {
 	unsigned int number;
 	unsigned int random;
 	unsigned long acts;
-	/* What may not be: an errno that the ABI does not know. */
-	char complaint[128];
+	/* the first errno that the ABI document does not allow */
+	char error[128];
 	pthread_t thread;
 	struct vm vm;
 	struct vfio vfio;
-	/* The guest, when all have stopped. */
-	bool lives;
+	/* The guest was still running when the actors stopped. */
+	bool survived;
 };
 
 static bool stopped(void)
@@ -81,12 +80,12 @@ static void expect(struct actor *actor, int ret, const char *what, const int *al
 		if (ret == allowed[i])
 			return;
 	}
-	if (!*actor->complaint)
-		snprintf(actor->complaint, sizeof(actor->complaint), "%s: %s", what,
+	if (!*actor->error)
+		snprintf(actor->error, sizeof(actor->error), "%s: %s", what,
 			 strerror(-ret));
 }
 
-/* A few of the ids that the others use, all at once. */
+/* Write random masks of the ids that other actors use. */
 static int mdev_write_masks(struct actor *actor, const char *uuid, const char *attribute)
 {
 	unsigned int shift = 8 - FIRST - COUNT, some = (1 << COUNT) - 1;
@@ -101,7 +100,7 @@ static void administrator_acts(struct actor *actor)
 		"assign_adapter", "assign_domain", "assign_control_domain",
 		"unassign_adapter", "unassign_domain", "unassign_control_domain",
 	};
-	/* While the module is not there, neither is the attribute. */
+	/* The attribute does not exist while the module is not loaded. */
 	static const int allowed[] = { 0, -EADDRINUSE, -ENOENT, -ENODEV, 1 };
 	const char *attribute = attributes[dice(actor, 6)];
 	const char *uuid = uuids[dice(actor, 3)];
@@ -133,13 +132,13 @@ static void reader_acts(struct actor *actor)
 
 	switch (dice(actor, 5)) {
 	case 0:
-		/* The queue may not be there. */
+		/* The queue may not exist. */
 		snprintf(path, sizeof(path), "/sys/devices/ap/card%02x/%02x.%04x/status", apid,
 			 apid, some_id(actor));
 		file_read(path, text, sizeof(text));
 		break;
 	case 1:
-		/* Nor the module. */
+		/* The module may not be loaded. */
 		file_read(dice(actor, 2) ? NUMBERS "mdevs" : NUMBERS "queues", text,
 			  sizeof(text));
 		break;
@@ -154,7 +153,7 @@ static void binder_acts(struct actor *actor)
 {
 	unsigned int apid = some_id(actor), apqi = some_id(actor);
 
-	/* Each is refused by the bus when there is nothing to do. */
+	/* The AP bus rejects a bind or unbind that has no effect. */
 	if (dice(actor, 3))
 		queue_bind(apid, apqi);
 	else
@@ -170,7 +169,7 @@ static void host_acts(struct actor *actor)
 		"control_add", "control_del", "configure", "configure", "deconfigure",
 	};
 
-	/* Each is refused by the simulator when there is nothing to do. */
+	/* The simulator rejects a change that has no effect. */
 	hwsim(knobs[dice(actor, 11)], "%u", some_id(actor));
 	if (!dice(actor, 3))
 		bus_scan();
@@ -191,7 +190,7 @@ static void hardware_acts(struct actor *actor)
 	usleep(dice(actor, 20000));
 }
 
-static bool guest_may_come(void)
+static bool guest_may_start(void)
 {
 	if (!__atomic_load_n(&no_guests, __ATOMIC_RELAXED))
 		return true;
@@ -199,9 +198,9 @@ static bool guest_may_come(void)
 	return false;
 }
 
-static void guest_ends(struct actor *actor)
+static void guest_end(struct actor *actor)
 {
-	/* Either may go first. */
+	/* Close the device and destroy the VM in random order. */
 	if (dice(actor, 2)) {
 		vfio_close(&actor->vfio);
 		vm_destroy(&actor->vm);
@@ -210,10 +209,10 @@ static void guest_ends(struct actor *actor)
 		vfio_close(&actor->vfio);
 	}
 	memset(&actor->vm, 0, sizeof(actor->vm));
-	actor->lives = false;
+	actor->survived = false;
 }
 
-/* While the eventfd is signalled, perhaps. */
+/* The driver may be signalling the old eventfd at this moment. */
 static int trigger_replace(struct actor *actor)
 {
 	int fd = dice(actor, 3) ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : -1;
@@ -224,13 +223,13 @@ static int trigger_replace(struct actor *actor)
 	return ret;
 }
 
-/* A guest that lives for a while and uses whatever it has. */
+/* Start a guest that uses its queues for some time. */
 static void guest_acts(struct actor *actor)
 {
 	const char *uuid = uuids[actor->number];
 	int ret, i, turns = 5 + dice(actor, 40);
 
-	if (!guest_may_come())
+	if (!guest_may_start())
 		return;
 	ret = vm_create(&actor->vm);
 	if (!ret)
@@ -238,8 +237,8 @@ static void guest_acts(struct actor *actor)
 	if (!ret)
 		ret = vm_start(&actor->vm);
 	/*
-	 * A child of the killer may have its files still; and an mdev that goes takes
-	 * its group out of the container that was just set.
+	 * A killed child may still hold its files, and the removal of an mdev takes the
+	 * group out of the container.
 	 */
 	expect(actor, ret, "guest", (int[]){ 0, -EBUSY, -ENOENT, -ENODEV, -EINVAL, 1 });
 	for (i = 0; !ret && i < turns && !stopped(); i++) {
@@ -268,17 +267,17 @@ static void guest_acts(struct actor *actor)
 	}
 	if (actor->vm.end)
 		expect(actor, -EPROTO, "the guest died", (int[]){ 0, 1 });
-	actor->lives = !ret && stopped() && !__atomic_load_n(&no_guests, __ATOMIC_RELAXED);
-	if (!actor->lives)
-		guest_ends(actor);
+	actor->survived = !ret && stopped() && !__atomic_load_n(&no_guests, __ATOMIC_RELAXED);
+	if (!actor->survived)
+		guest_end(actor);
 }
 
-static void child_lives(const char *uuid, unsigned int random)
+static void child_run(const char *uuid, unsigned int random)
 {
 	struct vm vm;
 	struct vfio vfio;
 
-	/* The files of the other guests are not its own. */
+	/* Close inherited files of other guests. */
 	syscall(SYS_close_range, 3, ~0U, 0);
 	if (vm_create(&vm) || vfio_open(&vfio, &vm, uuid) || vm_start(&vm))
 		_exit(1);
@@ -287,35 +286,35 @@ static void child_lives(const char *uuid, unsigned int random)
 			true, rand_r(&random) % 8, AGENT_NIB);
 }
 
-/* A guest that is killed, wherever it is by then. */
+/* Start a guest and kill it at a random time. */
 static void killer_acts(struct actor *actor)
 {
 	unsigned int random = dice(actor, RAND_MAX);
 	pid_t pid;
 
-	if (!guest_may_come())
+	if (!guest_may_start())
 		return;
 	pid = fork();
 	if (!pid)
-		child_lives(uuids[actor->number], random);
+		child_run(uuids[actor->number], random);
 	usleep(dice(actor, 400000));
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
 
-static bool module_goes(void *data)
+static bool module_unloaded(void *data)
 {
 	(void)data;
 	return !module_unload();
 }
 
-/* A guest that lives when all stop keeps it. */
-static bool module_goes_or_all_stop(void *data)
+/* A guest that still runs when the actors stop keeps the module loaded. */
+static bool module_unloaded_or_stopped(void *data)
 {
-	return module_goes(data) || stopped();
+	return module_unloaded(data) || stopped();
 }
 
-static int module_comes(void)
+static int module_reload(void)
 {
 	unsigned int i;
 	int ret = module_load();
@@ -329,7 +328,7 @@ static int module_comes(void)
 	return ret;
 }
 
-/* Somebody who removes an mdev, or has thought better of it. */
+/* Remove an mdev, and sometimes interrupt the removal. */
 static void remover_acts(struct actor *actor)
 {
 	const char *uuid = uuids[dice(actor, 3)];
@@ -340,18 +339,18 @@ static void remover_acts(struct actor *actor)
 	usleep(dice(actor, 50000));
 	kill(writer.pid, SIGINT);
 	writer_end(&writer);
-	/* It may be there still, or the module may be gone. */
+	/* The mdev may still exist, or the module may not be loaded. */
 	expect(actor, mdev_create(uuid), "create", (int[]){ 0, -EEXIST, -ENOENT, -ENODEV, 1 });
 }
 
-/* While all others but guests go on. */
+/* Reload the module while all actors without guests continue. */
 static void reloader_acts(struct actor *actor)
 {
 	usleep(1000000 + dice(actor, 3000000));
 	__atomic_store_n(&no_guests, true, __ATOMIC_RELAXED);
-	expect(actor, until(module_goes_or_all_stop, NULL), "unload", (int[]){ 0, 1 });
+	expect(actor, until(module_unloaded_or_stopped, NULL), "unload", (int[]){ 0, 1 });
 	if (access(MATRIX, F_OK))
-		expect(actor, module_comes(), "load", (int[]){ 0, 1 });
+		expect(actor, module_reload(), "load", (int[]){ 0, 1 });
 	__atomic_store_n(&no_guests, false, __ATOMIC_RELAXED);
 }
 
@@ -382,7 +381,7 @@ static struct actor actors[] = {
 
 #define ACTORS ARRAY_SIZE(actors)
 
-/* The queues that are there and bound to vfio_ap, from the simulator. */
+/* The queues of the simulator with their drivers. */
 static char machine[1 << 18];
 
 static bool queue_is(unsigned int apid, unsigned int apqi, const char *what)
@@ -397,7 +396,7 @@ static bool queue_is(unsigned int apid, unsigned int apqi, const char *what)
 	return strstr(line, what);
 }
 
-/* Adapters and domains named in a matrix attribute of any shape. */
+/* Parse the adapters and domains in any format of a matrix attribute. */
 static void ids_parse(char *text, bool adapters[256], bool domains[256])
 {
 	char *line, *dot, *rest;
@@ -411,7 +410,7 @@ static void ids_parse(char *text, bool adapters[256], bool domains[256])
 	}
 }
 
-/* A mask of the host's configuration: bit 0 is the leftmost. */
+/* Parse a mask of the AP bus, in which bit 0 is the leftmost. */
 static void host_mask_read(const char *name, bool ids[256])
 {
 	char path[128], text[128];
@@ -435,7 +434,7 @@ static void line_add(char *text, size_t size, const char *format, unsigned int a
 	snprintf(text + len, size - len, format, a, d);
 }
 
-/* What an mdev must show, what its guest must see, and what its APCB must be. */
+/* What an mdev must show, what its guest must see, and what its APCB must contain. */
 struct view {
 	char shown[4096], seen[4096], masks[256];
 };
@@ -470,10 +469,10 @@ static void control_domains_expected(const char *uuid, bool ids[256])
 }
 
 /*
- * From the ABI text: a guest gets the assigned domains that the host has, and of
- * the assigned adapters that the host has those all of whose queues with these
- * domains are bound to vfio_ap. Shown are the queues; without any the adapters,
- * or the domains.
+ * Written from the ABI document: a guest gets the assigned domains that the host has, and
+ * those of the assigned adapters in the host whose queues with all of these domains are
+ * bound to vfio_ap. The attribute shows the queues, or only adapters or domains if there
+ * are no queues.
  */
 static void view_expected(const char *uuid, struct view *view)
 {
@@ -515,7 +514,7 @@ static void view_expected(const char *uuid, struct view *view)
 	mask_add(view->masks, sizeof(view->masks), "adm", control_domains);
 }
 
-/* Those that the driver has; nobody looks after the others. */
+/* Only queues that are bound to vfio_ap must be clean. */
 static bool queues_are_clean(void *data)
 {
 	static char text[sizeof(machine)];
@@ -530,7 +529,7 @@ static bool queues_are_clean(void *data)
 	return true;
 }
 
-/* For when no guest is left that could have enabled one. */
+/* Valid only when no guest is left that could enable an interrupt. */
 static bool no_interrupt_is_enabled(void *data)
 {
 	(void)data;
@@ -547,7 +546,7 @@ static bool nothing_is_pending(void *data)
 	(void)data;
 	for (i = 0; i < 3; i++) {
 		ret = mdev_read(uuids[i], "reset_pending", text, sizeof(text));
-		/* The base has no such attribute; its writers wait for all there is. */
+		/* The stock driver has no such attribute; its writers wait for all resets. */
 		if (ret && ret != -ENOENT)
 			return false;
 	}
@@ -594,11 +593,11 @@ static void actors_run(struct __test_metadata *_metadata, unsigned long seed, in
 	for (i = 0; i < ACTORS; i++) {
 		pthread_join(actors[i].thread, NULL);
 		TH_LOG("%s: %lu acts", actors[i].name, actors[i].acts);
-		EXPECT_STREQ("", actors[i].complaint);
+		EXPECT_STREQ("", actors[i].error);
 		EXPECT_NE(0, actors[i].acts);
 	}
 
-	/* Quiet: hardware answers again; what the host lost or unbound stays so. */
+	/* Stop injecting errors. What the host lost or unbound stays so. */
 	EXPECT_EQ(0, hwsim("respond", "*.* tapq 1 0"));
 	EXPECT_EQ(0, hwsim("respond", "*.* zapq 1 0"));
 	EXPECT_EQ(0, hwsim("respond", "*.* aqic 1 0"));
@@ -609,13 +608,16 @@ static void actors_run(struct __test_metadata *_metadata, unsigned long seed, in
 static void views_compare(struct __test_metadata *_metadata, const char *uuid, struct vm *vm,
 			  const struct view *view)
 {
-	/* What sysfs shows may be about to come. */
-	EXPECT_TRUE(guests_come_to_have(view->masks)) TH_LOG("%s: %s", uuid, view->masks);
-	EXPECT_TRUE(vm_comes_to_see(vm, view->seen)) TH_LOG("%s: %s", uuid, view->seen);
+	/* The guest may be updated shortly after sysfs shows the change. */
+	EXPECT_TRUE(guests_wait_for_masks(view->masks)) TH_LOG("%s: %s", uuid, view->masks);
+	EXPECT_TRUE(vm_wait_queues(vm, view->seen)) TH_LOG("%s: %s", uuid, view->seen);
 }
 
-/* Not of guests that start for this: they get everything at once, and have missed nothing. */
-static void views_compare_living(struct __test_metadata *_metadata, struct view *view)
+/*
+ * Compare only guests that ran during the test, because a new guest gets all queues at
+ * once and cannot have missed an update.
+ */
+static void views_compare_survivors(struct __test_metadata *_metadata, struct view *view)
 {
 	unsigned int i;
 
@@ -623,18 +625,18 @@ static void views_compare_living(struct __test_metadata *_metadata, struct view 
 	for (i = 0; i < ACTORS; i++) {
 		const char *uuid = uuids[actors[i].number];
 
-		if (!actors[i].lives)
+		if (!actors[i].survived)
 			continue;
 		TH_LOG("guest of %s lives", uuid);
 		view_expected(uuid, view);
-		EXPECT_TRUE(mdev_comes_to_show(uuid, "guest_matrix", view->shown))
+		EXPECT_TRUE(mdev_wait_for(uuid, "guest_matrix", view->shown))
 			TH_LOG("%s is to have %s", uuid, view->shown);
 		views_compare(_metadata, uuid, &actors[i].vm, view);
 		EXPECT_EQ(0, until(guests_have_bound_queues, NULL));
 	}
 }
 
-/* Where none lived through it, one that starts now will live through what follows. */
+/* Start a guest for each mdev without one, so that it runs during the next steps. */
 static void guests_begin(struct __test_metadata *_metadata)
 {
 	unsigned int i;
@@ -642,12 +644,12 @@ static void guests_begin(struct __test_metadata *_metadata)
 	for (i = 0; i < ACTORS; i++) {
 		struct actor *actor = &actors[i];
 
-		if (actor->act != guest_acts || actor->lives)
+		if (actor->act != guest_acts || actor->survived)
 			continue;
 		ASSERT_EQ(0, vm_create(&actor->vm));
 		ASSERT_EQ(0, vfio_open(&actor->vfio, &actor->vm, uuids[actor->number]));
 		ASSERT_EQ(0, vm_start(&actor->vm));
-		actor->lives = true;
+		actor->survived = true;
 	}
 }
 
@@ -656,12 +658,12 @@ static void guests_end(void)
 	unsigned int i;
 
 	for (i = 0; i < ACTORS; i++) {
-		if (actors[i].lives)
-			guest_ends(&actors[i]);
+		if (actors[i].survived)
+			guest_end(&actors[i]);
 	}
 }
 
-/* Each living guest gets all adapters, and every other domain. */
+/* Assign all adapters and every other domain to each running guest. */
 static void mdevs_fill(struct __test_metadata *_metadata)
 {
 	unsigned int i, id;
@@ -681,7 +683,7 @@ static void mdevs_fill(struct __test_metadata *_metadata)
 	}
 }
 
-static void machine_loses(struct __test_metadata *_metadata)
+static void machine_degrade(struct __test_metadata *_metadata)
 {
 	hwsim("adapter_del", "%u", FIRST);
 	hwsim("domain_del", "%u", FIRST);
@@ -690,15 +692,15 @@ static void machine_loses(struct __test_metadata *_metadata)
 	queue_unbind(FIRST + 1, FIRST + 1);
 }
 
-/* The host gets back whatever it lost, and vfio_ap every queue. */
-static void machine_heals(struct __test_metadata *_metadata)
+/* Restore the configuration of the host and bind all queues to vfio_ap. */
+static void machine_restore(struct __test_metadata *_metadata)
 {
 	static const char *const knobs[] = {
 		"adapter_add", "domain_add", "control_add", "configure",
 	};
 	unsigned int id, i;
 
-	/* Each is refused where there is nothing to do. */
+	/* The simulator rejects a change that has no effect. */
 	for (id = FIRST; id < FIRST + COUNT; id++) {
 		for (i = 0; i < ARRAY_SIZE(knobs); i++)
 			hwsim(knobs[i], "%u", id);
@@ -719,7 +721,7 @@ static void views_compare_new(struct __test_metadata *_metadata, const char *uui
 
 	file_read(HWSIM "state", machine, sizeof(machine));
 	view_expected(uuid, view);
-	EXPECT_TRUE(mdev_comes_to_show(uuid, "guest_matrix", view->shown))
+	EXPECT_TRUE(mdev_wait_for(uuid, "guest_matrix", view->shown))
 		TH_LOG("%s is to have %s", uuid, view->shown);
 	ASSERT_EQ(0, vm_create(&vm));
 	ASSERT_EQ(0, vfio_open(&vfio, &vm, uuid));
@@ -730,7 +732,10 @@ static void views_compare_new(struct __test_metadata *_metadata, const char *uui
 	vm_destroy(&vm);
 }
 
-/* A minute each, or less; then the module goes and comes back, and nothing is left of before. */
+/*
+ * Each round takes at most a minute. The module is reloaded after it and must leave
+ * nothing behind.
+ */
 #define ROUND_S	60
 
 TEST_F(stress, consistent_views_after_load)
@@ -746,27 +751,30 @@ TEST_F(stress, consistent_views_after_load)
 	for (; left > 0; left -= ROUND_S, round++) {
 		TH_LOG("STRESS_SEED=%lu, round %d", seed, round);
 		actors_run(_metadata, seed + round, left < ROUND_S ? left : ROUND_S);
-		views_compare_living(_metadata, &self->view);
+		views_compare_survivors(_metadata, &self->view);
 		guests_begin(_metadata);
 		mdevs_fill(_metadata);
-		machine_loses(_metadata);
-		views_compare_living(_metadata, &self->view);
-		machine_heals(_metadata);
-		views_compare_living(_metadata, &self->view);
+		machine_degrade(_metadata);
+		views_compare_survivors(_metadata, &self->view);
+		machine_restore(_metadata);
+		views_compare_survivors(_metadata, &self->view);
 		guests_end();
 		for (i = 0; i < 3; i++)
 			views_compare_new(_metadata, uuids[i], &self->view);
 		EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 		EXPECT_EQ(0, until(last_vm_is_destroyed, NULL));
-		/* KVM notes at the end of a VM when a GISC is still registered. */
+		/*
+		 * KVM writes "unexpected iam" to its trace when a VM ends with a
+		 * registered GISC.
+		 */
 		ASSERT_LT(0, file_read(KVM_TRACE, trace, sizeof(trace)));
 		EXPECT_EQ(NULL, strstr(trace, "unexpected iam"));
 		EXPECT_EQ(0, until(queues_are_clean, NULL));
 		EXPECT_EQ(0, until(no_interrupt_is_enabled, NULL)) TH_LOG("%s", machine);
 		EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text)))
 			TH_LOG("%s", self->text);
-		ASSERT_EQ(0, until(module_goes, NULL));
-		ASSERT_EQ(0, module_comes());
+		ASSERT_EQ(0, until(module_unloaded, NULL));
+		ASSERT_EQ(0, module_reload());
 	}
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The attributes of mdevs and queues, and what the AP bus asks: behaviour rows
- * A.2, A.3, A.4, C-1, E.1, E.2, E.3. No guest runs.
+ * Attributes of mdevs and queues, and callbacks of the AP bus, without a guest: behaviour
+ * rows A.2, A.3, A.4, C-1, E.1, E.2 and E.3.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@ FIXTURE_TEARDOWN(mdev)
 	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
 }
 
-/* A.2 */
+/* A.2: the attributes of the mdev type, which management tools read. */
 TEST_F(mdev, mdev_type_attributes)
 {
 	file_read(TYPE "name", self->text, sizeof(self->text));
@@ -83,7 +83,7 @@ static bool masks_are(struct __test_metadata *_metadata, const char *attribute, 
 	return !strcmp(text, shown);
 }
 
-/* A.3, C-18: all three masks at once, and what was read can be written. */
+/* A.3, C-18: ap_config replaces all three masks at once and accepts what it shows. */
 TEST_F(mdev, ap_config_masks)
 {
 	EXPECT_TRUE(masks_are(_metadata, "ap_config", MASKS("0000", "0000", "0000") "\n"));
@@ -94,7 +94,7 @@ TEST_F(mdev, ap_config_masks)
 	EXPECT_EQ(0, mdev_write(UUID1, "ap_config", MASKS("0800", "0c00", "0000") "\n"));
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004 04.0005"));
 	EXPECT_TRUE(mdev_shows(UUID1, "control_domains", ""));
-	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", "04.0004 04.0005"));
+	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", "04.0004 04.0005"));
 	EXPECT_TRUE(masks_are(_metadata, "guest_ap_config", MASKS("0800", "0c00", "0000") "\n"));
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "255"));
 	ASSERT_LT(0, mdev_read(UUID1, "ap_config", self->text, sizeof(self->text)));
@@ -104,7 +104,7 @@ TEST_F(mdev, ap_config_masks)
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
 }
 
-/* C-18: the first obstacle by its kind, and nothing changes. */
+/* C-18: the first conflict decides the errno, and a rejected write changes nothing. */
 TEST_F(mdev, ap_config_rejected)
 {
 	static const struct {
@@ -115,7 +115,7 @@ TEST_F(mdev, ap_config_rejected)
 		{ "8,8,8 ", -EINVAL }, { "8,8,8\n\n", -EINVAL },
 		{ MASKS("0800", "0800", "08000"), -EINVAL },
 		{ MASKS("0800", "0800", "0800") "\njunk", -EINVAL },
-		/* Adapter 5 is the other mdev's, 6 with domain 6 the host's. */
+		/* Adapter 5 belongs to the other mdev, adapter 6 with domain 6 to the host. */
 		{ "04,08,0", -EADDRINUSE }, { "06,0a,0", -EADDRNOTAVAIL },
 	};
 	char before[256], after[256];
@@ -141,7 +141,7 @@ TEST_F(mdev, ap_config_rejected)
 
 #define MAINLINE_FEATURES	"guest_matrix hotplug ap_config"
 
-/* A.1 */
+/* A.1: the features of mainline come first. */
 TEST_F(mdev, features_attribute)
 {
 	ASSERT_LT(0, file_read(MATRIX "features", self->text, sizeof(self->text)));
@@ -149,7 +149,7 @@ TEST_F(mdev, features_attribute)
 		     self->text);
 }
 
-/* A.3, E.3 */
+/* A.3, E.3: the errno of each malformed or too large id. */
 TEST_F(mdev, id_parsing)
 {
 	static const struct {
@@ -197,8 +197,8 @@ TEST_F(mdev, matrix_formats)
 	mdev_write(UUID1, "assign_adapter", "5");
 	mdev_write(UUID1, "assign_adapter", "4");
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0006 04.00ab 05.0006 05.00ab"));
-	/* 00ab is not in the host's configuration. */
-	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", "04.0006 05.0006"));
+	/* Domain 00ab is not in the host's configuration. */
+	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", "04.0006 05.0006"));
 	mdev_write(UUID1, "unassign_domain", "6");
 	mdev_write(UUID1, "unassign_domain", "0xab");
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04. 05."));
@@ -216,7 +216,7 @@ TEST_F(mdev, control_domains_shared)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* E.1 */
+/* E.1: a second mdev cannot have the same queue, and the log names both mdevs. */
 TEST_F(mdev, queue_sharing_rejected)
 {
 	int kmsg;
@@ -236,7 +236,7 @@ TEST_F(mdev, queue_sharing_rejected)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* B-33, C-23: the owner is named, and once is enough. */
+/* B-33, C-23: one log line names the owner. */
 TEST_F(mdev, queue_sharing_log_line)
 {
 	int apqi, kmsg;
@@ -260,7 +260,7 @@ TEST_F(mdev, queue_sharing_log_line)
 	EXPECT_EQ(0, mdev_remove(UUID3));
 }
 
-/* C-2: adapter 4 is held back by a queue that is not bound. */
+/* C-2: an unbound queue blocks adapter 4. */
 TEST_F(mdev, blocked_queue_after_remove)
 {
 	ASSERT_EQ(0, queue_unbind(4, 6));
@@ -278,7 +278,7 @@ TEST_F(mdev, blocked_queue_after_remove)
 	EXPECT_TRUE(queue_status(4, 5, "unassigned"));
 }
 
-/* B-30 */
+/* B-30: a second assignment of the same adapter needs no second unassignment. */
 TEST_F(mdev, double_assign_single_unassign)
 {
 	int i;
@@ -288,7 +288,7 @@ TEST_F(mdev, double_assign_single_unassign)
 		ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	ASSERT_EQ(0, queue_bind(4, 4));
-	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", "04.0004"));
+	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", "04.0004"));
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
 	ASSERT_EQ(0, mdev_remove(UUID1));
@@ -297,7 +297,7 @@ TEST_F(mdev, double_assign_single_unassign)
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04."));
 }
 
-/* B-42, B-44: the reader comes in between wherever it can. */
+/* B-42, B-44: status can be read at any time during a bind or an unbind. */
 TEST_F(mdev, status_read_during_hotplug)
 {
 	unsigned long *reads, before;
@@ -328,7 +328,7 @@ TEST_F(mdev, status_read_during_hotplug)
 	EXPECT_EQ(reader, waitpid(reader, NULL, 0));
 }
 
-/* E.2, A.4 */
+/* E.2, A.4: conflicts between an mdev and the masks of the AP bus. */
 TEST_F(mdev, apmask_conflict)
 {
 	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
@@ -346,7 +346,7 @@ TEST_F(mdev, apmask_conflict)
 	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
 }
 
-/* A.3: three obstacles at once. */
+/* A.3: three conflicts at once. A conflict with the host is reported first. */
 TEST_F(mdev, host_conflict_first)
 {
 	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
@@ -365,8 +365,8 @@ TEST_F(mdev, host_conflict_first)
 }
 
 /*
- * A.4: only queues that are assigned stay; the log says which one stands in the way.
- * An AP bus that has driver_override lets no free queue of an assigned adapter go, either.
+ * A.4: the host cannot reserve an assigned queue, and the log names the queue. An AP bus
+ * with driver_override also rejects a free queue of an assigned adapter.
  */
 TEST_F(mdev, reserve_unassigned_queue)
 {
@@ -454,7 +454,7 @@ static int read_lines(int fd, char *buf, int size)
 	return len;
 }
 
-/* C-1, E.18: a text attribute could not show one byte more than a page. */
+/* C-1, E.18: lists may be longer than a page, unlike a normal sysfs attribute. */
 TEST_F(mdev, list_of_any_length)
 {
 	static const struct {
@@ -492,14 +492,14 @@ TEST_F(mdev, list_of_any_length)
 		fd = open(MATRIX UUID1 "/matrix", O_RDONLY | O_CLOEXEC);
 		ASSERT_LE(0, fd);
 		EXPECT_EQ(length < 4096 ? length : 4096, read(fd, shown, sizeof(shown)));
-		/* tail and wc would trust any other size. */
+		/* tail and wc would trust a size other than 0. */
 		EXPECT_EQ(0, fstat(fd, &status));
 		EXPECT_EQ(0, status.st_size);
 		close(fd);
 	}
 }
 
-/* To find the start of a piece, the driver counts the pending queues before it. */
+/* To find the start of a partial read, the driver counts the pending queues before it. */
 TEST_F(mdev, reset_pending_partial_reads)
 {
 	static const char list[] = "04.0004\n04.0005\n05.0005\n";
@@ -516,7 +516,7 @@ TEST_F(mdev, reset_pending_partial_reads)
 		ASSERT_EQ(0, hwsim("reset_time", "%02x.%04x hold", held[i].apid, held[i].apqi));
 		ASSERT_EQ(0, queue_bind(held[i].apid, held[i].apqi));
 	}
-	EXPECT_TRUE(mdev_comes_to_show(UUID1, "reset_pending", "04.0004 04.0005 05.0005"));
+	EXPECT_TRUE(mdev_wait_for(UUID1, "reset_pending", "04.0004 04.0005 05.0005"));
 	fd = open(MATRIX UUID1 "/reset_pending", O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	for (offset = 0; offset <= length; offset++) {
@@ -531,10 +531,10 @@ TEST_F(mdev, reset_pending_partial_reads)
 	close(fd);
 	for (i = 0; i < ARRAY_SIZE(held); i++)
 		ASSERT_EQ(0, hwsim("reset_time", "%02x.%04x release", held[i].apid, held[i].apqi));
-	EXPECT_TRUE(mdev_comes_to_show(UUID1, "reset_pending", ""));
+	EXPECT_TRUE(mdev_wait_for(UUID1, "reset_pending", ""));
 }
 
-/* E.5 without a guest */
+/* E.5: guest_matrix follows the host even without a guest. */
 TEST_F(mdev, adapter_added_without_guest)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "0x20"));
@@ -543,11 +543,11 @@ TEST_F(mdev, adapter_added_without_guest)
 	EXPECT_TRUE(mdev_shows(UUID1, "guest_matrix", ".0004"));
 	ASSERT_EQ(0, hwsim("adapter_add", "20"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", "20.0004"));
-	/* E.7: with no guest attached, nothing oopses. */
+	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", "20.0004"));
+	/* E.7: a configuration change without a guest does not crash. */
 	ASSERT_EQ(0, hwsim("adapter_del", "20"));
 	ASSERT_EQ(0, bus_scan());
-	EXPECT_TRUE(mdev_comes_to_show(UUID1, "guest_matrix", ".0004"));
+	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", ".0004"));
 }
 
 TEST_F(mdev, status_without_guest)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the trace events tell, as Documentation/arch/s390/vfio-ap-tracing.rst has it:
- * each thing that happens to a queue is told once, with the names that
- * administrators know.
+ * Check that the trace events match Documentation/arch/s390/vfio-ap-tracing.rst: one
+ * event for each step, with the names that administrators know.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +13,7 @@
 #define TRACING	"/sys/kernel/debug/tracing/"
 #define EVENTS	TRACING "events/vfio_ap/"
 
-/* Masks of 256 bits, id 0 leftmost. */
+/* Masks of 256 bits; the leftmost bit is id 0. */
 #define NONE	"0000000000000000000000000000000000000000000000000000000000000000"
 #define ID4	"0800000000000000000000000000000000000000000000000000000000000000"
 #define ID4_5	"0c00000000000000000000000000000000000000000000000000000000000000"
@@ -23,12 +22,12 @@ static char trace[1 << 17];
 
 static void trace_begin(struct __test_metadata *_metadata)
 {
-	/* Cleared when it is opened so. */
+	/* Opening the file with O_TRUNC clears it. */
 	ASSERT_EQ(0, close(open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC)));
 	ASSERT_EQ(0, file_write(EVENTS "enable", "1"));
 }
 
-/* How many events have this text in them. */
+/* Count the events that contain this text. */
 static int events_with(const char *text)
 {
 	const char *next = trace;
@@ -56,7 +55,10 @@ TEST_F(guest, guest_update_event)
 	updates = hwsim_guest_updates(getpid());
 	assign(_metadata, UUID1, -1, 4);
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "5"));
-	/* Again, and not in the guest's host: no change. */
+	/*
+	 * These writes do not change the guest: domain 5 is already assigned, and control
+	 * domain 200 is not in the host.
+	 */
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "5"));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_control_domain", "200"));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_control_domain", "4"));
@@ -81,7 +83,7 @@ TEST_F(guest, reset_start_and_end_events)
 
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, -1);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 	ASSERT_EQ(0, hwsim("deconfigure", "5"));
 	trace_begin(_metadata);
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
@@ -95,7 +97,7 @@ TEST_F(guest, reset_start_and_end_events)
 	ASSERT_NE(NULL, end);
 	EXPECT_LT(start, end);
 	EXPECT_EQ(1, events_with(" rc=00 done=1\n"));
-	/* A deconfigured queue holds nothing. */
+	/* A deconfigured queue counts as reset. */
 	EXPECT_EQ(1, events_with(" rc=03 done=1\n"));
 	EXPECT_EQ(0, hwsim("configure", "5"));
 }
@@ -103,7 +105,7 @@ TEST_F(guest, reset_start_and_end_events)
 TEST_F(guest, failed_reset_event)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 polls 0"));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 30 1"));
 	trace_begin(_metadata);
@@ -120,7 +122,7 @@ TEST_F(guest, irq_set_event)
 	char nib[32];
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	snprintf(nib, sizeof(nib), " nib=%#lx rc=00\n", (unsigned long)AGENT_NIB);
 	trace_begin(_metadata);
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
@@ -158,7 +160,7 @@ TEST_F(guest, assign_conflict_event)
 				 " apqn=05.0005 owner=host error=-99\n"));
 }
 
-/* Who filters or reads the events by program uses these names. */
+/* Programs that filter or parse the events use these names. */
 TEST_F(guest, event_field_names)
 {
 	static const struct {

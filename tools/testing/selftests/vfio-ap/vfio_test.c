@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The VFIO device: behaviour rows A.5, E.15. */
+/* The VFIO device: behaviour rows A.5 and E.15. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -30,7 +30,7 @@ TEST_F(guest, open_without_kvm)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* As QEMU does it that was given an iommufd object. */
+/* Open a device through iommufd, as QEMU does with an iommufd object. */
 TEST_F(guest, opened_through_iommufd)
 {
 	struct vfio vfio;
@@ -41,13 +41,13 @@ TEST_F(guest, opened_through_iommufd)
 	ASSERT_EQ(0, vm_create(&vm));
 	ASSERT_EQ(0, vfio_open_iommufd(&vfio, &vm, UUID2));
 	ASSERT_EQ(0, vm_start(&vm));
-	EXPECT_TRUE(vm_comes_to_see(&vm, "05.0005"));
+	EXPECT_TRUE(vm_wait_queues(&vm, "05.0005"));
 	EXPECT_EQ(0, vm_aqic(&vm, 5, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(4, pinned_kib());
 	assign(_metadata, UUID2, -1, 6);
-	EXPECT_TRUE(vm_comes_to_see(&vm, "05.0005 05.0006"));
+	EXPECT_TRUE(vm_wait_queues(&vm, "05.0005 05.0006"));
 	vfio_close(&vfio);
-	EXPECT_TRUE(vm_comes_to_see(&vm, ""));
+	EXPECT_TRUE(vm_wait_queues(&vm, ""));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 	vm_destroy(&vm);
 	EXPECT_EQ(0, mdev_remove(UUID2));
@@ -68,7 +68,7 @@ TEST_F(guest, device_get_info)
 	EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_INFO, &info));
 }
 
-/* Nothing is written behind what a caller has room for. */
+/* The driver does not write beyond argsz. */
 TEST_F(guest, device_get_info_efault)
 {
 	struct vfio_device_info *info = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
@@ -97,17 +97,17 @@ static bool queue_is_clean(void *unused)
 	return !hwsim_state(4, 4, "dirty") && !hwsim_state(4, 4, "resetting");
 }
 
-/* Queue 04.0004 leaves the running guest, because somebody removes the mdev, and waits. */
+/* Remove the mdev of the running guest. Queue 04.0004 leaves the guest, and the remover waits. */
 static void removal_start(struct __test_metadata *_metadata, struct vm *vm, struct writer *writer)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(vm, "04.0004"));
 	writer_start(writer, UUID1, "remove", "1");
-	ASSERT_TRUE(vm_comes_to_see(vm, ""));
+	ASSERT_TRUE(vm_wait_queues(vm, ""));
 	ASSERT_TRUE(writer_waits(writer));
 }
 
-/* What happens to the host has all be derived once more. */
+/* The queue stays out of the guest when events in the host cause another commit. */
 static void queue_stays_out(struct __test_metadata *_metadata, struct vm *vm)
 {
 	EXPECT_EQ(0, until(queue_is_clean, NULL));
@@ -118,31 +118,31 @@ static void queue_stays_out(struct __test_metadata *_metadata, struct vm *vm)
 	EXPECT_TRUE(vm_sees(vm, ""));
 }
 
-static bool cannot_be_asked(void *log)
+static bool no_request_was_logged(void *log)
 {
 	char text[8192];
 
 	return kmsg_lines(*(int *)log, "its VMM cannot be asked", text, sizeof(text)) > 0;
 }
 
-/* A.2: the mdev goes when its device is closed. */
+/* A.2: the removal waits until the device is closed. */
 TEST_F(guest, removal_wait_for_close)
 {
 	int log = kmsg_open();
 	struct writer writer;
 
-	/* QEMU before 8.1 cannot be asked, but its guest need not keep the queues. */
+	/* QEMU before 8.1 sets no request eventfd. Its guest loses the queues nevertheless. */
 	removal_start(_metadata, &self->vm, &writer);
 	EXPECT_EQ(0, until(queue_is_clean, NULL));
 	EXPECT_TRUE(queue_status(4, 4, "assigned"));
 	/* The guest may lose its queues before the remover has logged the removal. */
-	EXPECT_EQ(0, until(cannot_be_asked, &log));
+	EXPECT_EQ(0, until(no_request_was_logged, &log));
 	queue_stays_out(_metadata, &self->vm);
 	EXPECT_TRUE(writer_waits(&writer));
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&writer));
-	/* The driver logs this once, however often it asks. */
-	EXPECT_FALSE(cannot_be_asked(&log));
+	/* The driver logs this once, however often it signals the request. */
+	EXPECT_FALSE(no_request_was_logged(&log));
 	close(log);
 	EXPECT_NE(0, access(MATRIX UUID1, F_OK));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
@@ -165,7 +165,7 @@ static bool has_ended(void *writer)
 	return !writer_waits(writer);
 }
 
-/* What was typed by mistake can be taken back: Ctrl-C. */
+/* Ctrl-C cancels a removal. */
 TEST_F(guest, removal_interrupted)
 {
 	int log = kmsg_open();
@@ -176,13 +176,16 @@ TEST_F(guest, removal_interrupted)
 	ASSERT_EQ(0, until(has_ended, &writer));
 	EXPECT_EQ(-SIGINT, writer_end(&writer));
 	EXPECT_FALSE(is_blocked());
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(1, kmsg_lines(log, "Removal cancelled", self->text, sizeof(self->text)));
 	close(log);
-	/* Nothing is left of it: who has it can let go and come again. */
+	/*
+	 * The cancelled removal leaves nothing behind, so the VMM can close and open the
+	 * device.
+	 */
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
 TEST_F(guest, second_remover_unaffected)
@@ -194,7 +197,7 @@ TEST_F(guest, second_remover_unaffected)
 	ASSERT_EQ(0, until(task_is_interruptible, &second.pid));
 	kill(first.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&first));
-	/* What is committed after it would show a guest that got something back. */
+	/* This commit would show a guest that wrongly got a queue back. */
 	assign(_metadata, UUID1, 5, -1);
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	EXPECT_TRUE(writer_waits(&second));
@@ -209,7 +212,7 @@ struct notices {
 	int log, count;
 };
 
-static bool both_have_looked(void *data)
+static bool both_removals_logged(void *data)
 {
 	struct notices *notices = data;
 	char text[8192];
@@ -219,7 +222,7 @@ static bool both_have_looked(void *data)
 	return notices->count >= 2;
 }
 
-/* The driver's part of the mdev goes while somebody waits in it. */
+/* The mdev is unbound from its driver while a removal waits for the VMM. */
 TEST_F(guest, driver_unbind_during_removal)
 {
 	struct notices notices = { .log = kmsg_open() };
@@ -239,11 +242,11 @@ TEST_F(guest, driver_unbind_during_removal)
 	/* The unbinder still waits, so the guest gets no queue back. */
 	queue_stays_out(_metadata, &self->vm);
 	EXPECT_TRUE(writer_waits(&unbinder));
-	EXPECT_EQ(0, until(both_have_looked, &notices));
+	EXPECT_EQ(0, until(both_removals_logged, &notices));
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&unbinder));
 	/* The late remover has logged nothing. */
-	both_have_looked(&notices);
+	both_removals_logged(&notices);
 	EXPECT_EQ(2, notices.count);
 	close(notices.log);
 	/* An mdev without a driver has nothing to wait for. */
@@ -253,7 +256,7 @@ TEST_F(guest, driver_unbind_during_removal)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* How often it was signalled since it was last read. */
+/* Return how often the eventfd was signalled since the last read. */
 static long signals(int fd)
 {
 	uint64_t count;
@@ -261,7 +264,7 @@ static long signals(int fd)
 	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
 }
 
-/* E.17 */
+/* E.17: GET_IRQ_INFO of each interrupt. */
 TEST_F(guest, device_get_irq_info)
 {
 	struct vfio_irq_info info = { .argsz = sizeof(info) };
@@ -278,7 +281,7 @@ TEST_F(guest, device_get_irq_info)
 	EXPECT_EQ(-EFAULT, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_IRQ_INFO, NULL));
 }
 
-/* E.17, C-16: nothing but one eventfd, or -1. */
+/* E.17, C-16: SET_IRQS accepts one eventfd, or -1, and nothing else. */
 TEST_F(guest, device_set_irqs)
 {
 	static const struct {
@@ -289,7 +292,7 @@ TEST_F(guest, device_set_irqs)
 		{ 23, 36, 0, 0, 1, -1, -EINVAL }, { 24, 36, IRQS, 0, 1, -1, -EINVAL },
 		{ 24, 36, 0, 1, 1, -1, -EINVAL }, { 24, 36, 0, 0, 2, -1, -EINVAL },
 		{ 24, 36, 0, 0, 0, -1, -EINVAL }, { 20, 36, 0, 0, 0, -1, -EINVAL },
-		/* No data, or a boolean; to mask or to unmask; neither. */
+		/* no data or a boolean; mask or unmask; none of them */
 		{ 24, 33, 0, 0, 1, -1, -EINVAL }, { 24, 34, 0, 0, 1, -1, -EINVAL },
 		{ 24, 12, 0, 0, 1, -1, -EINVAL }, { 24, 20, 0, 0, 1, -1, -EINVAL },
 		{ 24, 4, 0, 0, 1, -1, -EINVAL }, { 24, 36 | 64, 0, 0, 1, -1, -EINVAL },
@@ -297,7 +300,7 @@ TEST_F(guest, device_set_irqs)
 		{ 24, 36, 1, 0, 1, -1, 0 }, { 24, 36, 1, 0, 1, -1, 0 },
 	};
 	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	/* All of the header, and nothing behind it. */
+	/* A complete header at the end of a page, with no page after it. */
 	struct irq_set *last = (struct irq_set *)(page + 4096 - sizeof(struct vfio_irq_set));
 	struct irq_set set;
 	unsigned int i;
@@ -335,7 +338,7 @@ struct signalled {
 	long wanted, seen;
 };
 
-static bool all_is_signalled(void *data)
+static bool all_changes_signalled(void *data)
 {
 	struct signalled *changes = data;
 
@@ -343,7 +346,7 @@ static bool all_is_signalled(void *data)
 	return changes->seen >= changes->wanted;
 }
 
-/* E.17: each change of what the guest has, and nothing else. */
+/* E.17: each change of the guest's matrix is signalled, and nothing else. */
 TEST_F(guest, config_changed_irq)
 {
 	int first = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -356,18 +359,21 @@ TEST_F(guest, config_changed_irq)
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, REQUEST, request));
 	updates = hwsim_guest_updates(getpid());
 	assign(_metadata, UUID1, 4, 4);
-	/* Not in the host, and again. */
+	/*
+	 * Adapter 200 is not in the host, and adapter 4 is already assigned, so these
+	 * writes change nothing.
+	 */
 	assign(_metadata, UUID1, 200, -1);
 	assign(_metadata, UUID1, 4, -1);
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_control_domain", "4"));
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	ASSERT_EQ(0, queue_bind(4, 4));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	changes.wanted = hwsim_guest_updates(getpid()) - updates;
 	/* The guest may see a change before it is signalled. */
-	EXPECT_EQ(0, until(all_is_signalled, &changes));
+	EXPECT_EQ(0, until(all_changes_signalled, &changes));
 	EXPECT_EQ(changes.wanted, changes.seen);
-	/* From one to the other, none lost. */
+	/* A new eventfd replaces the old one, and no change is lost. */
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, second));
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_EQ(0, signals(first));
@@ -378,12 +384,12 @@ TEST_F(guest, config_changed_irq)
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
 	EXPECT_EQ(0, signals(second));
 	EXPECT_EQ(0, signals(request));
-	/* Who opens the device next is not told for the one before. */
+	/* The next open device must not signal the eventfd of the previous one. */
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, second));
 	close(self->vfio.device);
 	EXPECT_EQ(1, signals(second));
 	ASSERT_EQ(0, vfio_open_device(&self->vfio, UUID1));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(0, signals(second));
 	close(first);
 	close(second);
@@ -395,7 +401,7 @@ static bool is_signalled(void *fd)
 	return signals(*(int *)fd);
 }
 
-/* E.15: who can be asked is asked. */
+/* E.15: the driver requests a release from a VMM that has set the request eventfd. */
 TEST_F(guest, release_request_on_removal)
 {
 	int request = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -407,15 +413,18 @@ TEST_F(guest, release_request_on_removal)
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, changed));
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, REQUEST, request));
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	log = kmsg_open();
 	writer_start(&writer, UUID1, "remove", "1");
 	EXPECT_EQ(0, until(is_signalled, &request));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, ""));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
 	EXPECT_TRUE(writer_waits(&writer));
-	/* Again after 10 s, for a VMM that was not ready; in the log it is said once. */
+	/*
+	 * The request is repeated after 10 s, because the VMM may not have been ready. It
+	 * is logged once.
+	 */
 	EXPECT_EQ(0, until(is_signalled, &request));
-	/* What it had is taken from it, and told, once: what it got, and that it lost it. */
+	/* There were two updates: the plug and the unplug. Each was signalled once. */
 	EXPECT_EQ(updates + 2, hwsim_guest_updates(getpid()));
 	EXPECT_EQ(2, signals(changed));
 	vfio_close(&self->vfio);
@@ -432,7 +441,7 @@ TEST_F(guest, unknown_ioctls)
 {
 	int error = ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_REGION_INFO, NULL);
 
-	/* Newer kernels answer for a driver without regions. */
+	/* Newer kernels implement this ioctl for drivers without regions. */
 	EXPECT_TRUE(error == -EOPNOTSUPP || error == -EINVAL) TH_LOG("%d", error);
 	EXPECT_EQ(-EOPNOTSUPP,
 		  ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, NULL));
@@ -444,9 +453,9 @@ TEST_F(guest, device_reset_all_queues)
 
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, 5);
-	/* What is not there does not count, and does not end the search. */
+	/* An assigned queue that does not exist is skipped. */
 	assign(_metadata, UUID1, 1, 1);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 	updates = hwsim_guest_updates(getpid());
 	hwsim("reset", "1");
 	EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_RESET, NULL));
@@ -462,20 +471,20 @@ TEST_F(guest, device_reset_blocked_queue)
 
 	ASSERT_EQ(0, queue_unbind(5, 5));
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
 	resets = hwsim_state(5, 4, "zapq");
 	EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_RESET, NULL));
 	EXPECT_EQ(resets + 1, hwsim_state(5, 4, "zapq"));
 	EXPECT_EQ(0, queue_bind(5, 5));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 }
 
-/* C-9, B-13, B-29: 03 and 04 count as reset. */
+/* C-9, B-13, B-29: response codes 03 and 04 count as reset. */
 TEST_F(guest, device_reset_deconfig_checkstop)
 {
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, -1);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 	ASSERT_EQ(0, hwsim("deconfigure", "4"));
 	ASSERT_EQ(0, hwsim("checkstop", "05.0004"));
 	EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_RESET, NULL));
@@ -484,7 +493,7 @@ TEST_F(guest, device_reset_deconfig_checkstop)
 	EXPECT_TRUE(queue_status(4, 4, "in use"));
 }
 
-/* C-8: an unknown code after an accepted ZAPQ is no success. */
+/* C-8: an unknown response code after an accepted ZAPQ is a failure. */
 TEST_F(guest, device_reset_unknown_code)
 {
 	time_t begun;
@@ -493,13 +502,16 @@ TEST_F(guest, device_reset_unknown_code)
 
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, -1);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
-	/* Each ZAPQ is accepted, each TAPQ fails: nobody else tells of it. */
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
+	/*
+	 * Hardware accepts each ZAPQ, but each TAPQ fails, so only the waiter can log the
+	 * failure.
+	 */
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 polls 0"));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 30 forever"));
 	log = kmsg_open();
 	EXPECT_EQ(-EIO, ioctl_errno(self->vfio.device, VFIO_DEVICE_RESET, NULL));
-	EXPECT_TRUE(queue_comes_to(4, 4, "assigned"));
+	EXPECT_TRUE(queue_wait_status(4, 4, "assigned"));
 	EXPECT_EQ(1, kmsg_lines(log, "last response code 30", self->text, sizeof(self->text)));
 	close(log);
 	EXPECT_TRUE(queue_status(5, 4, "in use"));
@@ -510,10 +522,10 @@ TEST_F(guest, device_reset_unknown_code)
 	resets = hwsim_state(4, 4, "zapq") - resets;
 	EXPECT_GT(5 * (time(NULL) - begun + 1), resets);
 	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 30 0"));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 }
 
-/* B-12, B-16: busy and changing queues are asked again. */
+/* B-12, B-16: the driver retries the reset of a busy or changing queue. */
 TEST_F(guest, device_reset_busy_retry)
 {
 	static const char *const codes[] = { "05", "0a", "35", "36" };
@@ -521,7 +533,7 @@ TEST_F(guest, device_reset_busy_retry)
 	long resets;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	for (i = 0; i < ARRAY_SIZE(codes); i++) {
 		ASSERT_EQ(0, hwsim("reset_time", "04.0004 polls 0"));
 		ASSERT_EQ(0, hwsim("respond", "04.0004 zapq %s 2", codes[i]));
@@ -530,22 +542,25 @@ TEST_F(guest, device_reset_busy_retry)
 		EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_RESET, NULL)) {
 			TH_LOG("response code %s", codes[i]);
 		}
-		/* Two that are refused, one whose end is not seen, and the one that counts. */
+		/* Two ZAPQs fail, the end of the third is not seen, and the fourth counts. */
 		EXPECT_EQ(resets + 4, hwsim_state(4, 4, "zapq"));
 	}
 }
 
 #define SIGNALS	8
 
-static void mdev_comes_back(struct __test_metadata *_metadata, struct vm *vm, struct vfio *vfio)
+static void mdev_reopen(struct __test_metadata *_metadata, struct vm *vm, struct vfio *vfio)
 {
 	ASSERT_EQ(0, mdev_create(UUID1));
 	ASSERT_EQ(0, vfio_open(vfio, vm, UUID1));
 }
 
-/* A removal that many signals interrupt takes the queues once, and ends when the VMM closes. */
-static void removal_outlasts_signals(struct __test_metadata *_metadata, struct vm *vm,
-				     struct vfio *vfio, enum remover_kind kind)
+/*
+ * Signals do not end a removal that is restarted or retried: the queues leave once, and
+ * the removal ends when the VMM closes the device.
+ */
+static void removal_with_signals(struct __test_metadata *_metadata, struct vm *vm,
+				 struct vfio *vfio, enum remover_kind kind)
 {
 	int log = kmsg_open(), i;
 	struct remover remover;
@@ -553,10 +568,10 @@ static void removal_outlasts_signals(struct __test_metadata *_metadata, struct v
 	long updates;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(vm, "04.0004"));
 	updates = hwsim_guest_updates(getpid());
 	ASSERT_EQ(0, remover_start(&remover, UUID1, kind));
-	ASSERT_TRUE(vm_comes_to_see(vm, ""));
+	ASSERT_TRUE(vm_wait_queues(vm, ""));
 	for (i = 0; i < SIGNALS && writer_waits(&remover.writer); i++)
 		EXPECT_EQ(0, remover_interrupt(&remover));
 	EXPECT_EQ(SIGNALS, i);
@@ -568,17 +583,17 @@ static void removal_outlasts_signals(struct __test_metadata *_metadata, struct v
 	EXPECT_EQ(0, remover_end(&remover));
 	EXPECT_NE(0, access(MATRIX UUID1, F_OK));
 	close(log);
-	mdev_comes_back(_metadata, vm, vfio);
+	mdev_reopen(_metadata, vm, vfio);
 }
 
 TEST_F(guest, removal_restarted_by_the_kernel)
 {
-	removal_outlasts_signals(_metadata, &self->vm, &self->vfio, REMOVER_RESTARTS);
+	removal_with_signals(_metadata, &self->vm, &self->vfio, REMOVER_RESTARTS);
 }
 
 TEST_F(guest, removal_retried_by_the_program)
 {
-	removal_outlasts_signals(_metadata, &self->vm, &self->vfio, REMOVER_RETRIES);
+	removal_with_signals(_metadata, &self->vm, &self->vfio, REMOVER_RETRIES);
 }
 
 static bool removal_is_cancelled(void *log)
@@ -588,7 +603,7 @@ static bool removal_is_cancelled(void *log)
 	return kmsg_lines(*(int *)log, "Removal cancelled", text, sizeof(text)) > 0;
 }
 
-/* For 10 s, the driver cannot tell whether a program has given up or will repeat its write. */
+/* For 10 s, the driver cannot know whether the program will retry its write. */
 TEST_F(guest, removal_given_up_after_a_signal)
 {
 	struct remover remover;
@@ -596,20 +611,20 @@ TEST_F(guest, removal_given_up_after_a_signal)
 	long updates;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	updates = hwsim_guest_updates(getpid());
 	ASSERT_EQ(0, remover_start(&remover, UUID1, REMOVER_GIVES_UP));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, ""));
 	EXPECT_EQ(0, remover_signal(&remover));
 	EXPECT_EQ(EINTR, remover_end(&remover));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(updates + 2, hwsim_guest_updates(getpid()));
 	/* The guest may see its queues before the log has the line. */
 	EXPECT_EQ(0, until(removal_is_cancelled, &log));
 	close(log);
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
 /* A fatal signal cancels a restarted removal at once, without the 10 s for a restart. */
@@ -619,15 +634,15 @@ TEST_F(guest, restarted_removal_killed)
 	int log = kmsg_open();
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, remover_start(&remover, UUID1, REMOVER_RESTARTS));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, ""));
 	EXPECT_EQ(0, remover_interrupt(&remover));
 	EXPECT_TRUE(is_blocked());
 	kill(remover.writer.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, remover_end(&remover));
 	EXPECT_FALSE(is_blocked());
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(1, kmsg_lines(log, "Removal cancelled", self->text, sizeof(self->text)));
 	close(log);
 }
@@ -640,14 +655,14 @@ TEST_F(guest, interrupted_removal_taken_over)
 	long updates;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	updates = hwsim_guest_updates(getpid());
 	ASSERT_EQ(0, remover_start(&first, UUID1, REMOVER_GIVES_UP));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, ""));
 	EXPECT_EQ(0, remover_signal(&first));
 	EXPECT_EQ(EINTR, remover_end(&first));
 	ASSERT_EQ(0, remover_start(&second, UUID1, REMOVER_RESTARTS));
-	/* Longer than an interrupted removal lasts. */
+	/* Longer than the timeout of an interrupted removal. */
 	sleep(12);
 	EXPECT_TRUE(is_blocked());
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
@@ -658,7 +673,7 @@ TEST_F(guest, interrupted_removal_taken_over)
 	EXPECT_FALSE(is_blocked());
 }
 
-static bool is_in_the_write(void *task)
+static bool is_in_prepare_remove(void *task)
 {
 	return task_waits_in(*(pid_t *)task, "vfio_ap_mdev_prepare_remove");
 }
@@ -671,19 +686,19 @@ TEST_F(guest, removals_interrupted_together)
 	int i;
 
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	updates = hwsim_guest_updates(getpid());
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, remover_start(&removers[i], UUID1, REMOVER_RESTARTS));
 		remover_stay(&removers[i], true);
 	}
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, ""));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, ""));
 	for (i = 0; i < 2; i++)
 		EXPECT_EQ(0, remover_signal(&removers[i]));
 	for (i = 0; i < 2; i++)
 		remover_stay(&removers[i], false);
 	for (i = 0; i < 2; i++)
-		EXPECT_EQ(0, until(is_in_the_write, &removers[i].writer.pid));
+		EXPECT_EQ(0, until(is_in_prepare_remove, &removers[i].writer.pid));
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
 	for (i = 0; i < 2; i++) {
 		EXPECT_TRUE(is_blocked());
@@ -691,10 +706,10 @@ TEST_F(guest, removals_interrupted_together)
 		EXPECT_EQ(-SIGKILL, remover_end(&removers[i]));
 	}
 	EXPECT_FALSE(is_blocked());
-	EXPECT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
-/* The simulator checks the locks at each eventfd_signal(). Take every path to such a call. */
+/* The simulator checks the locks at each eventfd_signal(), so use every path to such a call. */
 TEST_F(guest, eventfd_signal_without_locks)
 {
 	int changed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -703,21 +718,21 @@ TEST_F(guest, eventfd_signal_without_locks)
 
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, changed));
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, REQUEST, request));
-	/* A writer, which waits for resets; an unbind; the work item after a bind. */
+	/* A writer that waits for resets, an unbind, and the work item after a bind. */
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(0, until(is_signalled, &changed));
 	EXPECT_EQ(0, queue_unbind(4, 4));
 	EXPECT_EQ(0, until(is_signalled, &changed));
 	EXPECT_EQ(0, queue_bind(4, 4));
 	EXPECT_EQ(0, until(is_signalled, &changed));
-	/* A remover, and the work item that takes the queues for it. */
+	/* A remover, and the work item that unplugs the queues for it. */
 	ASSERT_EQ(0, remover_start(&remover, UUID1, REMOVER_RESTARTS));
 	EXPECT_EQ(0, until(is_signalled, &request));
 	EXPECT_EQ(0, until(is_signalled, &changed));
 	kill(remover.writer.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, remover_end(&remover));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(0, until(is_signalled, &changed));
 	/* The close of the device. */
 	close(self->vfio.device);
@@ -737,9 +752,9 @@ static bool ends_or_cancels_work(void *data)
 }
 
 /*
- * The host's configuration changes while an mdev is being created, and then VFIO
- * refuses the device. The mdev_device is freed when the write returns, so the work
- * items that the change has queued must have ended before.
+ * The host's configuration changes while an mdev is being created, and then VFIO rejects
+ * the device. The mdev_device is freed when the write returns, so the driver must flush
+ * the work items that the change has queued.
  */
 TEST_F(guest, work_flush_at_failed_create)
 {
@@ -747,12 +762,12 @@ TEST_F(guest, work_flush_at_failed_create)
 
 	ASSERT_EQ(0, hwsim("hold", "vfio_register_emulated_iommu_dev"));
 	writer_start(&writer, "mdev_supported_types/vfio_ap-passthrough", "create", UUID2);
-	ASSERT_TRUE(hwsim_comes_to_hold("vfio_register_emulated_iommu_dev", 1));
+	ASSERT_TRUE(hwsim_wait_held("vfio_register_emulated_iommu_dev", 1));
 	ASSERT_EQ(0, hwsim("hold", "sysfs_notify"));
 	ASSERT_EQ(0, hwsim("control_del", "6"));
 	ASSERT_EQ(0, bus_scan());
-	/* One call for each mdev. */
-	EXPECT_TRUE(hwsim_comes_to_hold("sysfs_notify", 2));
+	/* one call for each mdev */
+	EXPECT_TRUE(hwsim_wait_held("sysfs_notify", 2));
 	ASSERT_EQ(0, hwsim("release", "vfio_register_emulated_iommu_dev"));
 	EXPECT_EQ(0, until(ends_or_cancels_work, &writer));
 	EXPECT_TRUE(writer_waits(&writer));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What tools/vfio-ap/lsvfioap shows: compared with what was done to the machine. */
+/* Compare the output of tools/vfio-ap/lsvfioap with the state of the machine. */
 #include <errno.h>
 #include <pty.h>
 #include <signal.h>
@@ -21,7 +21,7 @@ static void read_all(int fd)
 	size_t length = 0;
 	ssize_t got;
 
-	/* A terminal ends with EIO. */
+	/* Reading from the terminal fails with EIO when the program has ended. */
 	while ((got = read(fd, shown + length, sizeof(shown) - 1 - length)) > 0)
 		length += got;
 	shown[length] = 0;
@@ -32,7 +32,7 @@ static int exit_status(int status)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Store the output of a command in shown[]. Return: the exit status. */
+/* Store the output of a command in shown[] and return the exit status. */
 static int view_command(const char *command)
 {
 	FILE *pipe = popen(command, "r");
@@ -43,7 +43,7 @@ static int view_command(const char *command)
 	return exit_status(pclose(pipe));
 }
 
-/* Run lsvfioap and store its output in shown[]. Return: the exit status. */
+/* Run lsvfioap, store its output in shown[] and return the exit status. */
 static int view(const char *arguments)
 {
 	char command[256];
@@ -52,7 +52,7 @@ static int view(const char *arguments)
 	return view_command(command);
 }
 
-/* Run lsvfioap on a terminal with this many columns; 0: the terminal does not know its width. */
+/* Run lsvfioap on a terminal with this many columns. With 0, the terminal has no known width. */
 static int view_in_columns(const char *argument, int columns)
 {
 	struct winsize size = { .ws_col = columns };
@@ -96,7 +96,7 @@ static bool begins_with(const char *text)
 TEST_F(guest, host_grid)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 6, 6);
 	ASSERT_EQ(0, queue_unbind(6, 5));
@@ -124,7 +124,7 @@ TEST_F(guest, host_grid)
 TEST_F(guest, mdev_grid_with_reasons)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,08,0"));
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004 05.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 	ASSERT_EQ(0, queue_unbind(5, 5));
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c800000000001,0c,0"));
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_adapter", "x"));
@@ -164,7 +164,7 @@ static bool is_shown(void *look_of)
 	return !view(look->arguments) && strstr(shown, look->line);
 }
 
-static bool comes_to_show(const char *arguments, const char *line)
+static bool view_wait_shows(const char *arguments, const char *line)
 {
 	struct look look = { arguments, line };
 
@@ -176,29 +176,29 @@ TEST_F(guest, host_owner_and_reset_mark)
 	ASSERT_EQ(0, queue_unbind(6, 6));
 	ASSERT_EQ(0, hwsim("reset_time", "06.0006 hold"));
 	ASSERT_EQ(0, queue_bind(6, 6));
-	EXPECT_TRUE(comes_to_show("", "\n       06 v v v*\n")) TH_LOG("%s", shown);
+	EXPECT_TRUE(view_wait_shows("", "\n       06 v v v*\n")) TH_LOG("%s", shown);
 	EXPECT_NE(NULL, strstr(shown, "\n  * being reset\n"));
 	ASSERT_EQ(0, hwsim("reset_time", "06.0006 release"));
-	EXPECT_TRUE(comes_to_show("", "\n       06 v v v\n")) TH_LOG("%s", shown);
+	EXPECT_TRUE(view_wait_shows("", "\n       06 v v v\n")) TH_LOG("%s", shown);
 	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
 	ASSERT_EQ(0, file_write(BUS "aqmask", "+4"));
-	EXPECT_TRUE(comes_to_show("", "\n       06 h v v\n")) TH_LOG("%s", shown);
+	EXPECT_TRUE(view_wait_shows("", "\n       06 h v v\n")) TH_LOG("%s", shown);
 	EXPECT_NE(NULL, strstr(shown, "   h of the host's drivers\n"));
 	ASSERT_EQ(0, file_write(BUS "apmask", "-6"));
 	ASSERT_EQ(0, file_write(BUS "aqmask", "-4"));
-	EXPECT_TRUE(comes_to_show("", "\n       06 v v v\n")) TH_LOG("%s", shown);
+	EXPECT_TRUE(view_wait_shows("", "\n       06 v v v\n")) TH_LOG("%s", shown);
 }
 
-/* Queue 06.0006 of mdev 2 is bound with a knob turned, and is ready when that is turned back. */
+/* Bind queue 06.0006 of mdev 2 with an injected error, and remove the error after the check. */
 static void bind_while(struct __test_metadata *_metadata, const char *knob, const char *wrong,
 		       const char *right, const char *lines)
 {
 	ASSERT_EQ(0, queue_unbind(6, 6));
 	ASSERT_EQ(0, hwsim(knob, "%s", wrong));
 	ASSERT_EQ(0, queue_bind(6, 6));
-	EXPECT_TRUE(comes_to_show(UUID2, lines)) TH_LOG("%s", shown);
+	EXPECT_TRUE(view_wait_shows(UUID2, lines)) TH_LOG("%s", shown);
 	ASSERT_EQ(0, hwsim(knob, "%s", right));
-	EXPECT_TRUE(comes_to_show(UUID2, "\n       06 r\n")) TH_LOG("%s", shown);
+	EXPECT_TRUE(view_wait_shows(UUID2, "\n       06 r\n")) TH_LOG("%s", shown);
 }
 
 TEST_F(guest, queue_state_letters)
@@ -209,7 +209,7 @@ TEST_F(guest, queue_state_letters)
 
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 6, 6);
-	EXPECT_TRUE(comes_to_show(UUID2, "\n       06 r\n  r ready for one\n")) TH_LOG("%s", shown);
+	EXPECT_TRUE(view_wait_shows(UUID2, "\n       06 r\n  r ready for one\n")) TH_LOG("%s", shown);
 	bind_while(_metadata, "reset_time", "06.0006 hold", "06.0006 release",
 		   "\n       06 z\n  z being reset\n");
 	bind_while(_metadata, "respond", "06.0006 zapq 30 forever", "06.0006 zapq 30 0",
@@ -220,20 +220,20 @@ TEST_F(guest, queue_state_letters)
 	ASSERT_EQ(0, queue_unbind(5, 5));
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	ASSERT_EQ(0, queue_bind(5, 5));
-	EXPECT_TRUE(comes_to_show(UUID2, "\n       05 p\n  p pending\n")) TH_LOG("%s", shown);
+	EXPECT_TRUE(view_wait_shows(UUID2, "\n       05 p\n  p pending\n")) TH_LOG("%s", shown);
 	EXPECT_EQ(0, hold_release(&hold));
-	EXPECT_TRUE(comes_to_show(UUID2, "\n       05 G\n")) TH_LOG("%s", shown);
+	EXPECT_TRUE(view_wait_shows(UUID2, "\n       05 G\n")) TH_LOG("%s", shown);
 	other_end(_metadata, &owner);
 
 	assign(_metadata, UUID1, 4, 4);
 	writer_start(&writer, UUID1, "remove", "1");
-	EXPECT_TRUE(comes_to_show(UUID1, "\n       04 R\n  R being removed\n")) TH_LOG("%s", shown);
+	EXPECT_TRUE(view_wait_shows(UUID1, "\n       04 R\n  R being removed\n")) TH_LOG("%s", shown);
 	kill(writer.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&writer));
-	EXPECT_TRUE(comes_to_show(UUID1, "\n       04 G\n")) TH_LOG("%s", shown);
+	EXPECT_TRUE(view_wait_shows(UUID1, "\n       04 G\n")) TH_LOG("%s", shown);
 }
 
-/* The whole of it, in 80 columns. */
+/* The grid of all queues fits into 80 columns. */
 TEST_F(guest, grid_of_65536_queues)
 {
 	char all[65];
@@ -251,7 +251,7 @@ TEST_F(guest, grid_of_65536_queues)
 	EXPECT_EQ(8 * 256, lines);
 	EXPECT_NE(NULL, strstr(shown, "  domain  e e e e e e e e e e e e e e e e f f"));
 	EXPECT_NE(NULL, strstr(shown, "\n  ff.00ff not-in-host\n"));
-	/* Nor does a long error exceed it. */
+	/* A long last_error also fits. */
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "ap_config", "%s,%s,x", all, all));
 	EXPECT_EQ(0, view(UUID1));
 	EXPECT_GE(80, longest_line());
@@ -342,7 +342,7 @@ TEST_F(guest, output_write_errors)
 TEST_F(guest, json_output)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	assign(_metadata, UUID1, 8, -1);
 	EXPECT_EQ(0, view("--json " UUID1));
 	EXPECT_STREQ("{\"uuid\": \"" UUID1 "\", \"queues\": [\n"
@@ -353,7 +353,7 @@ TEST_F(guest, json_output)
 	EXPECT_TRUE(begins_with("{\"queues\": [\n  {\"apqn\": \"04.0004\", \"owner\": \"guest\", "
 			     "\"mdev\": \"" UUID1 "\"},\n")) TH_LOG("%s", shown);
 	EXPECT_NE(NULL, strstr(shown, "\"mdevs\": [\n{\"uuid\": \"" UUID1 "\""));
-	/* What no text in UTF-8 is. */
+	/* This byte is not valid UTF-8. */
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_adapter", "\344"));
 	EXPECT_EQ(0, view("--json " UUID1));
 	EXPECT_EQ(NULL, strchr(shown, '\344'));
@@ -362,7 +362,7 @@ TEST_F(guest, json_output)
 TEST_F(guest, colour_on_terminal_only)
 {
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(0, view(UUID1));
 	EXPECT_EQ(NULL, strchr(shown, '\033'));
 	EXPECT_EQ(0, view_on_terminal(UUID1));
@@ -389,7 +389,7 @@ TEST_F(guest, report_contents)
 
 	ASSERT_EQ(0, file_write("/sys/kernel/tracing/events/vfio_ap/enable", "1"));
 	assign(_metadata, UUID1, 4, 4);
-	ASSERT_TRUE(vm_comes_to_see(&self->vm, "04.0004"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, 0));
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_adapter", "x"));
 	EXPECT_EQ(0, view("--report " REPORT));
@@ -398,11 +398,11 @@ TEST_F(guest, report_contents)
 	ASSERT_LT(0, file_read(REPORT, shown, sizeof(shown)));
 	for (i = 0; i < ARRAY_SIZE(parts); i++)
 		EXPECT_NE(NULL, strstr(shown, parts[i])) TH_LOG("%s", parts[i]);
-	/* Nothing was read that cannot be. */
+	/* The report skips write-only files. */
 	EXPECT_EQ(NULL, strstr(shown, "\nassign_adapter:"));
 	EXPECT_EQ(NULL, strstr(shown, "nput/output error"));
 	EXPECT_EQ(NULL, strstr(shown, "denied"));
-	/* Nobody was asked to do anything. */
+	/* Writing the report does not change the guest. */
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
 	EXPECT_EQ(0, file_write("/sys/kernel/tracing/events/vfio_ap/enable", "0"));
 	EXPECT_EQ(1, view("--report /nowhere/report"));

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How long everybody else waits while one guest is busy: usage: wait_bench DRIVER
+ * Measure how long unrelated tasks wait while one guest is busy. Usage: wait_bench DRIVER
  *
- * Four threads do what other guests and administrators do, at the same time, and
- * note how long each thing takes: with nothing else going on, while all queues
- * of a guest are taken out and put in again and again, while the user of a guest
- * keeps its kvm->lock, and while a queue does not end its reset.
+ * Four threads do what other guests and administrators do, and measure each operation: on
+ * an idle system, while all queues of a guest are unplugged and plugged repeatedly, while
+ * a VMM holds its kvm->lock, and while a queue does not finish its reset.
  */
 #include <errno.h>
 #include <poll.h>
@@ -19,7 +18,7 @@
 #define SAMPLES_MAX	4000
 #define HOLD_MS		500
 #define NOTIFICATIONS	50
-/* Not in the host: nothing is plugged, and nothing has to be reset. */
+/* This id is not in the host, so its assignment plugs and resets nothing. */
 #define ABSENT		200
 
 #define UUID_HELD	"44444444-4444-4444-4444-444444444444"
@@ -28,13 +27,13 @@
 static const char *driver;
 static bool stop, stop_noise;
 
-/* A: the busy one. B: attached and running. C: comes and goes. H: its kvm->lock is held. */
+/* A: the busy guest. B: attached and running. C: opens and closes. H: its kvm->lock is held. */
 static struct vm vm_a, vm_b, vm_c, vm_h;
 static struct vfio vfio_a, vfio_b, vfio_c, vfio_h;
 
 struct meter {
 	const char *id;
-	/* The n-th thing; the time that it took, in ns, or a negative errno. */
+	/* Do the nth operation. Return its duration in ns or a negative errno. */
 	long (*take)(unsigned int n);
 	unsigned int count;
 	unsigned int waits_us[SAMPLES_MAX];
@@ -140,7 +139,7 @@ static bool enough(void)
 	return true;
 }
 
-/* All four, at the same time, while something else goes on, or nothing. */
+/* Run all four threads at once. */
 static void measure(const char *mode, int seconds)
 {
 	long end = bench_now_ns() + seconds * 1000000000L;
@@ -208,12 +207,12 @@ static void measure_beside(const char *mode, void *(*noise)(void *), int seconds
 	must(!pthread_create(&thread, NULL, noise, NULL));
 	measure(mode, seconds);
 	__atomic_store_n(&stop_noise, true, __ATOMIC_RELAXED);
-	/* It may wait for a reset that never ends. */
+	/* The noise thread may be waiting for a reset that never ends. */
 	hwsim("respond", "04.0004 tapq 2 0");
 	pthread_join(thread, NULL);
 }
 
-static bool a_is_whole(void *unused)
+static bool a_has_all_queues(void *unused)
 {
 	return queue_status(4, 4, "in use") && queue_status(7, 7, "in use");
 }
@@ -221,7 +220,7 @@ static bool a_is_whole(void *unused)
 static void a_restore(void)
 {
 	adapters_of_a("assign_adapter");
-	must(!until(a_is_whole, NULL));
+	must(!until(a_has_all_queues, NULL));
 }
 
 static void unplug_measure(int reset_ms)
@@ -251,19 +250,22 @@ static bool adapter_7_is_reset(void *unused)
 	return true;
 }
 
-/* What was told before is not measured. */
+/* Discard earlier notifications. */
 static void notifications_drop(int attribute, int uevents)
 {
 	char text[8192];
 
-	/* They come a tick later. */
+	/* The driver delays notifications by a tick. */
 	usleep(100000);
 	pread(attribute, text, sizeof(text), 0);
 	while (recv(uevents, text, sizeof(text), MSG_DONTWAIT) > 0)
 		;
 }
 
-/* From a write that plugs to when those know who wait for it. The base tells nobody. */
+/*
+ * Measure the time from a write that plugs a queue to the wakeup of a reader. The stock
+ * driver sends no notifications.
+ */
 static void notify_measure(void)
 {
 	struct pollfd fds[2] = { { .events = POLLPRI }, { .events = POLLIN } };
@@ -300,12 +302,12 @@ static bool b_has_the_new_adapter(void *unused)
 	return mdev_shows(UUID2, "guest_matrix", "08.0008 0a.0008");
 }
 
-static bool b_has_its_own(void *unused)
+static bool b_has_own_queue(void *unused)
 {
 	return mdev_shows(UUID2, "guest_matrix", "08.0008");
 }
 
-/* Whether or not anybody waits for the lock. */
+/* Release the lock later, even if no task waits for it. */
 static void *release_later(void *hold)
 {
 	usleep(HOLD_MS * 1000);
@@ -313,8 +315,8 @@ static void *release_later(void *hold)
 	return NULL;
 }
 
-/* From the change of the machine to where guest B has what came. */
-static void scan_take(const char *mode)
+/* Measure the time from a change of the machine until guest B has the new adapter. */
+static void scan_measure(const char *mode)
 {
 	long start = bench_now_ns();
 
@@ -328,10 +330,10 @@ static void scan_undo(void)
 {
 	must(!hwsim("adapter_del", "a"));
 	must(!bus_scan());
-	must(!until(b_has_its_own, NULL));
+	must(!until(b_has_own_queue, NULL));
 }
 
-static void scan_take_beside_held_lock(void)
+static void scan_measure_under_kvm_lock(void)
 {
 	struct writer writer;
 	struct hold hold;
@@ -342,7 +344,7 @@ static void scan_take_beside_held_lock(void)
 	while (!writer_waits(&writer))
 		usleep(1000);
 	must(!pthread_create(&thread, NULL, release_later, &hold));
-	scan_take("kvmlock");
+	scan_measure("kvmlock");
 	pthread_join(thread, NULL);
 	writer_end(&writer);
 	must(!mdev_write(UUID_HELD, "unassign_control_domain", "9"));
@@ -355,7 +357,7 @@ static void guest_start(struct vm *vm, struct vfio *vfio, const char *uuid)
 	must(!vm_start(vm));
 }
 
-/* As many adapters and domains, from an id on. */
+/* Assign count adapters and domains, starting with these ids. */
 static void mdev_make(const char *uuid, int apid, int apqi, int count)
 {
 	must(!mdev_create(uuid));
@@ -376,10 +378,10 @@ static void prepare(void)
 		must(!hwsim("control_add", "%x", id));
 	}
 	must(!bus_scan());
-	must(queue_comes_to(9, 8, "unassigned"));
+	must(queue_wait_status(9, 8, "unassigned"));
 	mdev_make(UUID1, 4, 4, 4);
 	mdev_make(UUID2, 8, 8, 1);
-	/* B gets this adapter when the host does. */
+	/* Guest B gets this adapter when the host gets it. */
 	must(!mdev_write(UUID2, "assign_adapter", "10"));
 	mdev_make(UUID3, 9, 8, 1);
 	must(!mdev_create(UUID_HELD));
@@ -387,11 +389,11 @@ static void prepare(void)
 	guest_start(&vm_b, &vfio_b, UUID2);
 	guest_start(&vm_c, &vfio_c, UUID3);
 	close(vfio_c.device);
-	/* KVM holds the lock of a VM without a vCPU only. */
+	/* KVM holds kvm->lock during the ioctl only for a VM without a vCPU. */
 	must(!vm_create_bare(&vm_h));
 	must(!vfio_open(&vfio_h, &vm_h, UUID_HELD));
-	must(!until(a_is_whole, NULL));
-	must(!until(b_has_its_own, NULL));
+	must(!until(a_has_all_queues, NULL));
+	must(!until(b_has_own_queue, NULL));
 }
 
 static void clean_up(void)
@@ -420,9 +422,9 @@ int main(int argc, char **argv)
 	must(!hwsim("reset_time", "*.* ms %d", RESET_MS));
 	measure("quiet", 6);
 	for (i = 0; i < 3; i++) {
-		scan_take("quiet");
+		scan_measure("quiet");
 		scan_undo();
-		scan_take_beside_held_lock();
+		scan_measure_under_kvm_lock();
 		scan_undo();
 	}
 	if (strcmp(driver, "base"))
@@ -432,7 +434,10 @@ int main(int argc, char **argv)
 	measure_beside("kvmlock", hold_run, 10);
 	must(!hwsim("respond", "04.0004 tapq 2 forever"));
 	measure_beside("stuck", churn_run, 10);
-	/* Last: the base does not get back what it let go of unreset. */
+	/*
+	 * Measure this last, because the stock driver does not recover queues that it
+	 * released without a reset.
+	 */
 	for (i = 0; i < ARRAY_SIZE(resets_ms); i++)
 		unplug_measure(resets_ms[i]);
 	clean_up();

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Debian's lszcrypt and chzcrypt, unmodified, while guests have queues.
+# Test the distribution's unmodified lszcrypt and chzcrypt while guests have queues.
 . "$(dirname "$0")/lib/client.sh"
 
 setup() {
@@ -19,16 +19,17 @@ lszcrypt_guest_queue() {
 	grep -q '^05.0005 .*vfio_ap' $SCRATCH/all || fail "$(cat $SCRATCH/all)"
 	lszcrypt -b >$SCRATCH/bus
 	grep -q '^ap_domain' $SCRATCH/bus || fail "$(cat $SCRATCH/bus)"
-	# U: a usage domain, B: usage and control.
+	# lszcrypt marks usage domains with U, and usage and control domains with B.
 	lszcrypt -d >$SCRATCH/domains
 	grep -Eq '^ *00 ( +\.){4} +B +B +B ( +\.)+$' $SCRATCH/domains || fail "$(cat $SCRATCH/domains)"
 	qemu_end 1
 }
 
-# card_status ID: as lszcrypt shows it
+# card_status ID: print the status that lszcrypt shows
 card_status() { lszcrypt -V "$1" | awk -v id="$1" '$1 == id { print $4 }'; }
 
-# The adapter is off, not gone: the guest keeps its queue, which answers 03, and QEMU can reset it without an error.
+# A deconfigured adapter stays in the guest. Its queue answers 03, and QEMU can reset it without an
+# error.
 adapter_config_off_and_on() {
 	setup
 	[ "$(card_status 04)" = online ] || fail "$(lszcrypt -V)"
@@ -50,7 +51,7 @@ adapter_config_off_and_on() {
 	expect_soon "$(queue_status 04.0004)" assigned
 }
 
-# Queues that a guest has have no zcrypt device to be set online or offline.
+# A guest's queue has no zcrypt device, so chzcrypt cannot set it offline.
 chzcrypt_guest_queue_offline() {
 	setup
 	[ ! -e /sys/devices/ap/card04/04.0004/online ] || fail "zcrypt has the queue"
@@ -60,10 +61,10 @@ chzcrypt_guest_queue_offline() {
 	qemu_end 1
 }
 
-# What the host wants for itself is refused while a guest has it.
+# The host cannot reserve a queue while a guest has it.
 reserve_queue_in_use() {
 	setup
-	# Newer kernels refuse already the adapter.
+	# Newer kernels reject already the adapter.
 	(echo +4 >$BUS/apmask && echo +4 >$BUS/aqmask) 2>$SCRATCH/refused && fail "the host has taken a queue of a guest"
 	grep -q 'Device or resource busy' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
 	guest_sees 1 04.0004

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest of the tests: does what the mailbox says and writes down what came
- * of it. Nothing of it is known to the host but what hardware would tell.
+ * The guest of the tests: executes the command in the mailbox and stores the result. The
+ * host learns only what hardware would show it.
  */
 #include "agent.h"
 
@@ -16,7 +16,10 @@ static unsigned long execute(unsigned long command, volatile unsigned long *gr)
 	register unsigned long r7 asm("7") = 256;
 	unsigned long cc;
 
-	/* Condition code 2 before: an instruction that leaves it alone is found out. */
+	/*
+	 * Set condition code 2 first, so that the test notices an instruction that does
+	 * not set it.
+	 */
 	switch (command) {
 	case AGENT_NQAP:
 		asm volatile("tmll %[three],3\n.insn rre,0xb2ad0000,4,6\nipm %[cc]\nsrl %[cc],28"
@@ -72,7 +75,10 @@ void agent(void)
 	for (;;) {
 		while (mailbox->request == mailbox->done)
 			asm volatile("diag 0,0,0x44" : : : "memory");
-		/* One that comes meanwhile is not done with this one. */
+		/*
+		 * Read request first: a request that arrives during this command must not
+		 * be marked done.
+		 */
 		request = mailbox->request;
 		switch (mailbox->command) {
 		case AGENT_PQAP:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the guest and the test that runs it have in common. */
+/* Shared by the guest and the test that runs it. */
 #ifndef AGENT_H
 #define AGENT_H
 
@@ -9,35 +9,35 @@
 #define AGENT_STACK	0x30000
 #define AGENT_MAILBOX	0x40000
 #define AGENT_QCI	0x41000
-/* The indicator byte is put there by default. */
+/* the default NIB */
 #define AGENT_NIB	0x42080
 #define AGENT_MESSAGE	0x43000
 
 #ifndef __ASSEMBLY__
 enum agent_command {
 	AGENT_NOTHING,
-	/* PQAP, NQAP or DQAP with general registers 0 to 2 as given */
+	/* PQAP, NQAP or DQAP with general registers 0 to 2 from gr[] */
 	AGENT_PQAP,
 	AGENT_NQAP,
 	AGENT_DQAP,
-	/* open for I/O interruptions of the subclasses in gr[0] (a CR6 mask) */
+	/* enable I/O interruptions of the subclasses in gr[0], a mask for control register 6 */
 	AGENT_IO_OPEN,
-	/* wait, in a wait PSW, for an I/O interruption */
+	/* wait for an I/O interruption in a wait PSW */
 	AGENT_IO_WAIT,
 };
 
 struct agent_mailbox {
-	/* The test raises it, the guest follows in done. */
+	/* The test increments request; the guest copies it to done. */
 	volatile unsigned long request;
 	volatile unsigned long done;
 	volatile unsigned long command;
 	volatile unsigned long gr[3];
 	volatile unsigned long cc;
-	/* Kept by the interrupt handler; start.S knows the offset. */
+	/* incremented by the interrupt handler; start.S uses the offset */
 	volatile unsigned long interrupts;
-	/* Specification exception of the command; start.S knows this one, too. */
+	/* set if the command ends with a specification exception; start.S uses the offset */
 	volatile unsigned long specification;
-	/* How long the command took, by the guest's clock: 4096 to a microsecond. */
+	/* duration of the command in TOD clock units, 4096 per microsecond */
 	volatile unsigned long ticks;
 };
 #endif

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest of QEMU (-kernel): tells on the SCLP console which AP queues it
- * finds, each time that there are others ("AP: 04.0004") and when an l comes
- * ("AP now: 04.0004"), and ends itself when a q comes. A queue that answers TAPQ
- * with another response code than 00 is listed with it: 04.0004:03.
+ * A guest for QEMU (-kernel). It prints the AP queues that it finds on the SCLP console:
+ * "AP: 04.0004" when they change, and "AP now: 04.0004" when it reads an l. It ends when
+ * it reads a q. A queue that answers TAPQ with a response code other than 00 is printed
+ * with the code: 04.0004:03.
  *
- * It looks 20 times a second and waits in between, as an idle guest does.
+ * It scans for queues 20 times a second and waits in between, as an idle guest does.
  */
 
 #define ADAPTERS	256
@@ -21,7 +21,7 @@
 
 #define QUEUE_NOT_AVAILABLE	0x01
 
-/* A TOD clock's bit 51 is a microsecond. */
+/* Bit 51 of the TOD clock is a microsecond. */
 #define TOD_MS		(1000UL << 12)
 #define CR0_CLOCK_COMPARATOR	0x800UL
 #define EXTERNAL_NEW_PSW	0x1b0UL
@@ -108,7 +108,7 @@ static void console_print(const char *what, const char *line, unsigned int n)
 	sclp(SCLP_WRITE_EVENT);
 }
 
-/* Was this typed since the console was read last? */
+/* Was this key typed since the last read of the console? */
 static int typed(char key)
 {
 	unsigned int i;
@@ -207,19 +207,19 @@ static void queues_find(void)
 	put('\n');
 }
 
-static int queues_are_new(void)
+static int queues_changed(void)
 {
 	unsigned int i;
-	int news = 0;
+	int changed = 0;
 
 	for (i = 0; i < length; i++) {
-		news |= shown[i] != text[i];
+		changed |= shown[i] != text[i];
 		shown[i] = text[i];
 	}
-	return news;
+	return changed;
 }
 
-/* In a wait PSW, until the clock comparator interrupts it. */
+/* Wait in a wait PSW until the clock comparator interrupts it. */
 static void wait_ms(unsigned long ms)
 {
 	static const unsigned long cr0 = CR0_CLOCK_COMPARATOR;
@@ -235,20 +235,23 @@ static void wait_ms(unsigned long ms)
 
 void console(void)
 {
-	int asked, ended;
+	int list_requested, quit_requested;
 
 	console_open();
 	do {
 		console_read();
-		asked = typed('l');
-		ended = typed('q');
-		/* After the question: an answer is what is there by then. */
+		list_requested = typed('l');
+		quit_requested = typed('q');
+		/*
+		 * Scan after reading the console, so that the answer is not older than
+		 * the question.
+		 */
 		queues_find();
-		if (queues_are_new())
+		if (queues_changed())
 			console_print("AP:", text, length);
-		if (asked)
+		if (list_requested)
 			console_print("AP now:", text, length);
 		wait_ms(50);
-	} while (!ended);
+	} while (!quit_requested);
 	console_print("bye\n", text, 0);
 }

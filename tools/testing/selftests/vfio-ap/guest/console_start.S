@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Entry of guest/console.c. Where it returns, or something goes wrong, the machine
- * stops; QEMU tells which it was.
+ * Entry of guest/console.c. The machine stops when console() returns or after a program
+ * exception; QEMU reports which.
  */
 	.section .text.start, "ax"
 	.globl	start
@@ -15,7 +15,7 @@ start:
 	lpswe	0(%r1)
 
 	.align	8
-	/* QEMU takes this one for the end of the guest, and any other for its death. */
+	/* QEMU takes this PSW for the normal end of the guest, and any other one for a crash. */
 end_psw:
 	.quad	0x0002000180000000, 0xfff
 program_new_psw:

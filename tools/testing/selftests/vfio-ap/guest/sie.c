@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Guest of sie_test: no devices, no AP, only what a processor does with registers and storage. */
+/* The guest of sie_test: computes with registers and storage, without devices and AP. */
 #include "sie_work.h"
 
 void *memcpy(void *to, const void *from, unsigned long n)
@@ -32,7 +32,7 @@ int memcmp(const void *a, const void *b, unsigned long n)
 	return 0;
 }
 
-/* The compiler must neither combine nor drop these. */
+/* The compiler must neither combine nor drop these accesses. */
 static void put(unsigned long addr, unsigned long value)
 {
 	__builtin_memcpy((void *)addr, &value, sizeof(value));

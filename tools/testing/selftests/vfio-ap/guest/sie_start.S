@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Entry of guest/sie.c; a command is in register 2, its operands in 3 and 4, its result in 2. */
+/*
+ * Entry of guest/sie.c: the command is in register 2, its operands in 3 and 4, its result
+ * in 2.
+ */
 #define __ASSEMBLY__
 #include "agent.h"
 #include "sie_work.h"
@@ -15,7 +18,7 @@ start:
 stack:
 	.quad	AGENT_STACK - 160
 
-	/* Each interruption only leaves: the test looks at the lowcore itself. */
+	/* Each handler only exits to the test, which reads the lowcore itself. */
 	.org	SIE_HANDLERS
 	diag	%r0, %r0, SIE_PROGRAM
 	diag	%r0, %r0, SIE_EXTERNAL

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Work with a number at its end, for a guest and for the test that runs it: it is done twice,
- * interpreted and natively. No operand is known to the compiler.
+ * Computations that the guest and the test program both execute, so that the test can
+ * compare interpreted and native results. The compiler does not know the operands.
  */
 #ifndef SIE_WORK_H
 #define SIE_WORK_H
 
 #define SIE_PARTS	8
 
-/* Where the guest leaves, besides the end of a command, as the operand address of DIAGNOSE */
+/* DIAGNOSE operand addresses at which the guest exits: the end of a command, and interruptions */
 #define SIE_DONE	0x600
 #define SIE_PROGRAM	0x604
 #define SIE_EXTERNAL	0x608
 #define SIE_SUPERVISOR	0x60c
 
-/* Distance of the handlers from the beginning of the guest's code */
+/* offset of the handlers from the start of the guest's code */
 #define SIE_HANDLERS	0x100
 
 #ifndef __ASSEMBLY__
@@ -24,7 +24,7 @@ enum sie_command {
 	SIE_WORK,
 	/* write pages, then read them back */
 	SIE_TOUCH,
-	/* unaligned accesses and moves that begin on one page and end on the next */
+	/* access and move unaligned data across a page boundary */
 	SIE_STRADDLE,
 };
 
@@ -218,7 +218,7 @@ static unsigned long sie_atomics(unsigned long seed)
 
 		__atomic_add_fetch(&wide, i * seed, __ATOMIC_SEQ_CST);
 		__atomic_xor_fetch(&word, i, __ATOMIC_SEQ_CST);
-		/* fails each time, and says what is there */
+		/* Fails each time and returns the current value. */
 		if (!__atomic_compare_exchange_n(&word, &seen, 0, 0, __ATOMIC_SEQ_CST,
 						 __ATOMIC_SEQ_CST))
 			wide += seen;
@@ -253,7 +253,7 @@ static unsigned long sie_work(unsigned int part, unsigned long seed)
 	return parts[part](seed);
 }
 
-/* The guest as it comes out at three levels of optimization, in the test program */
+/* images of the guest at three optimization levels, embedded in the test program */
 extern const char sie_0[], sie_0_end[];
 extern const char sie_2[], sie_2_end[];
 extern const char sie_s[], sie_s_end[];

@@ -24,11 +24,11 @@ io_handler:
 	aghi	%r0, 1
 	stg	%r0, 0(%r1)
 	lmg	%r0, %r1, 0x600
-	/* Who waited goes on. */
+	/* Clear the wait bit of the old PSW, so that the waiting program continues. */
 	ni	0x171, 0xfd
 	lpswe	0x170
 
-	/* A specification exception is an answer. Any other ends the guest. */
+	/* Report a specification exception to the test. Any other exception stops the guest. */
 program_handler:
 	stmg	%r0, %r1, 0x600
 	cli	0x8f, 6

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Fixture "bare": a guest that runs, and has 04.0004 without any driver that
- * gave it. Neither vfio_ap nor a mediated device takes part.
- */
+/* Fixture "bare": a running guest whose APCB has 04.0004, without vfio_ap and mdev. */
 #ifndef VFIO_AP_BARE_FIXTURE_H
 #define VFIO_AP_BARE_FIXTURE_H
 
@@ -33,7 +30,7 @@ FIXTURE_TEARDOWN(bare)
 	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
 }
 
-/* The answer of an instruction: its response code, -EPROTO when the condition code is wrong. */
+/* Execute an instruction. Return its response code, or -EPROTO for a wrong condition code. */
 static inline int answer(struct vm *vm, enum agent_command command, unsigned long gr0)
 {
 	int cc = vm_ask(vm, command, gr0, 0, AGENT_QCI);

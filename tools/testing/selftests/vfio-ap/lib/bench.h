@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the measuring programs share. They print figures, a line each, for a
- * script:
+ * Helpers of the benchmarks, which print one line per measurement for rig/bench.py:
  *
- *	@waits ID DRIVER MODE MICROSECONDS...
- *	@value ID DRIVER NUMBER
+ * 	@waits ID DRIVER MODE MICROSECONDS...
+ * 	@value ID DRIVER NUMBER
  */
 #ifndef VFIO_AP_BENCH_H
 #define VFIO_AP_BENCH_H
@@ -16,7 +15,7 @@
 
 #include "lib.h"
 
-/* The drivers to compare; each program is told which one to take. */
+/* The first argument selects the driver: this one or the stock driver. */
 static inline const char *bench_driver(int argc, char **argv)
 {
 	const char *driver = argc > 1 ? argv[1] : "ours";
@@ -35,7 +34,7 @@ static inline long bench_now_ns(void)
 	return now.tv_sec * 1000000000L + now.tv_nsec;
 }
 
-/* What is measured must work: a figure of something else is worse than none. */
+/* Stop at any error, because the measurements would be meaningless. */
 #define must(condition)							\
 	do {								\
 		if (!(condition)) {					\

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-# What the tests with Debian's programs share: TAP, the simulated machine, QEMU and its guest.
+# Helpers of the shell tests: TAP output, the simulated machine, QEMU and its guest.
 #
-# A test is a function. `tests_run FIXTURE NAME...` runs each in a shell of its own in which the first command that
-# fails ends it (not so before && or ||, or in a condition); what must be there at the end is looked at afterwards,
-# whatever came of it.
+# A test is a function. `tests_run FIXTURE NAME...` runs each test in its own shell with set -e.
+# After each test, it checks that the test left nothing behind, even if the test failed.
 
 HWSIM=/sys/kernel/debug/s390/ap_hwsim
 BUS=/sys/bus/ap
@@ -14,12 +13,13 @@ UUID1=11111111-1111-1111-1111-111111111111
 UUID2=22222222-2222-2222-2222-222222222222
 SCRATCH=/tmp/client
 PATIENCE=${TEST_PATIENCE:-90}
-# For one test, as in lib/main.h. A start of QEMU takes 8 s; with KASAN, and two other machines at work, a minute.
+# The timeout of a test, as in lib/main.h. QEMU starts in 8 s, but with KASAN and two more machines
+# it needs a minute.
 TEST_SECONDS=$((240 + ${STRESS_SECONDS:-0} + 120 * ${CLIENT_CYCLES:-0}))
 
 fail() { echo "# $*"; exit 1; }
 
-# until_true TEXT COMMAND...: as long as it takes, within reason. TEXT is looked at when it did not come.
+# until_true TEXT COMMAND...: repeat COMMAND until it succeeds; print TEXT and fail after a timeout
 until_true() {
 	local text=$1 end
 	shift
@@ -32,10 +32,10 @@ until_true() {
 
 not() { ! "$@"; }
 
-# The lines of a file as one, a blank between two.
+# Print the lines of a file as one line, separated by blanks.
 line_of() { tr '\n' ' ' <"$1" 2>/dev/null | sed 's/ $//'; }
 shows() { [ "$(line_of "$1")" = "$2" ]; }
-# expect FILE TEXT: it must, at once; expect_soon: before long
+# expect FILE TEXT: fail if the file does not show TEXT now; expect_soon: wait for TEXT
 expect() { shows "$1" "$2" || fail "$1: '$(line_of "$1")' is not '$2'"; }
 expect_soon() { until_true "$1 is '$2', it is '\$(line_of $1)'" shows "$1" "$2"; }
 
@@ -45,7 +45,7 @@ assign() { echo "$3" >"$MATRIX/$1/assign_$2"; }
 unassign() { echo "$3" >"$MATRIX/$1/unassign_$2"; }
 bus_scan() { echo 1 >$BUS/scans; }
 
-# Ends a script that finds itself on a real machine, whose queues may be at work for somebody.
+# Never run on a real machine, because somebody may be using its queues.
 hwsim_needed() {
 	[ -d "$HWSIM" ] && return
 	echo "TAP version 13"
@@ -54,7 +54,7 @@ hwsim_needed() {
 }
 hwsim_needed
 
-# As after boot: what a test before this one left behind is gone.
+# Restore the state after boot, whatever an earlier test left behind.
 machine_reset() {
 	echo 1 >$HWSIM/reset
 	[ -e /sys/module/vfio_ap ] || insmod "$MODULE"
@@ -70,9 +70,9 @@ machine_reset() {
 	done
 	until_true "all queues are reset and bound" not grep -Eq 'resetting=1|driver=- ' $HWSIM/state
 	echo 1 >$HWSIM/reset
-	# As hardware: a reset also ends when nobody looks.
+	# A reset ends after 5 ms even if no driver polls it, as on hardware.
 	echo "*.* ms 5" >$HWSIM/reset_time
-	# The bus looks by itself from time to time: not in the middle of a test.
+	# Avoid periodic scans of the AP bus in the middle of a test.
 	echo 120 >$BUS/config_time
 	rm -rf $SCRATCH
 	mkdir $SCRATCH
@@ -80,13 +80,14 @@ machine_reset() {
 
 references() { cat /sys/module/vfio_ap/refcnt; }
 
-# Every VM that KVM's trace knows of has been destroyed.
+# Have all VMs in KVM's trace been destroyed?
 vms_are_destroyed() {
 	awk '{ for (i = 1; i < NF - 1; i++) if ($i == "vm") alive[$(i + 1)] = $(i + 2) == "created" }
 		END { for (vm in alive) n += alive[vm]; exit n != 0 }' /sys/kernel/debug/s390dbf/kvm-trace/sprintf
 }
 
-# No guest has a queue, nothing of a guest is left in one, no page is pinned, no reference held, no VM there.
+# Succeed if no guest has a queue, no queue holds data of a guest, no page is pinned, the driver has
+# no references, and no VM exists.
 nothing_is_left() {
 	! grep -Eq ' guest=[1-9]' $HWSIM/state &&
 		! grep -E ' driver=vfio_ap( |$)' $HWSIM/state | grep -q ' dirty=1' &&
@@ -103,8 +104,8 @@ violations_none() {
 	return 1
 }
 
-# one_run FIXTURE.NAME: the test in a session of its own, which goes with all that it began when the test has ended,
-# or when it takes too long. Return: its status.
+# one_run FIXTURE.NAME: run a test in its own session and return its status. Kill the session when
+# the test ends or takes too long.
 one_run() {
 	setsid "$0" --one "${1#*.}" &
 	test=$!
@@ -117,10 +118,10 @@ one_run() {
 	wait $test
 }
 
-# The environment is that of lib/main.h.
+# TEST_LIST is described in lib/main.h.
 is_listed() { [ -z "${TEST_LIST:-}" ] || grep -qxF "${0##*/}:$1" "$TEST_LIST"; }
 
-# tests_run FIXTURE NAME...: the last line of a script, which is called once more for each test
+# tests_run FIXTURE NAME...: the last line of each script; it starts the script again for each test
 tests_run() {
 	if [ "${one:-}" ]; then
 		set -e
@@ -165,7 +166,7 @@ tests_run() {
 
 [ "${1:-}" != --one ] || one=$2
 
-# need PROGRAM...: a test without them is skipped
+# need PROGRAM...: skip the test if a program is missing
 need() {
 	for program in "$@"; do
 		command -v "$program" >/dev/null && continue
@@ -174,9 +175,9 @@ need() {
 	done
 }
 
-# QEMU. Each has a number: its files are in a directory of that name.
+# QEMU. Each instance has a number, which names the directory with its files.
 
-# qemu_start NUMBER [ARGUMENT...]: not waited for
+# qemu_start NUMBER [ARGUMENT...]: start QEMU without waiting for it
 qemu_start() {
 	q=$SCRATCH/$1
 	shift
@@ -192,40 +193,41 @@ qemu_start() {
 	echo '{"execute":"qmp_capabilities"}' >"$q/qmp.in"
 }
 
-# qemu_start_with NUMBER UUID: with an mdev, up to where its guest runs
+# qemu_start_with NUMBER UUID: start QEMU with an mdev and wait until its guest runs
 qemu_start_with() {
 	qemu_start "$1" -device "vfio-ap,id=ap,sysfsdev=$MATRIX/$2"
 	until_true "the guest of QEMU $1 says what it sees (\$(cat $SCRATCH/$1/said))" \
 		grep -q '^AP:' "$SCRATCH/$1/console"
 }
 
-# Ask the guest to look now; true if what it answers is this.
+# Ask the guest for its queues; succeed if these are the expected ones.
 sees() {
 	answers=$(grep -c '^AP now:' "$SCRATCH/$1/console")
 	printf l >"$SCRATCH/$1/console.in"
 	until_true "the guest of QEMU $1 answers" eval '[ $(grep -c "^AP now:" "$SCRATCH/'"$1"'/console") -gt $answers ]'
 	[ "$(grep '^AP now:' "$SCRATCH/$1/console" | tail -n 1 | tr -d '\r')" = "AP now: ${2:-none}" ]
 }
-# guest_sees NUMBER "QUEUE...": it comes to answer so. A queue that does not answer 00 has its response code: 04.0004:03
+# guest_sees NUMBER "QUEUE...": wait until the guest sees these queues. A queue that does not answer
+# TAPQ with 00 is followed by its response code, as in 04.0004:03.
 guest_sees() {
 	until_true "the guest of QEMU $1 sees '${2:-none}', it says: \$(tail -n 1 $SCRATCH/$1/console)" sees "$1" "$2"
 }
 
 qmp() { echo "$2" >"$SCRATCH/$1/qmp.in"; }
-# qmp_said NUMBER COUNT TEXT: QEMU has said it so often
+# qmp_said NUMBER COUNT TEXT: QEMU has printed TEXT at least COUNT times
 qmp_said() { [ "$(grep -c "$3" "$SCRATCH/$1/qmp")" -ge "$2" ]; }
 
 device_add() { qmp "$1" '{"execute":"device_add","arguments":{"driver":"vfio-ap","id":"ap","sysfsdev":"'"$MATRIX/$2"'"}}'; }
 device_del() { qmp "$1" '{"execute":"device_del","arguments":{"id":"ap"}}'; }
 
-# qemu_end NUMBER: its guest ends itself, and QEMU with it
+# qemu_end NUMBER: tell the guest to end, which ends QEMU
 qemu_end() {
 	printf q >"$SCRATCH/$1/console.in"
 	qemu_gone "$1"
 	until_true "the guest of QEMU $1 has said good bye" grep -q '^bye' "$SCRATCH/$1/console"
 }
 
-# qemu_gone NUMBER: it has ended well
+# qemu_gone NUMBER [STATUS]: wait for QEMU and fail if its exit status is not STATUS (0)
 qemu_gone() {
 	set +e
 	wait "$(cat "$SCRATCH/$1/pid")"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Fixture "guest": a guest that runs with mdev 1, nothing assigned yet. At the
- * end nothing may be left: no queue in a guest, no violation.
+ * Fixture "guest": a running guest with mdev 1, to which nothing is assigned. At the end,
+ * no guest may have a queue, and there may be no violation.
  */
 #ifndef VFIO_AP_GUEST_FIXTURE_H
 #define VFIO_AP_GUEST_FIXTURE_H
@@ -29,7 +29,7 @@ FIXTURE_SETUP(guest)
 
 FIXTURE_TEARDOWN(guest)
 {
-	/* Here the guest could still be asked; it must not have died. */
+	/* The guest must not have crashed. */
 	EXPECT_EQ(0, self->vm.end);
 	EXPECT_EQ(0, until(guests_have_bound_queues, NULL));
 	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
@@ -39,7 +39,7 @@ FIXTURE_TEARDOWN(guest)
 	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
 }
 
-/* A second guest, with mdev 2. */
+/* A second guest with mdev 2. */
 struct other {
 	struct vm vm;
 	struct vfio vfio;
@@ -63,7 +63,10 @@ static inline void other_start(struct __test_metadata *_metadata, struct other *
 	ASSERT_EQ(0, vm_start(&other->vm));
 }
 
-/* Without a vCPU, so that its user can keep its kvm->lock. It has 05.0005. */
+/*
+ * Create a second guest with 05.0005 but without a vCPU, so that a test can hold its
+ * kvm->lock.
+ */
 static inline int other_create_bare(struct other *other)
 {
 	int ret = mdev_create(UUID2);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Keep a system call where it reads user memory, for as long as a test wants:
- * the page it reads is missing, and userfaultfd lets the test bring it.
+ * Hold a system call while it reads user memory: the page is missing, and the test
+ * provides it through userfaultfd when it wants the call to continue.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,7 @@ static int hold_ioctl_begin(struct hold *hold, int fd, unsigned long request, vo
 	return -pthread_create(&hold->thread, NULL, hold_call, hold);
 }
 
-/* Returns when somebody is at the missing page. */
+/* Wait until a task faults on the missing page. */
 int hold_wait(struct hold *hold)
 {
 	struct pollfd arrival = { .fd = hold->uffd, .events = POLLIN };
@@ -63,8 +63,8 @@ static int hold_prepare(struct hold *hold)
 }
 
 /*
- * The VM must have no vCPU: KVM then reads a CPU model under kvm->lock. Returns
- * before that is held; hold_wait() waits for it.
+ * Let an ioctl fault while it reads a CPU model under kvm->lock. KVM does that only for a
+ * VM without vCPUs. hold_wait() waits until the lock is held.
  */
 int hold_kvm_lock_begin(struct hold *hold, struct vm *vm)
 {
@@ -81,7 +81,7 @@ int hold_kvm_lock(struct hold *hold, struct vm *vm)
 	return hold_kvm_lock_begin(hold, vm) ?: hold_wait(hold);
 }
 
-/* An ioctl whose argument itself is in the missing page. */
+/* Hold an ioctl whose argument is in the missing page. */
 int hold_argument(struct hold *hold, int fd, unsigned long request)
 {
 	int ret = hold_prepare(hold);
@@ -90,7 +90,7 @@ int hold_argument(struct hold *hold, int fd, unsigned long request)
 	return ret ?: hold_wait(hold);
 }
 
-/* Bring the page, full of zeroes; what the ioctl returned. */
+/* Provide a page of zeroes. Return the result of the ioctl. */
 int hold_release(struct hold *hold)
 {
 	struct uffdio_zeropage zero = {

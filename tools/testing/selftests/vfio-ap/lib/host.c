@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The host as a user of queues: the AP bus binds queues that the host reserves to zcrypt. */
+/* Use queues as the host does: the AP bus binds queues that the host reserves to zcrypt. */
 #include <asm/zcrypt.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@ int host_take(int apid, int apqi)
 	ret = file_write(BUS "aqmask", text);
 	if (ret)
 		return ret;
-	return hwsim_driver_comes(apid, apqi, "cex4queue") ? 0 : -ETIMEDOUT;
+	return hwsim_wait_driver(apid, apqi, "cex4queue") ? 0 : -ETIMEDOUT;
 }
 
 int host_request(void)

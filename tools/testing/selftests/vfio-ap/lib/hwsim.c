@@ -56,7 +56,7 @@ static bool driver_is(void *data)
 	return strstr(line, name);
 }
 
-bool hwsim_driver_comes(int apid, int apqi, const char *driver)
+bool hwsim_wait_driver(int apid, int apqi, const char *driver)
 {
 	struct wanted wanted = { .apid = apid, .apqi = apqi, .key = driver };
 
@@ -70,7 +70,7 @@ static bool state_is(void *data)
 	return hwsim_state(wanted->apid, wanted->apqi, wanted->key) == wanted->value;
 }
 
-bool hwsim_state_comes(int apid, int apqi, const char *key, long value)
+bool hwsim_wait_state(int apid, int apqi, const char *key, long value)
 {
 	struct wanted wanted = { .apid = apid, .apqi = apqi, .key = key, .value = value };
 
@@ -84,7 +84,7 @@ static bool violated(void *data)
 	return file_read(HWSIM "violations", wanted->buf, wanted->size) > 0;
 }
 
-bool hwsim_violation_comes(char *buf, size_t size)
+bool hwsim_wait_violation(char *buf, size_t size)
 {
 	struct wanted wanted = { .buf = buf, .size = size };
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What only the tests of the simulator itself need: guests without a driver,
- * and drivers that are wrong. Functions return 0 or a negative errno, unless
- * they say otherwise.
+ * Helpers for tests of the simulator: guests without a driver, and imitations of faulty
+ * drivers. Functions return 0 or a negative errno unless stated otherwise.
  */
 #ifndef VFIO_AP_TEST_HWSIM_H
 #define VFIO_AP_TEST_HWSIM_H
@@ -12,29 +11,29 @@
 
 #include "lib.h"
 
-/* The simulator's number for a guest that this process has made, the first is 0. */
+/* The simulator's id of the nth guest of this process, counted from 0. */
 int hwsim_guest_id(int nth);
 
-/* Write its APCB without the knowledge of vfio_ap. Lists of decimal ids, or "none". */
+/* Write the APCB of a guest behind the back of vfio_ap. Lists of decimal ids, or "none". */
 int hwsim_apcb(int nth, const char *adapters, const char *domains);
 
-/* Does a driver come to have a queue? "-": none. */
-bool hwsim_driver_comes(int apid, int apqi, const char *driver);
+/* Wait until a driver has the queue; "-" stands for no driver. */
+bool hwsim_wait_driver(int apid, int apqi, const char *driver);
 
-/* Does a number in the line of a queue come to be this one? */
-bool hwsim_state_comes(int apid, int apqi, const char *key, long value);
+/* Wait until a field in the line of a queue has this value. */
+bool hwsim_wait_state(int apid, int apqi, const char *key, long value);
 
-/* Is there any violation now, before long? Those that only a look finds are not looked for. */
-bool hwsim_violation_comes(char *buf, size_t size);
+/* Wait for a violation, without asking the simulator for a check. */
+bool hwsim_wait_violation(char *buf, size_t size);
 
-/* Reset an adapter's queues whoever has them: what they hold is nobody's any more. */
+/* Reset all queues of an adapter, so that they hold no data of any owner. */
 int hwsim_power_cycle(int apid);
 
 /* host.c */
 /* Reserve an adapter and a domain for the host, and wait until zcrypt has the queue. */
 int host_take(int apid, int apqi);
 
-/* Send a request through zcrypt. -EINVAL: it reached an adapter, which refuses every request. */
+/* Send a request through zcrypt. -EINVAL: an adapter has rejected it, as each adapter does. */
 int host_request(void);
 
 #endif /* VFIO_AP_TEST_HWSIM_H */

@@ -8,7 +8,7 @@
 
 #include "lib.h"
 
-/* The kernel log from now on; a file descriptor. */
+/* Open the kernel log for lines printed from now on. Return a file descriptor. */
 int kmsg_open(void)
 {
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -18,8 +18,8 @@ int kmsg_open(void)
 }
 
 /*
- * How many new lines have a text in them; the last of these is put into buf.
- * INT_MAX if there were more lines than the kernel keeps.
+ * Count the new lines that contain a text, and copy the last one to buf. Return INT_MAX
+ * if the kernel has dropped lines.
  */
 int kmsg_lines(int fd, const char *text, char *buf, size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the tests of vfio_ap share: sysfs, the simulator's knobs, VFIO, and
- * guests. Functions return 0 or a negative errno, unless they say otherwise.
+ * Helpers of the vfio_ap tests: sysfs, debugfs of the simulator, VFIO and guests.
+ * Functions return 0 or a negative errno unless stated otherwise.
  */
 #ifndef VFIO_AP_TEST_LIB_H
 #define VFIO_AP_TEST_LIB_H
@@ -42,8 +42,8 @@ int hwsim_violations(char *buf, size_t size);
 bool guests_have_bound_queues(void *unused);
 long hwsim_state(int apid, int apqi, const char *key);
 long hwsim_guest_updates(int pid);
-bool hwsim_comes_to_hold(const char *function, int calls);
-bool guests_come_to_have(const char *masks);
+bool hwsim_wait_held(const char *function, int calls);
+bool guests_wait_for_masks(const char *masks);
 void machine_reset(void);
 bool queues_are_bound_and_reset(void *unused);
 int bus_scan(void);
@@ -53,9 +53,9 @@ int mdev_write(const char *uuid, const char *attribute, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 int mdev_read(const char *uuid, const char *attribute, char *buf, size_t size);
 bool mdev_shows(const char *uuid, const char *attribute, const char *text);
-bool mdev_comes_to_show(const char *uuid, const char *attribute, const char *text);
+bool mdev_wait_for(const char *uuid, const char *attribute, const char *text);
 bool queue_status(int apid, int apqi, const char *status);
-bool queue_comes_to(int apid, int apqi, const char *status);
+bool queue_wait_status(int apid, int apqi, const char *status);
 int queue_bind(int apid, int apqi);
 int queue_unbind(int apid, int apqi);
 
@@ -66,11 +66,11 @@ struct vm {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool running;
-	/* Of a thread that does something to this VM, for task_sleeps(). */
+	/* the thread that operates on this VM, for task_sleeps() */
 	pid_t thread_id;
-	/* Of the thread in which its vCPU runs, when it does. */
+	/* the thread that runs the vCPU */
 	pid_t vcpu_thread_id;
-	/* Why the vCPU's thread ended: negative errno, or the exit reason. */
+	/* why this thread ended: a negative errno or an exit reason */
 	int end;
 	struct agent_mailbox *mailbox;
 };
@@ -90,10 +90,10 @@ int vm_tapq(struct vm *vm, int apid, int apqi);
 int vm_zapq(struct vm *vm, int apid, int apqi);
 int vm_aqic(struct vm *vm, int apid, int apqi, bool enable, int isc, unsigned long nib);
 bool vm_sees(struct vm *vm, const char *matrix);
-bool vm_comes_to_see(struct vm *vm, const char *matrix);
+bool vm_wait_queues(struct vm *vm, const char *matrix);
 
 /* task.c */
-/* A process that writes to an attribute; it has ended or it still waits. */
+/* A process that writes to an attribute. */
 struct writer {
 	pid_t pid;
 };
@@ -116,7 +116,7 @@ enum remover_kind {
 struct remover {
 	struct writer writer;
 	struct remover_shared {
-		/* How often the handler was entered, and whether it must not return yet. */
+		/* how often the handler was entered, and whether it must not return yet */
 		int handled, stay;
 	} *shared;
 };
@@ -130,7 +130,7 @@ int remover_end(struct remover *remover);
 pid_t task_id(void);
 bool task_sleeps(void *task);
 bool task_is_interruptible(void *task);
-long task_sleeps_count(pid_t task);
+long task_sleep_count(pid_t task);
 bool task_waits_in(pid_t task, const char *function);
 /* Drop a capability of this thread, and of the threads that it creates. */
 int capability_drop(int capability);
@@ -142,7 +142,7 @@ bool nothing_is_pinned(void *unused);
 /* module.c */
 int module_load(void);
 int module_unload(void);
-bool module_shows(void);
+bool module_files_exist(void);
 
 /* kmsg.c */
 int kmsg_open(void);
@@ -171,11 +171,11 @@ int uevents_open(void);
 /* vfio.c */
 struct vfio {
 	int container, group, device;
-	/* The VM whose VFIO device knows the group, if any does. */
+	/* the VM whose VFIO device has the group, or NULL */
 	struct vm *vm;
 };
 
-/* What VFIO_DEVICE_SET_IRQS takes here. */
+/* Argument of VFIO_DEVICE_SET_IRQS for one eventfd. */
 struct irq_set {
 	struct vfio_irq_set header;
 	int32_t fd;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * main() of a test program: the harness without the tests that the environment
- * leaves out. TEST_FILTER is a shell pattern for fixture.test, TEST_LIST a file with
- * lines program:fixture.test, and TEST_AFTER a command to run after each test, with
- * the name of the test in that form. Include this file last.
+ * main() of a test program. It runs the tests that the environment selects: TEST_FILTER
+ * is a shell pattern for fixture.test, and TEST_LIST a file with lines
+ * program:fixture.test. TEST_AFTER is a command to run after each test, with
+ * program:fixture.test as its argument. Include this file last.
  */
 #ifndef VFIO_AP_TEST_MAIN_H
 #define VFIO_AP_TEST_MAIN_H
@@ -17,14 +17,14 @@
 #include "../../kselftest_harness.h"
 #include "lib.h"
 
-/* A test here takes a second; a busy machine under TCG is slower than anybody expects. */
+/* A test takes about a second, but emulation on a busy machine is much slower. */
 #ifndef TEST_PATIENCE_S
 #define TEST_PATIENCE_S	240
 #endif
 
 static const char *program;
 
-/* What run_with_command() replaced. */
+/* the functions that run_with_command() replaces */
 static struct {
 	struct __test_metadata *test;
 	void (*run)(struct __test_metadata *test, struct __fixture_variant_metadata *variant);
@@ -47,7 +47,7 @@ static bool is_listed(const char *name)
 	return found;
 }
 
-/* In the process of the test. If the test fails, its process may end before the command. */
+/* Runs in the process of the test. A failed test may end this process before the command. */
 static void run_with_command(struct __test_metadata *test,
 			     struct __fixture_variant_metadata *variant)
 {
@@ -65,7 +65,7 @@ static void run_with_command(struct __test_metadata *test,
 
 static void filter_tests(const char *pattern)
 {
-	/* stress_test takes as long as it is told to. */
+	/* stress_test runs for STRESS_SECONDS. */
 	int patience = TEST_PATIENCE_S + atoi(getenv("STRESS_SECONDS") ?: "0");
 	struct __fixture_metadata *f;
 	struct __test_metadata *t, *next;

@@ -9,7 +9,7 @@
 
 int module_unload(void)
 {
-	/* Its KUnit tests link to it. */
+	/* The modules with the KUnit tests depend on vfio_ap. */
 	syscall(SYS_delete_module, "vfio_ap_matrix_test", O_NONBLOCK);
 	syscall(SYS_delete_module, "vfio_ap_stats_test", O_NONBLOCK);
 	return syscall(SYS_delete_module, "vfio_ap", O_NONBLOCK) ? -errno : 0;
@@ -28,8 +28,8 @@ int module_load(void)
 	return ret;
 }
 
-/* Is there anything that only the module makes? */
-bool module_shows(void)
+/* Does any file exist that only the module creates? */
+bool module_files_exist(void)
 {
 	return !access("/sys/kernel/debug/s390dbf/vfio_ap", F_OK) ||
 	       !access("/sys/devices/vfio_ap", F_OK) || !access("/sys/bus/matrix", F_OK) ||

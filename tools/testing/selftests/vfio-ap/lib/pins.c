@@ -14,7 +14,10 @@ static long status_kib(const char *name)
 	return line ? atol(line + strlen(name)) : -1;
 }
 
-/* Memory charged to this process. The stock driver charges locked memory, ours pinned memory. */
+/*
+ * The memory charged to this process. The stock driver charges locked memory, this one
+ * pinned memory.
+ */
 long pinned_kib(void)
 {
 	return status_kib("VmPin:") + status_kib("VmLck:");
@@ -30,7 +33,7 @@ static long vmstat_read(const char *name)
 	return line ? atol(line + strlen(name)) : -1;
 }
 
-/* For until(): neither for this process by the books, nor for anybody in fact. */
+/* For until(): is no memory charged to this process, and is no page of any process pinned? */
 bool nothing_is_pinned(void *unused)
 {
 	char text[64];

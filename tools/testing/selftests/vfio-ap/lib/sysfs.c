@@ -11,7 +11,7 @@
 #include "../../kselftest.h"
 #include "lib.h"
 
-/* How long anything may take that must happen, in seconds. TCG under load is slow. */
+/* Timeout in seconds for events that must happen. Emulation under load is slow. */
 #define PATIENCE	"90"
 #define NAP_MS		10
 
@@ -28,7 +28,7 @@ int file_write(const char *path, const char *text)
 	return ret;
 }
 
-/* The length; the text ends with a NUL. */
+/* Read a file into a string. Return its length. */
 int file_read(const char *path, char *buf, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -73,20 +73,23 @@ int hwsim(const char *knob, const char *fmt, ...)
 	return file_write(path, text);
 }
 
-/* What was seen since the last call, and what is to be seen now; 0 if nothing was. */
+/*
+ * Get the violations since the last call and those that a check finds now. Return 0 if
+ * there are none.
+ */
 int hwsim_violations(char *buf, size_t size)
 {
 	int ret;
 
 	hwsim("check", "1");
 	ret = file_read(HWSIM "violations", buf, size);
-	/* Told here, it is not told again; what nobody asks for fails the run in the end. */
+	/* Clear what is reported here. A violation that no test reads fails the whole run. */
 	if (ret > 0)
 		file_write(HWSIM "violations", "0");
 	return ret;
 }
 
-/* For until(): no guest has a queue that no driver has. */
+/* For until(): does each queue of a guest have a driver? */
 bool guests_have_bound_queues(void *unused)
 {
 	static char text[1 << 20];
@@ -101,7 +104,7 @@ bool guests_have_bound_queues(void *unused)
 	return true;
 }
 
-/* A number from the line of a queue, -ENOENT without such a queue. */
+/* Return a number from the line of a queue, or -ENOENT if there is no such queue. */
 long hwsim_state(int apid, int apqi, const char *key)
 {
 	static char text[1 << 20];
@@ -119,7 +122,7 @@ long hwsim_state(int apid, int apqi, const char *key)
 	return value ? strtol(value + strlen(name), NULL, 0) : -EINVAL;
 }
 
-/* How often the APCB of the guest that a process made was written. */
+/* Return how often the APCB of this process' guest was written. */
 long hwsim_guest_updates(int pid)
 {
 	static char text[65536];
@@ -148,7 +151,7 @@ static bool calls_are_held(void *data)
 }
 
 /* Wait until the simulator holds this many calls of a function. */
-bool hwsim_comes_to_hold(const char *function, int calls)
+bool hwsim_wait_held(const char *function, int calls)
 {
 	struct held held = { function, calls };
 
@@ -163,8 +166,8 @@ static bool guests_have(void *masks)
 	return strstr(text, masks);
 }
 
-/* Does the APCB of a guest come to be this? A part of a line of the simulator's guests. */
-bool guests_come_to_have(const char *masks)
+/* Wait until an APCB has these masks, which are part of a line of the simulator's guests file. */
+bool guests_wait_for_masks(const char *masks)
 {
 	return !until(guests_have, (void *)masks);
 }
@@ -178,7 +181,7 @@ static void mdevs_remove_all(void)
 		mdev_remove(uuids[i]);
 }
 
-/* The bus does not bind again what a test has unbound. */
+/* The AP bus does not bind queues again that a test has unbound. */
 static void queues_bind_all(void)
 {
 	static char text[1 << 20];
@@ -201,7 +204,7 @@ bool queues_are_bound_and_reset(void *data)
 	return !strstr(text, "resetting=1") && !strstr(text, "driver=-");
 }
 
-/* Ends a program that finds itself on a real machine, whose queues may be at work for somebody. */
+/* Never run on a real machine, because somebody may be using its queues. */
 void hwsim_needed(void)
 {
 	if (!access(HWSIM, F_OK))
@@ -210,7 +213,7 @@ void hwsim_needed(void)
 	ksft_exit_skip("no simulated hardware: CONFIG_AP_HWSIM, debugfs\n");
 }
 
-/* As after boot: what a test before this one left behind, killed perhaps, is gone. */
+/* Restore the state after boot, whatever an earlier test left behind. */
 void machine_reset(void)
 {
 	hwsim("reset", "1");
@@ -221,11 +224,11 @@ void machine_reset(void)
 	queues_bind_all();
 	until(queues_are_bound_and_reset, NULL);
 	hwsim("reset", "1");
-	/* The bus looks by itself from time to time: not in the middle of a test. */
+	/* Avoid periodic scans of the AP bus in the middle of a test. */
 	file_write(BUS "config_time", "120");
 }
 
-/* Returns when the bus has seen the machine as it is. */
+/* Returns after the AP bus has scanned the machine. */
 int bus_scan(void)
 {
 	return file_write(BUS "scans", "1");
@@ -264,7 +267,7 @@ int mdev_read(const char *uuid, const char *attribute, char *buf, size_t size)
 	return file_read(path, buf, size);
 }
 
-/* The lines of an attribute, one blank between two. */
+/* Compare an attribute with text; a blank stands for the newline between two lines. */
 bool mdev_shows(const char *uuid, const char *attribute, const char *text)
 {
 	char buf[8192], *p;
@@ -289,7 +292,7 @@ static bool mdev_shows_now(void *data)
 	return mdev_shows(shows->uuid, shows->attribute, shows->text);
 }
 
-bool mdev_comes_to_show(const char *uuid, const char *attribute, const char *text)
+bool mdev_wait_for(const char *uuid, const char *attribute, const char *text)
 {
 	struct shows shows = { uuid, attribute, text };
 
@@ -318,7 +321,7 @@ static bool queue_status_now(void *data)
 	return queue_status(status->apid, status->apqi, status->text);
 }
 
-bool queue_comes_to(int apid, int apqi, const char *text)
+bool queue_wait_status(int apid, int apqi, const char *text)
 {
 	struct status status = { apid, apqi, text };
 

@@ -18,7 +18,7 @@ void writer_start(struct writer *writer, const char *uuid, const char *attribute
 	writer->pid = fork();
 	if (writer->pid)
 		return;
-	/* What a test closes must be closed. */
+	/* Close inherited files, because a test that closes its copy expects a release. */
 	syscall(SYS_close_range, 3, ~0U, 0);
 	_exit(-mdev_write(uuid, attribute, "%s", text));
 }
@@ -44,7 +44,7 @@ static bool has_ended_or_visits(void *data)
 	return visit->seen || !writer_waits(visit->writer);
 }
 
-/* Wait until a writer has ended. Return false if it was seen to wait in a function. */
+/* Wait until a writer has ended. Return false if it was seen in this kernel function. */
 bool writer_ends_without(struct writer *writer, const char *function)
 {
 	struct visit visit = { .writer = writer, .function = function };
@@ -52,7 +52,7 @@ bool writer_ends_without(struct writer *writer, const char *function)
 	return !until(has_ended_or_visits, &visit) && !visit.seen;
 }
 
-/* The errno of the write, or -signal. */
+/* Return the errno of the write, or -signal. */
 int writer_end(struct writer *writer)
 {
 	int status;
@@ -115,7 +115,7 @@ static bool has_handled(void *data)
 	return __atomic_load_n(&handling->shared->handled, __ATOMIC_SEQ_CST) > handling->before;
 }
 
-/* Returns when the remover has entered its handler. */
+/* Return when the remover has entered its handler. */
 int remover_signal(struct remover *remover)
 {
 	struct handling handling = { remover->shared, remover->shared->handled };
@@ -132,7 +132,7 @@ static bool remover_has_settled(void *data)
 	return task_is_interruptible(&remover->writer.pid) || !writer_waits(&remover->writer);
 }
 
-/* Returns when the remover waits again, or has ended. */
+/* Return when the remover waits again or has ended. */
 int remover_interrupt(struct remover *remover)
 {
 	return remover_signal(remover) ?: until(remover_has_settled, remover);
@@ -144,7 +144,7 @@ void remover_stay(struct remover *remover, bool stay)
 	__atomic_store_n(&remover->shared->stay, stay, __ATOMIC_SEQ_CST);
 }
 
-/* Returns like writer_end(). */
+/* Return the errno of the removal, or -signal. */
 int remover_end(struct remover *remover)
 {
 	int ret = writer_end(&remover->writer);
@@ -169,20 +169,20 @@ static char task_state(pid_t task)
 	return end ? end[2] : 0;
 }
 
-/* For until(): does the task, a pid_t, wait in the kernel, where only SIGKILL could wake it? */
+/* For until(): is the task, a pid_t, in an uninterruptible or killable sleep? */
 bool task_sleeps(void *task)
 {
 	return task_state(*(pid_t *)task) == 'D';
 }
 
-/* Likewise: where any signal can wake it? */
+/* For until(): is the task, a pid_t, in an interruptible sleep? */
 bool task_is_interruptible(void *task)
 {
 	return task_state(*(pid_t *)task) == 'S';
 }
 
-/* How often has the task slept? */
-long task_sleeps_count(pid_t task)
+/* Return how often the task has slept. */
+long task_sleep_count(pid_t task)
 {
 	static const char key[] = "\nvoluntary_ctxt_switches:";
 	char path[64], text[4096], *line;
@@ -194,7 +194,7 @@ long task_sleeps_count(pid_t task)
 	return line ? strtol(line + strlen(key), NULL, 10) : -1;
 }
 
-/* Is a function of the kernel among those that the task waits in? */
+/* Is this kernel function in the stack of the task? */
 bool task_waits_in(pid_t task, const char *function)
 {
 	char path[64], text[4096];

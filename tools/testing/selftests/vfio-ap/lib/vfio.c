@@ -38,7 +38,7 @@ static int vfio_associate(struct vfio *vfio, struct vm *vm)
 		.addr = (uintptr_t)&vfio->group,
 	};
 
-	/* One for each VM. */
+	/* A VM has one VFIO device. */
 	if (!vm->vfio_device) {
 		if (ioctl(vm->fd, KVM_CREATE_DEVICE, &create))
 			return -errno;
@@ -50,7 +50,7 @@ static int vfio_associate(struct vfio *vfio, struct vm *vm)
 	return 0;
 }
 
-/* All of the guest's memory, at the addresses that the guest knows. */
+/* Map all guest memory at its guest addresses. */
 int vfio_dma_map(struct vfio *vfio, struct vm *vm)
 {
 	struct vfio_iommu_type1_dma_map map = {
@@ -81,7 +81,7 @@ int vfio_open_device(struct vfio *vfio, const char *uuid)
 	return vfio->device < 0 ? -errno : 0;
 }
 
-/* All that comes before the device. Without a VM nothing is associated. */
+/* Do all steps before the device is opened. Without a VM, do not associate the group. */
 int vfio_open_group(struct vfio *vfio, struct vm *vm, const char *uuid)
 {
 	int ret;
@@ -102,7 +102,7 @@ int vfio_open_group(struct vfio *vfio, struct vm *vm, const char *uuid)
 	return ret ?: vfio_associate(vfio, vm);
 }
 
-/* As QEMU does it. */
+/* Open a device in the same order as QEMU. */
 int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
 {
 	return vfio_open_group(vfio, vm, uuid) ?: vfio_open_device(vfio, uuid);
@@ -124,7 +124,10 @@ static int vfio_cdev_open(const char *uuid)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Without a group: KVM learns of the device file, and an iommufd takes the container's place. */
+/*
+ * Open a device without a group: KVM gets the device file, and an iommufd replaces the
+ * container.
+ */
 int vfio_open_iommufd(struct vfio *vfio, struct vm *vm, const char *uuid)
 {
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
@@ -149,7 +152,7 @@ int vfio_open_iommufd(struct vfio *vfio, struct vm *vm, const char *uuid)
 	return ioctl(vfio->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ? -errno : 0;
 }
 
-/* The eventfd of one of its interrupts, -1: none. */
+/* Set the eventfd of a VFIO interrupt, or remove it with -1. */
 int vfio_irq_set(int device, unsigned int index, int fd)
 {
 	struct irq_set set = {
@@ -175,7 +178,7 @@ void vfio_close(struct vfio *vfio)
 
 	if (vfio->device >= 0)
 		close(vfio->device);
-	/* KVM holds the group's file, too, unless the VM has gone first. */
+	/* KVM also holds a reference on the group's file unless the VM was destroyed before. */
 	if (vfio->vm && vfio->vm->vfio_device)
 		ioctl(vfio->vm->vfio_device, KVM_SET_DEVICE_ATTR, &del);
 	close(vfio->group);

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * A guest with one vCPU and 1 MiB of memory that runs guest/agent.c, on
- * /dev/kvm alone.
- */
+/* A guest with one vCPU and 1 MiB of memory that runs guest/agent.c on /dev/kvm. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -32,7 +29,7 @@ static int vm_attr_set(struct vm *vm, unsigned int group, unsigned long attr, vo
 	return ioctl(vm->fd, KVM_SET_DEVICE_ATTR, &set) ? -errno : 0;
 }
 
-/* AP with QCI, the T bit and interrupts, as a guest of QEMU has it. */
+/* Enable QCI, the T bit and AP interrupts, as QEMU does. */
 static int vm_facilities_set(struct vm *vm)
 {
 	static const int wanted[] = { 12, 15, 65 };
@@ -56,7 +53,7 @@ static int vm_facilities_set(struct vm *vm)
 	return ret;
 }
 
-/* Without a vCPU. */
+/* Create a VM without a vCPU. */
 int vm_create_bare(struct vm *vm)
 {
 	struct kvm_userspace_memory_region region = { .memory_size = AGENT_MEMORY };
@@ -72,7 +69,7 @@ int vm_create_bare(struct vm *vm)
 	if (vm->fd < 0)
 		return -errno;
 
-	/* Memory slots start at a segment: 1 MiB. */
+	/* A memory slot starts at a segment boundary: 1 MiB. */
 	memory = mmap(NULL, AGENT_MEMORY + MB, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
@@ -150,7 +147,7 @@ void vm_stop(struct vm *vm)
 	if (!vm->running)
 		return;
 	vm->running = false;
-	/* A signal between the vCPU's test of running and KVM_RUN would be lost. */
+	/* A signal between the check of running and KVM_RUN would be lost. */
 	vm->run->immediate_exit = 1;
 	pthread_kill(vm->thread, SIGUSR1);
 	pthread_join(vm->thread, NULL);
@@ -172,7 +169,7 @@ void vm_destroy(struct vm *vm)
 	munmap(vm->memory, AGENT_MEMORY);
 }
 
-/* For until(): has the VM that was made last been destroyed? KVM's trace knows its address. */
+/* For until(): has the most recent VM been destroyed? KVM's trace shows its address. */
 bool last_vm_is_destroyed(void *unused)
 {
 	static char trace[1 << 20];
@@ -192,7 +189,7 @@ bool last_vm_is_destroyed(void *unused)
 	return created && strstr(created, name);
 }
 
-/* Have the guest do something, and do not wait. */
+/* Post a command to the guest without waiting for it. */
 void vm_post(struct vm *vm, enum agent_command command, unsigned long gr0, unsigned long gr1,
 	     unsigned long gr2)
 {
@@ -217,14 +214,14 @@ static bool vm_answered_now(void *data)
 	return vm_answered(vm) || vm->end;
 }
 
-/* The condition code. */
+/* Execute a command in the guest and return its condition code. */
 int vm_ask(struct vm *vm, enum agent_command command, unsigned long gr0, unsigned long gr1,
 	   unsigned long gr2)
 {
 	int ret, tries;
 
 	vm_post(vm, command, gr0, gr1, gr2);
-	/* Mostly it takes the guest less time than a nap. */
+	/* Most commands end before until() would look for the second time. */
 	for (tries = 0; tries < 1000 && !vm_answered_now(vm); tries++)
 		sched_yield();
 	ret = until(vm_answered_now, vm);
@@ -245,13 +242,13 @@ static int vm_pqap(struct vm *vm, int fc, int apid, int apqi, unsigned long gr1,
 
 	if (cc < 0)
 		return cc;
-	/* Condition code 0 goes with response code 00, 3 with all others. */
+	/* Condition code 0 belongs to response code 00, condition code 3 to all others. */
 	if (cc != (rc ? 3 : 0))
 		return -EPROTO;
 	return rc;
 }
 
-/* These return the response code, -EPROTO when the condition code is wrong. */
+/* These return the response code, or -EPROTO for a wrong condition code. */
 int vm_tapq(struct vm *vm, int apid, int apqi)
 {
 	return vm_pqap(vm, 0, apid, apqi, 0, 0);
@@ -273,8 +270,8 @@ static bool mask_has(const unsigned char *mask, int id)
 }
 
 /*
- * Does the guest itself see exactly these queues ("04.0004 04.0005")? QCI must
- * say so, and TAPQ of each queue that is among these ids or in QCI.
+ * Does the guest see exactly these queues ("04.0004 04.0005")? QCI and TAPQ must agree
+ * for each queue in QCI and for the ids 3 to 7.
  */
 bool vm_sees(struct vm *vm, const char *matrix)
 {
@@ -318,7 +315,7 @@ static bool vm_sees_now(void *data)
 	return vm_sees(sees->vm, sees->matrix);
 }
 
-bool vm_comes_to_see(struct vm *vm, const char *matrix)
+bool vm_wait_queues(struct vm *vm, const char *matrix)
 {
 	struct sees sees = { vm, matrix };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* To be told of changes instead of looking again and again. */
+/* Wait for notifications instead of reading attributes repeatedly. */
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
@@ -8,7 +8,7 @@
 
 #include "lib.h"
 
-/* An attribute to poll(). It is looked at once, so that only what changes from now on wakes. */
+/* Open an attribute for poll(). The initial read makes poll() report only later changes. */
 int watch_open(const char *path)
 {
 	char text[8192];
@@ -21,7 +21,7 @@ int watch_open(const char *path)
 	return fd;
 }
 
-/* A socket that gets the kernel's uevents; who reads it waits for 30 s at most. */
+/* Open a socket for uevents. A receiver waits for at most 30 s. */
 int uevents_open(void)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
