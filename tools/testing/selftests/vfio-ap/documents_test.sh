@@ -29,7 +29,7 @@ typing_ends() {
 # After each block, CHECK BLOCK waits for output, causes events and compares, as a person would.
 # CHECK fails for a block that it does not know.
 type_document() {
-	[ -d "$COMMANDS/$1" ] || { echo "no commands: they are made by rig/commands.py" >$SCRATCH/skip; exit 4; }
+	[ -d "$COMMANDS/$1" ] || { echo "no commands: rig/commands.py makes them" >$SCRATCH/skip; exit 4; }
 	exec 3>&1
 	trap typing_ends EXIT
 	cd $SCRATCH

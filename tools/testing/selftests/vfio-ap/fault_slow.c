@@ -134,11 +134,11 @@ static enum caller fault_try(struct faults *faults, const struct operation *oper
 			TH_LOG("%s: allocation %u: %s", operation->name, faults->nth,
 			       strerror(-ret));
 		EXPECT_FALSE(operation->done(faults))
-			TH_LOG("%s: allocation %u: failed, and yet done", operation->name,
+			TH_LOG("%s: allocation %u: failed, but took effect", operation->name,
 			       faults->nth);
 	} else {
 		EXPECT_TRUE(operation->done(faults))
-			TH_LOG("%s: allocation %u: succeeded, and yet not done", operation->name,
+			TH_LOG("%s: allocation %u: succeeded, but had no effect", operation->name,
 			       faults->nth);
 		faults->survived += happened;
 	}
@@ -158,7 +158,7 @@ static void faults_report(struct faults *faults, const struct operation *operati
 	EXPECT_EQ(0, operation->act(faults));
 	EXPECT_TRUE(operation->done(faults));
 	operation->undo(faults);
-	TH_LOG("%s: %u allocations failed, %u of them below vfio_ap; %u were not noticed",
+	TH_LOG("%s: %u allocations failed, %u of them in vfio_ap; the operation survived %u",
 	       operation->name, faults->failed, faults->in_driver, faults->survived);
 }
 
@@ -329,7 +329,7 @@ static void dry_run_write_other(struct faults *faults)
 TEST_F(guest, dry_run_alloc_failure)
 {
 	static const struct operation dry_run = {
-		"try", dry_run_write, dry_run_has_result, { -ENOMEM }, dry_run_write_other,
+		"dry run", dry_run_write, dry_run_has_result, { -ENOMEM }, dry_run_write_other,
 	};
 	struct faults faults;
 

@@ -33,7 +33,7 @@ static int step(const char *text, const char *expected)
 		printf("    the guest itself sees: %s\n", *expected ? expected : "nothing");
 		return 0;
 	}
-	printf("    the guest sees something else than: %s\n", *expected ? expected : "nothing");
+	printf("    the guest does not see: %s\n", *expected ? expected : "nothing");
 	printf("hot plug: missing: %s\n", expected);
 	return -1;
 }
@@ -64,7 +64,7 @@ static int show(void)
 	    step("echo 6 > assign_domain", "04.0004 04.0006 05.0004 05.0006"))
 		return -1;
 	if (queue_unbind(5, 6) ||
-	    step("echo 05.0006 > unbind: an adapter is whole or not in the guest",
+	    step("echo 05.0006 > unbind: a guest gets an adapter only with all its queues",
 		 "04.0004 04.0006"))
 		return -1;
 	if (queue_bind(5, 6) ||
@@ -106,7 +106,7 @@ int main(int argc, char **argv)
 	 * guest must not have.
 	 */
 	if (!ret && hwsim_violations(text, sizeof(text))) {
-		printf("hot plug: the simulated hardware objects:\n%s", text);
+		printf("hot plug: violations in the simulated hardware:\n%s", text);
 		ret = -1;
 	}
 	vfio_close(&vfio);

@@ -544,7 +544,7 @@ TEST_F(guest, vmm_killed_with_queues)
 
 static bool waits_in_in_use(void *data)
 {
-	return task_waits_in(((struct writer *)data)->pid, "vfio_ap_guest_in_use");
+	return task_waits_in(((struct writer *)data)->pid, "vfio_ap_host_in_use");
 }
 
 static bool waits_or_has_ended(void *data)

@@ -39,10 +39,10 @@ define_start_stop_undefine() {
 	mdevctl list >$SCRATCH/list
 	grep -q "^$UUID1 matrix vfio_ap-passthrough manual (defined)" $SCRATCH/list || fail "$(cat $SCRATCH/list)"
 	mdevctl stop --uuid $UUID1
-	[ ! -e $MATRIX/$UUID1 ] || fail "it is still there"
-	mdevctl list --defined | grep -q $UUID1 || fail "the definition is gone"
+	[ ! -e $MATRIX/$UUID1 ] || fail "the mdev still exists"
+	mdevctl list --defined | grep -q $UUID1 || fail "the definition is missing"
 	mdevctl undefine --uuid $UUID1
-	[ -z "$(mdevctl list --defined)" ] || fail "the definition is still there"
+	[ -z "$(mdevctl list --defined)" ] || fail "the definition still exists"
 }
 
 # mdevctl reports the attribute that assigned the conflicting queue, and rolls back the earlier
@@ -54,11 +54,11 @@ attribute_order_and_rollback() {
 	assign $UUID2 domain 4
 	for order in "assign_adapter=4 assign_domain=4" "assign_domain=4 assign_adapter=4"; do
 		define $UUID1 $order
-		mdevctl start --uuid $UUID1 2>$SCRATCH/refused && fail "what another mdev has was assigned"
+		mdevctl start --uuid $UUID1 2>$SCRATCH/refused && fail "a queue of another mdev was assigned"
 		last=${order##* }
 		grep -q "${last%=*}" $SCRATCH/refused || fail "$order: $(cat $SCRATCH/refused)"
 		grep -q 'Address already in use' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
-		[ ! -e $MATRIX/$UUID1 ] || fail "half a device is there"
+		[ ! -e $MATRIX/$UUID1 ] || fail "the mdev was not rolled back"
 		mdevctl undefine --uuid $UUID1
 	done
 }
@@ -91,9 +91,9 @@ autostart_after_module_reload() {
 	# The modules with the KUnit tests depend on vfio_ap.
 	rmmod vfio_ap_matrix_test vfio_ap_stats_test 2>/dev/null || true
 	rmmod vfio_ap
-	[ ! -e $MATRIX ] || fail "the module has left something"
+	[ ! -e $MATRIX ] || fail "the module left its device behind"
 	insmod "$MODULE"
-	[ ! -e $MATRIX/$UUID1 ] || fail "the module remembers"
+	[ ! -e $MATRIX/$UUID1 ] || fail "the mdev survived the reload"
 	mdevctl start-parent-mdevs matrix
 	expect $MATRIX/$UUID1/matrix 04.0004
 	expect $MATRIX/$UUID2/matrix 05.0005
@@ -105,7 +105,7 @@ skip_without_simulator() {
 	mkdir -p $SCRATCH
 	sed 's,^HWSIM=.*,HWSIM=/nowhere,' "$(dirname "$0")/lib/client.sh" >$SCRATCH/client.sh
 	status=0
-	said=$(. $SCRATCH/client.sh; echo "went on") || status=$?
+	said=$(. $SCRATCH/client.sh; echo "continued") || status=$?
 	[ $status = 4 ] || fail "status $status: $said"
 	case $said in
 	*"1..0 # SKIP "*) ;;

@@ -18,13 +18,13 @@ plug() {
 	[ "$1$fault" = "adapter --fault=noplug" ] || assign $UUID1 $1 "$2"
 }
 
-told() {
+report_missing() {
 	[ -z "$missing" ] || echo "hot plug: missing: $missing"
 }
 
 fault=${1:+ $1}
 missing=
-trap told EXIT
+trap report_missing EXIT
 set -e
 machine_reset
 need mdevctl qemu-system-s390x
@@ -45,6 +45,6 @@ step "echo 4 > unassign_domain" ""
 qemu_end 1
 mdevctl stop --uuid $UUID1
 mdevctl undefine --uuid $UUID1
-until_true "nothing is left of the guest" nothing_is_left
+until_true "the guest left nothing behind" nothing_is_left
 violations_none
 printf '\nhot plug: ok\n'

@@ -48,7 +48,7 @@ queue_hotplug_and_unplug() {
 qmp_device_del_and_add() {
 	setup_with_a_queue
 	device_del 1
-	until_true "QEMU says that the device is gone" qmp_said 1 1 DEVICE_DELETED
+	until_true "QEMU has deleted the device" qmp_said 1 1 DEVICE_DELETED
 	guest_sees 1
 	expect_soon "$(queue_status 04.0004)" assigned
 	device_add 1 $UUID1
@@ -62,7 +62,7 @@ queues_after_system_reset() {
 	before=$(grep -c '^AP:' $SCRATCH/1/console)
 	resets=$(sed -n 's/^04.0004 .* zapq=\([0-9]*\).*/\1/p' $HWSIM/state)
 	qmp 1 '{"execute":"system_reset"}'
-	until_true "the guest begins anew" eval "[ \$(grep -c '^AP:' $SCRATCH/1/console) -gt $before ]"
+	until_true "the guest restarts" eval "[ \$(grep -c '^AP:' $SCRATCH/1/console) -gt $before ]"
 	guest_sees 1 04.0004
 	[ "$(sed -n 's/^04.0004 .* zapq=\([0-9]*\).*/\1/p' $HWSIM/state)" -gt "$resets" ] ||
 		fail "the queue was not reset"
@@ -81,7 +81,7 @@ two_guests_separate_mdevs() {
 	qemu_start_with 2 $UUID2
 	guest_sees 1 04.0004
 	guest_sees 2 05.0004
-	(assign $UUID1 adapter 5) 2>$SCRATCH/refused && fail "what another guest has was assigned"
+	(assign $UUID1 adapter 5) 2>$SCRATCH/refused && fail "a queue of another guest was assigned"
 	grep -q 'Address already in use' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
 	unassign $UUID2 adapter 5
 	assign $UUID1 adapter 5
@@ -100,7 +100,7 @@ second_vmm_or_device_rejected() {
 	qemu_gone 2 1
 	grep -q 'Device or resource busy' $SCRATCH/2/said || fail "$(cat $SCRATCH/2/said)"
 	qmp 1 '{"execute":"device_add","arguments":{"driver":"vfio-ap","sysfsdev":"'$MATRIX/$UUID2'"}}'
-	until_true "QEMU refuses a second device" qmp_said 1 1 "'ap-bus'"
+	until_true "QEMU rejects a second device" qmp_said 1 1 "'ap-bus'"
 	assign $UUID1 domain 4
 	assign $UUID1 adapter 4
 	guest_sees 1 04.0004
@@ -173,7 +173,7 @@ while_resetting() {
 	setup_with_a_queue
 	echo "04.0004 tapq 2 forever" >$HWSIM/respond
 	qmp 1 '{"execute":"system_reset"}'
-	until_true "the reset is under way" shows $MATRIX/$UUID1/reset_pending 04.0004
+	until_true "the reset is in progress" shows $MATRIX/$UUID1/reset_pending 04.0004
 	"$@"
 	expect $MATRIX/$UUID1/reset_pending 04.0004
 	echo "04.0004 tapq 2 0" >$HWSIM/respond
@@ -210,14 +210,14 @@ removal_start() {
 
 removal_ended() {
 	wait $remover || fail "the removal failed, or the mdev was removed while QEMU had it open"
-	[ ! -e $MATRIX/$UUID1 ] || fail "the mdev is still there"
+	[ ! -e $MATRIX/$UUID1 ] || fail "the mdev still exists"
 }
 
 # QEMU before 8.1 keeps the device until the guest ends. QEMU 8.1 and later releases it when the
 # driver requests that, and the guest runs on without it. Both are correct.
 removal_wait_for_guest_end() {
 	removal_start
-	! qmp_said 1 1 DEVICE_DELETED || until_true "the mdev goes" not [ -e $MATRIX/$UUID1 ]
+	! qmp_said 1 1 DEVICE_DELETED || until_true "the mdev is removed" not [ -e $MATRIX/$UUID1 ]
 	qemu_end 1
 	removal_ended
 }
@@ -226,7 +226,7 @@ removal_wait_for_guest_end() {
 removal_and_device_del() {
 	removal_start
 	device_del 1
-	until_true "QEMU says that the device is gone" qmp_said 1 1 DEVICE_DELETED
+	until_true "QEMU has deleted the device" qmp_said 1 1 DEVICE_DELETED
 	removal_ended
 	guest_sees 1 ""
 	qemu_end 1
@@ -248,7 +248,7 @@ starts_and_stops_leak_check() {
 		qemu_end 1
 		rm -r $SCRATCH/1
 		expect_soon "$(queue_status 04.0004)" assigned
-		until_true "nothing is left of the guest" nothing_is_left
+		until_true "the guest left nothing behind" nothing_is_left
 		[ "$cycle" != 2 ] || { slab=$(slab_in_use); memory=$(memory_in_use); }
 	done
 	[ ! -e /sys/kernel/debug/kmemleak ] || return 0

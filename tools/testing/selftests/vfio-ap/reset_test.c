@@ -416,7 +416,7 @@ static bool reset_was_reported(void *log)
 {
 	char text[8192];
 
-	return kmsg_lines(*(int *)log, "04.0004: reset did not end", text, sizeof(text)) > 0;
+	return kmsg_lines(*(int *)log, "04.0004: reset not complete", text, sizeof(text)) > 0;
 }
 
 /* B-6, C-8: the page stays pinned while the reset fails, because hardware may write to it. */
@@ -978,7 +978,7 @@ TEST_F(guest, unbind_no_wait_old_resets)
 	unbinder.pid = fork();
 	if (!unbinder.pid)
 		_exit(!!each_queue(queue_unbind));
-	EXPECT_TRUE(writer_ends_without(&unbinder, "vfio_ap_reset_wait_left"));
+	EXPECT_TRUE(writer_ends_without(&unbinder, "vfio_ap_reset_wait_removed"));
 	EXPECT_EQ(0, writer_end(&unbinder));
 	EXPECT_EQ(1, hwsim_state(4, 4, "held"));
 	EXPECT_EQ(1, hwsim_state(6, 6, "held"));

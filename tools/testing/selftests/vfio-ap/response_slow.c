@@ -192,7 +192,7 @@ static void counts_check(struct __test_metadata *_metadata, const char *function
 	resets_read(resets);
 	for (n = 0; n < QUEUES; n++)
 		EXPECT_EQ(counts[n] + resets_expected(function, n, times) + always, resets[n])
-			TH_LOG("%s answered %02x %d times", function, n, times);
+			TH_LOG("%s returned %02x %d times", function, n, times);
 }
 
 static void responses_inject(struct __test_metadata *_metadata, const char *function, int times)
@@ -276,7 +276,7 @@ static void operation_try(struct __test_metadata *_metadata, const struct operat
 			  const char *function, int times, struct vfio *vfio, struct vm *vm,
 			  const char *all)
 {
-	TH_LOG("%s: %s answers each code %d times", operation->name, function, times);
+	TH_LOG("%s: %s returns each code %d times", operation->name, function, times);
 	/* Prevent a periodic scan of the AP bus, which would consume some of the codes. */
 	ASSERT_EQ(0, file_write(BUS "config_time", "120"));
 	resets_read(counts);
@@ -301,7 +301,7 @@ static void operation_try_return(struct __test_metadata *_metadata,
 				 const struct operation *operation, const char *function,
 				 int times, struct vfio *vfio, struct vm *vm, const char *all)
 {
-	TH_LOG("%s: %s answers each code %d times", operation->name, function, times);
+	TH_LOG("%s: %s returns each code %d times", operation->name, function, times);
 	ASSERT_EQ(0, file_write(BUS "config_time", "120"));
 	operation->unplug(_metadata, vfio, vm);
 	EXPECT_TRUE(vm_wait_queues(vm, ""));
@@ -425,7 +425,7 @@ static void plug_by_adapter_add(struct __test_metadata *_metadata, struct vfio *
 TEST_F(responses, adapter_readd_all_codes)
 {
 	static const struct operation come = {
-		"come back", unplug_by_adapter_del, plug_by_adapter_add, NOT_COUNTED,
+		"add adapter", unplug_by_adapter_del, plug_by_adapter_add, NOT_COUNTED,
 	};
 
 	function_try_all(_metadata, operation_try_return, &come, "zapq", &self->vfio, &self->vm,
@@ -477,7 +477,7 @@ TEST_F(responses, tapq_after_disable_all_codes)
 			ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, times));
 			ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, false, 3, 0));
 			ASSERT_EQ(0, until(nothing_is_pinned, NULL))
-				TH_LOG("TAPQ answers %02x, %d times", code, times);
+				TH_LOG("TAPQ returns %02x %d times", code, times);
 			ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, 0));
 		}
 	}
@@ -491,7 +491,7 @@ TEST_F(responses, tapq_after_disable_all_codes)
 		/* AQIC polls the queue once more itself. */
 		ASSERT_EQ(off ? 0 : means == MEANS_IN_PROGRESS ? 2 : 5,
 			  vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB))
-			TH_LOG("TAPQ answers %02x", code);
+			TH_LOG("TAPQ returns %02x", code);
 		ASSERT_EQ(4, pinned_kib());
 		if (off)
 			ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, false, 3, 0));
@@ -552,7 +552,7 @@ static void device_reset_try(struct __test_metadata *_metadata, struct vfio *vfi
 	ASSERT_EQ(0, file_write(BUS "config_time", "120"));
 	ASSERT_EQ(0, respond(4, 4, function, code, times));
 	ASSERT_EQ(device_reset_expected(code, times), device_reset(vfio))
-		TH_LOG("%s answers %02x, %d times", function, code, times);
+		TH_LOG("%s returns %02x %d times", function, code, times);
 	ASSERT_EQ(0, respond(4, 4, function, code, 0));
 	ASSERT_EQ(0, until(nothing_is_pending, NULL));
 	ASSERT_TRUE(vm_wait_queues(vm, "04.0004"));

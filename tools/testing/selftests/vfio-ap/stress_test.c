@@ -266,7 +266,7 @@ static void guest_acts(struct actor *actor)
 		}
 	}
 	if (actor->vm.end)
-		expect(actor, -EPROTO, "the guest died", (int[]){ 0, 1 });
+		expect(actor, -EPROTO, "the guest crashed", (int[]){ 0, 1 });
 	actor->survived = !ret && stopped() && !__atomic_load_n(&no_guests, __ATOMIC_RELAXED);
 	if (!actor->survived)
 		guest_end(actor);
@@ -627,10 +627,10 @@ static void views_compare_survivors(struct __test_metadata *_metadata, struct vi
 
 		if (!actors[i].survived)
 			continue;
-		TH_LOG("guest of %s lives", uuid);
+		TH_LOG("guest of %s survived", uuid);
 		view_expected(uuid, view);
 		EXPECT_TRUE(mdev_wait_for(uuid, "guest_matrix", view->shown))
-			TH_LOG("%s is to have %s", uuid, view->shown);
+			TH_LOG("%s must have %s", uuid, view->shown);
 		views_compare(_metadata, uuid, &actors[i].vm, view);
 		EXPECT_EQ(0, until(guests_have_bound_queues, NULL));
 	}
@@ -722,7 +722,7 @@ static void views_compare_new(struct __test_metadata *_metadata, const char *uui
 	file_read(HWSIM "state", machine, sizeof(machine));
 	view_expected(uuid, view);
 	EXPECT_TRUE(mdev_wait_for(uuid, "guest_matrix", view->shown))
-		TH_LOG("%s is to have %s", uuid, view->shown);
+		TH_LOG("%s must have %s", uuid, view->shown);
 	ASSERT_EQ(0, vm_create(&vm));
 	ASSERT_EQ(0, vfio_open(&vfio, &vm, uuid));
 	ASSERT_EQ(0, vm_start(&vm));

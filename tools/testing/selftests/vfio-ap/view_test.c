@@ -130,21 +130,21 @@ TEST_F(guest, mdev_grid_with_reasons)
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_adapter", "x"));
 	EXPECT_EQ(0, view(UUID1));
 	EXPECT_TRUE(begins_with(MDEV "4 adapters, 2 domains\n"
-			     "  domain  0 0\n"
-			     "  adapter 4 5\n"
-			     "       04 G G\n"
-			     "       05 b u\n"
-			     "       08 x x\n"
-			     "       37 x x\n"
-			     "  G in the guest   b blocked by another   u not bound to vfio_ap\n"
-			     "  x not in the host\n"
-			     "  05.0004 blocked by=05.0005\n"
-			     "  05.0005 not-bound\n"
-			     "  08.0004 not-in-host\n"
-			     "  08.0005 not-in-host\n"
-			     "  37.0004 not-in-host\n"
-			     "  37.0005 not-in-host\n"
-			     "  last error: time=")) TH_LOG("%s", shown);
+				"  domain  0 0\n"
+				"  adapter 4 5\n"
+				"       04 G G\n"
+				"       05 b u\n"
+				"       08 x x\n"
+				"       37 x x\n"
+				"  G in the guest   b blocked by another   u not bound to vfio_ap\n"
+				"  x not in the host\n"
+				"  05.0004 blocked by=05.0005\n"
+				"  05.0005 not-bound\n"
+				"  08.0004 not-in-host\n"
+				"  08.0005 not-in-host\n"
+				"  37.0004 not-in-host\n"
+				"  37.0005 not-in-host\n"
+				"  last error: time=")) TH_LOG("%s", shown);
 	EXPECT_NE(NULL, strstr(shown, "value=x"));
 	EXPECT_NE(NULL, strstr(shown, "error=-22\n"));
 	EXPECT_EQ(1, view(UUID3));
@@ -351,7 +351,7 @@ TEST_F(guest, json_output)
 		     shown);
 	EXPECT_EQ(0, view("--json"));
 	EXPECT_TRUE(begins_with("{\"queues\": [\n  {\"apqn\": \"04.0004\", \"owner\": \"guest\", "
-			     "\"mdev\": \"" UUID1 "\"},\n")) TH_LOG("%s", shown);
+				"\"mdev\": \"" UUID1 "\"},\n")) TH_LOG("%s", shown);
 	EXPECT_NE(NULL, strstr(shown, "\"mdevs\": [\n{\"uuid\": \"" UUID1 "\""));
 	/* This byte is not valid UTF-8. */
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "assign_adapter", "\344"));

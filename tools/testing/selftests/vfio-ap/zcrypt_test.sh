@@ -41,7 +41,7 @@ adapter_config_off_and_on() {
 	guest_sees 1 04.0004:03
 	before=$(grep -c '^AP:' $SCRATCH/1/console)
 	qmp 1 '{"execute":"system_reset"}'
-	until_true "the guest begins anew" eval "[ \$(grep -c '^AP:' $SCRATCH/1/console) -gt $before ]"
+	until_true "the guest restarts" eval "[ \$(grep -c '^AP:' $SCRATCH/1/console) -gt $before ]"
 	guest_sees 1 04.0004:03
 	not grep -q 'failed to reset' $SCRATCH/1/said || fail "$(cat $SCRATCH/1/said)"
 	chzcrypt --config-on 04
@@ -65,7 +65,7 @@ chzcrypt_guest_queue_offline() {
 reserve_queue_in_use() {
 	setup
 	# Newer kernels reject already the adapter.
-	(echo +4 >$BUS/apmask && echo +4 >$BUS/aqmask) 2>$SCRATCH/refused && fail "the host has taken a queue of a guest"
+	(echo +4 >$BUS/apmask && echo +4 >$BUS/aqmask) 2>$SCRATCH/refused && fail "the host reserved a queue of a guest"
 	grep -q 'Device or resource busy' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
 	guest_sees 1 04.0004
 	qemu_end 1

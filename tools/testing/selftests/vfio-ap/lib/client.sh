@@ -25,7 +25,7 @@ until_true() {
 	shift
 	end=$(($(date +%s) + PATIENCE))
 	until "$@"; do
-		[ "$(date +%s)" -lt $end ] || fail "never came: $(eval "echo \"$text\"")"
+		[ "$(date +%s)" -lt $end ] || fail "timeout: $(eval "echo \"$text\"")"
 		usleep 20000
 	done
 }
@@ -149,7 +149,7 @@ tests_run() {
 		rm -rf $SCRATCH
 		one_run "$fixture.$name"
 		status=$?
-		(set -e; until_true "nothing is left of the guests" nothing_is_left; violations_none)
+		(set -e; until_true "the guests left nothing behind" nothing_is_left; violations_none)
 		left=$?
 		${TEST_AFTER:+$TEST_AFTER "${0##*/}:$fixture.$name"}
 		if [ $status:$left = 0:0 ]; then
@@ -170,7 +170,7 @@ tests_run() {
 need() {
 	for program in "$@"; do
 		command -v "$program" >/dev/null && continue
-		echo "$program is not there" | tee $SCRATCH/skip
+		echo "$program is missing" | tee $SCRATCH/skip
 		exit 4
 	done
 }
@@ -196,7 +196,7 @@ qemu_start() {
 # qemu_start_with NUMBER UUID: start QEMU with an mdev and wait until its guest runs
 qemu_start_with() {
 	qemu_start "$1" -device "vfio-ap,id=ap,sysfsdev=$MATRIX/$2"
-	until_true "the guest of QEMU $1 says what it sees (\$(cat $SCRATCH/$1/said))" \
+	until_true "the guest of QEMU $1 prints its queues (\$(cat $SCRATCH/$1/said))" \
 		grep -q '^AP:' "$SCRATCH/$1/console"
 }
 
@@ -210,7 +210,7 @@ sees() {
 # guest_sees NUMBER "QUEUE...": wait until the guest sees these queues. A queue that does not answer
 # TAPQ with 00 is followed by its response code, as in 04.0004:03.
 guest_sees() {
-	until_true "the guest of QEMU $1 sees '${2:-none}', it says: \$(tail -n 1 $SCRATCH/$1/console)" sees "$1" "$2"
+	until_true "the guest of QEMU $1 sees '${2:-none}', it prints: \$(tail -n 1 $SCRATCH/$1/console)" sees "$1" "$2"
 }
 
 qmp() { echo "$2" >"$SCRATCH/$1/qmp.in"; }
@@ -224,7 +224,7 @@ device_del() { qmp "$1" '{"execute":"device_del","arguments":{"id":"ap"}}'; }
 qemu_end() {
 	printf q >"$SCRATCH/$1/console.in"
 	qemu_gone "$1"
-	until_true "the guest of QEMU $1 has said good bye" grep -q '^bye' "$SCRATCH/$1/console"
+	until_true "the guest of QEMU $1 prints bye" grep -q '^bye' "$SCRATCH/$1/console"
 }
 
 # qemu_gone NUMBER [STATUS]: wait for QEMU and fail if its exit status is not STATUS (0)
