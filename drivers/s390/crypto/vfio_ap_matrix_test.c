@@ -14,7 +14,7 @@
 #define ADAPTERS	2
 #define DOMAINS		3
 
-/* One case: the fitness of each queue, and what is assigned, in the host and in the APCB. */
+/* One case: the fitness of each queue, and the assigned, host and APCB matrices. */
 struct derive_case {
 	enum vfio_ap_fitness fitness[ADAPTERS][DOMAINS];
 	struct vfio_ap_matrix assigned, host, now;
@@ -69,8 +69,8 @@ static void mask_from_bits(unsigned long *mask, unsigned int bits)
 }
 
 /*
- * The possible kinds of a domain: in now or not; and either not assigned, or assigned
- * with one of 3 x 3 states of its two queues. vfio_ap_matrix_derive() must not read the
+ * The kinds of a domain: it is in now or not, and it is either unassigned or assigned
+ * with one of 3 x 3 states of its two queues. vfio_ap_matrix_derive() must ignore the
  * fitness of queues of an unassigned domain, so these queues are bad.
  */
 #define DOMAIN_KINDS	(2 * (1 + 9))
@@ -95,11 +95,11 @@ static void case_set_domain(struct derive_case *c, unsigned int apqi, unsigned i
 }
 
 /*
- * Call check for each case with a host that has all ids, and with every shape of assigned
- * and now. Domains differ only in their numbers, so cases that differ only in the order
- * of the domains count as one. Without that rule there would be 128000 cases, too many
- * for an emulated machine. The domains take turns in being the first, so that the worst
- * one is not always the last. 24640 cases remain.
+ * Call check for each case. The host has all ids; assigned and now take all values.
+ * Domains differ only in their numbers, so cases that differ only in the order of the
+ * domains count as one. Otherwise there would be 128000 cases, too many for an emulated
+ * machine; now there are 24640. The domains take turns in being the first, so that the
+ * worst one is not always the last.
  */
 static void derive_cases_walk(struct kunit *test,
 			      void (*check)(struct kunit *test, struct derive_case *c))
@@ -197,7 +197,7 @@ static void check_pending_takes_nothing(struct kunit *test, struct derive_case *
 	struct vfio_ap_matrix guest, kept;
 	unsigned int apid, apqi;
 
-	/* Only cases in which the guest has only assigned queues and no assigned queue is bad. */
+	/* Skip cases in which the guest has an unassigned queue or an assigned queue is bad. */
 	vfio_ap_matrix_and(&kept, &c->now, &c->assigned);
 	if (!vfio_ap_matrix_equal(&kept, &c->now))
 		return;
@@ -248,8 +248,8 @@ static void derive_monotonic_in_pending(struct kunit *test)
 /*
  * All values of assigned and host, with each queue fit or bad: 6 bits of nr for the
  * queues, 5 bits each for assigned and host. The APCB must not matter, and the control
- * domains depend on nothing else, so both just change from case to case: each shape of
- * them meets some of the 64 states of the queues.
+ * domains depend on nothing else, so these two merely vary from case to case. Each of
+ * their values meets some of the 64 states of the queues.
  */
 #define REST_CASES	65536
 
@@ -272,9 +272,10 @@ static void case_at_rest(struct derive_case *c, unsigned int nr)
 }
 
 /*
- * What the ABI document promises, written without the algorithm: the guest gets the
- * domains and control domains that are assigned and in the host, and those of the
- * assigned adapters in the host with which all of these domains work.
+ * The promise of the ABI document, without the driver's algorithm: the guest gets the
+ * domains and control domains that are assigned and in the host. It gets an adapter if
+ * the adapter is assigned and in the host, and if all its queues with these domains are
+ * fit.
  */
 static void abi_says(const struct derive_case *c, struct vfio_ap_matrix *guest)
 {
@@ -301,8 +302,8 @@ static void abi_says(const struct derive_case *c, struct vfio_ap_matrix *guest)
 }
 
 /*
- * The masks must be equal in every bit, so this test also shows that a bad queue costs
- * its own adapter only, and no domain.
+ * The masks must be equal in every bit, so this test also shows that a bad queue removes
+ * only its own adapter, and no domain.
  */
 static void derive_at_rest_per_abi(struct kunit *test)
 {

@@ -63,7 +63,10 @@ TEST_F(guest, aqic_unassigned_queue)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* A guest cannot enable or disable interrupts of another guest's queue, with any NIB. */
+/*
+ * A guest cannot enable or disable interrupts of another guest's queue, whatever NIB it
+ * passes.
+ */
 TEST_F(guest, aqic_queue_of_other_guest)
 {
 	struct other other;
@@ -162,7 +165,7 @@ TEST_F(guest, aqic_without_gisa)
 
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 5, 5);
-	/* Restore the parameter at once, because it applies to all VMs created from now on. */
+	/* The parameter applies to all new VMs, so restore it right after vm_create(). */
 	ASSERT_EQ(0, file_write(USE_GISA, "N"));
 	ret = vm_create(&other.vm);
 	EXPECT_EQ(0, file_write(USE_GISA, "Y"));

@@ -19,7 +19,7 @@
 
 #define SECONDS	"5"
 
-/* behind the memory of the guest */
+/* an address beyond the initial memory of the guest */
 #define SLOT_NIB	(AGENT_MEMORY + 0x80)
 
 enum end {
@@ -49,7 +49,7 @@ static bool stopped(struct guest *guest)
 	return __atomic_load_n(&guest->stop, __ATOMIC_RELAXED);
 }
 
-/* Issue AQIC with the NIB in memory that stays, and in memory that the mapper removes. */
+/* Alternate between a NIB in permanent memory and one in the slot that the mapper removes. */
 static void *asker_run(void *data)
 {
 	struct guest *guest = data;

@@ -198,7 +198,10 @@ static void faults_try_driver(struct faults *faults, const struct operation *ope
 	ASSERT_EQ(0, fail_nth_write(fail_nth, 0));
 	operation->undo(faults);
 
-	/* The number of allocations varies between loads, so stop after three of the loader's. */
+	/*
+	 * The number of allocations varies between loads, so one failure in the loader
+	 * does not mean that no allocation of the driver is left. Stop after three.
+	 */
 	for (faults->nth = FAULTS_MAX - atoi(text); faults->nth && loaders < 3; faults->nth--) {
 		caller = fault_try(faults, operation, kmsg, fail_nth);
 		if (caller == FAULT_LOADER && faults->in_driver)

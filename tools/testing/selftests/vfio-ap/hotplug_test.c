@@ -299,7 +299,7 @@ TEST_F(guest, ap_config_atomic_read)
 	EXPECT_EQ(0, (long)mixed);
 }
 
-/* C-3: the stock driver lost a queue when 0000 and 0090 of an adapter shared a hash bucket. */
+/* C-3: an earlier driver put 0000 and 0090 of an adapter into the same hash bucket. */
 TEST_F(guest, unplug_same_hash_bucket)
 {
 	ASSERT_EQ(0, hwsim("domain_add", "0"));
@@ -572,7 +572,10 @@ TEST_F(guest, reservation_during_unplug)
 	if (!reservation.pid)
 		_exit(-file_write(BUS "apmask", "+4"));
 	EXPECT_EQ(0, until(waits_or_has_ended, &reservation));
-	/* The read takes matrix_dev->lock, so the reservation does not wait for that lock. */
+	/*
+	 * The read also takes matrix_dev->lock and returns, so the reservation waits for
+	 * another lock.
+	 */
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ".0004"));
 	EXPECT_TRUE(waits_in_in_use(&reservation));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));

@@ -154,8 +154,8 @@ TEST(bus_scan_added_adapter)
 }
 
 /*
- * Each test provokes one kind of violation by imitating a faulty driver. vfio_ap runs two
- * guests, which have no queues.
+ * Each test provokes one kind of violation by imitating a faulty driver. There are two
+ * guests with vfio_ap and without queues.
  */
 FIXTURE(violation) {
 	char text[4096];
@@ -228,7 +228,7 @@ TEST_F(violation, replug_without_reset)
 	EXPECT_VIOLATION("no-reset queue 04.0004\n");
 }
 
-/* An interrupt that was enabled before the queue is plugged again is a violation. */
+/* Plugging a queue again whose interrupt is still enabled is a violation. */
 TEST_F(guest, replug_with_irq_without_reset)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -296,8 +296,8 @@ TEST_F(violation, unbound_queue_in_guest)
 	ASSERT_EQ(0, hwsim_power_cycle(4));
 	ASSERT_EQ(0, hwsim_apcb(0, "4", "4"));
 	/*
-	 * Reading violations alone must not report this, because a driver may be about to
-	 * unplug the queue.
+	 * Reading violations alone must not report this yet, because a driver may be
+	 * about to unplug the queue.
 	 */
 	file_read(HWSIM "violations", self->text, sizeof(self->text));
 	EXPECT_STREQ("", self->text);
@@ -328,7 +328,7 @@ TEST_F(violation, nib_page_not_pinned)
 		TH_LOG("%s", self->text);
 }
 
-/* The GISA disappears with its guest. */
+/* The GISA is freed with its guest, so hardware must not use it afterwards. */
 TEST_F(violation, irq_to_foreign_gisa)
 {
 	ASSERT_EQ(0, vm_start(&self->vm[0]));
@@ -381,7 +381,7 @@ TEST_F(violation, host_request_without_reset)
 	EXPECT_VIOLATION("host-no-reset queue 06.0006\n");
 }
 
-/* The host's drivers on an unchanged machine. */
+/* Fixture "zcrypt": the machine in its initial state, for tests of the host's drivers. */
 FIXTURE(zcrypt) {
 	char text[256];
 };

@@ -336,10 +336,7 @@ TEST_F(guest, no_bus_reset_of_guest_queue)
 	EXPECT_EQ(0, hwsim_state(7, 4, "aqic"));
 }
 
-/*
- * While another task has the page locked, no task waits for it. The driver unpins the
- * page later.
- */
+/* No task waits for a page that another task has locked; the driver unpins the page later. */
 TEST_F(guest, locked_page)
 {
 	pid_t holder, owner = getpid();
@@ -374,7 +371,7 @@ static int limit_memory(unsigned long bytes)
 	return capability_drop(CAP_IPC_LOCK) ?: setrlimit(RLIMIT_MEMLOCK, &limit) ? -errno : 0;
 }
 
-/* A Linux guest has one indicator page for all of its queues. */
+/* A Linux guest has one page with the NIBs of all its queues. */
 TEST_F(guest, shared_page)
 {
 	static const char queues[] =

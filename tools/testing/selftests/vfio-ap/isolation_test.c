@@ -189,8 +189,8 @@ TEST_F(guest, rebind_under_held_kvm_lock)
 	EXPECT_EQ(0, queue_bind(5, 5));
 	EXPECT_TRUE(queue_status(5, 5, "in use"));
 	/*
-	 * No reset begins while the guest can use the queue. The reset of 04.0004 is
-	 * newer and ends.
+	 * No reset begins while the guest can use the queue. The reset of 04.0004, which
+	 * is requested later, completes.
 	 */
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));

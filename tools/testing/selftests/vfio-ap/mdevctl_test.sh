@@ -45,8 +45,7 @@ define_start_stop_undefine() {
 	[ -z "$(mdevctl list --defined)" ] || fail "the definition still exists"
 }
 
-# mdevctl reports the attribute that assigned the conflicting queue, and rolls back the earlier
-# ones.
+# mdevctl reports the attribute whose write failed, and rolls back the earlier ones.
 attribute_order_and_rollback() {
 	need mdevctl
 	mdev_create $UUID2
@@ -100,7 +99,7 @@ autostart_after_module_reload() {
 	expect_soon "$(queue_status 05.0005)" assigned
 }
 
-# Each script first sources client.sh, which must end the script.
+# Each script sources client.sh first, which must skip the script without a simulator.
 skip_without_simulator() {
 	mkdir -p $SCRATCH
 	sed 's,^HWSIM=.*,HWSIM=/nowhere,' "$(dirname "$0")/lib/client.sh" >$SCRATCH/client.sh

@@ -103,7 +103,7 @@ static void change_while_read(struct __test_metadata *_metadata, const char *pat
 	while (read(list, text, sizeof(text)) > 0)
 		;
 	EXPECT_FALSE(sleeps(list)) TH_LOG("%s", path);
-	/* After a pass from the start, poll() sleeps. */
+	/* After a read from the start, poll() sleeps. */
 	EXPECT_TRUE(drain_notifications(list));
 	EXPECT_TRUE(sleeps(list)) TH_LOG("%s", path);
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
@@ -138,8 +138,8 @@ static bool wakes_until(int fd, const char *wanted)
 }
 
 /*
- * The state of a queue changes several times before the queue is in the guest, and each
- * change wakes poll().
+ * Before a queue is in the guest, its state changes several times, and each change wakes
+ * poll().
  */
 TEST_F(guest, states_wakeup_guest_unchanged)
 {

@@ -107,14 +107,14 @@ second_vmm_or_device_rejected() {
 	qemu_end 1
 }
 
-# The next guest sees the queues after QEMU has ended.
+# Start another guest and check that it sees the queues.
 next_guest_has_it() {
 	qemu_start_with 2 $UUID1
 	guest_sees 2 "$1"
 	qemu_end 2
 }
 
-# The queue is reset after the guest has ended, and the next guest gets it.
+# Check that the queue is reset after the guest has ended, and that the next guest gets it.
 guest_has_left() {
 	expect_soon "$(queue_status 04.0004)" assigned
 	expect_soon $MATRIX/$UUID1/guest_matrix 04.0004
@@ -185,7 +185,7 @@ killed_during_reset() {
 	while_resetting qemu_kill 1
 }
 
-# QEMU reports that the reset failed before it quits.
+# Before it quits, QEMU reports the failed reset.
 quit_during_reset() {
 	quit() { qmp 1 '{"execute":"quit"}'; qemu_gone 1; grep -q 'failed to reset' $SCRATCH/1/said; }
 	while_resetting quit

@@ -24,10 +24,10 @@ static bool reset_is_held(void *data)
 #define ATTEMPTS			5
 
 /*
- * A writer waits for at most 10 s. While it is still waiting, or a writer that began
- * earlier is still waiting, these 10 s have not passed. If neither is waiting any more,
- * the machine was busy or the driver is wrong; the attempt returns false, and the test
- * repeats it. The harness derives struct _test_data_guest from FIXTURE(guest).
+ * A writer waits for at most 10 s. As long as it, or a writer that began earlier, is
+ * still waiting, these 10 s have not passed. Otherwise the machine was busy or the driver
+ * is wrong: the attempt returns false, and the test repeats it. The harness derives
+ * struct _test_data_guest from FIXTURE(guest).
  */
 static void attempt_within_10_s(struct __test_metadata *_metadata, struct _test_data_guest *self,
 				bool (*attempt)(struct __test_metadata *_metadata,
@@ -164,8 +164,8 @@ TEST_F(guest, unassign_wait_killable)
 }
 
 /*
- * Writers that assign, opens and device resets also wait for resets. The measuring writer
- * begins earlier and shows that the 10 s have not passed.
+ * Assignments, opens and device resets also wait for resets. The measuring writer begins
+ * earlier and shows that the 10 s have not passed.
  */
 static void held_queue_prepare(struct __test_metadata *_metadata, struct vm *vm,
 			       struct writer *measure)
@@ -538,8 +538,8 @@ static bool reset_is_verified(void *data)
 }
 
 /*
- * B-11: a reset is complete when TAPQ returns 00. A reply that is queued after the reset
- * does not count.
+ * B-11: a reset is complete when TAPQ returns 00. A reply that is queued later does not
+ * matter.
  */
 TEST_F(guest, reset_done_with_reply_queued)
 {
@@ -966,7 +966,7 @@ static int each_queue(int (*function)(int apid, int apqi))
 /* An unbind waits for a reset until 2 s after the reset was requested. */
 #define OLD_RESET_S	3
 
-/* No mdev has a queue, so an unbind could only wait for the held resets. */
+/* No mdev has a queue, so the held resets are all that an unbind could wait for. */
 TEST_F(guest, unbind_no_wait_old_resets)
 {
 	struct writer unbinder;

@@ -5,7 +5,7 @@
  * B-16, B-29, C-8 and C-9.
  *
  * Fast operations run with 256 queues at once, each with its own code: queue 1a.001b
- * returns code ab. The simulator counts the instructions, so the test knows that the
+ * returns code ab. The simulator counts the instructions, so the test can check that the
  * driver retries exactly once for each code that requires a retry.
  */
 #include <errno.h>
@@ -92,8 +92,8 @@ static long resets_expected(const char *function, unsigned int code, int times)
 		return 1;
 	case MEANS_IN_PROGRESS:
 		/*
-		 * A reset is in progress, whoever issued it. Only a ZAPQ fails because of
-		 * that.
+		 * A reset is in progress, whoever issued it. Only a ZAPQ that returns 02
+		 * must be repeated.
 		 */
 		return strcmp(function, "zapq") ? 1 : 1 + times;
 	default:
@@ -284,8 +284,8 @@ static void operation_try(struct __test_metadata *_metadata, const struct operat
 	operation->unplug(_metadata, vfio, vm);
 	if (times == FOREVER) {
 		/*
-		 * The guest loses the queue with any code. Its reset ends when the
-		 * injection stops.
+		 * The guest loses the queues, whatever the code. Their resets complete
+		 * when the injection stops.
 		 */
 		EXPECT_TRUE(vm_sees(vm, ""));
 		responses_inject(_metadata, function, 0);
@@ -357,7 +357,10 @@ TEST_F(responses, close_all_codes)
 	operation_try_all(_metadata, operation_try, &close, &self->vfio, &self->vm, self->all);
 }
 
-/* Some codes are returned to the AP bus, which resets each queue once more, so do not count. */
+/*
+ * Some codes are returned to the AP bus, which resets each queue once more, so the test
+ * does not count the resets.
+ */
 TEST_F(responses, unbind_all_codes)
 {
 	static const struct operation unbind = {
@@ -563,8 +566,8 @@ TEST_F(guest, device_reset_all_codes)
 {
 	static const char *const functions[] = { "zapq", "tapq" };
 	/*
-	 * VFIO_DEVICE_RESET waits 10 s for codes that may end, so test one code of each
-	 * such kind.
+	 * VFIO_DEVICE_RESET waits 10 s if a code may be transient, so test one code of
+	 * each such kind.
 	 */
 	static const unsigned int transient[] = { 0x02, 0x05 };
 	unsigned int code, f, i;

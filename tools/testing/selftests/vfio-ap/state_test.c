@@ -285,7 +285,7 @@ static void snapshot(char *text, size_t size)
 	mdev_read(UUID1, "guest_ap_config", text + strlen(text), size - strlen(text));
 }
 
-/* A dry run changes nothing. */
+/* Do a dry run, compare its result, and check that it changes nothing. */
 static void expect_dry_run(struct __test_metadata *_metadata, const char *masks, int error,
 			   const char *asked, const char *result)
 {
@@ -331,7 +331,7 @@ TEST_F(guest, dry_run_result)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,08,0"));
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 
-	/* Remove an adapter, add a domain and keep one that the host has. */
+	/* Remove adapter 5 and add domain 5. */
 	expect_dry_run(_metadata, "0x08,0c,0", 0, "asked=" MASKS("08", "0c", "00") "\n",
 		       "error=0\nplugs=1\nunplugs=1\nwait_ms=0\n"
 		       "now=" MASKS("0c", "08", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
@@ -418,7 +418,7 @@ static bool reset_of_05_0005_is_held(void *data)
 	return hwsim_state(5, 5, "held") == 1;
 }
 
-/* The reset of 05.0005 has not ended, but its end would not give the guest the queue. */
+/* The reset of 05.0005 is pending, but its end will not plug the queue, which is unbound. */
 TEST_F(guest, dry_run_unbound_queue)
 {
 	struct writer unbinder;

@@ -469,10 +469,10 @@ static void control_domains_expected(const char *uuid, bool ids[256])
 }
 
 /*
- * Written from the ABI document: a guest gets the assigned domains that the host has, and
- * those of the assigned adapters in the host whose queues with all of these domains are
- * bound to vfio_ap. The attribute shows the queues, or only adapters or domains if there
- * are no queues.
+ * Derive the view from the text of the ABI document. The guest gets the assigned domains
+ * that the host has. It gets an assigned adapter if the host has the adapter, and if all
+ * its queues with these domains are bound to vfio_ap. The attribute shows the queues, or
+ * only adapters or domains if there are no queues.
  */
 static void view_expected(const char *uuid, struct view *view)
 {

@@ -197,7 +197,7 @@ TEST_F(guest, second_remover_unaffected)
 	ASSERT_EQ(0, until(task_is_interruptible, &second.pid));
 	kill(first.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&first));
-	/* This commit would show a guest that wrongly got a queue back. */
+	/* If the guest wrongly got a queue back, this commit would show it. */
 	assign(_metadata, UUID1, 5, -1);
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	EXPECT_TRUE(writer_waits(&second));

@@ -64,7 +64,7 @@ chzcrypt_guest_queue_offline() {
 # The host cannot reserve a queue while a guest has it.
 reserve_queue_in_use() {
 	setup
-	# Newer kernels reject already the adapter.
+	# Newer kernels already reject the adapter.
 	(echo +4 >$BUS/apmask && echo +4 >$BUS/aqmask) 2>$SCRATCH/refused && fail "the host reserved a queue of a guest"
 	grep -q 'Device or resource busy' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
 	guest_sees 1 04.0004

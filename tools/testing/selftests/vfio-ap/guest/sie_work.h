@@ -218,7 +218,7 @@ static unsigned long sie_atomics(unsigned long seed)
 
 		__atomic_add_fetch(&wide, i * seed, __ATOMIC_SEQ_CST);
 		__atomic_xor_fetch(&word, i, __ATOMIC_SEQ_CST);
-		/* Fails each time and returns the current value. */
+		/* This always fails and stores the current value in seen. */
 		if (!__atomic_compare_exchange_n(&word, &seen, 0, 0, __ATOMIC_SEQ_CST,
 						 __ATOMIC_SEQ_CST))
 			wide += seen;

@@ -15,7 +15,7 @@
 
 #include "lib.h"
 
-/* The first argument selects the driver: this one or the stock driver. */
+/* The first argument selects the driver: "ours", or "base" for the stock driver. */
 static inline const char *bench_driver(int argc, char **argv)
 {
 	const char *driver = argc > 1 ? argv[1] : "ours";

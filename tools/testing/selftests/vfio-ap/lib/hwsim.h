@@ -14,7 +14,10 @@
 /* The simulator's id of the nth guest of this process, counted from 0. */
 int hwsim_guest_id(int nth);
 
-/* Write the APCB of a guest behind the back of vfio_ap. Lists of decimal ids, or "none". */
+/*
+ * Write the APCB of a guest without vfio_ap. Adapters and domains are lists of decimal
+ * ids, or "none".
+ */
 int hwsim_apcb(int nth, const char *adapters, const char *domains);
 
 /* Wait until a driver has the queue; "-" stands for no driver. */
@@ -33,7 +36,10 @@ int hwsim_power_cycle(int apid);
 /* Reserve an adapter and a domain for the host, and wait until zcrypt has the queue. */
 int host_take(int apid, int apqi);
 
-/* Send a request through zcrypt. -EINVAL: an adapter has rejected it, as each adapter does. */
+/*
+ * Send a request through zcrypt. -EINVAL means that an adapter has received it, because
+ * the adapters reject all requests.
+ */
 int host_request(void);
 
 #endif /* VFIO_AP_TEST_HWSIM_H */

@@ -15,7 +15,7 @@ static long status_kib(const char *name)
 }
 
 /*
- * The memory charged to this process. The stock driver charges locked memory, this one
+ * The memory charged to this process. The stock driver charges locked memory, this driver
  * pinned memory.
  */
 long pinned_kib(void)

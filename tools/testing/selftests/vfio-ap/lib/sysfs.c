@@ -122,7 +122,7 @@ long hwsim_state(int apid, int apqi, const char *key)
 	return value ? strtol(value + strlen(name), NULL, 0) : -EINVAL;
 }
 
-/* Return how often the APCB of this process' guest was written. */
+/* Return how often the APCB of this process's guest was written. */
 long hwsim_guest_updates(int pid)
 {
 	static char text[65536];
@@ -166,7 +166,7 @@ static bool guests_have(void *masks)
 	return strstr(text, masks);
 }
 
-/* Wait until an APCB has these masks, which are part of a line of the simulator's guests file. */
+/* Wait until a line of the simulator's guests file contains these masks of an APCB. */
 bool guests_wait_for_masks(const char *masks)
 {
 	return !until(guests_have, (void *)masks);

@@ -18,7 +18,10 @@ void writer_start(struct writer *writer, const char *uuid, const char *attribute
 	writer->pid = fork();
 	if (writer->pid)
 		return;
-	/* Close inherited files, because a test that closes its copy expects a release. */
+	/*
+	 * Close the inherited file descriptors, because they would keep files open that
+	 * the test closes.
+	 */
 	syscall(SYS_close_range, 3, ~0U, 0);
 	_exit(-mdev_write(uuid, attribute, "%s", text));
 }

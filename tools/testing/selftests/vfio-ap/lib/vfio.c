@@ -81,7 +81,7 @@ int vfio_open_device(struct vfio *vfio, const char *uuid)
 	return vfio->device < 0 ? -errno : 0;
 }
 
-/* Do all steps before the device is opened. Without a VM, do not associate the group. */
+/* Do all steps that precede the open of the device. Without a VM, do not associate the group. */
 int vfio_open_group(struct vfio *vfio, struct vm *vm, const char *uuid)
 {
 	int ret;

@@ -221,7 +221,7 @@ int vm_ask(struct vm *vm, enum agent_command command, unsigned long gr0, unsigne
 	int ret, tries;
 
 	vm_post(vm, command, gr0, gr1, gr2);
-	/* Most commands end before until() would look for the second time. */
+	/* Most commands end before the first sleep of until(). */
 	for (tries = 0; tries < 1000 && !vm_answered_now(vm); tries++)
 		sched_yield();
 	ret = until(vm_answered_now, vm);
