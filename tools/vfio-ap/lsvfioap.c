@@ -16,15 +16,16 @@ static void help_print(FILE *to)
 	fputs("usage: lsvfioap [--all] [--json] [UUID]\n"
 	      "       lsvfioap --report FILE\n"
 	      "\n"
-	      "Draws the host's AP queues with owner and state; with the UUID of a mediated\n"
-	      "device what is assigned to it, what its guest has, and why not the rest.\n"
-	      "The drawing fits the terminal; in a pipe or file it has 80 columns.\n"
+	      "Show the host's AP queues with their owners and states. With the UUID of a\n"
+	      "mediated device, show its assigned queues, and why its guest lacks some of\n"
+	      "them. The output is as wide as the terminal; in a pipe or file it has 80\n"
+	      "columns.\n"
 	      "\n"
 	      "  -a, --all          list all queues that a guest lacks, not only the first 16\n"
-	      "  -j, --json         for programs\n"
-	      "  -r, --report FILE  grids, attributes, numbers, debug feature, and the last minute\n"
-	      "                     of the trace, for a bug report\n"
-	      "  -h, --help         this text\n", to);
+	      "  -j, --json         print JSON for programs\n"
+	      "  -r, --report FILE  write grids, attributes, statistics, the debug feature and the\n"
+	      "                     last minute of the trace to FILE, for a bug report\n"
+	      "  -h, --help         print this text\n", to);
 }
 
 /* A terminal may not know its width, for example a serial console. */

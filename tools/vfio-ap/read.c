@@ -20,14 +20,14 @@ const struct meaning owners[] = {
 	{ 'G', GREEN, "guest", "in a guest" },
 	{ 'a', YELLOW, "assigned", "assigned to a mediated device" },
 	{ 'v', "", "vfio_ap", "bound to vfio_ap, unassigned" },
-	{ 'h', "", "host", "of the host's drivers" },
+	{ 'h', "", "host", "bound to a host driver" },
 	{ 'n', RED, "none", "bound to no driver" },
 	{}
 };
 
 const struct meaning states[] = {
 	{ 'G', GREEN, "in-guest", "in the guest" },
-	{ 'r', GREEN, "ready", "ready for one" },
+	{ 'r', GREEN, "ready", "ready for a guest" },
 	{ 'z', YELLOW, "being-reset", "being reset" },
 	{ 'p', YELLOW, "pending", "pending" },
 	{ 'b', YELLOW, "blocked", "blocked by another" },
@@ -256,7 +256,7 @@ static void mdev_complain(const char *uuid)
 
 	snprintf(path, sizeof(path), MATRIX "/%s", uuid);
 	if (!access(path, F_OK))
-		fprintf(stderr, "lsvfioap: %s has not what this program reads: %s\n", uuid,
+		fprintf(stderr, "lsvfioap: %s: cannot read the attributes: %s\n", uuid,
 			strerror(error));
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The duration of the slowest reset of a queue. The driver stores it in 16 bits of
- * milliseconds, which overflow after 65.5 s. A test with a real reset would have to
- * wait that long.
+ * Test the duration of a queue's slowest reset. The driver stores it in 16 bits of
+ * milliseconds, which overflow after 65.5 s. A test with a real reset would have to wait
+ * that long.
  */
 #include <kunit/test.h>
 #include <linux/jiffies.h>

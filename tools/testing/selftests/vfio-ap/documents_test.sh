@@ -9,13 +9,13 @@ SAID=$SCRATCH/said
 # The mdev that vfio-ap-tracing.rst filters for.
 TRACED=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001
 
-# said REGEX: fail if the commands did not print it; said_soon: wait until a background command
+# printed REGEX: fail if the commands did not print it; said_soon: wait until a background command
 # prints it
-said() { grep -Eq "$1" $SAID || fail "'$1' was not printed"; }
-said_soon() { until_true "'$1' is printed" grep -Eq "$1" $SAID; }
+printed() { grep -Eq "$1" $SAID || fail "'$1' was not printed"; }
+printed_soon() { until_true "'$1' is printed" grep -Eq "$1" $SAID; }
 
 # Clean up after the last command. If a command failed, print the output up to it.
-typing_ends() {
+typing_cleanup() {
 	status=$?
 	set +x
 	[ $status = 0 ] || sed 's/^/# /' $SAID >&3
@@ -31,7 +31,7 @@ typing_ends() {
 type_document() {
 	[ -d "$COMMANDS/$1" ] || { echo "no commands: rig/commands.py makes them" >$SCRATCH/skip; exit 4; }
 	exec 3>&1
-	trap typing_ends EXIT
+	trap typing_cleanup EXIT
 	cd $SCRATCH
 	for block in "$COMMANDS/$1"/*; do
 		echo "typed: $1:${block##*/}" >>$SAID
@@ -41,7 +41,7 @@ type_document() {
 }
 
 # Set the masks of the bus as after the boot of a real host: the host's drivers have all queues.
-queues_are_the_hosts() {
+reserve_all_queues() {
 	for id in 4 5 6; do
 		echo +$id >$BUS/apmask
 		echo +$id >$BUS/aqmask
@@ -49,14 +49,14 @@ queues_are_the_hosts() {
 	until_true "zcrypt has the queues" not grep -qv driver=cex4queue $HWSIM/state
 }
 
-module_is_not_loaded() {
+unload_module() {
 	# The modules of the KUnit tests depend on vfio_ap.
 	rmmod vfio_ap_matrix_test vfio_ap_stats_test 2>/dev/null || true
 	rmmod vfio_ap
 }
 
 check_readme() {
-	said '^AP: 04.0004'
+	printed '^AP: 04.0004'
 	expect $MATRIX/$UUID/matrix 04.0004
 }
 
@@ -70,7 +70,7 @@ readme() {
 
 check_guide() {
 	case $1 in
-	"lszcrypt -V") said '^05.0004 .* cex4queue' ;;
+	"lszcrypt -V") printed '^05.0004 .* cex4queue' ;;
 	*"modprobe vfio_ap"*) [ -d $MATRIX ] || fail "the module is not loaded" ;;
 	*"> /sys/bus/ap/apmask"*)
 		expect_soon "$(queue_status 05.0004)" unassigned
@@ -79,16 +79,16 @@ check_guide() {
 	*"mdevctl start"*) expect_soon $MATRIX/$UUID/guest_matrix 05.0004 ;;
 	*"> \$OTHER/remove"*) [ ! -e $MATRIX/$OTHER ] || fail "the second mdev was not removed" ;;
 	*qemu-system-s390x*) until_true "the guest prints its queue" grep -q '^AP: 05.0004' /tmp/guest.txt ;;
-	*/queue_states) said '^05.0004 in-guest' ;;
-	"lsvfioap \$UUID"*) said 'G in the guest' ;;
+	*/queue_states) printed '^05.0004 in-guest' ;;
+	"lsvfioap \$UUID"*) printed 'G in the guest' ;;
 	*"> assign_adapter"*) expect guest_matrix 06.0004 ;;
 	*"> ap_config "*) expect guest_matrix "05.0004 06.0004" ;;
 	*"> ap_config_dry_run"*)
-		said '^unplugs=1'
+		printed '^unplugs=1'
 		expect guest_matrix "05.0004 06.0004"
 		;;
-	"udevadm monitor"*) said_soon '^KERNEL - ' ;;
-	*"> ap_config") said_soon '^GUEST_UPDATE=[0-9]' ;;
+	"udevadm monitor"*) printed_soon '^KERNEL - ' ;;
+	*"> ap_config") printed_soon '^GUEST_UPDATE=[0-9]' ;;
 	*"mdevctl stop"*) [ ! -e $MATRIX/$UUID ] || fail "the mdev was not removed" ;;
 	*"lsvfioap --report"*) [ -s /tmp/report.txt ] || fail "the report is empty" ;;
 	*/mdevs*) ;;
@@ -99,8 +99,8 @@ check_guide() {
 
 users_guide() {
 	need mdevctl qemu-system-s390x lszcrypt udevadm modprobe
-	module_is_not_loaded
-	queues_are_the_hosts
+	unload_module
+	reserve_all_queues
 	type_document vfio-ap.rst check_guide
 }
 
@@ -118,7 +118,7 @@ check_tracing() {
 	case $1 in
 	*"cat trace_pipe &"*)
 		replug_shows 2 leavers=
-		said_soon 'vfio_ap_queue_reset_end: apqn=04.0004 .*done=1'
+		printed_soon 'vfio_ap_queue_reset_end: apqn=04.0004 .*done=1'
 		;;
 	*"leavers > 0"*)
 		replug_shows 1 leavers=1
@@ -127,9 +127,9 @@ check_tracing() {
 	*"mdev == "*) replug_shows 2 leavers= ;;
 	"echo '!hist:"*) [ ! -e events/synthetic/reset_us ] || fail "the synthetic event was not removed" ;;
 	*"> events/synthetic/reset_us/trigger"*) replug_shows 2 leavers= ;;
-	*"cat events/synthetic/reset_us/hist"*) said '^\{ us: +[0-9]+ \} hitcount: +[1-9]' ;;
+	*"cat events/synthetic/reset_us/hist"*) printed '^\{ us: +[0-9]+ \} hitcount: +[1-9]' ;;
 	*"events/vfio_ap/enable") replug_shows 0 leavers= ;;
-	*"cat instances/vfio_ap/trace"*) said '^ .*vfio_ap_queue_reset_start: apqn=04.0004' ;;
+	*"cat instances/vfio_ap/trace"*) printed '^ .*vfio_ap_queue_reset_start: apqn=04.0004' ;;
 	*"echo 0 > events/"*) ;;
 	*) fail "no check for: $1" ;;
 	esac

@@ -101,9 +101,9 @@ static bool host_request_is_rejected(void *unused)
 }
 
 /*
- * A reset that the guest issued is still in progress after the unbind. Its end ends
- * the registration, although the host has enabled its own interrupt at that point.
- * The host zeroizes the queue.
+ * A reset that the guest issued is still in progress after the unbind. The registration
+ * ends when that reset ends, although the host has enabled its own interrupt by then. The
+ * host zeroizes the queue.
  */
 TEST_F(guest, unbind_during_guest_reset)
 {

@@ -108,31 +108,31 @@ second_vmm_or_device_rejected() {
 }
 
 # Start another guest and check that it sees the queues.
-next_guest_has_it() {
+check_next_guest() {
 	qemu_start_with 2 $UUID1
 	guest_sees 2 "$1"
 	qemu_end 2
 }
 
 # Check that the queue is reset after the guest has ended, and that the next guest gets it.
-guest_has_left() {
+check_after_guest() {
 	expect_soon "$(queue_status 04.0004)" assigned
 	expect_soon $MATRIX/$UUID1/guest_matrix 04.0004
 	rm -rf $SCRATCH/1
-	next_guest_has_it 04.0004
+	check_next_guest 04.0004
 }
 
 killed_while_attached() {
 	setup_with_a_queue
 	qemu_kill 1
-	guest_has_left
+	check_after_guest
 }
 
 quit_while_attached() {
 	setup_with_a_queue
 	qmp 1 '{"execute":"quit"}'
 	qemu_gone 1
-	guest_has_left
+	check_after_guest
 }
 
 # Plug and unplug until the file "stop" exists, and leave the queue plugged.
@@ -156,7 +156,7 @@ while_plugging() {
 	"$@"
 	touch $SCRATCH/stop
 	wait $plugger || fail "a write failed"
-	guest_has_left
+	check_after_guest
 }
 
 killed_during_hotplug() {
@@ -178,7 +178,7 @@ while_resetting() {
 	expect $MATRIX/$UUID1/reset_pending 04.0004
 	echo "04.0004 tapq 2 0" >$HWSIM/respond
 	expect_soon $MATRIX/$UUID1/reset_pending ""
-	guest_has_left
+	check_after_guest
 }
 
 killed_during_reset() {

@@ -494,7 +494,10 @@ static void *device_reset(void *data)
 	return (void *)(long)(ioctl(vfio->device, VFIO_DEVICE_RESET) ? -errno : 0);
 }
 
-/* A reset that began while the guest could use the queue does not count for the unplug. */
+/*
+ * A reset that began while the guest could use the queue does not count as the reset
+ * after the unplug.
+ */
 TEST_F(guest, reset_repeated_after_unplug)
 {
 	struct writer writer;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Fixture "bare": a running guest whose APCB has 04.0004, without vfio_ap and mdev. */
+/* Fixture "bare": a running guest whose APCB has 04.0004, without vfio_ap or an mdev. */
 #ifndef VFIO_AP_BARE_FIXTURE_H
 #define VFIO_AP_BARE_FIXTURE_H
 
