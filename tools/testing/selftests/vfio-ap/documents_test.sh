@@ -9,7 +9,7 @@ SAID=$SCRATCH/said
 # The mdev that vfio-ap-tracing.rst filters for.
 TRACED=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001
 
-# printed REGEX: fail if the commands did not print it; said_soon: wait until a background command
+# printed REGEX: fail if the commands did not print it; printed_soon: wait until a background command
 # prints it
 printed() { grep -Eq "$1" $SAID || fail "'$1' was not printed"; }
 printed_soon() { until_true "'$1' is printed" grep -Eq "$1" $SAID; }
