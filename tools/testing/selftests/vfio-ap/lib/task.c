@@ -197,13 +197,27 @@ long task_sleep_count(pid_t task)
 	return line ? strtol(line + strlen(key), NULL, 10) : -1;
 }
 
-/* Is this kernel function in the stack of the task? */
+static bool task_is_asleep(pid_t task)
+{
+	char state = task_state(task);
+
+	return state == 'D' || state == 'S';
+}
+
+/*
+ * Does the task sleep in this kernel function? The stack of a running task can show a
+ * function that the task only passes through, so the task must be in the same sleep
+ * before and after its stack is read.
+ */
 bool task_waits_in(pid_t task, const char *function)
 {
+	long sleep_count = task_sleep_count(task);
 	char path[64], text[4096];
 
 	snprintf(path, sizeof(path), "/proc/%d/stack", task);
-	return file_read(path, text, sizeof(text)) >= 0 && strstr(text, function);
+	return task_is_asleep(task) && file_read(path, text, sizeof(text)) >= 0 &&
+	       strstr(text, function) && task_sleep_count(task) == sleep_count &&
+	       task_is_asleep(task);
 }
 
 int capability_drop(int capability)
