@@ -333,7 +333,7 @@ void vfio_ap_attachment_unpin(struct vfio_ap_attachment *attachment)
  *
  * Context: Called by a vCPU of the guest. Sleeps; the guest's user decides how
  * long it waits for the page. No lock of this driver held.
- * Return: The page, which vfio_ap_page_put() puts; NULL without memory, for a
+ * Return: The page, which vfio_ap_page_put() puts; NULL if out of memory, for a
  * page that cannot be pinned, and beyond RLIMIT_MEMLOCK.
  */
 struct vfio_ap_page *vfio_ap_page_get(struct vfio_ap_attachment *attachment, unsigned long hva)
@@ -400,7 +400,7 @@ void vfio_ap_page_put(struct vfio_ap_page *page)
  * @pqap_hook: KVM calls it for PQAP(AQIC) of the guest while it is attached
  *
  * Context: May sleep.
- * Return: The attachment with one reference, or NULL without memory.
+ * Return: The attachment with one reference, or NULL if out of memory.
  */
 struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm, const char *uuid,
 						     crypto_hook pqap_hook)

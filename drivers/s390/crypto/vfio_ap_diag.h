@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Diagnostics: what the core of the driver reports to them.
+ * Diagnostics: the functions through which the core of the driver reports events.
  *
  * The core works without them. vfio_ap_events.c counts and emits trace events and calls
  * no other file of the driver; vfio_ap_stats.c shows the counters in debugfs;

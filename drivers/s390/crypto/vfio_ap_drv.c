@@ -136,7 +136,7 @@ static int vfio_ap_read_config(void)
 
 static void vfio_ap_workqueues_destroy(void)
 {
-	/* A reset that completes queues a commit. */
+	/* The end of a reset queues commit_work, so destroy vfio_ap_reset_wq first. */
 	if (vfio_ap_reset_wq)
 		destroy_workqueue(vfio_ap_reset_wq);
 	if (vfio_ap_commit_wq)

@@ -80,7 +80,7 @@ static int vfio_ap_dry_run(struct vfio_ap_mdev *mdev, const struct vfio_ap_matri
 		ret = run->error;
 		swap(mdev->dry_run, run);
 	}
-	/* The previous one. */
+	/* Free the previous dry run. */
 	kfree(run);
 	return ret;
 }

@@ -21,7 +21,6 @@ static void vfio_ap_host_publish(const struct ap_config_info *new,
 	struct vfio_ap_mdev *mdev;
 	struct vfio_ap_queue *q;
 	unsigned long apqn;
-	bool back;
 
 	lockdep_assert_held(&matrix_dev->guests_lock);
 	lockdep_assert_held(&matrix_dev->lock);
@@ -34,11 +33,11 @@ static void vfio_ap_host_publish(const struct ap_config_info *new,
 		vfio_ap_matrix_and(&matrix_dev->host, &matrix_dev->newest, &before);
 	}
 	xa_for_each(&matrix_dev->queues, apqn, q) {
-		scoped_guard(spinlock, &q->lock)
-			back = vfio_ap_queue_update_present(q);
+		spin_lock(&q->lock);
 		/* A reset that could not be issued while the queue was absent may be due. */
-		if (back)
+		if (vfio_ap_queue_update_present(q))
 			vfio_ap_queue_poll_after(q, 1);
+		spin_unlock(&q->lock);
 	}
 	/* Resets of queues that are absent now are no longer worth waiting for. */
 	vfio_ap_reset_wake_waiters();
@@ -161,6 +160,16 @@ static u64 vfio_ap_host_evict(struct vfio_ap_mdev *mdev)
 }
 
 /*
+ * A queue that was just unassigned has no guest any more and requires no reset yet, while
+ * a commit writes the APCB. Wait until the commit has required the reset.
+ */
+static void vfio_ap_host_wait_commit(void)
+{
+	mutex_lock(&matrix_dev->guests_lock);
+	mutex_unlock(&matrix_dev->guests_lock);
+}
+
+/*
  * Wait for an earlier reset of a queue that no guest has. The wait ends 2 s after the
  * reset was required, because many queues may be unbound one after the other.
  */
@@ -233,7 +242,10 @@ void vfio_ap_host_remove(struct ap_queue *queue)
 	if (!q)
 		return;
 
-	/* While the queue is bound; afterwards false means that the AP bus has zeroized it. */
+	/*
+	 * Set it while the queue is still bound, because after the unbind false means that the
+	 * AP bus has zeroized the queue.
+	 */
 	vfio_ap_host_set_zeroize(queue, true);
 	scoped_guard(mutex, &matrix_dev->lock) {
 		scoped_guard(spinlock, &q->lock)
@@ -247,6 +259,8 @@ void vfio_ap_host_remove(struct ap_queue *queue)
 	}
 	if (mdev && present)
 		waited = vfio_ap_host_evict(mdev);
+	else
+		vfio_ap_host_wait_commit();
 	if (present)
 		vfio_ap_host_wait_earlier_reset(q, waited);
 	if (mdev)
@@ -270,7 +284,7 @@ static struct device *vfio_ap_host_find_owner(const struct vfio_ap_matrix *reser
 
 	/*
 	 * A queue that is not assigned any more stays in its guest's APCB until the commit
-	 * drops guests_lock. If it is unbound already, nobody would wait for that later.
+	 * drops guests_lock. If it is unbound already, no later step waits for the APCB.
 	 */
 	guard(mutex)(&matrix_dev->guests_lock);
 	guard(mutex)(&matrix_dev->lock);

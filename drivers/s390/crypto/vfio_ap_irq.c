@@ -187,7 +187,8 @@ u8 vfio_ap_irq_tapq(struct vfio_ap_queue *q)
  * @q: the queue
  *
  * Context: @q->lock held.
- * Return: true after a disable, and for a queue that this driver must not reset.
+ * Return: true if the queue has a registration and a disable is in progress, or this driver
+ * must not reset the queue.
  */
 bool vfio_ap_irq_needs_polling(const struct vfio_ap_queue *q)
 {
@@ -304,7 +305,8 @@ static u8 vfio_ap_irq_admit(struct vfio_ap_queue *q,
 
 	if (q->guest != attachment || q->binding == VFIO_AP_UNBOUND)
 		return AP_RESPONSE_Q_NOT_AVAIL;
-	if (vfio_ap_queue_reset_pending(q))
+	/* A queue that was unbound leaves the guest with the next commit and is reset then. */
+	if (q->unbound_since_commit || vfio_ap_queue_reset_pending(q))
 		return AP_RESPONSE_RESET_IN_PROGRESS;
 	return vfio_ap_irq_is_ending(q) ? vfio_ap_irq_test_disable(q) : AP_RESPONSE_NORMAL;
 }

@@ -101,7 +101,7 @@ void vfio_ap_mdev_notify_later(struct vfio_ap_mdev *mdev)
 	vfio_ap_mdev_assert_stays_linked();
 
 	get_device(&mdev->vdev.device);
-	/* Delay it by one tick to coalesce changes, and so that the writer runs first. */
+	/* A delay of one tick coalesces changes and lets the writer return first. */
 	if (!queue_delayed_work(vfio_ap_commit_wq, &mdev->notify_work, 1))
 		put_device(&mdev->vdev.device);
 }

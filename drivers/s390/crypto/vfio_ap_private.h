@@ -12,7 +12,7 @@
  * an APQN is the only mdev whose assigned matrix contains it, so no link can become
  * stale.
  *
- * Each file calls only files that are above it in this list:
+ * Each file calls only files that are above it in this list, or to its left:
  *
  *   matrix                            masks, and the decision what a guest gets
  *   events                            counters and trace events
@@ -156,7 +156,7 @@ struct vfio_ap_last_error {
  * pollers must be notified, too.
  */
 struct vfio_ap_delta {
-	/** @ever: union of all values. May have more queues, because it is one matrix. */
+	/** @ever: union of all values; as a matrix, it may contain further queues */
 	struct vfio_ap_matrix ever;
 	/** @always: intersection of all values */
 	struct vfio_ap_matrix always;
@@ -350,8 +350,8 @@ struct vfio_ap_queue_stats {
  *
  * Outlives the AP bus's struct ap_queue: it exists while the queue is bound, in a guest,
  * being reset, or known to hardware with an interrupt registration. Unless stated
- * otherwise, @lock protects a field. A host can have thousands of queues, so the fields
- * are in an order without gaps.
+ * otherwise, @lock protects a field. A host can have thousands of queues, so the order of
+ * the fields leaves few gaps.
  */
 struct vfio_ap_queue {
 	/** @kref: one for the table, one for every user without RCU or matrix_dev->lock */
@@ -392,7 +392,7 @@ struct vfio_ap_queue {
 	u64 done_seq;
 	/** @failed_seq: number of the newest reset that set @failed_rc */
 	u64 failed_seq;
-	/** @required_since: jiffies when @required_seq was raised */
+	/** @required_since: jiffies when a reset was required last */
 	unsigned long required_since;
 	/** @retry_at: jiffies before which no further ZAPQ is issued */
 	unsigned long retry_at;
@@ -443,7 +443,7 @@ struct vfio_ap_tx {
 	bool published;
 	/** @changed: the commit wrote the APCB; vfio_ap_tx_end() signals the VMM */
 	bool changed;
-	/** @joins: @attachment is new and has no queue yet, whatever the mdev's @shadow_apcb */
+	/** @joins: @attachment is new: it has no queue yet, and @shadow_apcb is not its APCB */
 	bool joins;
 	/** @old: the guest's matrix before the commit */
 	struct vfio_ap_matrix old;
@@ -498,7 +498,7 @@ struct vfio_ap_plan {
 	unsigned long wait;
 	/** @error: 0, -EADDRNOTAVAIL or -EADDRINUSE */
 	int error;
-	/** @unchanged: @candidate is assigned already; nothing after @had is set */
+	/** @unchanged: @candidate is assigned already; the fields after @had are 0 */
 	bool unchanged;
 };
 
@@ -558,6 +558,7 @@ struct vfio_ap_queue *vfio_ap_queue_find(const struct vfio_ap_matrix *in,
 bool vfio_ap_queue_visit(const struct vfio_ap_matrix *in, const struct vfio_ap_matrix *except,
 			 bool (*visit)(struct vfio_ap_queue *q));
 void vfio_ap_queue_poll_after(struct vfio_ap_queue *q, unsigned long delay);
+void vfio_ap_queue_retry_now(struct vfio_ap_queue *q);
 void vfio_ap_queue_join(struct vfio_ap_queue *q, const struct vfio_ap_attachment *guest);
 void vfio_ap_queue_leave(struct vfio_ap_queue *q);
 void vfio_ap_queue_bind(struct vfio_ap_queue *q);

@@ -82,7 +82,7 @@ struct vfio_ap_queue *vfio_ap_queue_get(u16 apqn)
  * @work: function of the work item of a new queue
  *
  * Context: matrix_dev->lock held. Allocates.
- * Return: The queue, without a reference for the caller, or NULL without memory.
+ * Return: The queue, without a reference for the caller, or NULL if out of memory.
  */
 struct vfio_ap_queue *vfio_ap_queue_create(u16 apqn, work_func_t work)
 {
@@ -240,6 +240,20 @@ void vfio_ap_queue_poll_after(struct vfio_ap_queue *q, unsigned long delay)
 		vfio_ap_queue_put(q);
 }
 
+/**
+ * vfio_ap_queue_retry_now - let the next step issue a ZAPQ that is due without a delay
+ * @q: the queue
+ *
+ * Context: @q->lock held.
+ */
+void vfio_ap_queue_retry_now(struct vfio_ap_queue *q)
+{
+	lockdep_assert_held(&q->lock);
+
+	q->retry_delay = 1;
+	q->retry_at = jiffies;
+}
+
 /* Fields that are read under either of the two locks are written under both. */
 static void vfio_ap_queue_assert_writable(const struct vfio_ap_queue *q)
 {
@@ -292,6 +306,7 @@ void vfio_ap_queue_bind(struct vfio_ap_queue *q)
 	vfio_ap_queue_update_present(q);
 	WRITE_ONCE(q->failed_rc, 0);
 	q->reported = false;
+	vfio_ap_queue_retry_now(q);
 }
 
 /**
@@ -327,9 +342,7 @@ bool vfio_ap_queue_update_present(struct vfio_ap_queue *q)
 					AP_QID_QUEUE(q->apqn));
 	if (before || !q->present)
 		return false;
-	/* A reset that could not be issued while the queue was absent is due now. */
-	q->retry_delay = 1;
-	q->retry_at = jiffies;
+	vfio_ap_queue_retry_now(q);
 	return true;
 }
 

@@ -125,8 +125,8 @@ void vfio_ap_removal_init(struct vfio_ap_mdev *mdev)
  * vfio_ap_removal_open - begin to open the device of an mdev
  * @mdev: the mdev
  *
- * Context: Takes matrix_dev->lock, so that an mdev without removers gets none that has
- * missed this open.
+ * Context: Takes matrix_dev->lock, so that a remover either prevents this open or sees
+ * @opened.
  * Return: true; false if the mdev is being removed.
  */
 bool vfio_ap_removal_open(struct vfio_ap_mdev *mdev)
@@ -155,9 +155,8 @@ static void vfio_ap_removal_ask_vmm(struct vfio_ap_mdev *mdev, bool first)
 	WRITE_ONCE(mdev->next_request, jiffies + VFIO_AP_REQUEST_PERIOD);
 	asked = vfio_ap_trigger_request(mdev);
 	if (first && READ_ONCE(mdev->opened))
-		dev_notice(mdev->vdev.dev, "Removed while a guest has it: %s\n",
-			   asked ? "its VMM is asked to let go" :
-				   "its VMM cannot be asked, so this waits for device_del or its end");
+		dev_notice(mdev->vdev.dev, "Removal waits until the VMM closes the device: %s\n",
+			   asked ? "release requested" : "the VMM accepts no release request");
 }
 
 /**

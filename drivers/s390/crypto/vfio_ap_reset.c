@@ -3,9 +3,10 @@
  * The reset of a queue, and how tasks wait for it.
  *
  * Only this file issues ZAPQ. vfio_ap_reset_advance() is the only entry to the state
- * machine: it issues at most one instruction for the reset and returns. Whoever requires
- * a reset calls it, the work item of the queue repeats it until the reset has completed,
- * and a waiter calls it a few times to notice a quick reset before the next tick:
+ * machine: it issues at most one instruction for the reset and returns. The function that
+ * requires a reset calls it once, the work item of the queue repeats it until the reset
+ * has completed, and a waiter calls it a few times to notice a quick reset before the next
+ * tick:
  *
  *	             require a reset
  *	    .-------.  (required_seq)   .-----.  ZAPQ: 00   .--------.
@@ -18,6 +19,9 @@
  *	        |                  other  --'                      |
  *	        '--------------------------------------------------'
  *	                         TAPQ: 00, 03 or 04
+ *
+ * If another reset is required while one is issued, the queue is due again when the issued
+ * one has ended.
  *
  * A reset has a number. The commit that takes a queue from its guest, a probe and
  * VFIO_DEVICE_RESET raise required_seq; an accepted ZAPQ records in issued_seq the number
@@ -38,7 +42,7 @@
 
 #define VFIO_AP_POLL_MAX	max_t(unsigned long, HZ / 100, 1)
 #define VFIO_AP_POLL_SLOW	(HZ / 2)
-/* A waiter polls after 1, 2, 4 and 8 ms, because the work item needs up to two ticks. */
+/* A waiter polls after pauses of 1, 2, 4 and 8 ms: the work item runs after up to two ticks. */
 #define VFIO_AP_WAITER_POLL_MS	8
 
 static DECLARE_WAIT_QUEUE_HEAD(vfio_ap_reset_waiters);
@@ -78,8 +82,7 @@ void vfio_ap_reset_require(struct vfio_ap_queue *q, u64 seq)
 
 	q->required_seq = max(q->required_seq, seq);
 	q->required_since = jiffies;
-	q->retry_delay = 1;
-	q->retry_at = jiffies;
+	vfio_ap_queue_retry_now(q);
 }
 
 static bool vfio_ap_reset_is_due(const struct vfio_ap_queue *q)
@@ -99,7 +102,7 @@ static void vfio_ap_reset_complete(struct vfio_ap_queue *q, u64 seq, u8 rc)
 	q->issued_seq = 0;
 	WRITE_ONCE(q->failed_rc, 0);
 	q->reported = false;
-	q->retry_delay = 1;
+	vfio_ap_queue_retry_now(q);
 	vfio_ap_irq_end(q);
 }
 
@@ -131,7 +134,7 @@ static void vfio_ap_reset_issue(struct vfio_ap_queue *q)
 	if (response == VFIO_AP_QUEUE_READY) {
 		/* failed_rc stays until TAPQ verifies this reset. */
 		q->issued_seq = seq;
-		q->retry_delay = 1;
+		vfio_ap_queue_retry_now(q);
 	} else if (response == VFIO_AP_QUEUE_CLEAN) {
 		vfio_ap_reset_complete(q, seq, q->last_rc);
 	} else {
@@ -182,6 +185,9 @@ static unsigned long vfio_ap_reset_next_delay(struct vfio_ap_queue *q)
 	} else {
 		return 0;
 	}
+	/* A waiter that polls early must not slow down the work item. */
+	if (q->issued_seq && time_before(jiffies, q->retry_at))
+		return q->retry_at - jiffies;
 	delay = clamp_t(unsigned long, q->retry_delay, 1, delay_max);
 	q->retry_delay = delay * 2;
 	q->retry_at = jiffies + delay;
@@ -191,16 +197,19 @@ static unsigned long vfio_ap_reset_next_delay(struct vfio_ap_queue *q)
 static void vfio_ap_reset_step(struct vfio_ap_queue *q)
 {
 	unsigned long delay;
+	long left;
 
 	lockdep_assert_held(&q->lock);
 
-	/* Either or, so that others see a failure before the retry changes the state. */
+	/* Do only one of the two, so that waiters see a failure before the retry. */
 	if (q->issued_seq) {
 		vfio_ap_reset_verify(q);
 	} else if (vfio_ap_reset_is_due(q)) {
-		/* The work item is queued for that time. */
-		if (time_before(jiffies, q->retry_at))
+		left = q->retry_at - jiffies;
+		if (left > 0) {
+			vfio_ap_queue_poll_after(q, left);
 			return;
+		}
 		vfio_ap_reset_issue(q);
 	}
 	if (!q->issued_seq && vfio_ap_irq_needs_polling(q))
@@ -249,9 +258,12 @@ static u64 vfio_ap_reset_completed_by_bus(struct vfio_ap_queue *q)
 
 /**
  * vfio_ap_reset_advance - advance the reset of a queue by one step
- * @q: the queue; nothing happens if no reset is due
+ * @q: the queue; the caller has a reference
  *
- * Context: Takes @q->lock and matrix_dev->lock; no lock of this driver held.
+ * Also follows an interrupt registration that only TAPQ can end, and removes an unbound
+ * queue from the table when nothing needs it any more.
+ *
+ * Context: Sleeps; no lock of this driver held.
  * Return: true while a ZAPQ is in progress.
  */
 bool vfio_ap_reset_advance(struct vfio_ap_queue *q)
@@ -261,7 +273,7 @@ bool vfio_ap_reset_advance(struct vfio_ap_queue *q)
 	u8 failed_rc;
 
 	scoped_guard(spinlock, &q->lock) {
-		/* If the queue was bound since, or left a guest, it owes another reset. */
+		/* If the queue has left a guest since, it owes another reset. */
 		if (completed_by_bus && completed_by_bus == q->required_seq)
 			vfio_ap_irq_end(q);
 		pending = vfio_ap_queue_reset_pending(q);
@@ -324,8 +336,7 @@ u64 vfio_ap_reset_require_all(const struct vfio_ap_matrix *matrix,
 		    (!q->guest && q->binding == VFIO_AP_BOUND && q->required_seq <= q->done_seq))
 			vfio_ap_reset_require(q, seq);
 		/* Do not wait for the retry of a reset that failed before. */
-		q->retry_delay = 1;
-		q->retry_at = jiffies;
+		vfio_ap_queue_retry_now(q);
 	}
 	return seq;
 }
@@ -411,7 +422,7 @@ int vfio_ap_reset_wait_removed(const struct vfio_ap_matrix *old,
 	return left ? 0 : -ETIME;
 }
 
-/* Return: jiffies until the reset is not worth waiting for any more, 0 if it is not now. */
+/* Return: how long this reset is worth waiting for, in jiffies; 0 if it is not. */
 static unsigned long vfio_ap_reset_queue_time_left(const struct vfio_ap_queue *q)
 {
 	unsigned long deadline = q->required_since + VFIO_AP_RESET_TIMEOUT;
@@ -427,7 +438,8 @@ static unsigned long vfio_ap_reset_queue_time_left(const struct vfio_ap_queue *q
 /**
  * vfio_ap_reset_assume_done - assume that the resets complete that are worth waiting for
  * @apid: the adapter
- * @pending: mask of domains with a reset in progress; those domains are removed from it
+ * @pending: mask of domains with a pending reset; domains whose reset is worth waiting for
+ *	are removed from it
  *
  * Context: matrix_dev->lock held.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The eventfds of a VMM: one requests that the VMM releases the mdev, the other signals
- * that the configuration of its guest has changed.
+ * The eventfds of a VMM: one asks the VMM to release the mdev, the other signals that the
+ * configuration of its guest has changed.
  */
 #include <linux/eventfd.h>
 #include <linux/uaccess.h>

@@ -3,8 +3,7 @@
  * The guest transaction and its commit.
  *
  * The administrator, the AP bus, open, close and the end of a reset change an input of
- * vfio_ap_matrix_derive() inside a transaction and commit. Nothing else writes an APCB or
- * decides that a queue must be reset.
+ * vfio_ap_matrix_derive() inside a transaction and commit. Nothing else writes an APCB.
  */
 #include <linux/delay.h>
 
@@ -187,7 +186,7 @@ static void vfio_ap_tx_mark_queues(const struct vfio_ap_tx *tx)
 	vfio_ap_event_commit(tx->mdev, joined, left);
 }
 
-/* Runs after the APCB is written, because an earlier ZAPQ does not erase what follows it. */
+/* Runs after the APCB is written: the guest could use the queue after an earlier ZAPQ. */
 static unsigned int vfio_ap_tx_require_resets(struct vfio_ap_tx *tx)
 {
 	struct vfio_ap_queue *q;

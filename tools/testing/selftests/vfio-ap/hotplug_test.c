@@ -587,4 +587,37 @@ TEST_F(guest, reservation_during_unplug)
 	EXPECT_EQ(0, file_write(BUS "aqmask", "-4"));
 }
 
+static bool unbind_waits_or_has_ended(void *data)
+{
+	struct writer *unbind = data;
+
+	return !writer_waits(unbind) || task_waits_in(unbind->pid, "vfio_ap_host_remove");
+}
+
+/*
+ * While a commit writes the APCB, the queue has no mdev any more and requires no reset yet.
+ * An unbind that does not wait for the commit leaves the data of the guest in the queue.
+ */
+TEST_F(guest, unbind_during_unassign)
+{
+	struct writer unassign, unbind;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("hold", "kvm_arch_crypto_set_masks"));
+	writer_start(&unassign, UUID1, "unassign_adapter", "4");
+	EXPECT_TRUE(hwsim_wait_held("kvm_arch_crypto_set_masks", 1));
+	unbind.pid = fork();
+	if (!unbind.pid)
+		_exit(-queue_unbind(4, 4));
+	EXPECT_EQ(0, until(unbind_waits_or_has_ended, &unbind));
+	EXPECT_TRUE(writer_waits(&unbind));
+	ASSERT_EQ(0, hwsim("release", "kvm_arch_crypto_set_masks"));
+	EXPECT_EQ(0, writer_end(&unassign));
+	EXPECT_EQ(0, writer_end(&unbind));
+	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
+	EXPECT_TRUE(vm_sees(&self->vm, ""));
+	EXPECT_EQ(0, queue_bind(4, 4));
+}
+
 #include "lib/main.h"

@@ -217,7 +217,7 @@ static bool both_removals_logged(void *data)
 	struct notices *notices = data;
 	char text[8192];
 
-	notices->count += kmsg_lines(notices->log, "Removed while a guest has it",
+	notices->count += kmsg_lines(notices->log, "Removal waits until the VMM closes the device",
 				     text, sizeof(text));
 	return notices->count >= 2;
 }
@@ -578,7 +578,7 @@ static void removal_with_signals(struct __test_metadata *_metadata, struct vm *v
 	EXPECT_TRUE(writer_waits(&remover.writer));
 	EXPECT_TRUE(vm_sees(vm, ""));
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
-	EXPECT_EQ(1, kmsg_lines(log, "Removed while a guest has it", text, sizeof(text)));
+	EXPECT_EQ(1, kmsg_lines(log, "Removal waits until the VMM closes the device", text, sizeof(text)));
 	vfio_close(vfio);
 	EXPECT_EQ(0, remover_end(&remover));
 	EXPECT_NE(0, access(MATRIX UUID1, F_OK));
