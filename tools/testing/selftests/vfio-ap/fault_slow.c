@@ -554,8 +554,9 @@ static void unload_module(struct faults *faults)
  */
 TEST_F(guest, module_load_alloc_failure)
 {
+	/* EINVAL: the driver core could not create the directory "drivers" of the module. */
 	static const struct operation load = {
-		"load", load_module, module_exists, { -ENOMEM, -ENOENT }, unload_module,
+		"load", load_module, module_exists, { -ENOMEM, -ENOENT, -EINVAL }, unload_module,
 	};
 	struct faults faults;
 
