@@ -1,39 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0
-# The verbs of the rig. `make help` lists them; the work is done by scripts in rig/.
+# The targets of the rig. `make help` lists them. The scripts in rig/ do the work.
 
 MAKEFLAGS += --no-print-directory
-# What is set here comes by the environment. As a flag, M= would reach kbuild, which takes it for a module's directory.
+# Do not pass variables of the command line to kbuild, which would take M= for the directory of a module.
 MAKEOVERRIDES :=
 .DELETE_ON_ERROR:
-.PHONY: help run test mutate bench model check series deb exec shell log clean kernel bootable
+.PHONY: help run test mutate bench model check series tree compdb deb exec shell log clean kernel bootable
 
-# The simulated machine, and the machine that simulates it.
-HWSIM ?=
-CPUS ?= 2
-MEM ?= 1024
-APPEND ?=
-GDB ?=
-# Who gives the queues to a guest in `make run`: the small program of the tests, or Debian's QEMU.
-CLIENT ?=
-export HWSIM CPUS MEM APPEND GDB HWSIM_FAULT CLIENT
-# What to test.
+# People set variables; programs get options. The environment only has BASE and VARIANT, see rig/build/lib.sh.
+# option NAME,VALUE: --NAME='VALUE', or nothing if VALUE is empty; flag NAME,VALUE: --NAME, or nothing
+option = $(if $2,--$1='$(subst ','\'',$2)')
+flag = $(if $2,--$1)
+RIG := python3 -m rig
 T ?= *
-N ?=
-LIST ?=
-LONG ?=
-LOAD ?=
+M ?= *
 DRIVER ?= ours
 KERNEL ?= ours
-SEED ?=
-export T N LIST LONG LOAD DRIVER KERNEL SEED
-# Which faults to try.
-M ?= *
-MUTATE ?=
-export M MUTATE
-# What not to do with the series, and who signs it.
-FAST ?=
-SIGNOFF ?=
-export FAST SIGNOFF
+MACHINE = $(call option,hwsim,$(HWSIM)) $(call option,cpus,$(CPUS)) $(call option,memory,$(MEM)) \
+	$(call option,append,$(APPEND)) $(call flag,gdb,$(GDB))
+TEST = $(call option,times,$(N)) $(call option,seed,$(SEED)) $(call option,long,$(LONG)) $(call flag,load,$(LOAD)) \
+	$(call option,driver,$(DRIVER)) $(call option,kernel,$(KERNEL)) $(if $(LIST),--list=$(if $(filter rst,$(LIST)),rst,rows))
+# M has several patterns.
+FAULTS = '$(subst ','\'',$(M))'
 
 # The kernel that everything is built for.
 BASE ?= 6.12
@@ -42,25 +30,25 @@ export BASE
 D := build
 B := $D$(addprefix /,$(filter mainline,$(BASE)))
 BACKPORT := $(wildcard backport/$(BASE))
-# kbuild would refuse the path only after minutes of downloading and unpacking. The dot makes a trailing blank count.
+# kbuild rejects a path with a blank or a colon. Fail early instead of after the download. The dot detects a trailing blank.
 ifneq ($(if $(LIST),,$(filter-out help log clean,$(or $(MAKECMDGOALS),help))),)
 $(if $(filter 1,$(words $(subst :, ,$(CURDIR)/.))),,$(error the kernel cannot be built in '$(CURDIR)': its build system refuses a path with a blank or a colon))
 endif
-# Two in one clone would build over each other. PPID is this make.
+# Only one make may run in a clone, because two would overwrite each other's files. PPID is this make.
 ifeq ($(MAKELEVEL),0)
 ifneq ($(if $(LIST),,$(filter-out help log shell,$(MAKECMDGOALS))),)
 other := $(shell mkdir -p $(B); made=$$(cat $(D)/.make 2>/dev/null); \
 	if [ "$${made:-$$PPID}" != $$PPID ] && [ "$$(cat /proc/$$made/comm 2>/dev/null)" = make ] && \
 		[ /proc/$$made/cwd -ef . ]; then echo $$made; else echo $$PPID >$(D)/.make; fi)
-$(if $(other),$(error make is at work here already (process $(other)); wait for its end))
-# Of a `make mutate` that was interrupted.
-$(if $(wildcard $(B)/mutant.kept),$(shell rig/mutate.py back))
+$(if $(other),$(error another make runs here (process $(other)); wait until it has ended))
+# Restore the kernel tree after an interrupted `make mutate`.
+$(if $(wildcard $(B)/mutant.kept),$(shell $(RIG).mutate.mutate --restore))
 endif
 endif
-# A kernel beside the ordinary one: its further fragment is in rig/config/variant/.
+# A kernel with a further fragment in rig/config/variant/.
 VARIANT ?= $(or $(filter base,$(KERNEL)),$(if $(GDB),gdb))
 export VARIANT
-# The base's kernel has sources of its own.
+# The stock kernel has its own source tree.
 S := $(addprefix -,$(filter base,$(VARIANT)))
 K := $(B)/kernel$(addprefix -,$(VARIANT))
 INITRAMFS := $(B)/initramfs$(addprefix -,$(VARIANT)).gz
@@ -71,94 +59,104 @@ FRAGMENTS := $(filter-out $(if $S,%/driver.config),$(sort $(wildcard rig/config/
 	$(patsubst %,rig/config/variant/%.config,$(VARIANT))
 BOOTABLE := $(K)/.built $(INITRAMFS)
 
-## make run                  boot, plug an AP queue into a running guest and out of it again
-##      CLIENT=qemu            with Debian's QEMU, whose guest prints what it sees
-## make test                 all tests that are not long, under lockdep: one boot, and four small ones
-##      T=PATTERN              only where program:fixture.test matches; with its program's name also one
-##                             that has a boot of its own
-##      N=TIMES                several times
-##      LIST=1                 which row of the behaviour is tested where; LIST=rst: as a page of Documentation/
-##      LONG=1                 then also what takes long: other kernels, more CPUs, faults, 10 minutes of
-##                             stress, which lines of the driver never ran; LONG=NAME: one row of rig/long.txt
-##      LOAD=1                 ten times, or N, beside four busy loops, to find tests that depend on timing.
-##                             Takes hours on two cores; LONG=1 does this once, as its last row
-##      SEED=NUMBER            repeat what stress_test did with that seed
-##      DRIVER=base            the same tests against the base's own driver, a boot for each
-##      KERNEL=base            likewise, this driver on the base's kernel, with the simulator
-## make mutate               break the driver on purpose, one fault at a time: does a test notice?
-##      M='PATTERN ...'        only these of rig/mutants/; without-*: a patch of series/ is missing
-##      RANDOM=N SEED=NUMBER   N faults made by rule and drawn by chance, instead of those of rig/mutants/; the
-##                             same seed repeats a sample, and goes on with one that was interrupted
+## make run                  boot, plug an AP queue into a running guest, and unplug it
+##      CLIENT=qemu            run the guest with Debian's QEMU, and show what it prints
+## make test                 all tests except the slow ones, under lockdep: one boot, and four small ones
+##      T=PATTERN              only tests that match, as fixture.test or program:fixture.test. Give the program if it
+##                             has a boot of its own
+##      N=TIMES                run each test several times
+##      LIST=1                 list the behaviours, their tests and the last results. LIST=rst: write
+##                             doc/tests-by-driver.rst
+##      LONG=1                 then also the slow tests: other kernels, more CPUs, faults, 10 minutes of stress, and
+##                             the lines of the driver that never ran. LONG=NAME: one row of rig/test/long.txt
+##      LOAD=1                 run the tests 10 times, or N times, beside four busy loops, to find tests that depend
+##                             on timing. This takes hours on two cores. LONG=1 does it once
+##      SEED=NUMBER            repeat a run of stress_test
+##      DRIVER=base            test the stock driver, in one boot per test
+##      KERNEL=base            test this driver on the stock kernel with the simulator, in one boot per test
+## make mutate               break the driver on purpose, one fault at a time, and check that a test notices
+##      M='PATTERN ...'        only these faults of rig/mutants/. without-*: a patch of series/ is missing
+##      RANDOM=N SEED=NUMBER   try N random faults. The same seed repeats a sample, or continues an interrupted one
 ## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
-## make shell                a shell in the test kernel, driver loaded, with QEMU, mdevctl, lszcrypt and udevadm
-##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    for run, exec and shell; HWSIM="adapters=1,2
-##                             domains=0-3" is for exec and shell only: run draws 04 to 06
-##      CPUS=1                 slower clock, same on a busy machine: time counts instructions
-## make bench                measure against the base's driver: a table, build/bench.json, a plot; 15 minutes
-## make model                check the lock rule with spin, in every order of steps: rig/model/vfio_ap.pml
-##      MUTATE=1               with one rule broken at a time: each must be found
-## make series               the patches for git am, build/series/, and what a maintainer would check; 30 minutes
-##      FAST=1                 nothing is built or booted, no coccinelle
-##      SIGNOFF=1              with you as author, and your Signed-off-by
-##      LONG=1                 without a fix its test fails: also where only another kernel shows that
-## make deb                  kernel packages for a real machine: Debian's configuration, the series, build/deb/
-## make check                W=1, sparse, checkpatch, kernel-doc: no warning in our files
-## make kernel               build it only; VARIANT=memory, races, base, gdb: another one, see rig/config/variant/
+## make shell                a shell in the test kernel with the driver, QEMU, mdevctl, lszcrypt and udevadm
+##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    the machine of run, exec, shell and test. run ignores
+##                             HWSIM="adapters=1,2 domains=0-3" and uses adapters 4 to 6
+##      CPUS=1                 the clock counts instructions, so that the load of your machine does not matter
+## make bench                compare with the stock driver: a table, build/bench.json and a plot. 15 minutes
+## make model                check the lock rule with spin in every order of steps: rig/model/vfio_ap.pml
+##      MUTATE=1               check that spin finds a fault in the model, one at a time
+## make series               write the patches for git am to build/series/, and check them. 30 minutes
+##      FAST=1                 do not build, boot or run Coccinelle
+##      SIGNOFF=1              make you the author, and add your Signed-off-by
+##      LONG=1                 also check the fixes that need another kernel
+## make tree                 make build/linux a git branch: the base, and one commit for each patch
+## make compdb               write compile_commands.json for clangd
+## make deb                  kernel packages for a real machine in build/deb/: Debian's configuration, the series
+## make check                check our files with W=1, sparse, checkpatch, kernel-doc and others
+## make kernel               only build the kernel. VARIANT=memory, races, base, gdb: see rig/config/variant/
 ## make log                  show the last full log
-## make clean                remove all that was built; what was downloaded stays
-## BASE=mainline             with any verb: mainline instead of Linux 6.12, in build/mainline/. It is the newest when it
-##                           is fetched; remove build/mainline/base to fetch a newer one
+## make clean                remove all that was built, but not what was downloaded
+## BASE=mainline             use mainline instead of Linux 6.12, with any target, in build/mainline/. make downloads
+##                           the newest version once; remove build/mainline/base to download a newer one
+## The programs in rig/ have more options: python3 -m rig.test.test -h
 help:
 	@sed -n 's/^## //p' Makefile
 
 run: $(BOOTABLE)
-	@rig/boot.py demo
+	@$(RIG).run.boot demo $(MACHINE) $(call option,client,$(CLIENT)) $(call option,fault,$(HWSIM_FAULT))
 
 exec: $(BOOTABLE)
-	@[ -n "$(FILE)" ] || { echo "usage: make exec FILE=path"; exit 2; }
-	@rig/boot.py exec "$(FILE)"
+	@[ -n "$(FILE)" ] || { echo "usage: make exec FILE=PATH"; exit 2; }
+	@$(RIG).run.boot exec $(MACHINE) "$(FILE)"
 
 shell: $(BOOTABLE)
-	@rig/boot.py shell
+	@$(RIG).run.boot shell $(MACHINE)
 
 test: $(if $(LIST),,$(BOOTABLE))
-	@$(if $(LONG),for kernel in $$(rig/test.py kernels); do $(MAKE) VARIANT=$$kernel bootable || exit 1; done)
-	@rig/test.py
+	@$(if $(LONG),for kernel in $$($(RIG).test.test --variants $(call option,long,$(LONG))); do $(MAKE) VARIANT=$$kernel bootable || exit 1; done)
+	@$(RIG).test.test $(MACHINE) $(TEST) '$(subst ','\'',$(T))'
 
 bootable: $(BOOTABLE)
 
+# python3-clang is for Debian's Python.
 mutate: $(BOOTABLE)
 ifdef RANDOM
-	@rig/install.sh packages-mutate.txt
+	@rig/build/install.sh packages-mutate.txt
 	@$(MAKE) VARIANT=memory bootable
 	@[ -d $(B)/coverage ] || { $(MAKE) LONG='[mf]*' test || exit 1; }
-	@rig/mutate_random.py $(RANDOM) $(SEED)
+	@/usr/bin/$(RIG).mutate.mutate_random $(MACHINE) $(call option,seed,$(SEED)) $(RANDOM)
 else
-	@for kernel in $$(rig/mutate.py kernels); do $(MAKE) VARIANT=$$kernel bootable || exit 1; done
-	@rig/mutate.py
+	@for kernel in $$($(RIG).mutate.mutate --variants $(FAULTS)); do $(MAKE) VARIANT=$$kernel bootable || exit 1; done
+	@$(RIG).mutate.mutate $(MACHINE) $(FAULTS)
 endif
 
-# In a kernel of its own, without lock debugging; how long locks are held, in the ordinary one.
+# Lock debugging is slow, so use a kernel without it. The ordinary kernel measures how long locks are held.
 bench:
 	@$(MAKE) VARIANT= bootable
 	@$(MAKE) VARIANT=bench bootable
-	@VARIANT=bench rig/bench.py
+	@$(RIG).run.bench $(call option,pairs,$(PAIRS))
 
 model: $(D)/.packages
-	@rig/model.sh
+	@rig/model/check.sh $(call flag,mutate,$(MUTATE))
 
 series: $(B)/.overlay $(if $(FAST),,$(BOOTABLE))
-	@$(if $(FAST),,$(if $(LONG),for kernel in $$(M='without-*' rig/mutate.py kernels); do $(MAKE) VARIANT=$$kernel bootable || exit 1; done))
-	@$(if $(FAST),,rig/install.sh packages-series.txt && $(MAKE) check)
-	@rig/series.py
+	@$(if $(FAST),,$(if $(LONG),for kernel in $$($(RIG).mutate.mutate --variants 'without-*'); do $(MAKE) VARIANT=$$kernel bootable || exit 1; done))
+	@$(if $(FAST),,rig/build/install.sh packages-series.txt && $(MAKE) check)
+	@$(RIG).series.series $(call flag,fast,$(FAST)) $(call flag,long,$(LONG)) $(call flag,signoff,$(SIGNOFF))
+
+tree: $(B)/.overlay
+	@$(RIG).series.tree
+
+compdb: $(K)/.built
+	@$(RIG).build.compdb $(K)
 
 deb: $(D)/.debian
-	@rig/install.sh packages-deb.txt
+	@rig/build/install.sh packages-deb.txt
 	@$(MAKE) FAST=1 series
-	@rig/deb.sh
+	@rig/build/deb.sh
 
 check: $(B)/.overlay $(K)/.config
-	@rig/check.sh
+	@rig/check/check.sh
 
 log:
 	@[ -e $(B)/log/last ] || { echo "nothing was booted yet"; exit 1; }
@@ -166,41 +164,41 @@ log:
 
 clean:
 	rm -rf $(B)/series* $(B)/deb $(B)/linux $(B)/linux-base $(B)/linux.* $(B)/linux-base.* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/headers $(B)/coverage $(B)/log
-	rm -rf $(B)/init* $(B)/commands $(B)/modules.dep $(B)/lsvfioap $(B)/results $(B)/bench* $(B)/.source* $(B)/.overlay*
+	rm -rf $(B)/init* $(B)/commands $(B)/modules.dep $(B)/lsvfioap $(B)/results $(B)/bench* $(B)/.source* $(B)/.overlay* $(B)/compile_commands.json compile_commands.json
 
 kernel: $(K)/.built
 
-$(D)/.packages: rig/packages.txt rig/install.sh
-	@rig/install.sh
+$(D)/.packages: rig/build/packages.txt rig/build/install.sh
+	@rig/build/install.sh
 	@touch $@
 
-$(D)/.debian: rig/packages-s390x.txt rig/debian.sh | $(D)/.packages
-	@rig/debian.sh
+$(D)/.debian: rig/build/packages-s390x.txt rig/build/debian.sh | $(D)/.packages
+	@rig/build/debian.sh
 
-$(B)/base: $(D)/.packages rig/fetch.sh
-	@rig/fetch.sh
+$(B)/base: $(D)/.packages rig/build/fetch.sh
+	@rig/build/fetch.sh
 	@touch $@
 
-# What the kernel of a variant is built from: $1 is nothing, or -base.
+# The source tree of a kernel: $1 is empty, or -base.
 define tree
-$(B)/.source$1: $(B)/base rig/source.sh rig/not-unpacked.txt $(wildcard patches/* $(BACKPORT)/*.patch $(BACKPORT)/series)
-	@VARIANT=$(1:-%=%) rig/source.sh
+$(B)/.source$1: $(B)/base rig/build/source.sh $(wildcard patches/* $(BACKPORT)/*.patch $(BACKPORT)/series)
+	@VARIANT=$(1:-%=%) rig/build/source.sh
 	@touch $$@
 
-$(B)/.overlay$1: $(B)/.source$1 rig/overlay.sh $(wildcard $(BACKPORT)/ours/*) $(OURS)
-	@VARIANT=$(1:-%=%) rig/overlay.sh
+$(B)/.overlay$1: $(B)/.source$1 rig/build/overlay.sh $(wildcard $(BACKPORT)/ours/*) $(OURS)
+	@VARIANT=$(1:-%=%) rig/build/overlay.sh
 	@touch $$@
 endef
 $(eval $(call tree,))
 $(eval $(call tree,-base))
 
-$(K)/.config: $(B)/.source$S rig/configure.sh $(FRAGMENTS) | $(B)/.overlay$S
-	@rig/configure.sh $(abspath $(K)) $(abspath $(FRAGMENTS))
+$(K)/.config: $(B)/.source$S rig/build/configure.sh $(FRAGMENTS) | $(B)/.overlay$S
+	@rig/build/configure.sh $(abspath $(K)) $(abspath $(FRAGMENTS))
 	@touch $@
 
-$(K)/.built: $(B)/.source$S $(K)/.config rig/kernel.sh $(IN_KERNEL) | $(B)/.overlay$S $(B)/.overlay
-	@rig/kernel.sh $(abspath $(K))
+$(K)/.built: $(B)/.source$S $(K)/.config rig/build/kernel.sh $(IN_KERNEL) | $(B)/.overlay$S $(B)/.overlay
+	@rig/build/kernel.sh $(abspath $(K))
 	@touch $@
 
-$(INITRAMFS): $(K)/.built $(D)/.debian rig/initramfs.sh rig/init.c rig/initramfs.list rig/commands.py README.md $(filter Documentation/% tools/%,$(OURS)) | $(B)/.overlay
-	@rig/initramfs.sh $(abspath $(K)) $(abspath $@)
+$(INITRAMFS): $(K)/.built $(D)/.debian rig/build/initramfs.sh rig/build/init.c rig/build/initramfs.list rig/check/commands.py README.md $(filter Documentation/% tools/%,$(OURS)) | $(B)/.overlay
+	@rig/build/initramfs.sh $(abspath $(K)) $(abspath $@)

@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# usage: debian.sh
+# Download the s390x programs of packages-s390x.txt, and unpack them into build/debian. The script uses separate package
+# lists, so apt of this machine needs no foreign architecture. It tries Debian 13 first, then Debian 12 if the mirror does
+# not have all packages, and writes the release to build/debian.suite. If both fail, the script keeps the old programs,
+# writes the error to build/debian.failed, and the next make tries again. The test kernel needs at least busybox-static.
+. "$(dirname "$0")/lib.sh"
+apt=$build/apt
+failed=$debian.failed
+suites="trixie bookworm"
+foreign="-o APT::Architecture=s390x -o APT::Architectures=s390x -o Dir::State=$apt -o Dir::State::Lists=$apt/lists
+	-o Dir::State::Status=$apt/status -o Dir::Cache=$apt/cache -o Dir::Etc::SourceList=$apt/sources.list
+	-o Dir::Etc::SourceParts=/dev/null -o APT::Sandbox::User=root -o Acquire::Languages=none"
+
+# tried NAME TEXT COMMAND...: run logged, and set $status to its exit status
+tried() {
+	# Do not call it as a condition, see logged().
+	set +e
+	(logged "$@")
+	status=$?
+	set -e
+}
+
+# install DIRECTORY NAME...: download packages and their dependencies, and unpack them into a directory
+install() {
+	directory=$1
+	shift
+	mkdir -p "$apt/cache/archives/partial" "$directory"
+	apt-get $foreign install -y --no-install-recommends --download-only "$@"
+	for package in "$apt"/cache/archives/*.deb; do
+		# qemu-system-misc has QEMU for many architectures.
+		dpkg-deb --fsys-tarfile "$package" | tar -x -C "$directory" --wildcards \
+			--exclude='./usr/share/doc' --exclude='./usr/share/man' --exclude='./usr/bin/qemu-system-[!s]*' \
+			--exclude='./usr/bin/qemu-system-s[!3]*'
+	done
+	# Merge /bin, /sbin and /lib into /usr, like Debian 13.
+	for merged in bin sbin lib; do
+		[ -d "$directory/$merged" ] && [ ! -L "$directory/$merged" ] || continue
+		mkdir -p "$directory/usr/$merged"
+		cp -a "$directory/$merged/." "$directory/usr/$merged/"
+		rm -r "${directory:?}/$merged"
+	done
+	for merged in bin sbin lib; do
+		[ ! -d "$directory/usr/$merged" ] || ln -sfn "usr/$merged" "$directory/$merged"
+	done
+}
+
+# fetch SUITE: set $status to 0 if $debian.new has all packages
+fetch() {
+	rm -rf "$apt" "$debian.new"
+	mkdir -p "$apt/lists/partial"
+	: >"$apt/status"
+	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $1 main" \
+		>"$apt/sources.list"
+	tried apt-s390x "download: s390x lists of $1" apt-get $foreign -o APT::Update::Error-Mode=any update
+	[ $status = 0 ] || return 0
+	names=
+	for name in $(sed 's/#.*//' "$top/rig/build/packages-s390x.txt"); do
+		if apt-cache $foreign show "$name" >/dev/null 2>&1; then
+			names="$names $name"
+		else
+			say "  not in $1 for s390x: $name"
+		fi
+	done
+	tried debian "download and unpack: of $1" install "$debian.new" $names
+}
+
+# put DIRECTORY: replace the old programs
+put() {
+	rm -rf "$debian"
+	mv "$1" "$debian"
+}
+
+rm -f "$failed"
+for suite in $suites; do
+	fetch "$suite"
+	if [ $status = 0 ]; then
+		put "$debian.new"
+		rm -rf "$apt"
+		echo "$suite" >"$debian.suite"
+		touch "$top/build/.debian"
+		exit 0
+	fi
+done
+rm -rf "$debian.new"
+echo "${names:-the s390x package lists} ($(grep -h '^E: ' "$logs/apt-s390x.log" "$logs/debian.log" 2>/dev/null | head -n 1))" >"$failed"
+if [ ! -x "$debian/bin/busybox" ]; then
+	rm -rf "$apt/cache"
+	logged debian-needed "download and unpack: busybox-static" install "$debian.new" busybox-static
+	put "$debian.new"
+fi
+rm -rf "$apt"

@@ -1,0 +1,97 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# usage: initramfs.sh KERNEL-DIRECTORY RESULT
+# Build the user-space programs of the test kernel, and pack them and the modules into an initramfs.
+. "$(dirname "$0")/lib.sh"
+out=$1 result=$2
+# All variants of the kernel use the same programs.
+tests=$build/linux/tools/testing/selftests/vfio-ap
+user=$build/selftests
+commands=$build/commands
+
+build_init() {
+	${CROSS_COMPILE}gcc -static -O2 -Wall -Wextra -Werror -o "$build/init" "$top/rig/build/init.c"
+}
+
+build_view() {
+	make -C "$build/linux/tools/vfio-ap" OUTPUT="$build" CC="${CROSS_COMPILE}gcc"
+}
+
+# Extract the commands of the documents for documents_test.
+build_commands() {
+	rig check.commands --write "$commands"
+}
+
+# The programs include the UAPI headers of this kernel.
+build_headers() {
+	make -C "$build/linux" O="$build/headers" -j"$jobs" headers
+	touch "$build/headers/.done"
+}
+
+build_tests() {
+	mkdir -p "$user"
+	make -C "$tests" OUTPUT="$user" CC="${CROSS_COMPILE}gcc" KHDR_INCLUDES="-isystem $build/headers/usr/include" -j"$jobs"
+	# Remove programs that the Makefile no longer builds.
+	make -C "$tests" OUTPUT="$user" -s --no-print-directory names | sort >"$user/names"
+	find "$user" -maxdepth 1 -type f -perm /100 -printf '%f\n' | sort | comm -23 - "$user/names" |
+		while read -r gone; do rm "$user/$gone"; done
+}
+
+# modules OURS [STOCK]: print the lines for our driver and the stock driver
+modules() {
+	echo "file /lib/vfio_ap.ko $1 0644 0 0"
+	[ $# = 1 ] || echo "file /lib/base/vfio_ap.ko $2 0644 0 0"
+}
+
+spec() {
+	cat "$top/rig/build/initramfs.list"
+	echo "file /init $build/init 0755 0 0"
+	echo "file /bin/busybox $debian/bin/busybox 0755 0 0"
+	echo "file /bin/lsvfioap $build/lsvfioap 0755 0 0"
+	intree=$out/drivers/s390/crypto/vfio_ap.ko
+	case ${VARIANT:-} in
+	'') modules "$intree" "$build/base-driver/vfio_ap.ko" ;;
+	bench) modules "$intree" "$build/bench-driver/vfio_ap.ko" ;;
+	base) modules "$build/our-driver/vfio_ap.ko" "$intree" ;;
+	*) modules "$intree" ;;
+	esac
+	# modprobe needs these.
+	place=/lib/modules/$(cat "$out/include/config/kernel.release")
+	echo "dir $place 0755 0 0"
+	echo "slink $place/vfio_ap.ko /lib/vfio_ap.ko 0777 0 0"
+	echo "file $place/modules.dep $build/modules.dep 0644 0 0"
+	for module in "$out"/drivers/s390/crypto/*_test.ko; do
+		[ ! -f "$module" ] || echo "file /lib/kunit/${module##*/} $module 0644 0 0"
+	done
+	# Scripts have names without a suffix, like the programs.
+	for script in "$tests"/*.sh; do
+		name=${script##*/}
+		echo "file /selftests/vfio-ap/${name%.sh} $script 0755 0 0"
+	done
+	echo "file /selftests/vfio-ap/lib/client.sh $tests/lib/client.sh 0644 0 0"
+	find "$commands" -mindepth 1 -printf '%y %P\n' | sort -k 2 | while read -r type block; do
+		case $type in
+		d) echo "dir /selftests/vfio-ap/commands/$block 0755 0 0" ;;
+		f) echo "file /selftests/vfio-ap/commands/$block $commands/$block 0644 0 0" ;;
+		esac
+	done
+	find "$user" -maxdepth 1 -type f -perm /100 2>/dev/null | sort | while read -r program; do
+		echo "file /selftests/vfio-ap/${program##*/} $program 0755 0 0"
+	done
+}
+
+pack() {
+	echo vfio_ap.ko: >"$build/modules.dep"
+	spec >"$build/initramfs.spec"
+	"$out/usr/gen_init_cpio" "$build/initramfs.spec" >"$build/initramfs.cpio"
+	gzip -1 -c "$build/initramfs.cpio" >"$result.new"
+	rm "$build/initramfs.cpio"
+	mv "$result.new" "$result"
+}
+
+logged init "build init" build_init
+logged view "build lsvfioap" build_view
+[ "$build/headers/.done" -nt "$build/.source" ] || logged headers "install the UAPI headers" build_headers
+[ ! -f "$tests/Makefile" ] || logged selftests "build the selftests" build_tests
+logged commands "extract commands of documents" build_commands
+logged initramfs "pack the initramfs" pack

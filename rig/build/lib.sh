@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0
+# Common code of the shell scripts: paths, progress and error messages. Each script prints its head comment for -h.
+#
+# Two environment variables select a kernel. Shell scripts and Python programs read them, and make sets them:
+#   BASE     the source: 6.12 (default) or mainline. Both use the same Debian programs in the test kernel.
+#   VARIANT  the configuration: empty for the ordinary test kernel, or the name of a fragment in rig/config/variant/.
+#            VARIANT=base is the stock kernel with the simulator, and with the headers that our driver needs.
+set -eu
+
+case ${1:-} in
+-h | --help)
+	sed -n '/^#!/d; /SPDX/d; /^#/!q; s/^# \{0,1\}//p' "$0"
+	exit
+	;;
+esac
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+base=${BASE:-6.12}
+build=$top/build
+debian=$build/debian
+# Patches that only this base needs.
+backport=$top/backport/$base
+[ "$base" = 6.12 ] || build=$top/build/$base
+linux=$build/linux
+[ "${VARIANT:-}" != base ] || linux=$build/linux-base
+kernel=$build/kernel
+logs=$build/log
+jobs=$(nproc)
+export ARCH=s390 CROSS_COMPILE=s390x-linux-gnu-
+# Without this, kbuild appends "+" to the release of a tree that `make tree` has turned into a git repository.
+export LOCALVERSION=
+mkdir -p "$logs"
+
+# Print a hint if mainline is not the version that passed the tests last.
+newer() {
+	[ "$base" = mainline ] && [ -f "$build/base" ] || return 0
+	passed=$(grep -v '^#' "$top/rig/test/mainline.txt" | tail -n 1)
+	[ "$(cut -d ' ' -f 1,2 "$build/base")" = "$(echo "$passed" | cut -d ' ' -f 1,2)" ] ||
+		printf '%s' " (mainline is now $(cut -d ' ' -f 1,2 "$build/base"); the last that passed: $passed)"
+}
+
+say() { printf '%s\n' "$*"; }
+die() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
+
+# rig MODULE ARGUMENT...: run a Python program of the rig
+rig() {
+	module=$1
+	shift
+	(cd "$top" && exec python3 -m "rig.$module" "$@")
+}
+
+# logged NAME TEXT COMMAND...: print one line, and log the output in build/log/NAME.log
+logged() {
+	name=$1 text=$2
+	shift 2
+	printf '  %-34s' "$text"
+	start=$(date +%s)
+	# "set -e" has no effect in a function that is called as a condition, so call it in a subshell instead.
+	set +e
+	(set -e; "$@") >"$logs/$name.log" 2>&1
+	rc=$?
+	set -e
+	if [ $rc = 0 ]; then
+		printf '%4d s\n' $(($(date +%s) - start))
+	else
+		printf 'failed\n'
+		tail -n 15 "$logs/$name.log" >&2
+		die "$text (full log: ${logs#"$top/"}/$name.log)$(newer)"
+	fi
+}

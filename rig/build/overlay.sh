@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# usage: overlay.sh
+# Copy the complete files of this repository into the kernel tree. Unchanged files keep their time stamps. The files are
+# written for mainline; the patches in backport/BASE/ours/ adapt them to an older base.
+. "$(dirname "$0")/lib.sh"
+list=$linux.overlay
+
+# The kernel keeps the documentation of all architectures below Documentation/arch/.
+place() { echo "$1" | sed 's,^Documentation/s390/,Documentation/arch/s390/,'; }
+
+ours() {
+	if [ "${VARIANT:-}" = base ]; then
+		git ls-files -co --exclude-standard -- drivers/s390/crypto/ap_hwsim
+	else
+		git ls-files -co --exclude-standard -- arch drivers include Documentation tools
+	fi
+}
+
+cd "$top"
+[ -n "$(ours)" ] || die "git does not list the files of this repository (safe.directory?)"
+stage=$(mktemp -d "$build/ours.XXXXXX")
+trap 'rm -rf "$stage"' EXIT
+ours | while read -r file; do
+	[ -f "$file" ] || continue
+	mkdir -p "$stage/$(dirname "$(place "$file")")"
+	cp "$file" "$stage/$(place "$file")"
+done
+for patch in "$backport"/ours/*.patch; do
+	[ -f "$patch" ] && [ -f "$stage/$(sed -n 's,^+++ b/,,p' "$patch" | head -n 1)" ] || continue
+	patch -d "$stage" -p1 -F0 --batch --forward --no-backup-if-mismatch <"$patch" >"$logs/overlay.log" ||
+		die "${patch#"$top/"} does not apply (full log: $logs/overlay.log)"
+done
+(cd "$stage" && find . -type f) | sed 's,^\./,,' | sort >"$list.new"
+while read -r file; do
+	cmp -s "$stage/$file" "$linux/$file" && continue
+	mkdir -p "$linux/$(dirname "$file")"
+	cp "$stage/$file" "$linux/$file"
+done <"$list.new"
+# Remove files that this repository no longer has.
+if [ -f "$list" ]; then
+	comm -23 "$list" "$list.new" | while read -r file; do rm -f "$linux/$file"; done
+fi
+mv "$list.new" "$list"

@@ -1,0 +1,79 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# usage: source.sh
+# Unpack the base kernel if this was not done, and apply the patches. The list of patches is patches/series, or
+# backport/BASE/series if it exists, which names patches of both directories. VARIANT=base uses a separate tree, which
+# only gets the patch that builds the simulator and the changes to headers that our driver needs.
+. "$(dirname "$0")/lib.sh"
+
+series=$top/patches/series
+[ ! -d "$backport" ] || series=$backport/series
+tarball=$(readlink -e "$build/linux-source.tar.xz") || die "there is no source of the base kernel; run `make` first"
+
+unpack() {
+	rm -rf "$linux" "$linux.new"
+	mkdir "$linux.new"
+	tar -C "$linux.new" --strip-components=1 -xf "$tarball"
+	# rig/build/kernel.sh builds the stock driver from these files. Our driver consists of complete files.
+	if [ "${VARIANT:-}" != base ]; then
+		rm -rf "$build/base-driver"
+		mkdir -p "$build/base-driver"
+		mv "$linux.new"/drivers/s390/crypto/vfio_ap_* "$build/base-driver/"
+	fi
+	cp "$build/base" "$linux.new/.unpacked"
+	mv "$linux.new" "$linux"
+}
+
+# Copy the patches of this base into one directory.
+gather() {
+	rm -rf "$linux.patches"
+	mkdir "$linux.patches"
+	cp "$series" "$linux.patches/series"
+	while read -r patch; do
+		if [ -e "$backport/$patch" ]; then
+			cp -p "$backport/$patch" "$linux.patches/"
+		else
+			cp -p "$top/patches/$patch" "$linux.patches/"
+		fi
+	done <"$series"
+	if [ "${VARIANT:-}" = base ]; then
+		headers >"$linux.patches/headers.patch"
+		printf '%s\n' headers.patch "$simulator" >"$linux.patches/series"
+	fi
+}
+
+simulator=0017-s390-ap_hwsim-build.patch
+
+# Print the changes to headers that our driver needs to compile. They have no effect without the rest of the patches.
+headers() {
+	(cd "$linux.patches" && grep -vxF "$simulator" series | xargs awk '
+		FNR == 1 { wanted = 0 }
+		/^--- / { wanted = $2 ~ "^a/(include|arch/s390/include|drivers/s390/crypto)/.*[.]h$" }
+		wanted')
+}
+
+# Revert the old patches and apply the new ones. A file that is the same afterwards keeps its time stamp, so that make
+# does not rebuild it.
+apply() {
+	kept=$linux.patched
+	rm -rf "$kept"
+	mkdir -p "$kept"
+	if [ -s .pc/applied-patches ]; then
+		sed -n 's,^+++ [^/]*/,,p' "$linux.patches"/*.patch | sed 's/\t.*//' | sort -u |
+			tar -cf - -T - | tar -C "$kept" -xf -
+		quilt pop -a -f
+	fi
+	# .pc stores the path of the patches.
+	rm -rf .pc
+	gather
+	quilt push -a
+	(cd "$kept" && find . -type f) | while read -r file; do
+		if cmp -s "$kept/$file" "$file"; then touch -r "$kept/$file" "$file"; fi
+	done
+	rm -rf "$kept"
+}
+
+cmp -s "$build/base" "$linux/.unpacked" || logged unpack "unpack the base kernel" unpack
+cd "$linux"
+export QUILT_PATCHES="$linux.patches" QUILT_PC=.pc QUILT_NO_DIFF_INDEX=1
+logged patch "apply the patches" apply
