@@ -2,9 +2,9 @@
 /*
  * The first process of the test kernel.
  *
- * It prepares the machine, loads the driver, does the one thing the kernel command line asks for (rig=demo, exec,
- * shell or test), looks for what must not have happened, and writes the verdict to a port of its own as the very
- * last thing. Who does not get that word must take the run for failed.
+ * It prepares the machine, loads the driver, and runs what the kernel command line selects (rig=demo, exec, shell,
+ * test or bench). Then it checks for violations, leaks and warnings, and writes the verdict to a port. Without a
+ * verdict, the run has failed.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -32,14 +32,14 @@
 #define TESTS "/selftests/vfio-ap/"
 #define KMEMLEAK "/sys/kernel/debug/kmemleak"
 #define GCOV "/sys/kernel/debug/gcov/"
-/* A file of some boots: the tests to run, "program:fixture.test" a line. */
+/* An optional file with the tests to run, one "program:fixture.test" per line. */
 #define LIST "/tests"
 
 static char cmdline[4096];
 static int verdict_port = -1;
 static int violations;
 
-/* A value from the kernel command line, or what is to be taken when there is none. */
+/* Return the value of a kernel parameter, or the default. */
 static const char *option(const char *name, const char *otherwise)
 {
 	static char values[16][512];
@@ -83,7 +83,7 @@ static bool spill(const char *path, const char *text)
 	return done;
 }
 
-/* The virtio serial port that the host has given this name, if it is there yet. */
+/* Open the virtio serial port with this name. Return -1 if it is not there yet. */
 static int find_port(const char *name)
 {
 	char found[64], path[300];
@@ -106,7 +106,7 @@ static int find_port(const char *name)
 	return fd;
 }
 
-/* Ports announce themselves when they like, even after init has started. */
+/* Ports can appear after init has started. */
 static int open_port(const char *name)
 {
 	int fd = -1;
@@ -150,7 +150,7 @@ static void mount_all(void)
 	}
 }
 
-/* Each name of a directory is there as a link, where nothing has that name. */
+/* Make a link for each name of a directory, unless the name exists. */
 static void link_all(const char *from, const char *to)
 {
 	char pattern[64], path[320];
@@ -162,17 +162,17 @@ static void link_all(const char *from, const char *to)
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		snprintf(path, sizeof(path), "%s%s", to, strrchr(found.gl_pathv[i], '/'));
 		if (symlink(found.gl_pathv[i], path) && errno != EEXIST)
-			finish("bad %s cannot be made: %s", path, strerror(errno));
+			finish("bad cannot create %s: %s", path, strerror(errno));
 	}
 	globfree(&found);
 }
 
-/* The unpacked packages of Debian, where their programs look for each other. */
+/* Mount Debian's packages where their programs expect each other. */
 static void mount_debian(void)
 {
 	if (mount("debian", "/debian", "9p", MS_RDONLY, "trans=virtio,version=9p2000.L,cache=loose,msize=512000"))
-		finish("bad /debian cannot be mounted: %s", strerror(errno));
-	/* mdevctl writes there. */
+		finish("bad cannot mount /debian: %s", strerror(errno));
+	/* mdevctl writes to this directory. */
 	mkdir("/etc/mdevctl.d", 0755);
 	link_all("/debian/etc/mdevctl.d", "/etc/mdevctl.d");
 	link_all("/debian", "");
@@ -191,7 +191,7 @@ static int load(const char *path)
 	return err;
 }
 
-/* Nothing that a program left behind may meet the next one, or the checks. */
+/* Kill processes that a program left behind, so that they cannot disturb the next one, or the checks. */
 static void clear_away(void)
 {
 	kill(-1, SIGKILL);
@@ -199,7 +199,7 @@ static void clear_away(void)
 		;
 }
 
-/* Run a program to its end; its status as a shell would give it. */
+/* Run a program and wait for its end. Return its status like a shell. */
 static int run(char *const argv[], const char *terminal)
 {
 	int status, fd;
@@ -222,7 +222,7 @@ static int run(char *const argv[], const char *terminal)
 			dup2(fd, 2);
 		}
 		execv(argv[0], argv);
-		/* Not a program, or one whose interpreter is not here: the shell that is may read it. */
+		/* If it is a script whose interpreter is missing, try the shell. */
 		if (errno == ENOEXEC || errno == ENOENT)
 			execl("/bin/sh", "sh", argv[0], NULL);
 		fprintf(stderr, "%s: %m\n", argv[0]);
@@ -251,16 +251,16 @@ static bool warned(void)
 	return !slurp("/proc/sys/kernel/tainted", text, sizeof(text)) || strtoul(text, NULL, 10) & (1 << 9 | 1 << 7);
 }
 
-/* Show what the simulator has seen since the last look, and forget it. */
+/* Print the new violations that the simulator has logged, and clear them. */
 static int new_violations(void)
 {
 	static char text[65536];
 	int count = 0;
 
 	if (!spill(HWSIM "check", "1"))
-		finish("bad the simulator does not check: %s", strerror(errno));
+		finish("bad cannot make the simulator check: %s", strerror(errno));
 	if (!slurp(HWSIM "violations", text, sizeof(text)))
-		finish("bad the simulator's violations cannot be read: %s", strerror(errno));
+		finish("bad cannot read the violations: %s", strerror(errno));
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
 		printf("@violation %s\n", line);
 		count++;
@@ -271,7 +271,7 @@ static int new_violations(void)
 	return count;
 }
 
-/* What nobody points to any more. The first scan only marks what may be between two hands. */
+/* Print leaked objects. Only the second scan counts, because an object may be in transit during the first one. */
 static int leaks(void)
 {
 	static char text[65536];
@@ -280,13 +280,13 @@ static int leaks(void)
 	if (access(KMEMLEAK, W_OK))
 		return 0;
 	for (int scan = 0; scan < 2; scan++) {
-		/* kmemleak spares what is younger than 5 s. */
+		/* kmemleak ignores objects that are younger than 5 s. */
 		sleep(6);
 		if (!spill(KMEMLEAK, "scan"))
-			finish("bad kmemleak has given up: %s", strerror(errno));
+			finish("bad kmemleak is disabled: %s", strerror(errno));
 	}
 	if (!slurp(KMEMLEAK, text, sizeof(text)))
-		finish("bad %s cannot be read: %s", KMEMLEAK, strerror(errno));
+		finish("bad cannot read %s: %s", KMEMLEAK, strerror(errno));
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
 		printf("@leak %s\n", line);
 		count += !strncmp(line, "unreferenced", strlen("unreferenced"));
@@ -309,7 +309,7 @@ static void print_base64(const unsigned char *data, size_t size)
 	}
 }
 
-/* Whose counts give_count() prints: "kunit", a program, or one of its tests. */
+/* The owner of the counts that give_count() prints: "kunit", a program, or one of its tests. */
 static const char *counted;
 
 static int give_count(const char *path, const struct stat *st, int type, struct FTW *where)
@@ -331,7 +331,7 @@ static int give_count(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
-/* Print how often each line of the driver has run since the last call, if the kernel counts that. */
+/* Print the coverage of the driver since the last call, if the kernel has gcov. */
 static void give_counts(const char *name)
 {
 	counted = name;
@@ -371,9 +371,9 @@ static void run_tests(void)
 		setenv("TEST_LIST", LIST, 1);
 	give_counts("kunit");
 	snprintf(pattern, sizeof(pattern), TESTS "%s", option("rig_tests", "*_test"));
-	/* A list in braces keeps its order. */
+	/* Keep the order of a list in braces. */
 	if (glob(pattern, GLOB_BRACE, NULL, &found))
-		finish("bad there is no %s", pattern);
+		finish("bad no program matches %s", pattern);
 	for (int n = 0; n < times; n++) {
 		for (size_t i = 0; i < found.gl_pathc; i++) {
 			if (!fnmatch(program, strrchr(found.gl_pathv[i], '/') + 1, 0))
@@ -383,7 +383,7 @@ static void run_tests(void)
 	globfree(&found);
 }
 
-/* Base's driver and ours in turn, as often as asked for. */
+/* Run the benchmark with the stock driver and with ours, alternating. */
 static int run_bench(void)
 {
 	char program[300], *argv[] = { program, NULL, NULL };
@@ -398,18 +398,18 @@ static int run_bench(void)
 	return status;
 }
 
-/* KUnit tests that are modules run, and report to the kernel log, when they are loaded. */
+/* Load the KUnit modules, which run their tests and report to the kernel log. */
 static void load_kunit(void)
 {
 	glob_t found;
 	int err;
 
 	if (glob("/lib/kunit/*.ko", 0, NULL, &found))
-		finish("bad the KUnit tests of the driver are not there");
+		finish("bad no KUnit modules");
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		err = load(found.gl_pathv[i]);
 		if (err)
-			finish("bad %s cannot be loaded: %s", found.gl_pathv[i], strerror(err));
+			finish("bad cannot load %s: %s", found.gl_pathv[i], strerror(err));
 	}
 	globfree(&found);
 }
@@ -430,7 +430,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	mount_all();
-	/* What was lost before anybody did anything is not looked for. */
+	/* Ignore leaks from the boot. */
 	spill(KMEMLEAK, "clear");
 	slurp("/proc/cmdline", cmdline, sizeof(cmdline));
 	verdict_port = open_port("verdict");
@@ -452,9 +452,9 @@ int main(int argc, char **argv)
 		finish("bad busybox does not run");
 	if (strcmp(option("rig_debian", ""), ""))
 		mount_debian();
-	/* Newer kernels need no such setting. */
+	/* Newer kernels do not have this setting. */
 	if (!spill("/proc/sys/vm/allocate_pgste", "1") && errno != ENOENT)
-		finish("bad vm.allocate_pgste cannot be set: %s", strerror(errno));
+		finish("bad cannot set vm.allocate_pgste: %s", strerror(errno));
 
 	verb = option("rig", "shell");
 	driver = option("rig_driver", "ours");
@@ -463,9 +463,9 @@ int main(int argc, char **argv)
 	if (strcmp(driver, "none")) {
 		err = load(module);
 		if (err)
-			finish("bad vfio_ap cannot be loaded: %s", strerror(err));
+			finish("bad cannot load vfio_ap: %s", strerror(err));
 	}
-	/* They link to the driver. */
+	/* The KUnit modules use symbols of the driver. */
 	if (!strcmp(verb, "test") && !strcmp(driver, "ours") && strcmp(option("rig_kunit", "1"), "0"))
 		load_kunit();
 	printf("@up\n");
@@ -487,10 +487,10 @@ int main(int argc, char **argv)
 	} else if (!strcmp(verb, "test")) {
 		run_tests();
 	} else {
-		finish("bad nothing is known about rig=%s", verb);
+		finish("bad unknown parameter rig=%s", verb);
 	}
 
-	/* The base's driver is measured as it is: its violations and warnings are known. */
+	/* Ignore violations and warnings, because the stock driver causes some. */
 	if (!strcmp(verb, "bench"))
 		finish("ok %d", status);
 	new_violations();
