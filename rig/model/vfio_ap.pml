@@ -1,30 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The lock rule and the guest transaction of vfio_ap, with what they are for:
- * two guests, each with the mdev of the same number, and one queue that both
- * mdevs would like to have, and mdev 0 has at the beginning. With each step stands
- * the function that it is of.
+ * A model of the lock rule and of the guest transaction of vfio_ap: two guests, each with
+ * an mdev of the same number, and one queue, which mdev 0 has at the start, and mdev 1
+ * gets later. Comments name the function of the driver.
  *
- * Checked, in every order of steps: nobody waits for ever; nobody waits for a
- * kvm->lock with a lock that others need; a retry means that somebody else got
- * on; no guest meets what another, or the host, left in the queue; nothing is
- * reset that somebody uses, or is just given; at rest each guest has what is
- * derived for it.
+ * Checked properties, in every order of steps: no task waits indefinitely. No task waits
+ * for a kvm->lock while it holds a lock that other guests need. A transaction only
+ * restarts if another task made progress. A guest never sees data that another guest or
+ * the host left in the queue. A queue is never reset while a guest uses it or gets it. At
+ * the end, each guest has the queues that are derived for it.
  *
- * Not in it: an mdev that one guest after another uses, the end of an mdev,
- * resets that fail and are tried again, and of an AQIC all but its locks.
+ * Not modelled: an mdev that several guests use one after the other, the removal of an
+ * mdev, failed resets and their retries, and an AQIC except its locks.
  *
- * -DADMINS, -DBUS, -DHOST, -DRESETS, -DKVM: who takes part beside the guests.
- * -DATTACHED: both guests run from the beginning, so that others can do more;
- * -DSTAYING: none ends.
- * -DHOLD: the user of guest 0 never gives its kvm->lock back; all that does not
- * concern guest 0 must come to its end all the same.
- * -DBASE_ORDER and the names in MUTANTS of model.sh: faults, one at a time.
+ * -DADMINS, -DBUS, -DHOST, -DRESETS, -DKVM: processes in addition to the guests
+ * -DATTACHED: both guests run from the start; -DSTAYING: no guest ends
+ * -DHOLD: the user of guest 0 holds its kvm->lock indefinitely; all tasks that do not
+ *  need guest 0 must finish
+ * -DBASE_ORDER and the names in MUTANTS of check.sh: one fault each
  */
 #define GUESTS	2
 #define HOST_DATA 9
 
-/* Locks. mutexes are taken in the order of vfio_ap_private.h. */
+/* Locks. vfio_ap_private.h has their order. */
 bit kvm_lock[GUESTS], vcpu_mutex[GUESTS], perms, guests_lock, matrix_lock;
 byte hook_readers[GUESTS];
 bit hook[GUESTS];
@@ -32,28 +30,29 @@ bit hook[GUESTS];
 #define lock(l)		atomic { !l -> l = 1 }
 #define unlock(l)	l = 0
 
-/* Of each mdev: struct vfio_ap_mdev. attached: 1 + the guest, or 0. */
+/* struct vfio_ap_mdev. attached: 1 + number of the guest, or 0 */
 bit assigned[GUESTS], committed[GUESTS], commit_queued[GUESTS];
 byte attached[GUESTS], attachments[GUESTS];
 
-/* Hardware: the APCBs, the queue being reset, and whose data is in it. */
+/* Hardware: APCBs, whether a reset is in progress, and the owner of the data in the queue */
 bit apcb[GUESTS], resetting;
 byte data;
 
-/* The host's configuration, and is the queue reserved for the host's drivers? */
+/* The host's configuration, and whether the queue is reserved for the host's drivers */
 bit in_host = 1, reserved;
 
 /*
- * struct vfio_ap_slot. Of its numbers only the order matters: owes is
- * wanted > done; asked is asked > done; issued is 1 for a ZAPQ that counts for
- * the newest wanted, 2 for one that was given before that was raised.
+ * struct vfio_ap_queue. Only the order of its sequence numbers matters: owes stands for
+ * required_seq > done_seq. asked stands for a reset that a guest requested and that is not
+ * complete. issued is 1 for a ZAPQ that counts for the newest required_seq, and 2 for a
+ * ZAPQ that was issued before.
  */
 mtype = { UNBOUND, BOUND, UNBINDING };
 mtype binding = BOUND;
 byte slot_guest, issued;
 bit owes, asked, away, news;
 
-/* A commit has yet to take the queue out of an APCB. */
+/* A commit has not yet removed the queue from an APCB. */
 bit leaving;
 
 byte finished, finished_of_1;
@@ -67,12 +66,12 @@ inline want_reset() {
 }
 
 #define outstanding	(owes || asked || issued != 0)
-/* vfio_ap_slot_fitness() and vfio_ap_matrix_derive(), for a matrix of one queue. */
+/* vfio_ap_queue_fitness() and vfio_ap_matrix_derive(), for a matrix of one queue */
 #define fit(a)		(binding == BOUND && \
 			 (a != 0 && slot_guest == a -> !away : (slot_guest == 0 && !outstanding)))
 #define derived(m, a)	(assigned[m] && in_host && fit(a))
 
-/* In one step: to give up a lock makes nobody wait. */
+/* One step, because unlocking never waits. */
 inline guest_unlock(with_perms) {
 	d_step {
 		unlock(guests_lock);
@@ -88,8 +87,8 @@ inline guest_unlock(with_perms) {
 }
 
 /*
- * __vfio_ap_guest_begin(): of its caller it wants byte a, seen; bit got.
- * patience: 0 killable, 1 not at all or bounded: then got may be 0.
+ * vfio_ap_tx_begin(). The caller declares byte a, seen and bit got.
+ * patience: 0 killable; 1 no wait or a bounded wait, after which got can be 0
  */
 inline guest_begin(m, with_perms, patience) {
 	got = 0;
@@ -139,7 +138,7 @@ inline guest_begin(m, with_perms, patience) {
 		:: attached[m] == a -> got = 1
 #endif
 		:: else ->
-			/* A retry means that somebody else got on. */
+			/* A restart implies that another task made progress. */
 			assert(seen != attachments[m]);
 			unlock(matrix_lock);
 			guest_unlock(with_perms)
@@ -149,7 +148,7 @@ inline guest_begin(m, with_perms, patience) {
 	od
 }
 
-/* vfio_ap_guest_commit(): of its caller it wants bit old, new. Drops matrix_lock. */
+/* vfio_ap_tx_commit(). The caller declares bit old, new. Drops matrix_lock. */
 inline guest_commit(m, is_assigned) {
 	atomic {
 		old = (a != 0 && committed[m]);
@@ -170,7 +169,7 @@ inline guest_commit(m, is_assigned) {
 	unlock(matrix_lock);
 	if
 	:: a != 0 && old != new ->
-		/* A guest that gets a queue finds it at rest. */
+		/* No reset is in progress when a guest gets the queue. */
 		assert(!new || !resetting);
 		atomic { apcb[a - 1] = new; leaving = 0 }
 	:: else
@@ -183,10 +182,10 @@ inline guest_commit(m, is_assigned) {
 #endif
 }
 
-/* vfio_ap_guest_validate(): with perms and matrix_lock. */
+/* vfio_ap_assign_validate(), with perms and matrix_lock held */
 #define refused(m)	(reserved || assigned[1 - m])
 
-/* vfio_ap_guest_change(), to add the queue. */
+/* vfio_ap_assign_change() adds the queue. */
 inline change_add(m) {
 	waited = 0;
 	do
@@ -206,19 +205,19 @@ inline change_add(m) {
 			guest_unlock(1);
 			break
 		:: else -> unlock(matrix_lock); guest_unlock(1);
-			/* vfio_ap_reset_wait_added(), or its time is up */
+			/* vfio_ap_reset_wait_added(), or its timeout */
 			waited = 1
 		fi
 	od
 }
 
-/* vfio_ap_guest_change(), to take it away. */
+/* vfio_ap_assign_change() removes the queue. */
 inline change_remove(m) {
 	guest_begin(m, 0, 0);
 	assigned[m] = 0;
 	guest_commit(m, 0);
 	guest_unlock(0);
-	/* vfio_ap_reset_wait_left(): with no lock, and not for ever */
+	/* vfio_ap_reset_wait_removed(), with no lock and a timeout */
 	if
 	:: !owes
 	:: true
@@ -228,7 +227,7 @@ inline change_remove(m) {
 #define locals	byte a, seen; bit got, old, new, waited
 
 #ifdef ADMINS
-/* The queue goes from mdev 0 to mdev 1, or back to mdev 0. */
+/* The queue moves from mdev 0 to mdev 1, or back to mdev 0. */
 proctype admin(byte m) {
 	locals;
 	if
@@ -240,7 +239,7 @@ proctype admin(byte m) {
 }
 #endif
 
-/* vfio_ap_guest_enter() for vfio_ap_guest_attach() and vfio_ap_guest_detach(). */
+/* vfio_ap_tx_begin_kvm_locked() for vfio_ap_guest_attach() and vfio_ap_guest_detach() */
 inline enter(m, to) {
 #ifdef BASE_ORDER
 	lock(guests_lock);
@@ -248,7 +247,7 @@ inline enter(m, to) {
 	lock(matrix_lock);
 #else
 	lock(kvm_lock[m]);
-	/* vfio_ap_guest_hook_set() */
+	/* vfio_ap_guest_set_hook() */
 	atomic { hook_readers[m] == 0 -> hook[m] = (to != 0) };
 	lock(guests_lock);
 	lock(matrix_lock);
@@ -257,7 +256,7 @@ inline enter(m, to) {
 	a = m + 1
 }
 
-/* Guest 0 comes and goes, guest 1 comes. */
+/* Guest 0 starts and ends, guest 1 starts. */
 proctype vmm(byte m) {
 	locals;
 
@@ -281,7 +280,7 @@ proctype vmm(byte m) {
 	atomic { finished++; finished_of_1 = finished_of_1 + m }
 }
 
-/* The guest uses what it has. */
+/* The guest uses its queue. */
 proctype vcpu(byte m) {
 	bit asked_irq;
 end:	do
@@ -311,7 +310,7 @@ proctype kvm_user(byte m) {
 }
 #endif
 
-/* vfio_ap_guest_commit_work() */
+/* vfio_ap_tx_commit_work() */
 proctype commit_worker(byte m) {
 	locals;
 end:	do
@@ -330,7 +329,7 @@ proctype holder() {
 }
 #endif
 
-/* vfio_ap_slot_go_on(), and the hardware's part of it. */
+/* vfio_ap_reset_step() and hardware */
 proctype reset_worker() {
 	byte m;
 end:	do
@@ -338,7 +337,7 @@ end:	do
 	:: atomic {
 		binding != UNBOUND && in_host && issued == 0 && !resetting &&
 		((slot_guest != 0 && asked) || (slot_guest == 0 && owes)) ->
-		/* Who is just losing the queue does not mind. */
+		/* A guest that is losing the queue may see the reset. */
 		assert(slot_guest != 0 || leaving || (!apcb[0] && !apcb[1]));
 		assert(data != HOST_DATA || binding == BOUND);
 		resetting = 1;
@@ -362,7 +361,7 @@ end:	do
 		news = 1
 #endif
 	}
-	/* vfio_ap_slot_notify_owner() */
+	/* vfio_ap_reset_notify_owner() */
 	:: atomic { news && !matrix_lock -> matrix_lock = 1; news = 0 };
 		commit_queued[0] = commit_queued[0] || assigned[0];
 		commit_queued[1] = commit_queued[1] || assigned[1];
@@ -371,7 +370,7 @@ end:	do
 }
 
 #ifdef RESETS
-/* vfio_ap_guest_reset(): VFIO_DEVICE_RESET of guest 0. */
+/* vfio_ap_guest_reset(): VFIO_DEVICE_RESET of guest 0 */
 proctype device_reset() {
 #ifndef RESET_DURING_A_COMMIT
 	lock(guests_lock);
@@ -379,7 +378,7 @@ proctype device_reset() {
 	lock(matrix_lock);
 	if
 	:: slot_guest == 1 -> asked = 1
-	/* What is held back: no guest has it. */
+	/* A blocked queue is in no guest. */
 	:: assigned[0] && slot_guest == 0 && binding == BOUND && !owes -> atomic { want_reset() }
 	:: else
 	fi;
@@ -392,7 +391,7 @@ proctype device_reset() {
 #endif
 
 #ifdef BUS
-/* vfio_ap_guest_queue_remove(), a host's driver, vfio_ap_guest_queue_probe() */
+/* vfio_ap_host_remove(), a driver of the host, vfio_ap_host_probe() */
 proctype bus() {
 	locals;
 	byte m;
@@ -410,12 +409,12 @@ proctype bus() {
 		fi
 	:: else
 	fi;
-	/* vfio_ap_reset_wait_left(), 2 s at most */
+	/* vfio_ap_reset_wait_removed(), at most 2 s */
 	lock(matrix_lock);
 	binding = UNBOUND;
 	unlock(matrix_lock);
 
-	/* apmask_store(), vfio_ap_guest_in_use() */
+	/* apmask_store(), vfio_ap_host_in_use() */
 	lock(perms);
 #ifndef IN_USE_TOO_EARLY
 	lock(guests_lock);
@@ -449,7 +448,7 @@ proctype bus() {
 #endif
 
 #ifdef HOST
-/* vfio_ap_guest_host_change(): the queue leaves the host's configuration and comes back. */
+/* vfio_ap_host_config_changed(): the queue leaves the host's configuration and returns. */
 proctype host() {
 	byte turn;
 	do
@@ -494,11 +493,11 @@ proctype host() {
 #define OF_HOST		0
 #endif
 
-/* When nobody can do anything any more. */
+/* No process can make a step. */
 proctype at_rest() {
 	timeout;
 #ifdef HOLD
-	/* The AP bus, the host and all of guest 1 have come to their end. */
+	/* The AP bus, the host and guest 1 have finished. */
 	assert(finished_of_1 * GUESTS >= GUESTS + OF_ADMINS + OF_KVM);
 	assert(finished >= (GUESTS + OF_ADMINS + OF_KVM) / GUESTS + OF_RESETS + OF_BUS + OF_HOST)
 #else
