@@ -285,8 +285,8 @@ def check_licences(found):
     for file in (file for entry in found for file in entry.files):
         with open(os.path.join(TOP, file), errors="replace") as text:
             head = "".join(text.readline() for _ in range(3))
-        # In the kernel, ABI descriptions, pictures and lists have no SPDX line.
-        if "SPDX-License-Identifier" not in head and not re.search(r"Documentation/ABI/|\.svg$|\.txt$", file):
+        # In the kernel, ABI descriptions, pictures, lists and the configuration of selftests have no SPDX line.
+        if "SPDX-License-Identifier" not in head and not re.search(r"Documentation/ABI/|\.svg$|\.txt$|/(config|settings)$", file):
             bad.append(f"{file}: no SPDX line")
     return bad
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Type the commands of README.md and Documentation/ unchanged. commands/DOCUMENT/ has a file for
-# each block; rig/commands.py extracts these files from the documents when the initramfs is built.
+# each block; rig/check/commands.py extracts these files from the documents when the initramfs is built.
 . "$(dirname "$0")/lib/client.sh"
 
 COMMANDS=$(dirname "$0")/commands
@@ -29,7 +29,7 @@ typing_cleanup() {
 # After each block, CHECK BLOCK waits for output, causes events and compares, as a person would.
 # CHECK fails for a block that it does not know.
 type_document() {
-	[ -d "$COMMANDS/$1" ] || { echo "no commands: rig/commands.py makes them" >$SCRATCH/skip; exit 4; }
+	[ -d "$COMMANDS/$1" ] || { echo "no commands: rig/check/commands.py makes them" >$SCRATCH/skip; exit 4; }
 	exec 3>&1
 	trap typing_cleanup EXIT
 	cd $SCRATCH
