@@ -276,7 +276,7 @@ def check_maintainers(found):
         return run("perl", "scripts/get_maintainer.pl", "--no-git", "--no-git-fallback", "--no-rolestats", "-f", file, cwd=LINUX, check=False)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        return [f"{file}: get_maintainer.pl finds nobody" for file, said in zip(files, pool.map(people, files))
+        return [f"{file}: get_maintainer.pl finds no maintainer" for file, said in zip(files, pool.map(people, files))
                 if not [line for line in said.split("\n") if "@" in line and "linux-kernel@vger" not in line]]
 
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * C for the check of the SIE interpreter. The same source runs natively and interpreted, therefore
- * no result may depend on byte order, on addresses or on what C leaves open.
+ * C code to test the SIE interpreter. The same source runs natively and interpreted, so results must
+ * not depend on byte order, addresses or undefined behaviour.
  */
 #ifndef SIE_CORPUS_H
 #define SIE_CORPUS_H
@@ -17,7 +17,7 @@ typedef long long s64;
 
 #define NOINLINE __attribute__((noinline, noclone))
 
-/* Hides a value from the optimizer. */
+/* Hide a value from the optimizer. */
 #define OPAQUE(x) __asm__ volatile("" : "+r" (x))
 
 static inline u64 mix(u64 hash, u64 value)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "corpus.h"
 
-/* What the compiler calls on its own. */
+/* The compiler can call these. */
 #ifdef __s390x__
 void *memcpy(void *to, const void *from, unsigned long n)
 {
@@ -50,7 +50,7 @@ static u64 (*const parts[])(u64 seed) = {
 	corpus_control, corpus_atomic,
 };
 
-/* One part per call: a difference names the part. The flat image begins here. */
+/* The entry of the flat image. Each call runs one part, so that a difference names the part. */
 __attribute__((section(".text.corpus"))) u64 corpus(u64 seed)
 {
 	return parts[seed >> 32](seed & 0xffffffff);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Runs the corpus natively and interpreted and compares. usage: run IMAGE
+ * Run the corpus natively and interpreted, and compare the results. usage: run IMAGE
  *
- * IMAGE is flat and belongs to 0x10000, where corpus() begins.
+ * IMAGE is a flat binary that starts with corpus() and is loaded at 0x10000.
  */
 #include <stdio.h>
 #include "sie_insn.h"

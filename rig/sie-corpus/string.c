@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * MVST, CLST, SRST, MVCLE and CLCLE do not come out of plain C reliably: asm on s390x, C elsewhere.
+ * Compilers do not reliably emit MVST, CLST, SRST, MVCLE and CLCLE, so use inline assembly on s390x.
  */
 #include "corpus.h"
 
