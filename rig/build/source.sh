@@ -42,7 +42,7 @@ gather() {
 	fi
 }
 
-simulator=0017-s390-ap_hwsim-build.patch
+simulator=0018-s390-ap_hwsim-build.patch
 
 # Print the changes to headers that our driver needs to compile. They have no effect without the rest of the patches.
 headers() {
