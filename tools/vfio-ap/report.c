@@ -146,6 +146,6 @@ void report_write(const char *path)
 	everything = true;
 	report_print();
 	output_end(path);
-	fprintf(stderr, "lsvfioap: wrote %s; it names queues and mediated devices, but contains no keys\n",
-		path);
+	fprintf(stderr, "lsvfioap: wrote %s", path);
+	fputs("; it names queues and mediated devices, but contains no keys\n", stderr);
 }

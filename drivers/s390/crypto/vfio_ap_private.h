@@ -382,7 +382,7 @@ struct vfio_ap_queue {
 	u8 failed_rc;
 	/** @last_rc: last response code to ZAPQ, or to the TAPQ that verifies it */
 	u8 last_rc;
-	/** @guest: the guest that has the queue, or NULL. Not dereferenced; written like @binding. */
+	/** @guest: the guest that has the queue, or NULL; only compared; written like @binding */
 	const struct vfio_ap_attachment *guest;
 	/** @required_seq: number of the newest reset that must happen */
 	u64 required_seq;

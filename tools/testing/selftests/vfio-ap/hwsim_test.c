@@ -73,7 +73,8 @@ TEST(skip_without_simulator)
 		ASSERT_LE(0, program) TH_LOG("%s", path);
 		EXPECT_EQ(KSFT_SKIP, run_in_empty_root(program, output_text, sizeof(output_text)))
 			TH_LOG("%s", path);
-		EXPECT_NE(NULL, strstr(output_text, "\n1..0 # SKIP ")) TH_LOG("%s: %s", path, output_text);
+		EXPECT_NE(NULL, strstr(output_text, "\n1..0 # SKIP "))
+			TH_LOG("%s: %s", path, output_text);
 		close(program);
 	}
 }

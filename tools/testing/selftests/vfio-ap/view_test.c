@@ -209,7 +209,8 @@ TEST_F(guest, queue_state_letters)
 
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 6, 6);
-	EXPECT_TRUE(view_wait_shows(UUID2, "\n       06 r\n  r ready for a guest\n")) TH_LOG("%s", shown);
+	EXPECT_TRUE(view_wait_shows(UUID2, "\n       06 r\n  r ready for a guest\n"))
+		TH_LOG("%s", shown);
 	bind_while(_metadata, "reset_time", "06.0006 hold", "06.0006 release",
 		   "\n       06 z\n  z being reset\n");
 	bind_while(_metadata, "respond", "06.0006 zapq 30 forever", "06.0006 zapq 30 0",
@@ -227,7 +228,8 @@ TEST_F(guest, queue_state_letters)
 
 	assign(_metadata, UUID1, 4, 4);
 	writer_start(&writer, UUID1, "remove", "1");
-	EXPECT_TRUE(view_wait_shows(UUID1, "\n       04 R\n  R being removed\n")) TH_LOG("%s", shown);
+	EXPECT_TRUE(view_wait_shows(UUID1, "\n       04 R\n  R being removed\n"))
+		TH_LOG("%s", shown);
 	kill(writer.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&writer));
 	EXPECT_TRUE(view_wait_shows(UUID1, "\n       04 G\n")) TH_LOG("%s", shown);

@@ -2,8 +2,8 @@
 /*
  * Helpers of the benchmarks, which print one line per measurement for rig/bench.py:
  *
- * 	@waits ID DRIVER MODE MICROSECONDS...
- * 	@value ID DRIVER NUMBER
+ *    @waits ID DRIVER MODE MICROSECONDS...
+ *    @value ID DRIVER NUMBER
  */
 #ifndef VFIO_AP_BENCH_H
 #define VFIO_AP_BENCH_H
