@@ -252,8 +252,8 @@ static void vfio_ap_unpin_after(struct vfio_ap_attachment *attachment, unsigned 
 }
 
 /*
- * Write-back keeps a page locked for as long as its file system takes, and that
- * can be a file system of the guest's user. Do not wait for it.
+ * A page under write-back can stay locked indefinitely if the user who runs the guest
+ * controls its file system, such as FUSE. Do not wait for the lock of the page.
  */
 static bool vfio_ap_page_try_unpin(struct page *page)
 {

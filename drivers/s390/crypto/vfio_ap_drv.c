@@ -231,7 +231,7 @@ static void __exit vfio_ap_exit(void)
 	bus_unregister(&vfio_ap_matrix_bus);
 	root_device_unregister(root);
 	debug_unregister(vfio_ap_dbf);
-	/* kfree_rcu() frees queues after a grace period without code of this module. */
+	/* kfree_rcu() runs no code of this module after the grace period. */
 }
 
 module_init(vfio_ap_init);

@@ -391,7 +391,8 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_nth_queue);
  * @line: the line, with its newline
  * @length: number of characters in @line
  *
- * A caller that skips lines before the part subtracts their length from part->offset.
+ * If the caller skips lines that precede the part, it must subtract their total length
+ * from part->offset.
  *
  * Return: true while @part needs more lines.
  */

@@ -140,8 +140,8 @@ void vfio_ap_notify_commit(struct vfio_ap_mdev *mdev,
 }
 
 /**
- * vfio_ap_notify_unlinked - notify the pollers of queues that an mdev had
- * @mdev: the mdev, not on the list any more
+ * vfio_ap_notify_unlinked - notify pollers that the queues of an mdev are free
+ * @mdev: the mdev, already removed from the list of mdevs
  *
  * Context: Sleeps; no lock of this driver held.
  */

@@ -337,7 +337,7 @@ struct vfio_ap_queue_stats {
 	u32 resets;
 	/** @plugs: how often a guest got the queue */
 	u32 plugs;
-	/** @irqs: how often a guest enabled or disabled its interrupt */
+	/** @irqs: how often a guest enabled or disabled the interrupt of the queue */
 	u32 irqs;
 	/** @slowest_ms: duration of the slowest reset in milliseconds, up to 65535 */
 	u16 slowest_ms;
@@ -455,7 +455,7 @@ struct vfio_ap_tx {
 	int error;
 };
 
-/* The context that sparse tracks, so that every path ends its transaction. */
+/* Sparse tracks this context and warns about a path that does not end its transaction. */
 token_context_lock(vfio_ap_tx_context);
 
 /**

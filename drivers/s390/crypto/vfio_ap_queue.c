@@ -124,7 +124,7 @@ void vfio_ap_queue_reap(struct vfio_ap_queue *q)
 	/* A second reaper finds the place empty, or taken by a new queue of this APQN. */
 	if (!idle || xa_cmpxchg(&matrix_dev->queues, q->apqn, q, NULL, 0) != q)
 		return;
-	/* vfio_ap_queue_reap_all() cannot find this queue to wait for its work item. */
+	/* vfio_ap_queue_reap_all() no longer finds the queue, so cancel its work item here. */
 	if (cancel_delayed_work(&q->work))
 		vfio_ap_queue_put(q);
 	vfio_ap_queue_put(q);

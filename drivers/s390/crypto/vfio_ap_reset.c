@@ -273,7 +273,7 @@ bool vfio_ap_reset_advance(struct vfio_ap_queue *q)
 	u8 failed_rc;
 
 	scoped_guard(spinlock, &q->lock) {
-		/* If the queue has left a guest since, it owes another reset. */
+		/* If the queue has left a guest after that reset, it must be reset again. */
 		if (completed_by_bus && completed_by_bus == q->required_seq)
 			vfio_ap_irq_end(q);
 		pending = vfio_ap_queue_reset_pending(q);

@@ -47,7 +47,7 @@ static bool has_ended_or_visits(void *data)
 	return visit->seen || !writer_waits(visit->writer);
 }
 
-/* Wait until a writer has ended. Return false if it was seen in this kernel function. */
+/* Wait until a writer has ended. Return false if it ever waited in this kernel function. */
 bool writer_ends_without(struct writer *writer, const char *function)
 {
 	struct visit visit = { .writer = writer, .function = function };
