@@ -30,7 +30,23 @@ struct vfio_ap_dry_run_guest {
 	const struct vfio_ap_matrix *awaited;
 };
 
-/* Assumes that the resets complete that a write waits for. */
+/* Remove the domains of queues whose resets are worth waiting for. */
+static void vfio_ap_dry_run_assume_done(unsigned int apid, unsigned long *pending)
+{
+	struct vfio_ap_queue *q;
+	unsigned int apqi;
+
+	lockdep_assert_held(&matrix_dev->lock);
+
+	vfio_ap_for_each_id(apqi, pending) {
+		q = xa_load(&matrix_dev->queues, AP_MKQID(apid, apqi));
+		guard(spinlock)(&q->lock);
+		if (vfio_ap_reset_queue_time_left(q))
+			clear_bit_inv(apqi, pending);
+	}
+}
+
+/* Assumes that the resets that a write waits for complete. */
 static void vfio_ap_dry_run_list_unfit(unsigned int apid, const unsigned long *domains,
 				       struct vfio_ap_unfit *unfit, void *data)
 {
@@ -38,7 +54,7 @@ static void vfio_ap_dry_run_list_unfit(unsigned int apid, const unsigned long *d
 
 	vfio_ap_queue_list_unfit(apid, domains, guest->attachment, unfit);
 	if (test_bit_inv(apid, guest->awaited->apm))
-		vfio_ap_reset_assume_done(apid, unfit->pending);
+		vfio_ap_dry_run_assume_done(apid, unfit->pending);
 }
 
 static void vfio_ap_dry_run_answer(struct vfio_ap_mdev *mdev, struct vfio_ap_dry_run *run)

@@ -33,11 +33,11 @@ static void vfio_ap_host_publish(const struct ap_config_info *new,
 		vfio_ap_matrix_and(&matrix_dev->host, &matrix_dev->newest, &before);
 	}
 	xa_for_each(&matrix_dev->queues, apqn, q) {
-		spin_lock(&q->lock);
-		/* A reset that could not be issued while the queue was absent may be due. */
-		if (vfio_ap_queue_update_present(q))
-			vfio_ap_queue_poll_after(q, 1);
-		spin_unlock(&q->lock);
+		scoped_guard(spinlock, &q->lock) {
+			/* A reset that could not be issued without the queue may be due. */
+			if (vfio_ap_queue_update_present(q))
+				vfio_ap_queue_poll_after(q, 1);
+		}
 	}
 	/* Resets of queues that are absent now are no longer worth waiting for. */
 	vfio_ap_reset_wake_waiters();
@@ -65,7 +65,7 @@ void vfio_ap_host_config_changed(const struct ap_config_info *new,
  * @info: filled in
  *
  * Reads and publishes under the locks, so that this configuration cannot replace a newer
- * one that the AP bus reports meanwhile.
+ * one from the AP bus.
  *
  * Context: Takes guests_lock and matrix_dev->lock.
  * Return: 0, or -EOPNOTSUPP if QCI fails.

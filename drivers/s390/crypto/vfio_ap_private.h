@@ -597,7 +597,7 @@ bool vfio_ap_reset_advance(struct vfio_ap_queue *q);
 void vfio_ap_reset_wake_waiters(void);
 unsigned long vfio_ap_reset_time_left(const struct vfio_ap_matrix *new,
 				      const struct vfio_ap_matrix *old);
-void vfio_ap_reset_assume_done(unsigned int apid, unsigned long *pending);
+unsigned long vfio_ap_reset_queue_time_left(const struct vfio_ap_queue *q);
 int vfio_ap_reset_wait_removed(const struct vfio_ap_matrix *old,
 			       const struct vfio_ap_matrix *new, u64 seq,
 			       unsigned long deadline, bool killable);

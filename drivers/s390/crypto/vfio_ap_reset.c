@@ -173,6 +173,7 @@ static void vfio_ap_reset_report(struct vfio_ap_queue *q)
 static unsigned long vfio_ap_reset_next_delay(struct vfio_ap_queue *q)
 {
 	unsigned long delay, delay_max = VFIO_AP_POLL_MAX;
+	long left;
 
 	lockdep_assert_held(&q->lock);
 
@@ -186,8 +187,9 @@ static unsigned long vfio_ap_reset_next_delay(struct vfio_ap_queue *q)
 		return 0;
 	}
 	/* A waiter that polls early must not slow down the work item. */
-	if (q->issued_seq && time_before(jiffies, q->retry_at))
-		return q->retry_at - jiffies;
+	left = q->retry_at - jiffies;
+	if (q->issued_seq && left > 0)
+		return left;
 	delay = clamp_t(unsigned long, q->retry_delay, 1, delay_max);
 	q->retry_delay = delay * 2;
 	q->retry_at = jiffies + delay;
@@ -422,8 +424,14 @@ int vfio_ap_reset_wait_removed(const struct vfio_ap_matrix *old,
 	return left ? 0 : -ETIME;
 }
 
-/* Return: how long this reset is worth waiting for, in jiffies; 0 if it is not. */
-static unsigned long vfio_ap_reset_queue_time_left(const struct vfio_ap_queue *q)
+/**
+ * vfio_ap_reset_queue_time_left - compute how long to wait for the reset of a queue
+ * @q: the queue
+ *
+ * Context: @q->lock held.
+ * Return: Remaining wait in jiffies; 0 if the reset is not worth waiting for.
+ */
+unsigned long vfio_ap_reset_queue_time_left(const struct vfio_ap_queue *q)
 {
 	unsigned long deadline = q->required_since + VFIO_AP_RESET_TIMEOUT;
 
@@ -433,29 +441,6 @@ static unsigned long vfio_ap_reset_queue_time_left(const struct vfio_ap_queue *q
 	    vfio_ap_reset_is_hopeless(q) || !time_before(jiffies, deadline))
 		return 0;
 	return deadline - jiffies;
-}
-
-/**
- * vfio_ap_reset_assume_done - assume that the resets complete that are worth waiting for
- * @apid: the adapter
- * @pending: mask of domains with a pending reset; domains whose reset is worth waiting for
- *	are removed from it
- *
- * Context: matrix_dev->lock held.
- */
-void vfio_ap_reset_assume_done(unsigned int apid, unsigned long *pending)
-{
-	struct vfio_ap_queue *q;
-	unsigned int apqi;
-
-	lockdep_assert_held(&matrix_dev->lock);
-
-	vfio_ap_for_each_id(apqi, pending) {
-		q = xa_load(&matrix_dev->queues, AP_MKQID(apid, apqi));
-		guard(spinlock)(&q->lock);
-		if (vfio_ap_reset_queue_time_left(q))
-			clear_bit_inv(apqi, pending);
-	}
 }
 
 /*
