@@ -117,6 +117,45 @@ TEST_F(guest, failed_reset_event)
 	EXPECT_EQ(1, events_with(" rc=00 done=1\n"));
 }
 
+/* Return the time of an event in microseconds. The time stamp precedes the name. */
+static long long event_time(const char *name)
+{
+	long long seconds = 0, microseconds = 0;
+	const char *stamp = name - strlen(": ");
+
+	while (stamp > trace && stamp[-1] != ' ')
+		stamp--;
+	return sscanf(stamp, "%lld.%lld", &seconds, &microseconds) == 2 ?
+	       seconds * 1000000 + microseconds : -1;
+}
+
+/*
+ * The retry of a failed reset is due 0.5 s after the failure. The writer polls both queues
+ * several times in the first 30 ms, because the reset of 04.0005 needs some polls, and must
+ * not issue the retry of 04.0004.
+ */
+TEST_F(guest, failed_reset_retry_delay)
+{
+	const char *failed, *retry;
+
+	assign(_metadata, UUID1, 4, 4);
+	assign(_metadata, UUID1, -1, 5);
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 polls 0"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0005 polls 6"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 30 1"));
+	trace_begin(_metadata);
+	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
+	trace_end(_metadata);
+
+	failed = strstr(trace, "vfio_ap_queue_reset_end: apqn=04.0004 ");
+	ASSERT_NE(NULL, failed);
+	retry = strstr(failed, "vfio_ap_queue_reset_start: apqn=04.0004 ");
+	ASSERT_NE(NULL, retry);
+	ASSERT_LT(0, event_time(failed));
+	EXPECT_LE(400000, event_time(retry) - event_time(failed));
+}
+
 TEST_F(guest, irq_set_event)
 {
 	char nib[32];
