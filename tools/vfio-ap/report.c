@@ -32,7 +32,7 @@ static void attribute_print(const char *directory, const char *name)
 	free(text);
 }
 
-/* Check the mode, because root can open files that nobody can read. */
+/* Check the mode bits: root can open a write-only attribute, and the read then fails. */
 static bool is_readable(const char *path)
 {
 	struct stat status;

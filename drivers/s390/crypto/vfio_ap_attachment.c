@@ -237,8 +237,8 @@ static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attach
 }
 
 /*
- * The caller holds a reference on the module. The work item needs its own, because
- * a vCPU may unpin the last page while the timer of the work item is pending.
+ * The caller holds a reference on the module, which the last page may drop. The work item
+ * needs its own, because a vCPU may unpin that page while the work item is still queued.
  */
 static void vfio_ap_unpin_after(struct vfio_ap_attachment *attachment, unsigned long delay)
 {

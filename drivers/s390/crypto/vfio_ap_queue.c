@@ -386,8 +386,9 @@ enum vfio_ap_fitness vfio_ap_queue_fitness(const struct vfio_ap_queue *q,
 }
 
 /*
- * A shortcut without q->lock, because the guest keeps most of its queues. Only failed_rc
- * can change meanwhile, and vfio_ap_reset_advance() queues a commit when it does.
+ * A shortcut without q->lock, because the guest keeps most of its queues. Of these fields,
+ * only failed_rc can change under matrix_dev->lock. When vfio_ap_reset_advance() changes
+ * it, it queues a commit.
  */
 static bool vfio_ap_queue_is_kept(const struct vfio_ap_queue *q,
 				  const struct vfio_ap_attachment *guest)

@@ -163,7 +163,7 @@ static bool vfio_ap_queue_shows_pending(struct vfio_ap_queue *q)
 	return vfio_ap_queue_reset_pending(q);
 }
 
-/* Visits all pending queues before the part, because their number decides where it begins. */
+/* Visits all pending queues: the number of earlier lines decides where the part begins. */
 static void reset_pending_print(struct device *dev, struct vfio_ap_part *part)
 {
 	struct vfio_ap_matrix assigned, shadow_apcb;

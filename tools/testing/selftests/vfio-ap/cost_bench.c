@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Print the CPU time and the memory that operations of a driver cost. Usage: cost_bench
- * DRIVER
+ * Measure the CPU time and the memory that a driver uses. Usage: cost_bench DRIVER
  *
- * Run it on a machine with one CPU whose clock counts instructions, a nanosecond each.
- * The minimum of 50 repetitions is the time without interruptions.
+ * Run it on a machine with one CPU whose clock advances 1 ns per instruction. Each result
+ * is the minimum of 50 runs, which excludes runs with interrupts.
  */
 #include <unistd.h>
 

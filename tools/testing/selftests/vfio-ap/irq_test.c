@@ -80,7 +80,7 @@ TEST_F(guest, enable_not_shown_at_unbind)
 	EXPECT_EQ(0, wait_for_polls(5, 5));
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_REGISTRATION("05.0005", "enabling");
-	/* The interrupt is still enabled when TAPQ shows it. */
+	/* TAPQ shows an interrupt that is still enabled. */
 	ASSERT_EQ(0, hwsim("aqic_delay", "05.0005 0"));
 	EXPECT_REGISTRATION("05.0005", "on");
 	EXPECT_EQ(0, wait_for_polls(5, 5));
@@ -102,7 +102,7 @@ static bool host_request_is_rejected(void *unused)
 
 /*
  * A reset that the guest issued is still in progress after the unbind. The registration
- * ends when that reset ends, although the host has enabled its own interrupt by then. The
+ * ends when that reset ends, even if the host has already enabled its own interrupt. The
  * host zeroizes the queue.
  */
 TEST_F(guest, unbind_during_guest_reset)

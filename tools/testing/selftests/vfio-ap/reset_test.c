@@ -259,7 +259,7 @@ static bool kill_opener(struct __test_metadata *_metadata, struct _test_data_gue
 		struct vfio vfio;
 		struct vm vm;
 
-		/* These steps also sleep, so report when they are done. */
+		/* These steps sleep, too, so tell the parent when they are done. */
 		if (vm_create(&vm) || vfio_open_group(&vfio, &vm, UUID2))
 			_exit(1);
 		if (write(ready[1], "", 1) != 1)

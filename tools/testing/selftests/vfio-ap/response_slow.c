@@ -92,8 +92,8 @@ static long resets_expected(const char *function, unsigned int code, int times)
 		return 1;
 	case MEANS_IN_PROGRESS:
 		/*
-		 * A reset is in progress, whoever issued it. Only a ZAPQ that returns 02
-		 * must be repeated.
+		 * A reset is already in progress. The driver repeats a ZAPQ that returns
+		 * 02, but no other instruction.
 		 */
 		return strcmp(function, "zapq") ? 1 : 1 + times;
 	default:

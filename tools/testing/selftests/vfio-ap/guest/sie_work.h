@@ -8,7 +8,7 @@
 
 #define SIE_PARTS	8
 
-/* DIAGNOSE operand addresses at which the guest exits: the end of a command, and interruptions */
+/* DIAGNOSE operand addresses: the guest exits after a command or at an interruption */
 #define SIE_DONE	0x600
 #define SIE_PROGRAM	0x604
 #define SIE_EXTERNAL	0x608
