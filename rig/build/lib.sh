@@ -36,7 +36,7 @@ newer() {
 	[ "$base" = mainline ] && [ -f "$build/base" ] || return 0
 	passed=$(grep -v '^#' "$top/rig/test/mainline.txt" | tail -n 1)
 	[ "$(cut -d ' ' -f 1,2 "$build/base")" = "$(echo "$passed" | cut -d ' ' -f 1,2)" ] ||
-		printf '%s' " (mainline is now $(cut -d ' ' -f 1,2 "$build/base"); the last that passed: $passed)"
+		printf '%s' " (mainline is now $(cut -d ' ' -f 1,2 "$build/base"); the last that passed: ${passed:-none})"
 }
 
 say() { printf '%s\n' "$*"; }

@@ -222,9 +222,9 @@ static bool vfio_ap_host_hand_over(struct ap_queue *queue, struct vfio_ap_queue 
  * @queue: the queue
  *
  * Does not reset a queue that has left the host's configuration. If kvm->lock of the guest
- * cannot be acquired in time, the guest loses the queue later; no other driver can bind an
- * assigned queue, and if this driver binds it again, the queue is bad until the guest has
- * lost it.
+ * cannot be acquired in time, the guest loses the queue later. If this driver binds it
+ * again, the queue is bad until the guest has lost it. No driver of the host can bind an
+ * assigned queue, except that since Linux 6.19 user space can clear driver_override.
  *
  * Context: Called by the AP bus with the device lock held. Waits at most 2 s for kvm->lock
  * and 2 s for the resets of the queues that the guest loses, each once for all queues of
