@@ -139,6 +139,11 @@ static bool enough(void)
 	return true;
 }
 
+static void respond_normally(void)
+{
+	must(!hwsim("respond", "04.0004 tapq 2 0"));
+}
+
 /* Run all four threads at once. */
 static void measure(const char *mode, int seconds)
 {
@@ -152,6 +157,8 @@ static void measure(const char *mode, int seconds)
 		usleep(50000);
 	} while (!enough() && bench_now_ns() < end);
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	/* The threads may be waiting for a reset that never ends. */
+	respond_normally();
 	for (i = 0; i < ARRAY_SIZE(meters); i++) {
 		pthread_join(meters[i].thread, NULL);
 		printf("@waits %s %s %s", meters[i].id, driver, mode);
@@ -207,8 +214,6 @@ static void measure_beside(const char *mode, void *(*noise)(void *), int seconds
 	must(!pthread_create(&thread, NULL, noise, NULL));
 	measure(mode, seconds);
 	__atomic_store_n(&stop_noise, true, __ATOMIC_RELAXED);
-	/* The noise thread may be waiting for a reset that never ends. */
-	hwsim("respond", "04.0004 tapq 2 0");
 	pthread_join(thread, NULL);
 }
 
