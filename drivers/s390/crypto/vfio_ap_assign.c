@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Changes of the assigned matrix of an mdev: parse, plan, wait, commit.
- */
+/* Change the assigned matrix of an mdev: parse and plan the change, wait for resets, commit. */
 #include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
 
@@ -67,8 +65,8 @@ static bool vfio_ap_assign_find_reserved(const struct vfio_ap_matrix *candidate,
 }
 
 /*
- * Check the added queues only: vfio_ap_host_in_use() prevents the host from reserving a
- * queue that is assigned already.
+ * Check only the added queues against the host's masks, because vfio_ap_host_in_use() prevents
+ * the host from reserving a queue that is assigned already.
  */
 static int vfio_ap_assign_validate(const struct vfio_ap_mdev *mdev,
 				   const struct vfio_ap_matrix *candidate,
@@ -97,10 +95,9 @@ static int vfio_ap_assign_validate(const struct vfio_ap_mdev *mdev,
 }
 
 /*
- * List the queues whose pending resets keep an added queue out of the guest. An adapter
- * with one pending queue stays out as a whole, so this includes queues of an added adapter
- * that were assigned before. A pending queue of an adapter that the guest has keeps its
- * domain out.
+ * List the queues whose pending resets keep an added queue out of the guest. A pending queue
+ * keeps its whole adapter out or, if the guest already has the adapter, its domain. Therefore,
+ * the list can include queues that were assigned before.
  */
 static void vfio_ap_assign_list_awaited(const struct vfio_ap_mdev *mdev,
 					struct vfio_ap_plan *plan)
@@ -114,17 +111,17 @@ static void vfio_ap_assign_list_awaited(const struct vfio_ap_mdev *mdev,
 		plan->awaited = vfio_ap_matrix_empty;
 		return;
 	}
-	/* vfio_ap_reset_time_left() takes a queue that the host does not have for bad. */
+	/* vfio_ap_reset_time_left() would treat a queue that the host does not have as bad. */
 	vfio_ap_matrix_and(&plan->awaited, candidate, &matrix_dev->host);
 	if (!bitmap_subset(candidate->aqm, mdev->assigned.aqm, AP_DOMAINS))
 		return;
-	/* No added queue needs an adapter that was assigned before and that the guest lacks. */
+	/* Only adapters were added, so the added queues do not depend on other missing adapters. */
 	bitmap_andnot(stays_out, mdev->assigned.apm, plan->had.apm, AP_DEVICES);
 	bitmap_andnot(plan->awaited.apm, plan->awaited.apm, stays_out, AP_DEVICES);
 }
 
 /**
- * vfio_ap_assign_plan - find out what a change of the assigned matrix means
+ * vfio_ap_assign_plan - plan a change of the assigned matrix
  * @mdev: the mdev
  * @op: how to combine the assigned matrix and @change
  * @change: a matrix with ids within the host's limits
@@ -172,13 +169,14 @@ static void vfio_ap_assign_report(struct vfio_ap_mdev *mdev, const struct vfio_a
  * @change: a matrix with ids within the host's limits
  * @conflict: set to the conflicting queue, if there is one
  *
- * If added queues are still being reset for their last owner, waits with no lock held and
- * plans again, so that the guest gets all queues in one update. Afterwards waits for the
- * resets of the queues that left the guest. All waits for resets together take 10 s at
- * most. A task that is killed during the last wait has still changed the matrix.
+ * If added queues are still being reset, drops all locks, waits for these resets and plans the
+ * change again, so that the guest gets all queues in one update. After the commit, waits for
+ * the resets of the queues that left the guest. The two waits together take 10 s at most. If
+ * the task is killed during the second wait, the change has still been made, and the function
+ * returns 0.
  *
  * Context: Sleeps; no lock of this driver held. Killable.
- * Return: 0, or one of these errors, and nothing has changed:
+ * Return: 0, or one of these errors, in which case nothing has changed:
  * * -EADDRNOTAVAIL: a queue is reserved for the host
  * * -EADDRINUSE: another mdev has a queue
  * * -ENODEV: the mdev is being removed

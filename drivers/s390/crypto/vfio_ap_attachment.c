@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The attachment of an mdev to its guest, and the resources of the guest that
- * hardware may use for interrupts: the pages with notification indicator bytes
- * (NIBs) and the guest interruption subclasses (GISCs).
+ * The attachment of an mdev to its guest, and the resources that hardware uses to interrupt
+ * the guest: the pages with notification indicator bytes (NIBs) and the guest interruption
+ * subclasses (GISCs).
  *
- * A guest may put the indicators of all its queues on one page, so a page is
- * pinned and charged once for each guest, however many registrations use it.
- * A work item of the attachment unpins the page, because setting a page dirty
- * can sleep, and the last put often happens under a spinlock.
+ * A page is pinned and charged once for each guest, even if several registrations use it,
+ * because a guest may put the NIBs of all its queues on one page. A work item unpins the page,
+ * because setting a page dirty can sleep, and the last put often happens under a spinlock.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -19,17 +18,17 @@
 /**
  * struct vfio_ap_page - a page of a guest that holds NIBs
  *
- * Holds a reference on the attachment, and one on the module because the page
- * must not stay pinned after the code that unpins it is gone.
+ * Holds a reference on the attachment, and a reference on the module, so that the module
+ * cannot be unloaded before the page is unpinned.
  */
 struct vfio_ap_page {
-	/** @node: in the attachment's @pages, or @unused_pages when @users is 0 */
+	/** @node: entry in the attachment's list of pages, or in unused_pages if @users is 0 */
 	struct list_head node;
-	/** @attachment: of the guest that owns the page; referenced */
+	/** @attachment: the guest that owns the page; referenced */
 	struct vfio_ap_attachment *attachment;
-	/** @page: pinned, and charged to the guest's mm */
+	/** @page: the page, which is pinned and charged to the guest's mm */
 	struct page *page;
-	/** @users: number of registrations that use the page; pages_lock */
+	/** @users: number of registrations that use the page; protected by pages_lock */
 	unsigned int users;
 };
 
@@ -48,7 +47,7 @@ static void vfio_ap_attachment_release(struct kref *kref)
 	struct vfio_ap_attachment *attachment =
 		container_of(kref, struct vfio_ap_attachment, kref);
 
-	/* kvm_put_kvm() may destroy a large VM, so a work item calls it. */
+	/* Use a work item, because kvm_put_kvm() may have to destroy a large VM. */
 	queue_work(vfio_ap_commit_wq, &attachment->release_work);
 }
 
@@ -72,7 +71,7 @@ void vfio_ap_attachment_put(struct vfio_ap_attachment *attachment)
 		kref_put(&attachment->kref, vfio_ap_attachment_release);
 }
 
-/* KVM_PV_ENABLE tests for GISCs under kvm->lock, so unregister them under it. */
+/* Needs kvm->lock, because KVM_PV_ENABLE checks under this lock whether GISCs are registered. */
 static void vfio_ap_gisc_drop_spares(struct vfio_ap_attachment *attachment)
 {
 	int gisc, count;
@@ -86,7 +85,7 @@ static void vfio_ap_gisc_drop_spares(struct vfio_ap_attachment *attachment)
 	}
 }
 
-/* The caller holds a reference on the module. */
+/* The caller holds a reference on the module, as __module_get() requires. */
 static void vfio_ap_gisc_drop_after(struct vfio_ap_attachment *attachment, unsigned long delay)
 {
 	vfio_ap_attachment_get(attachment);
@@ -111,7 +110,10 @@ static void vfio_ap_gisc_work(struct work_struct *work)
 		vfio_ap_gisc_drop_after(attachment, VFIO_AP_LOCK_RETRY);
 	}
 	vfio_ap_attachment_put(attachment);
-	/* vfio_ap_exit() destroys the work queue, and so waits until this function has returned. */
+	/*
+	 * The module cannot disappear yet: vfio_ap_exit() destroys the work queue, which waits
+	 * until this function has returned.
+	 */
 	module_put(THIS_MODULE);
 }
 
@@ -120,8 +122,8 @@ static void vfio_ap_gisc_work(struct work_struct *work)
  * @attachment: the guest
  * @gisc: the guest interruption subclass, 0 to 7
  *
- * Reuses a reference that gisc_work has not dropped yet, so that a guest cannot
- * accumulate references while its user holds kvm->lock.
+ * Reuses a reference that gisc_work has not dropped yet, so that references do not accumulate
+ * while user space holds kvm->lock.
  *
  * Return: The host's interruption subclass for alerts, 0 to 7, or the errno of
  * kvm_s390_gisc_register().
@@ -139,7 +141,7 @@ int vfio_ap_gisc_get(struct vfio_ap_attachment *attachment, u8 gisc)
 }
 
 /**
- * vfio_ap_gisc_put - drop a reference of vfio_ap_gisc_get()
+ * vfio_ap_gisc_put - put a reference that vfio_ap_gisc_get() acquired
  * @attachment: the guest; the caller holds a reference on it and on the module
  * @gisc: the guest interruption subclass, 0 to 7
  *
@@ -157,7 +159,7 @@ void vfio_ap_gisc_put(struct vfio_ap_attachment *attachment, u8 gisc)
  * @attachment: the guest
  *
  * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
- * Return: 0; -EINTR if the task was killed, and gisc_work unregisters them.
+ * Return: 0; -EINTR if the task was killed, in which case gisc_work unregisters the GISCs.
  */
 int vfio_ap_attachment_drop_giscs(struct vfio_ap_attachment *attachment)
 {
@@ -172,10 +174,10 @@ int vfio_ap_attachment_drop_giscs(struct vfio_ap_attachment *attachment)
 }
 
 /*
- * Charge a page to the guest's mm, as drivers/infiniband does: pinned_vm needs
- * no mmap_lock, which the guest's user can hold indefinitely. The limit applies
- * to the sum of pinned and locked memory. The caller is a vCPU, so rlimit() and
- * capable() are those of the guest's user.
+ * Charge a page to pinned_vm of the guest's mm, as drivers/infiniband does. Charging locked_vm
+ * would need mmap_lock, which user space can hold indefinitely. The limit applies to the sum
+ * of pinned and locked memory. The caller is a vCPU, so rlimit() and capable() use the limit
+ * and the capabilities of the VMM.
  */
 static bool vfio_ap_page_charge(struct mm_struct *mm)
 {
@@ -213,7 +215,7 @@ static struct vfio_ap_page *vfio_ap_page_find(struct vfio_ap_attachment *attachm
 	return NULL;
 }
 
-/* Return: the object that the guest has for this page already, or @added; NULL at the limit. */
+/* Return: the guest's existing object for this page, or else @added; NULL at the limit. */
 static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attachment,
 					       struct vfio_ap_page *added)
 {
@@ -222,7 +224,7 @@ static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attach
 	spin_lock(&attachment->pages_lock);
 	page = vfio_ap_page_find(attachment, added->page);
 	if (page) {
-		/* It may be on the list of unused pages. */
+		/* The page may be on the list of unused pages. */
 		list_move(&page->node, &attachment->pages);
 	} else if (vfio_ap_page_charge(attachment->kvm->mm)) {
 		page = added;
@@ -237,8 +239,8 @@ static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attach
 }
 
 /*
- * The caller holds a reference on the module, which the last page may drop. The work item
- * needs its own, because a vCPU may unpin that page while the work item is still queued.
+ * The work item needs its own reference on the module, because a vCPU may unpin the last page,
+ * which drops the page's reference, while the work item is still queued.
  */
 static void vfio_ap_unpin_after(struct vfio_ap_attachment *attachment, unsigned long delay)
 {
@@ -252,8 +254,8 @@ static void vfio_ap_unpin_after(struct vfio_ap_attachment *attachment, unsigned 
 }
 
 /*
- * A page under write-back can stay locked indefinitely if the user who runs the guest
- * controls its file system, such as FUSE. Do not wait for the lock of the page.
+ * Do not wait for the lock of the page. If the page belongs to a file system in user space
+ * (FUSE), it can stay locked indefinitely during write-back.
  */
 static bool vfio_ap_page_try_unpin(struct page *page)
 {
@@ -295,7 +297,7 @@ static void vfio_ap_unpin_work(struct work_struct *work)
 	struct vfio_ap_attachment *attachment =
 		container_of(to_delayed_work(work), struct vfio_ap_attachment, unpin_work);
 
-	/* Do not block the worker: a file system of the guest's user can make a vCPU wait. */
+	/* Do not block the worker: the task that holds the mutex may wait for a file system. */
 	if (mutex_trylock(&attachment->unpin_lock)) {
 		vfio_ap_pages_unpin(attachment);
 		mutex_unlock(&attachment->unpin_lock);
@@ -303,7 +305,7 @@ static void vfio_ap_unpin_work(struct work_struct *work)
 		vfio_ap_unpin_after(attachment, VFIO_AP_LOCK_RETRY);
 	}
 	vfio_ap_attachment_put(attachment);
-	/* As in vfio_ap_gisc_work(), vfio_ap_exit() waits until this function has returned. */
+	/* See the comment in vfio_ap_gisc_work(). */
 	module_put(THIS_MODULE);
 }
 
@@ -311,11 +313,10 @@ static void vfio_ap_unpin_work(struct work_struct *work)
  * vfio_ap_attachment_unpin - unpin the pages that no registration uses
  * @attachment: the guest
  *
- * On return they are unpinned and no longer charged, except pages that are
- * locked: unpin_work retries these.
+ * On return, these pages are unpinned and no longer charged, except pages that are locked, for
+ * which unpin_work retries.
  *
- * Context: Called by a task of the guest's user. Sleeps; no lock of this driver
- * held.
+ * Context: Called by a thread of the VMM. Sleeps; no lock of this driver held.
  */
 void vfio_ap_attachment_unpin(struct vfio_ap_attachment *attachment)
 {
@@ -329,12 +330,12 @@ void vfio_ap_attachment_unpin(struct vfio_ap_attachment *attachment)
 /**
  * vfio_ap_page_get - pin a page of a guest, or share its existing pin
  * @attachment: the guest; its device is open
- * @hva: an address on the page in the guest's process
+ * @hva: an address on the page, in the address space of the VMM
  *
- * Context: Called by a vCPU of the guest. Sleeps; the guest's user decides how
- * long it waits for the page. No lock of this driver held.
- * Return: The page, which vfio_ap_page_put() puts; NULL if out of memory, for a
- * page that cannot be pinned, and beyond RLIMIT_MEMLOCK.
+ * Context: Called by a vCPU of the guest. May sleep until user space provides the page. No
+ * lock of this driver held.
+ * Return: The page, to be released with vfio_ap_page_put(); NULL if memory runs out, if the
+ * page cannot be pinned, or if RLIMIT_MEMLOCK would be exceeded.
  */
 struct vfio_ap_page *vfio_ap_page_get(struct vfio_ap_attachment *attachment, unsigned long hva)
 {
@@ -353,7 +354,10 @@ struct vfio_ap_page *vfio_ap_page_get(struct vfio_ap_attachment *attachment, uns
 	}
 	page = vfio_ap_page_share(attachment, added);
 	if (!page) {
-		/* Pages that no registration uses must not count against the limit. */
+		/*
+		 * Unpin unused pages and try again, because they must not count against the
+		 * limit.
+		 */
 		vfio_ap_attachment_unpin(attachment);
 		page = vfio_ap_page_share(attachment, added);
 	}
@@ -365,9 +369,9 @@ struct vfio_ap_page *vfio_ap_page_get(struct vfio_ap_attachment *attachment, uns
 }
 
 /**
- * vfio_ap_page_address - the absolute address of a byte on a page
+ * vfio_ap_page_address - compute the absolute address of a byte on a page
  * @page: the page
- * @addr: any address of the byte; only its offset within the page is used
+ * @addr: guest address of the byte; only the offset within the page is used
  *
  * Return: The address.
  */
@@ -377,7 +381,7 @@ phys_addr_t vfio_ap_page_address(const struct vfio_ap_page *page, u64 addr)
 }
 
 /**
- * vfio_ap_page_put - drop the use of a page by a registration
+ * vfio_ap_page_put - release a page that a registration used
  * @page: the page; after the last put, unpin_work unpins it
  *
  * Context: Not in an interrupt handler.
@@ -396,8 +400,8 @@ void vfio_ap_page_put(struct vfio_ap_page *page)
 /**
  * vfio_ap_attachment_create - create the attachment of an mdev to a guest
  * @kvm: the guest; the attachment holds a reference on it
- * @uuid: name of the mdev
- * @pqap_hook: KVM calls it for PQAP(AQIC) of the guest while it is attached
+ * @uuid: UUID of the mdev
+ * @pqap_hook: function that KVM calls when the guest executes PQAP(AQIC)
  *
  * Context: May sleep.
  * Return: The attachment with one reference, or NULL if out of memory.

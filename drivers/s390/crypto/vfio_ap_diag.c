@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attributes of an mdev that tell why a queue is not in the guest: the state of each
- * assigned queue, and the last write that failed.
+ * Attributes of an mdev that show why a queue is not in the guest: queue_states has the state
+ * of each assigned queue, and last_error the last write that failed.
  */
 #include <linux/ctype.h>
 #include <linux/ktime.h>
@@ -10,7 +10,10 @@
 #include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
 
-/* Each line has the same length, so that a reader can begin at any line. */
+/*
+ * Length of a line in queue_states. All lines have the same length, so a read can begin at any
+ * line.
+ */
 #define VFIO_AP_STATE_LINE	64
 
 static bool vfio_ap_diag_is_fit(const struct vfio_ap_mdev *mdev, unsigned int apid,
@@ -27,7 +30,10 @@ static bool vfio_ap_diag_is_fit(const struct vfio_ap_mdev *mdev, unsigned int ap
 	       bitmap_empty(unfit.pending, VFIO_AP_NR_IDS);
 }
 
-/* Find the first queue that blocks a fit queue: of its adapter, or else of its domain. */
+/*
+ * Find the first queue that blocks a fit queue. The blocker has the same adapter or, if the
+ * guest already has the adapter, the same domain.
+ */
 static bool vfio_ap_diag_find_blocker(const struct vfio_ap_mdev *mdev, unsigned int apid,
 				      unsigned int apqi, unsigned long *blocker)
 {
@@ -54,7 +60,7 @@ static bool vfio_ap_diag_find_blocker(const struct vfio_ap_mdev *mdev, unsigned 
 	return false;
 }
 
-/* Return: length of the text; 0 if the state of the queue does not keep it out. */
+/* Return: length of the text; 0 if the queue itself is ready for the guest. */
 static size_t vfio_ap_diag_print_queue(struct vfio_ap_queue *q, char *text, size_t size)
 {
 	lockdep_assert_held(&q->lock);
@@ -100,7 +106,7 @@ static size_t vfio_ap_diag_print_cause(const struct vfio_ap_mdev *mdev, u16 apqn
 	return scnprintf(text, size, "pending");
 }
 
-/* Return: the state of the hardware according to the AP bus, without an instruction. */
+/* Return: the hardware state that the AP bus recorded. Does not issue an instruction. */
 static const char *vfio_ap_diag_hardware(u16 apqn)
 {
 	struct ap_queue *queue = ap_get_qdev(apqn);
@@ -161,7 +167,7 @@ static BIN_ATTR_RO(queue_states, 0);
  * @conflict: the conflicting queue, if there is one
  * @attribute: name of the attribute
  * @value: text that was written
- * @error: errno, negative
+ * @error: negative errno
  *
  * Context: Takes matrix_dev->lock.
  */
@@ -177,7 +183,7 @@ void vfio_ap_last_error_record(struct vfio_ap_mdev *mdev,
 	last->attribute = attribute;
 	strscpy(last->value, value, sizeof(last->value));
 	last->value[strcspn(last->value, "\n")] = 0;
-	/* The value must not look like the fields that follow it. */
+	/* Replace special characters, so that the value cannot look like the fields that follow. */
 	for (at = last->value; *at; at++) {
 		if (!isascii(*at) || (!isalnum(*at) && *at != ','))
 			*at = '?';

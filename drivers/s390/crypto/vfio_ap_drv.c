@@ -122,7 +122,7 @@ static int vfio_ap_read_config(void)
 	struct ap_config_info *info;
 	int ret = 0;
 
-	/* QCI needs a real address, and the stack may be vmapped. */
+	/* Do not use the stack, which may be vmapped, because QCI needs a real address. */
 	info = kzalloc(sizeof(*info), GFP_KERNEL);
 	if (!info)
 		return -ENOMEM;
@@ -189,7 +189,7 @@ static int __init vfio_ap_init(void)
 	ret = ap_driver_register(&vfio_ap_drv, THIS_MODULE, VFIO_AP_MODULE_NAME);
 	if (ret)
 		goto err_matrix_driver;
-	/* After the registration, so that no later change is missed. */
+	/* Read the configuration after the registration, so that no change is missed. */
 	ret = vfio_ap_read_config();
 	if (ret)
 		goto err_ap_driver;
@@ -231,7 +231,7 @@ static void __exit vfio_ap_exit(void)
 	bus_unregister(&vfio_ap_matrix_bus);
 	root_device_unregister(root);
 	debug_unregister(vfio_ap_dbf);
-	/* kfree_rcu() runs no code of this module after the grace period. */
+	/* No rcu_barrier() is needed, because kfree_rcu() runs no code of this module. */
 }
 
 module_init(vfio_ap_init);

@@ -1,27 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The attribute ap_config_dry_run: what would a write to ap_config do?
- */
+/* The attribute ap_config_dry_run, which shows what a write to ap_config would do. */
 #include <linux/slab.h>
 
 #include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
 
 /**
- * struct vfio_ap_dry_run - question and answer
+ * struct vfio_ap_dry_run - a write to ap_config_dry_run, and its result
  */
 struct vfio_ap_dry_run {
 	/** @asked: the masks that were written */
 	struct vfio_ap_matrix asked;
-	/** @now: the guest's matrix at that time */
+	/** @now: the guest's matrix at the time of the write */
 	struct vfio_ap_matrix now;
 	/** @then: the guest's matrix when a write to ap_config would return */
 	struct vfio_ap_matrix then;
 	/** @conflict: the conflicting queue, if @error is not 0 */
 	struct vfio_ap_conflict conflict;
-	/** @wait_ms: upper limit for the wait for resets of added queues, in milliseconds */
+	/** @wait_ms: maximum time to wait for resets of added queues, in milliseconds */
 	unsigned int wait_ms;
-	/** @error: errno of the write, negative, or 0 */
+	/** @error: negative errno of a write to ap_config, or 0 */
 	int error;
 };
 
@@ -30,7 +28,7 @@ struct vfio_ap_dry_run_guest {
 	const struct vfio_ap_matrix *awaited;
 };
 
-/* Remove the domains of queues whose resets are worth waiting for. */
+/* Remove the domains of queues for whose resets a write to ap_config would wait. */
 static void vfio_ap_dry_run_assume_done(unsigned int apid, unsigned long *pending)
 {
 	struct vfio_ap_queue *q;
@@ -46,7 +44,7 @@ static void vfio_ap_dry_run_assume_done(unsigned int apid, unsigned long *pendin
 	}
 }
 
-/* Assumes that the resets that a write waits for complete. */
+/* Treats resets as completed if a write to ap_config would wait for them. */
 static void vfio_ap_dry_run_list_unfit(unsigned int apid, const unsigned long *domains,
 				       struct vfio_ap_unfit *unfit, void *data)
 {
@@ -103,7 +101,7 @@ static int vfio_ap_dry_run(struct vfio_ap_mdev *mdev, const struct vfio_ap_matri
 
 /**
  * vfio_ap_dry_run_free - free the last dry run of an mdev
- * @mdev: the mdev, which nobody else uses any more
+ * @mdev: the mdev, which no other task uses
  */
 void vfio_ap_dry_run_free(struct vfio_ap_mdev *mdev)
 {
@@ -113,7 +111,7 @@ void vfio_ap_dry_run_free(struct vfio_ap_mdev *mdev)
 /**
  * vfio_ap_conflict_print - print a conflicting queue and its owner
  * @conflict: the conflict
- * @separator: character between the two
+ * @separator: character between the queue and the owner
  * @buf: receives the text
  * @size: size of @buf in bytes
  *
@@ -126,7 +124,7 @@ size_t vfio_ap_conflict_print(const struct vfio_ap_conflict *conflict, char sepa
 			 AP_QID_QUEUE(conflict->apqn), separator, conflict->owner);
 }
 
-/* Return: the number of queues that are in one matrix and not in the other. */
+/* Return: the number of queues that are in @new and not in @old. */
 static size_t vfio_ap_dry_run_count_added(const struct vfio_ap_matrix *new,
 					  const struct vfio_ap_matrix *old)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Events in the life of mdevs and queues: count them and emit trace events.
+ * Count events of mdevs and queues, and emit trace events.
  *
- * The core of the driver calls this file, which calls no other file of the driver.
- * vfio_ap_stats.c shows the counters. Documentation/arch/s390/vfio-ap-tracing.rst
- * explains the trace events.
+ * The core of the driver calls these functions, which call no other file of the driver.
+ * vfio_ap_stats.c shows the counters. Documentation/arch/s390/vfio-ap-tracing.rst explains the
+ * trace events.
  */
 #include <kunit/visibility.h>
 
@@ -54,7 +54,7 @@ void vfio_ap_event_notified(struct vfio_ap_mdev *mdev)
 	mdev->stats.notified++;
 }
 
-/* Keep the counters of a guest that is being detached. */
+/* Add the counters of a guest that is being detached to those of the mdev. */
 void vfio_ap_event_detached(struct vfio_ap_mdev *mdev,
 			    const struct vfio_ap_attachment *attachment)
 {
@@ -66,7 +66,7 @@ void vfio_ap_event_detached(struct vfio_ap_mdev *mdev,
 		mdev->stats.aqic[code] += atomic64_read(&attachment->aqic[code]);
 }
 
-/* Count that a guest gets a queue. */
+/* Count that a queue joins a guest. */
 void vfio_ap_event_joined(struct vfio_ap_queue *q)
 {
 	lockdep_assert_held(&q->lock);
@@ -85,7 +85,7 @@ void vfio_ap_event_reset_issued(const struct vfio_ap_queue *q, u64 seq, u8 rc)
  * @slowest_ms: duration of the slowest reset so far, in milliseconds
  * @duration: duration of the reset that has completed, in jiffies
  *
- * Return: The longer of the two, in milliseconds, and 65535 for anything longer.
+ * Return: The longer of the two durations in milliseconds, limited to 65535.
  */
 u16 vfio_ap_event_slowest_ms(u16 slowest_ms, unsigned long duration)
 {
@@ -107,7 +107,7 @@ void vfio_ap_event_reset_ended(struct vfio_ap_queue *q, u64 seq, u8 rc, bool don
 						       jiffies - q->required_since);
 }
 
-/* Count that a guest enabled or disabled an interrupt. */
+/* Count that a guest enabled or disabled the interrupt of a queue. */
 void vfio_ap_event_irq_changed(struct vfio_ap_queue *q)
 {
 	lockdep_assert_held(&q->lock);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * A guest gets an mdev, loses it, or resets it.
- */
+/* Attach a guest to an mdev, detach the guest, and reset the queues of an mdev. */
 #include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
 
-/* Fail an open early, instead of after the wait for resets. */
+/* Lets an open fail early, instead of after the wait for resets. */
 static bool vfio_ap_guest_has_hook(struct kvm *kvm)
 {
 	guard(rwsem_read)(&kvm->arch.crypto.pqap_hook_rwsem);
@@ -26,7 +24,7 @@ static int vfio_ap_guest_set_hook(struct kvm *kvm, crypto_hook *hook)
 
 /**
  * vfio_ap_guest_attach - give a guest the queues of an mdev
- * @mdev: the mdev; VFIO opens it for the first time
+ * @mdev: the mdev, whose VFIO device is being opened
  * @kvm: the guest
  *
  * Context: Sleeps; no lock of this driver held. Killable. VFIO serialises it with
@@ -79,7 +77,7 @@ err_put:
 
 /**
  * vfio_ap_guest_detach - take all queues of an mdev from its guest
- * @mdev: the mdev; VFIO closes it for the last time
+ * @mdev: the mdev, whose VFIO device is being closed
  *
  * Does not wait for the resets of the queues; the next open of the mdev does.
  *
@@ -90,7 +88,7 @@ void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
 	struct vfio_ap_attachment *attachment;
 	struct vfio_ap_tx tx;
 
-	/* Only open and close change it, and VFIO serialises them. */
+	/* Only open and close change the attachment, and VFIO serialises them. */
 	scoped_guard(mutex, &matrix_dev->lock)
 		attachment = mdev->attachment;
 
@@ -102,7 +100,7 @@ void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
 	vfio_ap_tx_commit(&tx, &vfio_ap_matrix_empty);
 	vfio_ap_tx_end(&tx);
 
-	/* guest_matrix shows what the next guest will get. */
+	/* Commit again, so that guest_matrix shows what the next guest will get. */
 	scoped_guard(mutex, &matrix_dev->lock)
 		vfio_ap_mdev_commit_later(mdev);
 }
@@ -111,10 +109,10 @@ void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
  * vfio_ap_guest_reset - reset the queues of an mdev in parallel (VFIO_DEVICE_RESET)
  * @mdev: the mdev; its VFIO device is open
  *
- * The queues stay in the guest. On return the pages of their interrupts are unpinned,
- * except pages that are locked. Their GISCs are unregistered, because QEMU resets its
- * devices before a guest becomes protected, and KVM_PV_ENABLE fails with EBUSY while a
- * GISC is registered.
+ * The queues stay in the guest. On return, the pages with their NIBs are unpinned, except
+ * pages that are locked. The GISCs are unregistered as well, because KVM_PV_ENABLE fails with
+ * EBUSY while a GISC is registered. QEMU therefore resets the device before it makes a guest
+ * protected.
  *
  * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
  * Return:
@@ -131,16 +129,17 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 	int ret;
 
 	/*
-	 * A commit marks a queue as the guest's before it writes the APCB. guests_lock keeps
-	 * this reset from being required in between, when the guest lacks the queue.
+	 * A commit marks the queues of the guest before it writes the APCB. Hold guests_lock,
+	 * so that no reset is required in between, when the guest cannot use a marked queue
+	 * yet.
 	 */
 	scoped_guard(mutex, &matrix_dev->guests_lock) {
 		guard(mutex)(&matrix_dev->lock);
-		/* Does not change while the device is open. */
+		/* The attachment does not change while the device is open. */
 		attachment = mdev->attachment;
 		assigned = mdev->assigned;
 		seq = vfio_ap_reset_require_all(&assigned, attachment);
-		/* The states of queues that the guest does not have change. */
+		/* queue_states changes for the queues that the guest does not have. */
 		vfio_ap_mdev_notify_later(mdev);
 		vfio_ap_event_device_reset(mdev);
 	}

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Callbacks of the AP bus: the host's configuration changes, a queue is bound or unbound,
- * the host reserves queues.
+ * Callbacks for the AP bus. The bus calls them when the host's configuration changes, when a
+ * queue is bound or unbound, and when the host tries to reserve queues.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include "vfio_ap_private.h"
 
-/* Upper limit for the wait of an unbind for resets. */
+/* Maximum time that an unbind waits for resets. */
 #define VFIO_AP_UNBIND_RESET_TIMEOUT	(2 * HZ)
 
 /*
- * Until the AP bus has finished its scan (@old is NULL), a guest gets only what both
- * configurations have. The work item of each mdev changes its guest.
+ * While the AP bus scans the new configuration, a guest gets only what both configurations
+ * have. When the scan has finished, @old is NULL. The work item of each mdev updates the
+ * guest.
  */
 static void vfio_ap_host_publish(const struct ap_config_info *new,
 				 const struct ap_config_info *old)
@@ -34,12 +35,15 @@ static void vfio_ap_host_publish(const struct ap_config_info *new,
 	}
 	xa_for_each(&matrix_dev->queues, apqn, q) {
 		scoped_guard(spinlock, &q->lock) {
-			/* A reset that could not be issued without the queue may be due. */
+			/*
+			 * A reset may be due that was impossible while the host lacked the
+			 * queue.
+			 */
 			if (vfio_ap_queue_update_present(q))
 				vfio_ap_queue_poll_after(q, 1);
 		}
 	}
-	/* Resets of queues that are absent now are no longer worth waiting for. */
+	/* Waiters must stop waiting for resets of queues that the host no longer has. */
 	vfio_ap_reset_wake_waiters();
 	list_for_each_entry(mdev, &matrix_dev->mdevs, node)
 		vfio_ap_mdev_commit_later(mdev);
@@ -64,8 +68,8 @@ void vfio_ap_host_config_changed(const struct ap_config_info *new,
  * vfio_ap_host_read_config - read the host's AP configuration from hardware
  * @info: filled in
  *
- * Reads and publishes under the locks, so that this configuration cannot replace a newer
- * one from the AP bus.
+ * Holds the locks while it reads and publishes the configuration, so that it cannot overwrite
+ * a newer configuration from the AP bus.
  *
  * Context: Takes guests_lock and matrix_dev->lock.
  * Return: 0, or -EOPNOTSUPP if QCI fails.
@@ -83,7 +87,7 @@ int vfio_ap_host_read_config(struct ap_config_info *info)
 }
 
 /**
- * vfio_ap_host_probe - a queue is bound to this driver
+ * vfio_ap_host_probe - handle the bind of a queue to this driver
  * @queue: the queue
  *
  * A guest gets the queue when its reset has completed.
@@ -103,8 +107,9 @@ int vfio_ap_host_probe(struct ap_queue *queue)
 		scoped_guard(spinlock, &q->lock) {
 			vfio_ap_queue_bind(q);
 			/*
-			 * Its last owner may not have waited for a reset. A guest that still
-			 * has the queue loses it first, and that commit requires the reset.
+			 * The previous owner may not have reset the queue. If a guest still
+			 * has the queue, the commit that takes the queue from this guest
+			 * requires the reset.
 			 */
 			if (!q->guest)
 				vfio_ap_reset_require(q, vfio_ap_reset_seq_next());
@@ -127,20 +132,20 @@ static void vfio_ap_host_set_binding(struct vfio_ap_queue *q, enum vfio_ap_bindi
 
 	scoped_guard(spinlock, &q->lock)
 		vfio_ap_queue_unbind(q, binding);
-	/* Waiters must stop waiting for a queue that is not bound, and for its adapter. */
+	/* Waiters must stop waiting for this queue, and for the other queues of its adapter. */
 	vfio_ap_reset_wake_waiters();
 }
 
 /*
- * Take a queue, and with it its adapter, from the guest, and wait for the resets. Return:
- * number of the resets; 0 if no queue left the guest.
+ * Take the adapter of an unbound queue from the guest, and wait for the resets. Return:
+ * sequence number of the resets; 0 if no queue left the guest.
  */
 static u64 vfio_ap_host_evict(struct vfio_ap_mdev *mdev)
 {
 	struct vfio_ap_tx tx;
 
 	if (!vfio_ap_tx_begin(&tx, mdev, VFIO_AP_WAIT_BOUNDED, false)) {
-		/* The work items of an mdev that is not linked were cancelled. */
+		/* The work items of an unlinked mdev were cancelled; do not queue them again. */
 		guard(mutex)(&matrix_dev->guests_lock);
 		if (tx.error == -EBUSY && mdev->linked)
 			vfio_ap_mdev_commit_later(mdev);
@@ -148,7 +153,7 @@ static u64 vfio_ap_host_evict(struct vfio_ap_mdev *mdev)
 	}
 	vfio_ap_tx_commit(&tx, &mdev->assigned);
 	if (tx.changed) {
-		/* commit_work signals: the AP bus must not wait for the VMM's pollers. */
+		/* Let commit_work signal the VMM, because the AP bus must not wait for pollers. */
 		tx.changed = false;
 		mdev->config_unsignalled = true;
 		vfio_ap_mdev_commit_later(mdev);
@@ -160,8 +165,8 @@ static u64 vfio_ap_host_evict(struct vfio_ap_mdev *mdev)
 }
 
 /*
- * A queue that was just unassigned has no guest any more and requires no reset yet, while
- * a commit writes the APCB. Wait until the commit has required the reset.
+ * While a commit writes the APCB, the queues that leave the guest are already marked as free,
+ * but their resets are not required yet. Wait until the commit has required them.
  */
 static void vfio_ap_host_wait_commit(void)
 {
@@ -170,8 +175,9 @@ static void vfio_ap_host_wait_commit(void)
 }
 
 /*
- * Wait for an earlier reset of a queue that no guest has. The wait ends 2 s after the
- * reset was required, because many queues may be unbound one after the other.
+ * Wait for an earlier reset of a queue that no guest has. The 2 s are counted from the time
+ * when the reset was required, so that unbinding many queues in a row does not take 2 s for
+ * each of them.
  */
 static void vfio_ap_host_wait_earlier_reset(struct vfio_ap_queue *q, u64 waited)
 {
@@ -192,7 +198,7 @@ static void vfio_ap_host_wait_earlier_reset(struct vfio_ap_queue *q, u64 waited)
 	vfio_ap_reset_wait_removed(&one, &vfio_ap_matrix_empty, seq, deadline, false);
 }
 
-/* Decide whether the next reset by the AP bus must be a ZAPQ. */
+/* Set whether the AP bus must use ZAPQ for its next reset of the queue. */
 static void vfio_ap_host_set_zeroize(struct ap_queue *queue, bool zeroize)
 {
 	guard(spinlock_bh)(&queue->lock);
@@ -200,9 +206,9 @@ static void vfio_ap_host_set_zeroize(struct ap_queue *queue, bool zeroize)
 }
 
 /*
- * Hand a reset that this driver could not complete to the AP bus, because the next driver
- * must not see the guest's data. The end of that reset also ends an interrupt
- * registration. Return: true if hardware may still interrupt the guest.
+ * If this driver could not complete a reset, let the AP bus reset the queue with ZAPQ, because
+ * the next driver must not see the guest's data. The completion of this ZAPQ also ends an
+ * interrupt registration. Return: true if hardware may still interrupt the guest.
  */
 static bool vfio_ap_host_hand_over(struct ap_queue *queue, struct vfio_ap_queue *q)
 {
@@ -218,18 +224,18 @@ static bool vfio_ap_host_hand_over(struct ap_queue *queue, struct vfio_ap_queue 
 }
 
 /**
- * vfio_ap_host_remove - a queue is being unbound from this driver
+ * vfio_ap_host_remove - handle the unbind of a queue from this driver
  * @queue: the queue
  *
  * Does not reset a queue that has left the host's configuration. If kvm->lock of the guest
- * cannot be acquired in time, the guest loses the queue later. If this driver binds it
- * again, the queue is bad until the guest has lost it. No driver of the host can bind an
- * assigned queue, except that since Linux 6.19 user space can clear driver_override.
+ * cannot be acquired in time, the guest loses the queue later. Until then, the queue is bad
+ * even if it is bound to this driver again. Drivers of the host cannot bind an assigned queue,
+ * unless user space clears its driver_override (since Linux 6.19).
  *
- * Context: Called by the AP bus with the device lock held. Waits at most 2 s for kvm->lock
- * and 2 s for the resets of the queues that the guest loses, each once for all queues of
- * an adapter. If no guest has the queue, waits until 2 s after its reset was required.
- * Does not allocate.
+ * Context: Called by the AP bus with the device lock held. Waits at most 2 s for kvm->lock and
+ * 2 s for the resets of the queues that the guest loses; these limits apply to all queues of
+ * an adapter together. If no guest has the queue, stops waiting 2 s after its reset was
+ * required. Does not allocate memory.
  */
 void vfio_ap_host_remove(struct ap_queue *queue)
 {
@@ -243,8 +249,8 @@ void vfio_ap_host_remove(struct ap_queue *queue)
 		return;
 
 	/*
-	 * Set it while the queue is still bound, because after the unbind false means that the
-	 * AP bus has zeroized the queue.
+	 * Set the flag while the queue is still bound. After the unbind, a cleared flag means
+	 * that the AP bus has zeroized the queue.
 	 */
 	vfio_ap_host_set_zeroize(queue, true);
 	scoped_guard(mutex, &matrix_dev->lock) {
@@ -268,7 +274,10 @@ void vfio_ap_host_remove(struct ap_queue *queue)
 
 	scoped_guard(mutex, &matrix_dev->lock)
 		vfio_ap_host_set_binding(q, VFIO_AP_UNBOUND);
-	/* The work item follows a remaining interrupt registration, and reaps the queue. */
+	/*
+	 * If a registration remains, the work item polls until it has ended, and then frees
+	 * the queue.
+	 */
 	vfio_ap_reset_advance(q);
 	if (vfio_ap_host_hand_over(queue, q))
 		pr_warn("queue %02x.%04x: unbound while it may still interrupt a guest, whose page stays pinned\n",
@@ -276,15 +285,19 @@ void vfio_ap_host_remove(struct ap_queue *queue)
 	vfio_ap_queue_put(q);
 }
 
-/* Return: an mdev with a queue that the host would reserve, referenced, or NULL. */
+/*
+ * Return: the device of an mdev that has a queue which the host would reserve, with a
+ * reference, or NULL.
+ */
 static struct device *vfio_ap_host_find_owner(const struct vfio_ap_matrix *reserved,
 					      unsigned int *apid, unsigned int *apqi)
 {
 	struct vfio_ap_mdev *mdev;
 
 	/*
-	 * A queue that is not assigned any more stays in its guest's APCB until the commit
-	 * drops guests_lock. If it is unbound already, no later step waits for the APCB.
+	 * Take guests_lock as well, because a queue that was just unassigned stays in the APCB
+	 * until the commit drops this lock. If the queue is not bound, no later step would
+	 * wait for the commit.
 	 */
 	guard(mutex)(&matrix_dev->guests_lock);
 	guard(mutex)(&matrix_dev->lock);
@@ -296,13 +309,13 @@ static struct device *vfio_ap_host_find_owner(const struct vfio_ap_matrix *reser
 }
 
 /**
- * vfio_ap_host_in_use - test for an assigned queue that the host would reserve
+ * vfio_ap_host_in_use - check whether the host would reserve an assigned queue
  * @apm: adapters that the host would reserve
  * @aqm: domains that the host would reserve
  *
  * Context: Called by the AP bus with ap_attr_mutex held. Takes guests_lock and
  * matrix_dev->lock.
- * Return: 0, or -EADDRINUSE after one line in the log.
+ * Return: 0; -EADDRINUSE if an mdev has one of the queues. The conflict is logged.
  */
 int vfio_ap_host_in_use(const unsigned long *apm, const unsigned long *aqm)
 {
@@ -317,7 +330,7 @@ int vfio_ap_host_in_use(const unsigned long *apm, const unsigned long *aqm)
 	owner = vfio_ap_host_find_owner(&reserved, &apid, &apqi);
 	if (!owner)
 		return 0;
-	/* Without the locks, because a console can be slow. */
+	/* Log without holding the locks, because a console can be slow. */
 	dev_warn(owner,
 		 "Can not reserve queue %02x.%04x for host driver: in use by mdev\n", apid, apqi);
 	put_device(owner);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Interrupts of passed-through queues: the PQAP(AQIC) intercept and the states of
- * a registration.
+ * Interrupts of passed-through queues: the PQAP(AQIC) intercept, and the life of an interrupt
+ * registration.
  *
- * The intercept takes no lock that another guest could hold for long. It finds
- * the queue by its APQN under RCU and decides under the queue's own lock. It does
- * everything that may sleep (pinning the page, registering the GISC) before, in a
- * registration object that it discards when the instruction fails.
+ * The intercept takes no lock that another guest could hold for long. It finds the queue by
+ * its APQN under RCU. Before it takes the lock of the queue, it does everything that may
+ * sleep: it pins the page and registers the GISC. Under the lock, it checks whether the guest
+ * has the queue, and issues AQIC. If AQIC fails, it discards the new registration.
  *
- * AQIC returns 00 when hardware accepts a change. The change takes effect later,
- * and TAPQ shows the effect in the interrupt bit i. Until a registration is
- * proven dead, hardware may write to its page and to the guest's GISA, so both
- * stay. An i of 0 alone proves nothing, because TAPQ may not show the enable yet:
+ * AQIC returns 00 when hardware accepts an enable or a disable. The change takes effect later,
+ * and TAPQ then shows it in the interrupt bit (i). Until a registration is known to be dead,
+ * hardware may write to its page and to the guest's GISA, so neither may be freed. i=0 alone
+ * does not prove that a registration is dead, because an enable may not have taken effect yet:
  *
  *	                   TAPQ: i=1
  *	     .----------.             .----.
@@ -23,14 +23,14 @@
  *	     | IN_DOUBT |------------>| DISABLING |-- TAPQ: i=0 -> dead
  *	     '----------'             '-----------'
  *
- * In every state, these events also prove the registration dead:
+ * In every state, a registration is also dead after one of these events:
  *
  *  - response code 01, 03 or 04 to TAPQ or ZAPQ;
  *  - response code 00 to a later enable for the same queue;
- *  - the end of a ZAPQ that this driver issued, whatever i shows afterwards, or
- *    that the AP bus issued after this driver had handed the queue over;
- *  - the end of any reset that was seen in progress (response code 02) after the
- *    queue left the guest, because the guest can no longer enable an interrupt.
+ *  - the completion of a ZAPQ that this driver issued, even if i=1 afterwards, or that the AP
+ *    bus issued after this driver had handed over the queue;
+ *  - the completion of any reset that was seen in progress (response code 02) after the queue
+ *    had left the guest, because the guest can no longer enable the interrupt.
  */
 #include <linux/slab.h>
 
@@ -38,11 +38,11 @@
 #include "vfio_ap_private.h"
 
 /**
- * enum vfio_ap_irq_state - state of a registration, see above
- * @VFIO_AP_IRQ_ENABLING: hardware accepted the enable, and i has not been 1 yet
- * @VFIO_AP_IRQ_ON: i has been 1
- * @VFIO_AP_IRQ_DISABLING: i has been 1, and hardware accepted a disable
- * @VFIO_AP_IRQ_IN_DOUBT: hardware accepted a disable before i was seen as 1
+ * enum vfio_ap_irq_state - state of a registration, see the diagram above
+ * @VFIO_AP_IRQ_ENABLING: hardware accepted the enable, but TAPQ has not shown i=1 yet
+ * @VFIO_AP_IRQ_ON: TAPQ has shown i=1
+ * @VFIO_AP_IRQ_DISABLING: TAPQ has shown i=1, and hardware accepted a disable
+ * @VFIO_AP_IRQ_IN_DOUBT: hardware accepted a disable before TAPQ showed i=1
  */
 enum vfio_ap_irq_state {
 	VFIO_AP_IRQ_ENABLING,
@@ -55,9 +55,9 @@ enum vfio_ap_irq_state {
  * struct vfio_ap_irq - one interrupt registration that hardware may still use
  */
 struct vfio_ap_irq {
-	/** @attachment: of the guest that made it; @page holds the reference */
+	/** @attachment: the guest that enabled the interrupt; @page holds a reference */
 	struct vfio_ap_attachment *attachment;
-	/** @page: holds the NIB */
+	/** @page: the page that contains the NIB */
 	struct vfio_ap_page *page;
 	/** @nib: absolute address of the NIB in the host */
 	phys_addr_t nib;
@@ -69,14 +69,14 @@ struct vfio_ap_irq {
 
 static void vfio_ap_irq_free(struct vfio_ap_irq *irq)
 {
-	/* In this order, because the page references the attachment and the module. */
+	/* Put the page last, because it holds the references on the attachment and the module. */
 	vfio_ap_gisc_put(irq->attachment, irq->gisc);
 	vfio_ap_page_put(irq->page);
 	kfree(irq);
 }
 
 /**
- * vfio_ap_irq_end - free the registration of a queue, which is dead
+ * vfio_ap_irq_end - free the dead registration of a queue
  * @q: the queue; it may have no registration
  *
  * Context: @q->lock held.
@@ -90,7 +90,7 @@ void vfio_ap_irq_end(struct vfio_ap_queue *q)
 	q->irq = NULL;
 }
 
-/* TAPQ returned 00 with this interrupt bit. */
+/* Update the state after a TAPQ that returned 00 and this interrupt bit. */
 static void vfio_ap_irq_shown(struct vfio_ap_queue *q, bool on)
 {
 	struct vfio_ap_irq *irq = q->irq;
@@ -117,7 +117,7 @@ static void vfio_ap_irq_shown(struct vfio_ap_queue *q, bool on)
 	}
 }
 
-/* Hardware accepted a disable whose effect was not seen yet. */
+/* Tests whether hardware has accepted a disable whose effect TAPQ has not shown yet. */
 static bool vfio_ap_irq_is_ending(const struct vfio_ap_queue *q)
 {
 	lockdep_assert_held(&q->lock);
@@ -130,11 +130,13 @@ static bool vfio_ap_irq_is_ending(const struct vfio_ap_queue *q)
  * vfio_ap_irq_update - update the registration of a queue after ZAPQ or TAPQ
  * @q: the queue; it may have no registration
  * @response: what the response code means
- * @tested: the instruction was TAPQ, so @irq_enabled is valid with VFIO_AP_QUEUE_READY
+ * @tested: the instruction was TAPQ, so @irq_enabled is valid if @response is
+ *	VFIO_AP_QUEUE_READY
  * @irq_enabled: the interrupt bit of the status word
  *
- * If the queue has left its guest, this function remembers that a reset is in progress:
- * the end of that reset ends the registration, even if the guest or the AP bus issued it.
+ * If a reset is in progress after the queue has left its guest, its completion ends the
+ * registration, even if the guest or the AP bus issued the reset. reset_seen records this
+ * case.
  *
  * Context: @q->lock held.
  */
@@ -187,8 +189,8 @@ u8 vfio_ap_irq_tapq(struct vfio_ap_queue *q)
  * @q: the queue
  *
  * Context: @q->lock held.
- * Return: true if the queue has a registration and a disable is in progress, or this driver
- * must not reset the queue.
+ * Return: true if the queue has a registration and either a disable is in progress or this
+ * driver must not reset the queue.
  */
 bool vfio_ap_irq_needs_polling(const struct vfio_ap_queue *q)
 {
@@ -219,7 +221,7 @@ const char *vfio_ap_irq_state_name(const struct vfio_ap_queue *q)
 	return q->irq ? names[q->irq->state] : "none";
 }
 
-/* KVM does not export gfn_to_hva(). The caller is a vCPU that holds kvm->srcu. */
+/* Replaces gfn_to_hva(), which KVM does not export. The caller is a vCPU that holds kvm->srcu. */
 static unsigned long vfio_ap_irq_nib_to_hva(struct kvm *kvm, u64 nib)
 {
 	struct kvm_memory_slot *slot = __gfn_to_memslot(kvm_memslots(kvm), gpa_to_gfn(nib));
@@ -230,8 +232,8 @@ static unsigned long vfio_ap_irq_nib_to_hva(struct kvm *kvm, u64 nib)
 }
 
 /*
- * Do everything for an enable that can sleep or fail before AQIC is issued. The
- * caller reports every failure as an invalid NIB (response code 06).
+ * Before an AQIC that enables an interrupt, do everything that can sleep or fail. The caller
+ * reports every failure as an invalid NIB (response code 06).
  */
 static struct vfio_ap_irq *vfio_ap_irq_create(struct vfio_ap_attachment *attachment,
 					      u64 nib, u8 gisc, u8 *nisc)
@@ -241,7 +243,7 @@ static struct vfio_ap_irq *vfio_ap_irq_create(struct vfio_ap_attachment *attachm
 	unsigned long hva;
 	int ret;
 
-	/* Pinning the page of a protected guest would export it. */
+	/* Do not pin a page of a protected guest, because this would export the page. */
 	if (!nib || kvm->arch.pv.handle)
 		return NULL;
 	hva = vfio_ap_irq_nib_to_hva(kvm, nib);
@@ -279,9 +281,10 @@ static bool vfio_ap_irq_is_owned(struct vfio_ap_queue *q,
 }
 
 /*
- * Test whether a disable has taken effect. Return: response code for the next AQIC of the
- * guest. A Linux guest retries after 02 and 05, but takes 07 for success. If the
- * registration is in doubt, the driver may issue AQIC, because an accepted enable ends it.
+ * Test whether a disable has taken effect. Return: 00 if the driver may issue the next AQIC,
+ * else the response code for the guest. The codes are 02 and 05, after which a Linux guest
+ * retries, and not 07, which it treats as success. A registration in doubt does not prevent an
+ * AQIC, because the next accepted enable ends this registration.
  */
 static u8 vfio_ap_irq_test_disable(struct vfio_ap_queue *q)
 {
@@ -297,7 +300,7 @@ static u8 vfio_ap_irq_test_disable(struct vfio_ap_queue *q)
 	return q->irq->state == VFIO_AP_IRQ_IN_DOUBT ? AP_RESPONSE_NORMAL : AP_RESPONSE_BUSY;
 }
 
-/* Return: 00 if the driver may issue AQIC for the guest, else the guest's response code. */
+/* Return: 00 if the driver may issue AQIC for the guest, else the response code for the guest. */
 static u8 vfio_ap_irq_admit(struct vfio_ap_queue *q,
 			    const struct vfio_ap_attachment *attachment)
 {
@@ -305,7 +308,7 @@ static u8 vfio_ap_irq_admit(struct vfio_ap_queue *q,
 
 	if (q->guest != attachment || q->binding == VFIO_AP_UNBOUND)
 		return AP_RESPONSE_Q_NOT_AVAIL;
-	/* A queue that was unbound leaves the guest with the next commit and is reset then. */
+	/* If the queue was unbound, the next commit takes it from the guest and resets it. */
 	if (q->unbound_since_commit || vfio_ap_queue_reset_pending(q))
 		return AP_RESPONSE_RESET_IN_PROGRESS;
 	return vfio_ap_irq_is_ending(q) ? vfio_ap_irq_test_disable(q) : AP_RESPONSE_NORMAL;
@@ -320,7 +323,7 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_queue *q,
 	struct vfio_ap_irq *irq;
 	u8 nisc;
 
-	/* For this guest, the queue of another guest does not exist, whatever the NIB. */
+	/* Check this before the NIB: for this guest, a queue of another guest does not exist. */
 	if (!vfio_ap_irq_is_owned(q, attachment)) {
 		status.response_code = AP_RESPONSE_Q_NOT_AVAIL;
 		return status;
@@ -341,7 +344,7 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_queue *q,
 		status.response_code = vfio_ap_irq_admit(q, attachment);
 		if (!status.response_code)
 			status = ap_aqic(q->apqn, control, irq->nib);
-		/* An accepted enable proves the older registration dead; replace it. */
+		/* An accepted enable ends the older registration, so replace it. */
 		if (!status.response_code) {
 			swap(q->irq, irq);
 			vfio_ap_event_irq_changed(q);
@@ -364,7 +367,7 @@ static void vfio_ap_irq_disabled(struct vfio_ap_queue *q)
 		q->irq->state = VFIO_AP_IRQ_IN_DOUBT;
 	else if (q->irq->state == VFIO_AP_IRQ_ON)
 		q->irq->state = VFIO_AP_IRQ_DISABLING;
-	/* Most disables take effect at once. The work item of the queue polls for the others. */
+	/* Most disables take effect immediately. The work item polls for the others. */
 	vfio_ap_irq_tapq(q);
 	if (q->irq)
 		vfio_ap_queue_poll_after(q, 1);
@@ -380,7 +383,7 @@ static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_queue *q,
 	status.response_code = vfio_ap_irq_admit(q, attachment);
 	if (status.response_code)
 		return status;
-	/* After the disable, an i of 0 would not show whether i had been 1. */
+	/* Check i now: i=0 after the disable would not show whether the enable had taken effect. */
 	if (q->irq && q->irq->state == VFIO_AP_IRQ_ENABLING)
 		vfio_ap_irq_tapq(q);
 	status = ap_aqic(q->apqn, control, 0);
@@ -414,7 +417,7 @@ int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 	struct vfio_ap_queue *q;
 	u16 apqn = gprs[0];
 
-	/* vfio_ap_guest_detach() must not free the attachment before this function returns. */
+	/* While this lock is held, vfio_ap_guest_detach() cannot free the attachment. */
 	lockdep_assert_held(&vcpu->kvm->arch.crypto.pqap_hook_rwsem);
 
 	if (!(vcpu->arch.sie_block->eca & ECA_AIV)) {
@@ -432,7 +435,10 @@ int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 		else
 			status = vfio_ap_irq_disable(q, attachment);
 	}
-	/* Unpin here, because a guest that repeats AQIC could outrun unpin_work. */
+	/*
+	 * Unpin here: a guest that repeats AQIC could pin pages faster than unpin_work unpins
+	 * them.
+	 */
 	vfio_ap_attachment_unpin(attachment);
 	vfio_ap_event_aqic(attachment, q, apqn, gr1.control, gprs[2], status.response_code);
 	if (q)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Operations on matrices, the decision what a guest gets, and the text formats of sysfs.
- * All functions depend on their arguments only. vfio_ap_matrix_test.c tests them.
+ * Operations on matrices, the computation of what a guest gets, and the text formats of the
+ * sysfs attributes. The results depend only on the arguments of the functions, so that
+ * vfio_ap_matrix_test.c can test them without hardware.
  */
 #include <linux/bitmap.h>
 #include <linux/hex.h>
@@ -11,24 +12,23 @@
 
 #include "vfio_ap_matrix.h"
 
-/* A matrix without adapters and domains. */
 const struct vfio_ap_matrix vfio_ap_matrix_empty;
 
-/* Tests for the queue of adapter @apid and domain @apqi. */
+/* Tests whether the matrix has the queue of adapter @apid and domain @apqi. */
 bool vfio_ap_matrix_has(const struct vfio_ap_matrix *matrix, unsigned int apid, unsigned int apqi)
 {
 	return test_bit_inv(apid, matrix->apm) && test_bit_inv(apqi, matrix->aqm);
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_has);
 
-/* Compares adapters, usage domains and control domains. */
+/* Compares the adapters, the usage domains and the control domains. */
 bool vfio_ap_matrix_equal(const struct vfio_ap_matrix *a, const struct vfio_ap_matrix *b)
 {
 	return !memcmp(a, b, sizeof(*a));
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_equal);
 
-/* @to may be @a or @b, here and in the next two functions. */
+/* Here and in the next two functions, @to may point to the same matrix as @a or @b. */
 void vfio_ap_matrix_and(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
 			const struct vfio_ap_matrix *b)
 {
@@ -56,7 +56,7 @@ void vfio_ap_matrix_andnot(struct vfio_ap_matrix *to, const struct vfio_ap_matri
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_andnot);
 
-/* Faster than bitmap_intersects(), which is a call and a loop. */
+/* Faster than bitmap_intersects(), which needs a function call and a loop. */
 static bool vfio_ap_mask_meets(const unsigned long *a, const unsigned long *b)
 {
 	static_assert(BITS_TO_LONGS(VFIO_AP_NR_IDS) == 4);
@@ -71,7 +71,7 @@ static bool vfio_ap_mask_meets(const unsigned long *a, const unsigned long *b)
  * @apid: set to the adapter of the queue
  * @apqi: set to the domain of the queue
  *
- * Ignores control domains, because two mdevs may have the same.
+ * Ignores control domains, because several mdevs may have the same control domain.
  *
  * Return: true if the matrices share a queue.
  */
@@ -81,7 +81,7 @@ bool vfio_ap_matrix_first_shared(const struct vfio_ap_matrix *a, const struct vf
 	DECLARE_BITMAP(adapters, VFIO_AP_NR_IDS);
 	DECLARE_BITMAP(domains, VFIO_AP_NR_IDS);
 
-	/* A fast path, because callers compare with every mdev and most share no queue. */
+	/* Fast path, because callers check all mdevs, and most of these share no queue. */
 	if (!vfio_ap_mask_meets(a->apm, b->apm) || !vfio_ap_mask_meets(a->aqm, b->aqm))
 		return false;
 	bitmap_and(adapters, a->apm, b->apm, VFIO_AP_NR_IDS);
@@ -97,7 +97,7 @@ static bool vfio_ap_mask_within(const unsigned long *mask, unsigned int limit)
 	return find_next_bit_inv(mask, VFIO_AP_NR_IDS, limit + 1) >= VFIO_AP_NR_IDS;
 }
 
-/* Tests whether no id is above the limits. */
+/* Tests whether all ids are within the limits. */
 bool vfio_ap_matrix_within(const struct vfio_ap_matrix *matrix,
 			   const struct vfio_ap_limits *limits)
 {
@@ -107,7 +107,7 @@ bool vfio_ap_matrix_within(const struct vfio_ap_matrix *matrix,
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_within);
 
-/* Tests for an adapter or usage domain that is in @new and not in @old. */
+/* Tests whether @new has an adapter or a usage domain that @old lacks. */
 bool vfio_ap_matrix_adds_queues(const struct vfio_ap_matrix *new,
 				const struct vfio_ap_matrix *old)
 {
@@ -115,7 +115,7 @@ bool vfio_ap_matrix_adds_queues(const struct vfio_ap_matrix *new,
 	       !bitmap_subset(new->aqm, old->aqm, VFIO_AP_NR_IDS);
 }
 
-/* Return: the first id from @id on that is in one mask and, unless NULL, not in the other. */
+/* Return: the lowest id from @id on that is in @in and not in @except, which may be NULL. */
 static __always_inline unsigned int vfio_ap_mask_next(const unsigned long *in,
 						      const unsigned long *except, unsigned int id)
 {
@@ -134,11 +134,11 @@ static __always_inline unsigned int vfio_ap_mask_next(const unsigned long *in,
 
 /**
  * vfio_ap_matrix_next - find the next queue that is in one matrix and not in another
- * @in: the queue is in this matrix
- * @except: the queue is not in this matrix; or NULL
+ * @in: the matrix that contains the queue
+ * @except: the matrix that does not contain the queue, or NULL
  * @apqn: the lowest APQN to consider, 0 to 65536; set to the APQN that was found
  *
- * Return: true if there is one.
+ * Return: true if there is such a queue.
  */
 bool vfio_ap_matrix_next(const struct vfio_ap_matrix *in, const struct vfio_ap_matrix *except,
 			 unsigned long *apqn)
@@ -147,7 +147,7 @@ bool vfio_ap_matrix_next(const struct vfio_ap_matrix *in, const struct vfio_ap_m
 	const unsigned long *apm_except = NULL;
 	bool both;
 
-	/* A common case: only whole adapters differ. */
+	/* If @except has all domains of @in, skip the adapters that both matrices have. */
 	if (except && bitmap_subset(in->aqm, except->aqm, VFIO_AP_NR_IDS))
 		apm_except = except->apm;
 	for (apid = vfio_ap_mask_next(in->apm, apm_except, first); apid < VFIO_AP_NR_IDS;
@@ -164,7 +164,7 @@ bool vfio_ap_matrix_next(const struct vfio_ap_matrix *in, const struct vfio_ap_m
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_next);
 
-/* Copies the masks of a QCI block. */
+/* Copies the masks from the result of PQAP(QCI). */
 void vfio_ap_matrix_from_config(struct vfio_ap_matrix *matrix,
 				const struct ap_config_info *config)
 {
@@ -178,7 +178,7 @@ void vfio_ap_matrix_from_config(struct vfio_ap_matrix *matrix,
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_from_config);
 
-/* QCI has the highest ids only with the extended addressing facility (APXA). */
+/* QCI returns the highest ids only if the extended addressing facility (APXA) is installed. */
 void vfio_ap_limits_from_config(struct vfio_ap_limits *limits,
 				const struct ap_config_info *config)
 {
@@ -188,17 +188,18 @@ void vfio_ap_limits_from_config(struct vfio_ap_limits *limits,
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_limits_from_config);
 
 /**
- * vfio_ap_matrix_derive - decide what a guest gets
+ * vfio_ap_matrix_derive - compute what a guest gets
  * @guest: the result; must not be one of the other matrices
  * @assigned: the assigned matrix
- * @host: what guests may have of the host's configuration
- * @now: the guest's current matrix; empty at attach and without a guest
- * @list_unfit: called once for each adapter that is in @assigned and in @host
+ * @host: the adapters and domains that guests may have
+ * @now: the guest's current matrix; empty while attaching a guest, or if there is no guest
+ * @list_unfit: called once for each adapter that is in both @assigned and @host
  * @data: passed to @list_unfit
  *
- * The APCB can only hold whole adapters times whole domains, so a bad queue keeps its
- * whole adapter out. A pending queue takes nothing from the guest; it only blocks an
- * addition: that of its adapter or, if the guest has the adapter, that of its domain.
+ * The APCB has only a mask of adapters and a mask of domains, so a single queue cannot be left
+ * out. A bad queue keeps its whole adapter out of the guest. A pending queue takes nothing
+ * from the guest, but its adapter is not added until the reset has completed. If the guest
+ * already has the adapter, the domain of the queue is not added until then.
  */
 void vfio_ap_matrix_derive(struct vfio_ap_matrix *guest, const struct vfio_ap_matrix *assigned,
 			   const struct vfio_ap_matrix *host, const struct vfio_ap_matrix *now,
@@ -227,7 +228,7 @@ void vfio_ap_matrix_derive(struct vfio_ap_matrix *guest, const struct vfio_ap_ma
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_derive);
 
-/* Return: the first character after the digits; NULL without digits, or for too many. */
+/* Return: the first character after the digits; NULL if there are no digits, or too many. */
 static const char *vfio_ap_mask_parse(const char *text, unsigned long *mask)
 {
 	unsigned int id = 0, bit;
@@ -253,7 +254,7 @@ static const char *vfio_ap_mask_parse(const char *text, unsigned long *mask)
  *	with or without 0x, separated by commas; a newline may follow
  * @matrix: set on success
  *
- * The first digit stands for ids 0 to 3. Missing digits at the end are 0.
+ * The first digit holds ids 0 to 3. Digits that are omitted at the end are 0.
  *
  * Return: 0 or -EINVAL.
  */
@@ -304,8 +305,8 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_ap_masks_print);
  * @limit: the highest valid id
  * @id: set on success
  *
- * Return: 0; -EINVAL for malformed text; -ERANGE for more than 64 bits; -ENODEV above
- * @limit.
+ * Return: 0; -EINVAL for malformed text; -ERANGE for a number of more than 64 bits; -ENODEV
+ * for an id above @limit.
  */
 int vfio_ap_id_parse(const char *text, unsigned int limit, unsigned int *id)
 {
@@ -322,7 +323,7 @@ int vfio_ap_id_parse(const char *text, unsigned int limit, unsigned int *id)
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_id_parse);
 
-/* Prints "AA.DDDD", a newline and a NUL. */
+/* Prints a queue as "AA.DDDD", followed by a newline and a NUL. */
 void vfio_ap_queue_line_print(u16 apqn, char line[VFIO_AP_QUEUE_LINE + 1])
 {
 	scnprintf(line, VFIO_AP_QUEUE_LINE + 1, "%02x.%04x\n", AP_QID_CARD(apqn),
@@ -330,9 +331,9 @@ void vfio_ap_queue_line_print(u16 apqn, char line[VFIO_AP_QUEUE_LINE + 1])
 }
 
 /*
- * The text of a matrix has a line for each queue; without domains, for each adapter; and
- * without adapters, for each domain. The lines of a text have the same length, so that a
- * reader can begin anywhere.
+ * The text of a matrix has a line for each queue. If there are no domains, it has a line for
+ * each adapter, and if there are no adapters, a line for each domain. All lines of a text have
+ * the same length, so the line at a given offset can be computed.
  */
 #define VFIO_AP_LINE_MAX 16
 
@@ -355,7 +356,7 @@ static size_t vfio_ap_line_count(const struct vfio_ap_matrix *matrix)
 	return adapters && domains ? adapters * domains : adapters + domains;
 }
 
-/* Return: id number @n of a mask, counted from 0. The mask must have more than @n ids. */
+/* Return: the id at index @n of a mask, counted from 0; VFIO_AP_NR_IDS if there is none. */
 static unsigned int vfio_ap_nth_id(const unsigned long *mask, size_t n)
 {
 	unsigned int id;
@@ -367,7 +368,7 @@ static unsigned int vfio_ap_nth_id(const unsigned long *mask, size_t n)
 	return id;
 }
 
-/* Return: 0 to 65536. */
+/* Return: the number of queues of a matrix, 0 to 65536. */
 size_t vfio_ap_matrix_queue_count(const struct vfio_ap_matrix *matrix)
 {
 	return bitmap_weight(matrix->apm, VFIO_AP_NR_IDS) *
@@ -375,7 +376,10 @@ size_t vfio_ap_matrix_queue_count(const struct vfio_ap_matrix *matrix)
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_queue_count);
 
-/* Return: APQN number @n, ordered by adapter, then by domain. The matrix must have more. */
+/*
+ * Return: the APQN at index @n, counted from 0, sorted by adapter and then by domain. The
+ * matrix must have more than @n queues.
+ */
 u16 vfio_ap_matrix_nth_queue(const struct vfio_ap_matrix *matrix, size_t n)
 {
 	size_t domains = bitmap_weight(matrix->aqm, VFIO_AP_NR_IDS);
@@ -386,15 +390,15 @@ u16 vfio_ap_matrix_nth_queue(const struct vfio_ap_matrix *matrix, size_t n)
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_nth_queue);
 
 /**
- * vfio_ap_part_add - add the next line of a text to the part that a reader wants
- * @part: the part
+ * vfio_ap_part_add - copy the next line of a text, as far as a read() requests it
+ * @part: the section that the read() requests
  * @line: the line, with its newline
  * @length: number of characters in @line
  *
- * If the caller skips lines that precede the part, it must subtract their total length
- * from part->offset.
+ * A caller that skips lines without this function must subtract their length from
+ * part->offset.
  *
- * Return: true while @part needs more lines.
+ * Return: true if there is still space in the buffer.
  */
 bool vfio_ap_part_add(struct vfio_ap_part *part, const char *line, size_t length)
 {
@@ -409,9 +413,9 @@ bool vfio_ap_part_add(struct vfio_ap_part *part, const char *line, size_t length
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_part_add);
 
 /**
- * vfio_ap_matrix_text_read - print a part of the text of a matrix
+ * vfio_ap_matrix_text_read - print the section of a matrix's text that a read() requests
  * @matrix: the matrix
- * @part: the part; shorter than part->count only at the end of the text
+ * @part: the section; the buffer is filled unless the text ends before
  */
 void vfio_ap_matrix_text_read(const struct vfio_ap_matrix *matrix, struct vfio_ap_part *part)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Matrices of adapters and domains: pure functions without locks, hardware access and
- * memory allocation.
+ * Matrices of adapters and domains. The functions take no locks, do not access hardware and do
+ * not allocate memory.
  */
 #ifndef VFIO_AP_MATRIX_H
 #define VFIO_AP_MATRIX_H
@@ -11,15 +11,17 @@
 #include <asm/ap.h>
 
 #define VFIO_AP_NR_IDS 256
-/* Three hexadecimal masks, each with 0x and followed by a comma or newline. */
+/* Length of three hexadecimal masks, each with 0x in front and a comma or newline at the end. */
 #define VFIO_AP_MASKS_TEXT_SIZE (3 * (2 + VFIO_AP_NR_IDS / 4 + 1))
-/* "AA.DDDD" and a newline. */
+/* Length of "AA.DDDD" and a newline. */
 #define VFIO_AP_QUEUE_LINE 8
 
 /**
- * struct vfio_ap_matrix - adapters x usage domains, and control domains
+ * struct vfio_ap_matrix - a set of adapters, usage domains and control domains
  *
- * Id 0 is the leftmost bit, as in all AP masks: use test_bit_inv() and its relatives.
+ * The queues of a matrix are all pairs of one of its adapters and one of its usage domains. Id
+ * 0 is the leftmost bit of a mask, as in hardware, so access the masks with test_bit_inv() and
+ * similar functions.
  */
 struct vfio_ap_matrix {
 	/** @apm: adapters, by APID */
@@ -31,35 +33,36 @@ struct vfio_ap_matrix {
 };
 
 /**
- * struct vfio_ap_limits - the highest ids that a machine can have
+ * struct vfio_ap_limits - the highest ids that a machine supports
  */
 struct vfio_ap_limits {
-	/** @apid: 0 to 255 */
+	/** @apid: highest adapter id, 0 to 255 */
 	u8 apid;
-	/** @domain: 0 to 255, for usage and control domains */
+	/** @domain: highest id of usage and control domains, 0 to 255 */
 	u8 domain;
 };
 
 /**
- * struct vfio_ap_part - the part of a text that a reader wants
+ * struct vfio_ap_part - the section of a text that a read() requests
  */
 struct vfio_ap_part {
-	/** @buf: kernel memory that receives the part; no final NUL is written */
+	/** @buf: kernel buffer that receives the section, without a NUL at the end */
 	char *buf;
 	/** @count: size of @buf in characters, at least 1 */
 	size_t count;
-	/** @offset: characters of the text to skip before the part begins */
+	/** @offset: number of characters of the text to skip before the section */
 	size_t offset;
-	/** @done: characters in @buf */
+	/** @done: number of characters that were stored in @buf */
 	size_t done;
 };
 
 /**
  * enum vfio_ap_fitness - whether a guest may have a queue
- * @VFIO_AP_QUEUE_FIT: yes: it is bound to this driver, and no reset is pending
- * @VFIO_AP_QUEUE_PENDING: when its reset has completed
- * @VFIO_AP_QUEUE_BAD: no: it is not bound, or its reset failed, or it was unbound since
- *	the guest got it
+ * @VFIO_AP_QUEUE_FIT: it may, because the queue is bound to this driver and no reset is
+ *	pending
+ * @VFIO_AP_QUEUE_PENDING: it may when the reset of the queue has completed
+ * @VFIO_AP_QUEUE_BAD: it may not, because the queue is not bound, its reset failed, or it was
+ *	unbound while the guest had it
  */
 enum vfio_ap_fitness {
 	VFIO_AP_QUEUE_FIT,
@@ -68,21 +71,21 @@ enum vfio_ap_fitness {
 };
 
 /**
- * struct vfio_ap_unfit - domains of one adapter whose queues a guest may not have
+ * struct vfio_ap_unfit - the unfit queues of one adapter, as masks of their domains
  */
 struct vfio_ap_unfit {
-	/** @pending: their queues are VFIO_AP_QUEUE_PENDING */
+	/** @pending: domains of queues that are VFIO_AP_QUEUE_PENDING */
 	DECLARE_BITMAP(pending, VFIO_AP_NR_IDS);
-	/** @bad: their queues are VFIO_AP_QUEUE_BAD */
+	/** @bad: domains of queues that are VFIO_AP_QUEUE_BAD */
 	DECLARE_BITMAP(bad, VFIO_AP_NR_IDS);
 };
 
 /**
- * typedef vfio_ap_unfit_fn - list the queues of an adapter that a guest may not have
+ * typedef vfio_ap_unfit_fn - list the unfit queues of an adapter
  * @apid: the adapter
- * @domains: mask of the domains to look at
- * @unfit: set to domains that are in @domains
- * @data: argument of vfio_ap_matrix_derive()
+ * @domains: mask of the domains to check
+ * @unfit: receives the domains of the unfit queues, a subset of @domains
+ * @data: the argument that was passed to vfio_ap_matrix_derive()
  */
 typedef void (*vfio_ap_unfit_fn)(unsigned int apid, const unsigned long *domains,
 				 struct vfio_ap_unfit *unfit, void *data);

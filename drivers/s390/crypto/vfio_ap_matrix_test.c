@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Derive the matrix of a guest for many combinations of assigned matrices and queue
- * states, with two adapters and three domains, and print and parse matrices of every
- * size.
+ * KUnit tests of vfio_ap_matrix.c. They derive the guest's matrix for many assignments and
+ * queue states, with two adapters and three domains, and they print and parse matrices of
+ * different sizes.
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
@@ -14,7 +14,7 @@
 #define ADAPTERS	2
 #define DOMAINS		3
 
-/* One case: the fitness of each queue, and the assigned, host and APCB matrices. */
+/* A test case: the fitness of each queue, and the arguments of vfio_ap_matrix_derive(). */
 struct derive_case {
 	enum vfio_ap_fitness fitness[ADAPTERS][DOMAINS];
 	struct vfio_ap_matrix assigned, host, now;
@@ -40,7 +40,7 @@ static void case_derive(struct derive_case *c, struct vfio_ap_matrix *guest)
 	vfio_ap_matrix_derive(guest, &c->assigned, &c->host, &c->now, case_list_unfit, c);
 }
 
-/* Does the matrix contain a queue of this fitness? */
+/* Tests whether the matrix contains a queue of this fitness. */
 static bool case_has(const struct derive_case *c, const struct vfio_ap_matrix *matrix,
 		     enum vfio_ap_fitness fitness)
 {
@@ -56,7 +56,7 @@ static bool case_has(const struct derive_case *c, const struct vfio_ap_matrix *m
 	return false;
 }
 
-/* Bit n of bits, counted from the right, stands for id n. */
+/* Bit n of @bits, counted from the right, is id n. */
 static void mask_from_bits(unsigned long *mask, unsigned int bits)
 {
 	unsigned int id;
@@ -69,9 +69,9 @@ static void mask_from_bits(unsigned long *mask, unsigned int bits)
 }
 
 /*
- * The kinds of a domain: it is in now or not, and it is either unassigned or assigned
- * with one of 3 x 3 states of its two queues. vfio_ap_matrix_derive() must ignore the
- * fitness of queues of an unassigned domain, so these queues are bad.
+ * There are 20 kinds of domains: the domain is in @now or not, and it is either unassigned, or
+ * assigned with one of 3 x 3 states of its two queues. The queues of an unassigned domain are
+ * bad, so that the tests fail if vfio_ap_matrix_derive() does not ignore them.
  */
 #define DOMAIN_KINDS	(2 * (1 + 9))
 
@@ -95,11 +95,11 @@ static void case_set_domain(struct derive_case *c, unsigned int apqi, unsigned i
 }
 
 /*
- * Call check for each case. The host has all ids; assigned and now take all values.
- * Domains differ only in their numbers, so cases that differ only in the order of the
- * domains count as one. Otherwise there would be 128000 cases, too many for an emulated
- * machine; now there are 24640. The domains take turns in being the first, so that the
- * worst one is not always the last.
+ * Call check() for each case. The host has all ids, and @assigned and @now take all values.
+ * The number of a domain does not matter, so cases that differ only in the order of the
+ * domains are tested once. This reduces 128000 cases, which are too many for an emulated
+ * machine, to 24640. The kinds rotate through the domains, so that the highest kind is not
+ * always in the last domain.
  */
 static void derive_cases_walk(struct kunit *test,
 			      void (*check)(struct kunit *test, struct derive_case *c))
@@ -129,7 +129,7 @@ static void derive_cases_walk(struct kunit *test,
 	}
 }
 
-/* No unfit queue is newly plugged, and a queue that is not assigned is never in the guest. */
+/* The guest has neither bad nor unassigned queues, and each new queue is fit. */
 static void check_safety(struct kunit *test, struct derive_case *c)
 {
 	struct vfio_ap_matrix guest;
@@ -172,7 +172,7 @@ static void derive_idempotent(struct kunit *test)
 	derive_cases_walk(test, check_stable);
 }
 
-/* If no queue is pending, the result does not depend on the APCB. */
+/* If no queue is pending, the result does not depend on what the guest already has. */
 static void check_history(struct kunit *test, struct derive_case *c)
 {
 	struct vfio_ap_matrix guest, fresh, before = c->now;
@@ -217,13 +217,13 @@ static void derive_no_unplug_for_pending(struct kunit *test)
 	derive_cases_walk(test, check_pending_takes_nothing);
 }
 
-/* The end of a reset never unplugs a queue. */
+/* The guest loses no queue when a reset completes. */
 static void check_fewer_pending(struct kunit *test, struct derive_case *c)
 {
 	struct vfio_ap_matrix pending, fit, both;
 	unsigned int apid, apqi;
 
-	/* This holds only while the guest has no pending queue. */
+	/* This is only true if the guest has no pending queue. */
 	if (case_has(c, &c->now, VFIO_AP_QUEUE_PENDING))
 		return;
 	case_derive(c, &pending);
@@ -246,10 +246,10 @@ static void derive_monotonic_in_pending(struct kunit *test)
 }
 
 /*
- * All values of assigned and host, with each queue fit or bad: 6 bits of nr for the
- * queues, 5 bits each for assigned and host. The APCB must not matter, and the control
- * domains depend on nothing else, so these two merely vary from case to case. Each of
- * their values meets some of the 64 states of the queues.
+ * All values of @assigned and @host, with each queue fit or bad: 6 bits of the case number for
+ * the queues, and 5 bits each for @assigned and @host. The guest's current matrix (@now) must
+ * not affect the result, and the control domains are independent of the queues. Therefore,
+ * both vary from case to case, but not all combinations are tested.
  */
 #define REST_CASES	65536
 
@@ -272,10 +272,9 @@ static void case_at_rest(struct derive_case *c, unsigned int nr)
 }
 
 /*
- * The promise of the ABI document, without the driver's algorithm: the guest gets the
- * domains and control domains that are assigned and in the host. It gets an adapter if
- * the adapter is assigned and in the host, and if all its queues with these domains are
- * fit.
+ * Compute what the ABI document promises, without the driver's algorithm: the guest gets the
+ * domains and control domains that are assigned and in the host. The guest gets an adapter if
+ * it is assigned and in the host, and if all its queues in these domains are fit.
  */
 static void abi_says(const struct derive_case *c, struct vfio_ap_matrix *guest)
 {
@@ -302,8 +301,8 @@ static void abi_says(const struct derive_case *c, struct vfio_ap_matrix *guest)
 }
 
 /*
- * The masks must be equal in every bit, so this test also shows that a bad queue removes
- * only its own adapter, and no domain.
+ * Compare complete masks, to verify that a bad queue removes only its own adapter, and no
+ * domain.
  */
 static void derive_at_rest_per_abi(struct kunit *test)
 {
@@ -350,7 +349,7 @@ static void first_shared_lowest(struct kunit *test)
 	struct vfio_ap_matrix a = {}, b = {};
 	unsigned int i, apid, apqi;
 
-	/* Shared control domains are not shared queues. */
+	/* Common control domains must not count as shared queues. */
 	mask_from_bits(a.adm, 0xf);
 	mask_from_bits(b.adm, 0xf);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -395,7 +394,7 @@ static void check_operation(struct kunit *test, const char *name,
 {
 	struct vfio_ap_matrix to;
 
-	/* Fill the result first, so that a bit that the operation does not clear shows up. */
+	/* Fill the result first, to detect bits that the operation does not clear. */
 	memset(&to, 0xa5, sizeof(to));
 	operation(&to, a, b);
 	KUNIT_EXPECT_EQ_MSG(test, memcmp(&to, result, sizeof(to)), 0, "%s", name);
@@ -407,7 +406,10 @@ static void check_operation(struct kunit *test, const char *name,
 	KUNIT_EXPECT_EQ_MSG(test, memcmp(&to, result, sizeof(to)), 0, "%s into the second", name);
 }
 
-/* vfio_ap_matrix_next() finds each queue once, in ascending order, and no other queue. */
+/*
+ * vfio_ap_matrix_next() finds exactly the queues of @in that are not in @except, in ascending
+ * order.
+ */
 static void check_next(struct kunit *test, const struct vfio_ap_matrix *in,
 		       const struct vfio_ap_matrix *except)
 {
@@ -452,7 +454,7 @@ static void next_walk_of_each_queue(struct kunit *test)
 	}
 }
 
-/* Compare byte by byte, so that a skipped or swapped mask shows up. */
+/* Give all bytes different values, to detect a mask that is skipped or swapped. */
 static void matrix_mask_operations(struct kunit *test)
 {
 	struct vfio_ap_matrix a, b, and, or, andnot;
@@ -491,7 +493,7 @@ static void config_mask_bit_order(struct kunit *test)
 	set_bit_inv(64, expected.aqm);
 	set_bit_inv(63, expected.adm);
 	set_bit_inv(255, expected.adm);
-	/* Fill the matrix first, so that a bit that is not cleared shows up. */
+	/* Fill the matrix first, to detect bits that are not cleared. */
 	memset(&matrix, 0xff, sizeof(matrix));
 	vfio_ap_matrix_from_config(&matrix, &config);
 	KUNIT_EXPECT_TRUE(test, bitmap_equal(matrix.apm, expected.apm, VFIO_AP_NR_IDS));
@@ -539,7 +541,7 @@ static void masks_parse_errors(struct kunit *test)
 	}
 }
 
-/* The printed text can be parsed again, whichever bit is set. */
+/* Parsing the printed text restores the matrix, whichever bits are set. */
 static void masks_print_parse_roundtrip(struct kunit *test)
 {
 	char text[VFIO_AP_MASKS_TEXT_SIZE + 1];
@@ -630,7 +632,7 @@ static void text_check_size(struct kunit *test, unsigned int adapters, unsigned 
 	KUNIT_EXPECT_EQ(test, text_part(matrix, whole, 0, size + 1), size);
 	KUNIT_EXPECT_EQ(test, strncmp(whole, first, strlen(first)), 0);
 	KUNIT_EXPECT_STREQ(test, whole + size - strlen(last), last);
-	/* Each window shows the matching part of the text. */
+	/* Read short sections of the text at many offsets. */
 	for (offset = 0; offset < size; offset += 997) {
 		part = text_part(matrix, window, offset, sizeof(window));
 		KUNIT_EXPECT_EQ(test, part, min(sizeof(window), size - offset));

@@ -21,8 +21,8 @@ void vfio_ap_mdev_link(struct vfio_ap_mdev *mdev)
 }
 
 /**
- * vfio_ap_mdev_unlink - remove an mdev from the list, which frees its queues
- * @mdev: the mdev, not open; transactions that wait for a lock end with -ENODEV
+ * vfio_ap_mdev_unlink - remove an mdev from the list, and thereby unassign its queues
+ * @mdev: the mdev, which is not open; transactions that wait for a lock fail with -ENODEV
  *
  * Context: Takes guests_lock and matrix_dev->lock.
  */
@@ -39,7 +39,7 @@ void vfio_ap_mdev_unlink(struct vfio_ap_mdev *mdev)
  * @apqn: the queue
  *
  * Context: matrix_dev->lock held.
- * Return: The mdev, or NULL. A queue is never assigned to two.
+ * Return: The mdev, or NULL if the queue is not assigned.
  */
 struct vfio_ap_mdev *vfio_ap_mdev_find_by_apqn(u16 apqn)
 {
@@ -58,7 +58,7 @@ struct vfio_ap_mdev *vfio_ap_mdev_find_by_apqn(u16 apqn)
  * vfio_ap_mdev_snapshot - copy the matrices of an mdev
  * @mdev: the mdev
  * @assigned: set to the assigned matrix
- * @shadow_apcb: set to the matrix of the guest
+ * @shadow_apcb: set to the guest's matrix
  *
  * Context: Takes matrix_dev->lock.
  */
@@ -70,7 +70,7 @@ void vfio_ap_mdev_snapshot(struct vfio_ap_mdev *mdev, struct vfio_ap_matrix *ass
 	*shadow_apcb = mdev->shadow_apcb;
 }
 
-/* Either lock keeps the mdev linked, so that removal still cancels the work item. */
+/* Either lock keeps the mdev linked, so that vfio_ap_mdev_retire() will cancel the work item. */
 static void vfio_ap_mdev_assert_stays_linked(void)
 {
 	lockdep_assert(lockdep_is_held(&matrix_dev->guests_lock) ||
@@ -85,7 +85,7 @@ static void vfio_ap_mdev_assert_stays_linked(void)
 void vfio_ap_mdev_commit_after(struct vfio_ap_mdev *mdev, unsigned long delay)
 {
 	get_device(&mdev->vdev.device);
-	/* If it was queued before, the work item has its own reference. */
+	/* If the work item was queued already, it holds a reference of its own. */
 	if (mod_delayed_work(vfio_ap_commit_wq, &mdev->commit_work, delay))
 		put_device(&mdev->vdev.device);
 }
@@ -117,6 +117,6 @@ void vfio_ap_mdev_commit_later(struct vfio_ap_mdev *mdev)
 	vfio_ap_mdev_assert_stays_linked();
 
 	vfio_ap_mdev_commit_after(mdev, 0);
-	/* The commit may have to wait for kvm->lock, but queue_states changes now. */
+	/* Notify now, because queue_states changes now, and kvm->lock may delay the commit. */
 	vfio_ap_mdev_notify_later(mdev);
 }

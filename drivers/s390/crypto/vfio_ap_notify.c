@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Notification of user space: poll() of guest_matrix, guest_ap_config, queue_states and
- * of the status of queues, and a uevent of the mdev. A work item notifies, so that
- * neither the writer nor another guest waits for the pollers.
+ * Notify user space of changes. This file implements poll() for guest_matrix, guest_ap_config
+ * and queue_states of an mdev and for status of a queue, and the uevent of an mdev. A work
+ * item notifies the pollers, so that neither the writer nor another guest waits for them.
  */
 #include <linux/sysfs.h>
 
@@ -17,7 +17,7 @@ static bool vfio_ap_notify_queue(struct vfio_ap_queue *q)
 	if (!queue)
 		return false;
 	device = &queue->ap_dev.device;
-	/* The lock prevents an unbind, which would remove the attribute. */
+	/* The device lock prevents an unbind, which would remove the attribute. */
 	device_lock(device);
 	if (device->driver)
 		sysfs_notify(&device->kobj, NULL, "status");
@@ -147,10 +147,10 @@ void vfio_ap_notify_commit(struct vfio_ap_mdev *mdev,
  */
 void vfio_ap_notify_unlinked(struct vfio_ap_mdev *mdev)
 {
-	/* The attributes of the mdev are removed, so only the queues have pollers. */
+	/* The attributes of the mdev have been removed, so only the queues have pollers. */
 	if (cancel_delayed_work_sync(&mdev->notify_work))
 		put_device(&mdev->vdev.device);
-	/* Needs no lock, because only a linked mdev gets events. */
+	/* No lock is needed, because an mdev gets no events after it has been unlinked. */
 	vfio_ap_queue_visit(&mdev->pending_events.assigned.ever, NULL, vfio_ap_notify_queue);
 	vfio_ap_notify_delta(&mdev->pending_events.in_use);
 }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The life of an mdev and of its VFIO device.
- */
+/* The life cycle of an mdev and of its VFIO device. */
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -11,7 +9,7 @@
 
 #define VFIO_AP_TYPE_ID		"passthrough"
 #define VFIO_AP_TYPE_NAME	"VFIO AP Passthrough Device"
-/* One mdev for each queue that can exist. */
+/* Allow one mdev for each possible queue. */
 #define VFIO_AP_MAX_MDEVS	(AP_DEVICES * AP_DOMAINS)
 
 static struct vfio_ap_mdev *to_vfio_ap_mdev(struct vfio_device *vdev)
@@ -63,13 +61,13 @@ static void vfio_ap_mdev_request(struct vfio_device *vdev, unsigned int count)
 	vfio_ap_removal_request(to_vfio_ap_mdev(vdev), count);
 }
 
-/* User space wrote to the attribute "remove". */
+/* Called when user space writes to the attribute "remove". */
 static int vfio_ap_mdev_prepare_remove(struct mdev_device *device)
 {
 	struct vfio_ap_mdev *mdev;
 	int ret;
 
-	/* The driver may be unbound from the mdev at any time. */
+	/* Take the device lock, because the driver may be unbound from the mdev at any time. */
 	if (device_lock_interruptible(&device->dev))
 		return -ERESTARTSYS;
 	mdev = dev_get_drvdata(&device->dev);
@@ -116,7 +114,7 @@ static long vfio_ap_mdev_ioctl(struct vfio_device *vdev, unsigned int cmd, unsig
 	}
 }
 
-/* No dma_unmap: the indicator pages are not pinned through VFIO's IOMMU. */
+/* There is no dma_unmap callback, because the driver does not pin pages through VFIO. */
 static const struct vfio_device_ops vfio_ap_mdev_ops = {
 	.name = "vfio-ap",
 	.init = vfio_ap_mdev_init,
@@ -138,14 +136,14 @@ static void vfio_ap_mdev_cancel_work(struct vfio_ap_mdev *mdev, struct delayed_w
 }
 
 /*
- * Unlink an mdev and wait for its work items. Work items are queued for linked mdevs
- * only, so none is queued afterwards. A work item that ran later would use the
- * mdev_device after it was freed, and the module after it was unloaded.
+ * Unlink an mdev, and wait for its work items, because they use the mdev_device, which is
+ * about to be freed, and the code of the module. Work items are queued only for linked mdevs,
+ * so none is queued afterwards.
  */
 static void vfio_ap_mdev_retire(struct vfio_ap_mdev *mdev)
 {
 	vfio_ap_mdev_unlink(mdev);
-	/* A commit may queue @notify_work. */
+	/* Cancel commit_work before notify_work, because a commit may queue notify_work. */
 	vfio_ap_mdev_cancel_work(mdev, &mdev->commit_work);
 	vfio_ap_mdev_cancel_work(mdev, &mdev->removal_work);
 	vfio_ap_notify_unlinked(mdev);
@@ -174,7 +172,7 @@ static void vfio_ap_mdev_remove(struct mdev_device *device)
 {
 	struct vfio_ap_mdev *mdev = dev_get_drvdata(&device->dev);
 
-	/* Waits until the device is closed and the guest has lost all its queues. */
+	/* This call waits until the device is closed, so the guest has lost all its queues. */
 	vfio_unregister_group_dev(&mdev->vdev);
 	vfio_ap_mdev_retire(mdev);
 	vfio_put_device(&mdev->vdev);
@@ -195,7 +193,7 @@ static struct mdev_driver vfio_ap_mdev_driver = {
 };
 
 /**
- * vfio_ap_mdev_register - offer the mdev type
+ * vfio_ap_mdev_register - register the mdev driver and the mdev type
  *
  * Context: Module initialisation.
  * Return: 0 or the errno of the mdev core.
@@ -220,7 +218,7 @@ int vfio_ap_mdev_register(void)
 }
 
 /**
- * vfio_ap_mdev_unregister - remove all mdevs and the type
+ * vfio_ap_mdev_unregister - remove all mdevs and the mdev type
  *
  * Context: Module exit.
  */

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * AP queue passthrough for KVM guests: structures and functions that the files of
- * the driver share.
+ * Structures and functions that the source files of vfio_ap share. The driver passes AP queues
+ * through to KVM guests.
  *
- * A mediated device ("mdev") holds the adapters, usage domains and control domains
- * that an administrator assigned. vfio_ap_matrix_derive() computes the APCB in the
- * guest's CRYCB from them, from the host's configuration and from the state of the
- * queues.
+ * A mediated device ("mdev") holds the adapters, usage domains and control domains that an
+ * administrator assigned. vfio_ap_matrix_derive() computes what the guest gets from this
+ * assignment, from the host's configuration and from the state of the queues. The result is
+ * written to the APCB, which holds the AP masks in the guest's crypto control block (CRYCB).
  *
- * A queue has no pointer to its mdev, and an mdev has none to its queues: the owner of
- * an APQN is the only mdev whose assigned matrix contains it, so no link can become
- * stale.
+ * Mdevs and queues have no pointers to each other that could become stale. The owner of a
+ * queue is the mdev whose assigned matrix contains the APQN of the queue; no two assigned
+ * matrices contain the same APQN.
  *
- * Each file calls only files that are above it in this list, or to its left:
+ * A file calls only functions of files that precede it in this list:
  *
- *   matrix                            masks, and the decision what a guest gets
+ *   matrix                            AP masks, and the computation of what a guest gets
  *   events                            counters and trace events
  *   mdev, attachment, trigger, queue  one structure each
  *   irq                               interrupt registrations
  *   notify                            poll() and uevents
  *   reset                             the reset state machine
- *   tx                                the guest transaction and its commit
- *   assign, host, guest               the reasons for a transaction
- *   removal                           remove an mdev that is in use
+ *   tx                                guest transactions and commits
+ *   assign, host, guest               operations that begin a transaction
+ *   removal                           removal of an mdev that is in use
  *   dryrun, diag, stats               diagnostics, see vfio_ap_diag.h
- *   sysfs, ops, drv                   the interfaces to the rest of the kernel
+ *   sysfs, ops, drv                   interfaces to the rest of the kernel
  */
 #ifndef VFIO_AP_PRIVATE_H
 #define VFIO_AP_PRIVATE_H
@@ -48,40 +48,42 @@
 
 #define VFIO_AP_MODULE_NAME "vfio_ap"
 #define VFIO_AP_NR_GISC 8
-/* AQIC response codes with a counter each; the last counter is for all other codes. */
+/* Number of counters for AQIC responses: one for each code from 00 to 07, one for all others. */
 #define VFIO_AP_NR_AQIC_CODES 9
 
 /**
  * DOC: lock order
  *
- * Outermost first, with the reason for the place of each lock::
+ * The locks from the outermost to the innermost, with the reason for the order::
  *
- *   kvm->lock                       of one guest, never of two. KVM takes
- *                                   vcpu->mutex inside it, and the intercept
- *                                   runs with vcpu->mutex held.
- *     crypto.pqap_hook_rwsem        read by the PQAP(AQIC) intercept, which
- *                                   takes vfio_ap_queue->lock; written by
- *                                   attach and detach, with no lock below.
+ *   kvm->lock                       of one guest; a task never holds two. KVM
+ *                                   takes vcpu->mutex under kvm->lock, and the
+ *                                   PQAP(AQIC) intercept runs with vcpu->mutex
+ *                                   held.
+ *     crypto.pqap_hook_rwsem        held for reading by the intercept, which
+ *                                   takes vfio_ap_queue->lock; held for writing
+ *                                   by attach and detach, with none of the
+ *                                   locks below held.
  *     ap_attr_mutex                 taken to assign adapters and domains; the
  *                                   AP bus holds it when it calls in_use().
- *       matrix_dev->guests_lock     list of mdevs, which guest is attached to
- *                                   which mdev, writing an APCB.
- *         matrix_dev->lock          fields of every mdev, the table of queues,
- *                                   the host's configuration.
- *           vfio_ap_queue->lock     reset and interrupt state of one APQN; AP
- *                                   instructions are issued under it.
- *             pages_lock            pinned pages of one attachment.
- *   attachment->unpin_lock          unpinning pages of one guest: a mutex of the
- *                                   guest's own, taken with no other lock of
- *                                   this driver held.
- *   mdev->trigger_lock              the eventfds of one mdev's VMM. This mutex
- *                                   is taken with none of the above held,
- *                                   because the VMM decides how long
- *                                   eventfd_signal() takes.
+ *       matrix_dev->guests_lock     protects the list of mdevs and each mdev's
+ *                                   attachment; held while an APCB is written.
+ *         matrix_dev->lock          protects the fields of all mdevs, the table
+ *                                   of queues and the host's configuration.
+ *           vfio_ap_queue->lock     protects the reset and interrupt state of
+ *                                   one queue; held while the driver issues AP
+ *                                   instructions for this queue.
+ *             pages_lock            protects the pinned pages of one guest.
+ *   attachment->unpin_lock          held while pages of one guest are unpinned;
+ *                                   taken with no other lock of this driver
+ *                                   held.
+ *   mdev->trigger_lock              protects the eventfds of one VMM; taken with
+ *                                   none of the locks above held, because the
+ *                                   VMM decides how long eventfd_signal() takes.
  *
  * A task that waits for a kvm->lock holds no lock that another guest needs. A task that
- * waits for a reset holds none of these locks, and a task that touches user memory holds
- * pqap_hook_rwsem only.
+ * waits for a reset holds none of these locks. A task that accesses user memory may hold
+ * pqap_hook_rwsem, but no other lock in this list.
  */
 
 struct vfio_ap_attachment;
@@ -90,34 +92,37 @@ struct vfio_ap_irq;
 struct vfio_ap_page;
 
 /**
- * struct vfio_ap_matrix_dev - the parent of all mdevs, one for the host
+ * struct vfio_ap_matrix_dev - the parent device of all mdevs
  */
 struct vfio_ap_matrix_dev {
-	/** @device: /sys/devices/vfio_ap/matrix */
+	/** @device: the device /sys/devices/vfio_ap/matrix */
 	struct device device;
-	/** @guests_lock: protects @mdevs and each mdev's attachment, see the lock order */
+	/** @guests_lock: protects @mdevs and each mdev's attachment, see "lock order" */
 	struct mutex guests_lock;
 	/** @lock: protects the fields of mdevs, @queues, @newest, @host and @limits */
 	struct mutex lock;
-	/** @mdevs: all mdevs. Changed under both mutexes, read under either. */
+	/** @mdevs: list of all mdevs; changed under @guests_lock and @lock, read under either */
 	struct list_head mdevs;
-	/** @queues: struct vfio_ap_queue by APQN. Changed under @lock, read under it or RCU. */
+	/** @queues: all queues, by APQN; changed under @lock, read under @lock or RCU */
 	struct xarray queues;
-	/** @newest: the host's newest configuration, even while the AP bus still scans */
+	/**
+	 * @newest: the newest AP configuration of the host, even if the AP bus is still
+	 * scanning it
+	 */
 	struct vfio_ap_matrix newest;
 	/**
-	 * @host: adapters and domains that guests may have: the host's configuration.
-	 * While the AP bus scans after a change, only what both the old and the new
+	 * @host: the adapters and domains that guests may have. This is the host's
+	 * configuration; while the AP bus scans a new one, only what both the old and the new
 	 * configuration have.
 	 */
 	struct vfio_ap_matrix host;
-	/** @limits: the highest ids this machine can have */
+	/** @limits: the highest adapter and domain ids that this machine supports */
 	struct vfio_ap_limits limits;
 	/** @parent: registration with the mdev core */
 	struct mdev_parent parent;
 	/** @mdev_type: the only type of mdev */
 	struct mdev_type mdev_type;
-	/** @mdev_types: @mdev_type in the form that the mdev core expects */
+	/** @mdev_types: array with a pointer to @mdev_type, which the mdev core requires */
 	struct mdev_type *mdev_types[1];
 };
 
@@ -127,7 +132,7 @@ extern struct vfio_ap_matrix_dev *matrix_dev;
  * struct vfio_ap_conflict - the queue that prevents an assignment
  */
 struct vfio_ap_conflict {
-	/** @owner: UUID of the mdev that has @apqn, or "host"; empty without a conflict */
+	/** @owner: UUID of the mdev that has @apqn, or "host"; empty if there is no conflict */
 	char owner[UUID_STRING_LEN + 1];
 	/** @apqn: the first conflicting queue of @owner */
 	u16 apqn;
@@ -137,42 +142,42 @@ struct vfio_ap_conflict {
  * struct vfio_ap_last_error - the last write that failed
  */
 struct vfio_ap_last_error {
-	/** @time: in seconds since 1970 */
+	/** @time: time of the write, in seconds since 1970 */
 	time64_t time;
 	/** @attribute: name of the attribute that was written */
 	const char *attribute;
 	/** @value: the written text, possibly truncated */
 	char value[VFIO_AP_MASKS_TEXT_SIZE + 3];
-	/** @conflict: the conflicting queue, if that was the reason */
+	/** @conflict: the conflicting queue, if the write failed because of one */
 	struct vfio_ap_conflict conflict;
-	/** @error: the errno, negative; 0 if no write failed yet */
+	/** @error: negative errno of the write; 0 if no write has failed yet */
 	int error;
 };
 
 /**
- * struct vfio_ap_delta - how a matrix varied since the last notification
+ * struct vfio_ap_delta - changes of a matrix since the last notification
  *
- * A queue that came and went in between belongs to @ever and not to @always, and its
- * pollers must be notified, too.
+ * A queue that was added and removed again since then is in @ever but not in @always. Its
+ * pollers must be notified as well.
  */
 struct vfio_ap_delta {
-	/** @ever: union of all values; as a matrix, it may contain further queues */
+	/** @ever: union of all masks that the matrix had */
 	struct vfio_ap_matrix ever;
-	/** @always: intersection of all values */
+	/** @always: intersection of all masks that the matrix had */
 	struct vfio_ap_matrix always;
 };
 
 /**
- * struct vfio_ap_pending_events - changes of an mdev that pollers were not notified of
+ * struct vfio_ap_pending_events - changes of an mdev since the last notification
  */
 struct vfio_ap_pending_events {
-	/** @guest_changed: the contents of guest_matrix changed */
+	/** @guest_changed: the content of guest_matrix has changed */
 	bool guest_changed;
-	/** @assigned: how the assigned matrix varied */
+	/** @assigned: changes of the assigned matrix */
 	struct vfio_ap_delta assigned;
-	/** @in_use: how the matrix that a guest had varied */
+	/** @in_use: changes of the matrix that the guest has */
 	struct vfio_ap_delta in_use;
-	/** @updates: value of the mdev's @updates at the last notification */
+	/** @updates: value of vfio_ap_mdev.updates at the last notification */
 	u64 updates;
 };
 
@@ -180,17 +185,17 @@ struct vfio_ap_pending_events {
  * struct vfio_ap_mdev_stats - statistics of an mdev, protected by matrix_dev->lock
  */
 struct vfio_ap_mdev_stats {
-	/** @plugs: queues that guests got */
+	/** @plugs: number of queues that guests got */
 	u64 plugs;
-	/** @unplugs: queues that guests lost */
+	/** @unplugs: number of queues that guests lost */
 	u64 unplugs;
 	/** @notified: number of notifications */
 	u64 notified;
-	/** @refused: number of failed writes */
+	/** @refused: number of writes to attributes that failed */
 	u64 refused;
-	/** @device_resets: calls of VFIO_DEVICE_RESET */
+	/** @device_resets: number of VFIO_DEVICE_RESET calls */
 	u64 device_resets;
-	/** @aqic: responses to guests that are detached, by response code */
+	/** @aqic: number of AQIC responses to former guests, by response code */
 	u64 aqic[VFIO_AP_NR_AQIC_CODES];
 };
 
@@ -198,82 +203,93 @@ struct vfio_ap_mdev_stats {
  * struct vfio_ap_mdev - one mediated device
  */
 struct vfio_ap_mdev {
-	/** @vdev: the VFIO device; its reference count keeps the mdev's memory */
+	/** @vdev: the VFIO device, whose reference count controls the lifetime of this structure */
 	struct vfio_device vdev;
-	/** @node: in matrix_dev->mdevs */
+	/** @node: entry in matrix_dev->mdevs */
 	struct list_head node;
 	/**
-	 * @linked: on matrix_dev->mdevs. Written like the list; false ends every guest
-	 * transaction with -ENODEV.
+	 * @linked: the mdev is on the list matrix_dev->mdevs. Protected like this list. If
+	 * false, no transaction can begin.
 	 */
 	bool linked;
-	/** @assigned: the administrator's assignment; matrix_dev->lock */
+	/** @assigned: the administrator's assignment; protected by matrix_dev->lock */
 	struct vfio_ap_matrix assigned;
 	/**
-	 * @shadow_apcb: the last commit: the guest's APCB or, without a guest, the APCB
-	 * that a guest would get. Written under guests_lock and matrix_dev->lock, read
-	 * under either.
+	 * @shadow_apcb: the result of the last commit: the guest's APCB or, without a guest,
+	 * the APCB that a guest would get. Written under guests_lock and matrix_dev->lock,
+	 * read under either.
 	 */
 	struct vfio_ap_matrix shadow_apcb;
 	/**
-	 * @attachment: the guest, or NULL. Written under kvm->lock, guests_lock and
-	 * matrix_dev->lock; read under either of the last two.
+	 * @attachment: the attachment to the guest, or NULL. Written under kvm->lock,
+	 * guests_lock and matrix_dev->lock; read under guests_lock or matrix_dev->lock.
 	 */
 	struct vfio_ap_attachment *attachment;
 	/**
-	 * @removers: number of tasks that wait for the close of the device to remove the
-	 * mdev. If not 0, no guest gets a queue. Protected like @shadow_apcb.
+	 * @removers: number of tasks that wait until the VMM closes the device, in order to
+	 * remove the mdev. While it is not 0, the guest gets no queues. Protected like
+	 * @shadow_apcb.
 	 */
 	unsigned int removers;
 	/**
-	 * @remover_interrupted: a signal interrupted one of @removers, and its write may
-	 * be restarted. The next remover takes its place, or @removal_work cancels the
+	 * @remover_interrupted: a signal interrupted one of the @removers, and the write may
+	 * be restarted. If no task writes to "remove" again in time, @removal_work cancels the
 	 * removal. Protected like @shadow_apcb.
 	 */
 	bool remover_interrupted;
 	/**
-	 * @removal_expires: jiffies when @removal_work may cancel the removal of an
-	 * interrupted remover. Protected like @shadow_apcb.
+	 * @removal_expires: time at which @removal_work may cancel an interrupted removal, in
+	 * jiffies. Protected like @shadow_apcb.
 	 */
 	unsigned long removal_expires;
-	/** @removal_work: cancels the removal; holds a reference while queued */
+	/**
+	 * @removal_work: cancels an interrupted removal; holds a reference on the mdev while
+	 * queued
+	 */
 	struct delayed_work removal_work;
-	/** @next_request: jiffies of the next request to the VMM; no lock, shared by removers */
+	/**
+	 * @next_request: time of the next release request to the VMM, in jiffies. Shared by
+	 * all removers; not protected by a lock.
+	 */
 	unsigned long next_request;
 	/**
-	 * @opened: the device is open or being opened. Set under matrix_dev->lock while
-	 * there are no @removers; VFIO serialises setting and clearing. Removers read it
+	 * @opened: the device is open or being opened. Set under matrix_dev->lock, and only if
+	 * there are no @removers. VFIO serialises opens and closes. Removers read this field
 	 * without the lock.
 	 */
 	bool opened;
 	/** @closed: removers wait here until @opened is false */
 	wait_queue_head_t closed;
-	/** @stats: statistics */
+	/** @stats: statistics, shown in debugfs */
 	struct vfio_ap_mdev_stats stats;
-	/** @last_error: the last write that failed; matrix_dev->lock */
+	/** @last_error: the last write that failed; protected by matrix_dev->lock */
 	struct vfio_ap_last_error last_error;
-	/** @dry_run: the last dry run, or NULL; matrix_dev->lock */
+	/** @dry_run: the last dry run, or NULL; protected by matrix_dev->lock */
 	struct vfio_ap_dry_run *dry_run;
-	/** @updates: number of changes of the guest's APCB. Written like @shadow_apcb. */
+	/** @updates: number of changes of a guest's APCB. Protected like @shadow_apcb. */
 	u64 updates;
-	/** @pending_events: for @notify_work; guests_lock */
+	/** @pending_events: changes to be notified by @notify_work; protected by guests_lock */
 	struct vfio_ap_pending_events pending_events;
-	/** @notify_work: notifies pollers; holds a reference while queued */
+	/** @notify_work: notifies pollers; holds a reference on the mdev while queued */
 	struct delayed_work notify_work;
 	/** @trigger_lock: protects @triggers; held during eventfd_signal() */
 	struct mutex trigger_lock;
-	/** @triggers: eventfds of the VMM by interrupt index, or NULL */
+	/** @triggers: eventfds of the VMM, by interrupt index; NULL if not set */
 	struct eventfd_ctx *triggers[VFIO_AP_NUM_IRQS];
-	/** @commit_work: derives and commits again; holds a reference while queued */
+	/**
+	 * @commit_work: commits again after a change; holds a reference on the mdev while
+	 * queued
+	 */
 	struct delayed_work commit_work;
 	/**
-	 * @unbind_deadline: jiffies until which an unbind may wait for this guest's
-	 * kvm->lock; 0 if no unbind waited since the lock was last acquired. guests_lock.
+	 * @unbind_deadline: time until which unbinds may wait for this guest's kvm->lock, in
+	 * jiffies; 0 if no unbind has waited since the lock was last acquired. Protected by
+	 * guests_lock.
 	 */
 	unsigned long unbind_deadline;
 	/**
-	 * @config_unsignalled: an unbind changed the guest's APCB, and commit_work has not
-	 * signalled the VMM yet. guests_lock.
+	 * @config_unsignalled: an unbind changed the guest's APCB, and @commit_work has not
+	 * signalled the VMM yet. Protected by guests_lock.
 	 */
 	bool config_unsignalled;
 };
@@ -281,47 +297,54 @@ struct vfio_ap_mdev {
 /**
  * struct vfio_ap_attachment - the attachment of one mdev to one guest
  *
- * Allocated when the VFIO device is opened. The mdev, running transactions and interrupt
- * registrations hold references, so struct kvm and the GISA, which hardware knows,
- * outlive all of them. Work items that need the guest's kvm->lock try to acquire it and
- * retry later, so that no worker waits for it.
+ * An attachment is allocated when the VFIO device is opened. The mdev, running transactions
+ * and interrupt registrations hold references on it. The attachment holds a reference on
+ * struct kvm, so KVM does not free the guest's GISA while hardware may still write to the
+ * GISA. If a work item cannot acquire the guest's kvm->lock immediately, it retries later, so
+ * that it does not block a worker.
  */
 struct vfio_ap_attachment {
 	/** @kref: the last put queues @release_work */
 	struct kref kref;
-	/** @kvm: the guest; referenced */
+	/** @kvm: the guest; the attachment holds a reference */
 	struct kvm *kvm;
-	/** @uuid: name of the mdev, for trace events */
+	/** @uuid: UUID of the mdev, for trace events */
 	char uuid[UUID_STRING_LEN + 1];
 	/** @pqap_hook: kvm->arch.crypto.pqap_hook points here while attached */
 	crypto_hook pqap_hook;
-	/** @unpin_lock: held while pages are unpinned; a vCPU at the limit waits for it */
+	/** @unpin_lock: held while pages are unpinned */
 	struct mutex unpin_lock;
-	/** @pages_lock: protects @pages, @unused_pages and the users of a page; leaf */
+	/** @pages_lock: protects @pages, @unused_pages and vfio_ap_page.users; innermost lock */
 	spinlock_t pages_lock;
-	/** @pages: struct vfio_ap_page: pinned pages that registrations use */
+	/** @pages: pinned pages that interrupt registrations use (struct vfio_ap_page) */
 	struct list_head pages;
-	/** @unused_pages: pinned pages that no registration uses any more */
+	/** @unused_pages: pinned pages that no registration uses any longer */
 	struct list_head unused_pages;
-	/** @unpin_work: unpins @unused_pages; references this and the module while queued */
+	/**
+	 * @unpin_work: unpins @unused_pages; holds references on the attachment and the module
+	 * while queued
+	 */
 	struct delayed_work unpin_work;
-	/** @nisc: the host's interruption subclass for alerts of this guest */
+	/** @nisc: the host's interruption subclass for alerts about this guest's interrupts */
 	int nisc;
-	/** @aqic: responses to AQIC, by response code */
+	/** @aqic: number of responses to AQIC, by response code */
 	atomic64_t aqic[VFIO_AP_NR_AQIC_CODES];
-	/** @spare_giscs: references per GISC that nobody uses; dropped under kvm->lock */
+	/** @spare_giscs: for each GISC, the number of unused references; dropped under kvm->lock */
 	atomic_t spare_giscs[VFIO_AP_NR_GISC];
-	/** @gisc_work: drops @spare_giscs; references this and the module while queued */
+	/**
+	 * @gisc_work: drops @spare_giscs; holds references on the attachment and the module
+	 * while queued
+	 */
 	struct delayed_work gisc_work;
 	/** @release_work: puts @kvm and frees the attachment */
 	struct work_struct release_work;
 };
 
 /**
- * enum vfio_ap_binding - may the driver issue instructions to a queue?
+ * enum vfio_ap_binding - which instructions the driver may issue to a queue
  * @VFIO_AP_UNBOUND: TAPQ only, because another driver may own the queue
- * @VFIO_AP_BOUND: yes
- * @VFIO_AP_UNBINDING: it may still be reset, but no guest may get it
+ * @VFIO_AP_BOUND: all instructions
+ * @VFIO_AP_UNBINDING: all instructions, but no guest may get the queue
  */
 enum vfio_ap_binding {
 	VFIO_AP_UNBOUND,
@@ -333,89 +356,108 @@ enum vfio_ap_binding {
  * struct vfio_ap_queue_stats - statistics of a queue, protected by its lock
  */
 struct vfio_ap_queue_stats {
-	/** @resets: resets that completed */
+	/** @resets: number of completed resets */
 	u32 resets;
-	/** @plugs: how often a guest got the queue */
+	/** @plugs: number of times that a guest got the queue */
 	u32 plugs;
-	/** @irqs: how often a guest enabled or disabled the interrupt of the queue */
+	/** @irqs: number of times that a guest enabled or disabled the interrupt of the queue */
 	u32 irqs;
 	/** @slowest_ms: duration of the slowest reset in milliseconds, up to 65535 */
 	u16 slowest_ms;
-	/** @aqic_rc: last response code to AQIC of the guest that has the queue */
+	/** @aqic_rc: response code to the last AQIC of a guest that had the queue */
 	u8 aqic_rc;
 };
 
 /**
- * struct vfio_ap_queue - reset and interrupt state of one APQN
+ * struct vfio_ap_queue - reset and interrupt state of one queue
  *
- * Outlives the AP bus's struct ap_queue: it exists while the queue is bound, in a guest,
- * being reset, or known to hardware with an interrupt registration. Unless stated
- * otherwise, @lock protects a field. A host can have thousands of queues, so the order of
- * the fields leaves few gaps.
+ * This structure may outlive struct ap_queue of the AP bus. It exists while the queue is
+ * bound, in a guest or being reset, and while hardware may still use its interrupt
+ * registration. Unless stated otherwise, @lock protects the fields. They are ordered to avoid
+ * padding, because a host can have thousands of queues.
  */
 struct vfio_ap_queue {
-	/** @kref: one for the table, one for every user without RCU or matrix_dev->lock */
+	/**
+	 * @kref: references of the table, and of users that rely neither on RCU nor on
+	 * matrix_dev->lock
+	 */
 	struct kref kref;
-	/** @lock: only pages_lock is taken under it; never taken by an interrupt handler */
+	/** @lock: protects this structure; never taken by an interrupt handler */
 	spinlock_t lock;
-	/** @apqn: the queue; never changes */
+	/** @apqn: the APQN of the queue; never changes */
 	u16 apqn;
-	/** @retry_delay: jiffies from one poll to the next */
+	/** @retry_delay: delay before the next poll, in jiffies */
 	u16 retry_delay;
-	/** @binding: enum vfio_ap_binding; written under both locks, read under either */
+	/**
+	 * @binding: enum vfio_ap_binding. Written under matrix_dev->lock and @lock, read under
+	 * either.
+	 */
 	u8 binding;
-	/** @present: in the host's newest configuration, else no ZAPQ; written like @binding */
+	/**
+	 * @present: the host's newest configuration has the queue; if not, no ZAPQ is issued.
+	 * Protected like @binding.
+	 */
 	u8 present : 1;
 	/**
-	 * @unbound_since_commit: the queue was unbound since the last commit of @guest,
-	 * which must lose it before it can get it again. Written like @binding.
+	 * @unbound_since_commit: the queue was unbound after the last commit of @guest, so the
+	 * guest must lose the queue before it can get the queue again. Protected like
+	 * @binding.
 	 */
 	u8 unbound_since_commit : 1;
-	/** @reported: the failed or slow reset was logged */
+	/** @reported: a failed or slow reset was logged, and none has completed since */
 	bool reported;
-	/** @reset_seen: a reset was seen in progress since the queue left its guest */
+	/**
+	 * @reset_seen: after the queue left its guest, ZAPQ or TAPQ returned 02 (reset in
+	 * progress)
+	 */
 	bool reset_seen;
 	/**
-	 * @failed_rc: response code 01 or an unknown one that ended a reset; 00 again
-	 * when a reset has completed
+	 * @failed_rc: the response code with which the last reset failed (01 or an unknown
+	 * code); 00 after a reset has completed
 	 */
 	u8 failed_rc;
-	/** @last_rc: last response code to ZAPQ, or to the TAPQ that verifies it */
+	/** @last_rc: response code to the last ZAPQ, or to the last TAPQ that followed it */
 	u8 last_rc;
-	/** @guest: the guest that has the queue, or NULL; only compared; written like @binding */
+	/**
+	 * @guest: the guest that has the queue, or NULL. Only compared, never dereferenced.
+	 * Protected like @binding.
+	 */
 	const struct vfio_ap_attachment *guest;
-	/** @required_seq: number of the newest reset that must happen */
+	/** @required_seq: sequence number of the newest reset that is required */
 	u64 required_seq;
-	/** @issued_seq: number for which the ZAPQ in progress counts; 0 without one */
+	/** @issued_seq: sequence number of the ZAPQ in progress; 0 if there is none */
 	u64 issued_seq;
-	/** @done_seq: number of the newest completed reset */
+	/** @done_seq: sequence number of the newest completed reset */
 	u64 done_seq;
-	/** @failed_seq: number of the newest reset that set @failed_rc */
+	/** @failed_seq: sequence number of the last reset that set @failed_rc */
 	u64 failed_seq;
-	/** @required_since: jiffies when a reset was required last */
+	/** @required_since: time at which @required_seq was last set, in jiffies */
 	unsigned long required_since;
-	/** @retry_at: jiffies before which no further ZAPQ is issued */
+	/** @retry_at: earliest time for the next ZAPQ, in jiffies */
 	unsigned long retry_at;
-	/** @irq: the registration that hardware may still use, or NULL; see vfio_ap_irq.c */
+	/** @irq: the interrupt registration that hardware may use, or NULL; see vfio_ap_irq.c */
 	struct vfio_ap_irq *irq;
-	/** @stats: statistics */
+	/** @stats: statistics, shown in debugfs */
 	struct vfio_ap_queue_stats stats;
 	union {
-		/** @work: vfio_ap_reset_work() */
+		/** @work: runs vfio_ap_reset_work() */
 		struct delayed_work work;
-		/** @rcu: readers of the table may still use the queue after the last put */
+		/**
+		 * @rcu: delays the free, because RCU readers may still use the queue after the
+		 * last put
+		 */
 		struct rcu_head rcu;
 	};
 };
 
 /**
- * enum vfio_ap_queue_response - meaning of a response code to ZAPQ or TAPQ for a reset
- * @VFIO_AP_QUEUE_READY: ZAPQ was accepted, or TAPQ finds no reset in progress
+ * enum vfio_ap_queue_response - what a response code to ZAPQ or TAPQ means for a reset
+ * @VFIO_AP_QUEUE_READY: ZAPQ was accepted, or TAPQ found no reset in progress
  * @VFIO_AP_QUEUE_RESETTING: a reset is in progress
- * @VFIO_AP_QUEUE_REPEAT: repeat the instruction
- * @VFIO_AP_QUEUE_CLEAN: deconfigured or checkstopped: holds no data of a guest
- * @VFIO_AP_QUEUE_GONE: does not exist
- * @VFIO_AP_QUEUE_UNKNOWN: anything else
+ * @VFIO_AP_QUEUE_REPEAT: ZAPQ must be issued again
+ * @VFIO_AP_QUEUE_CLEAN: the queue is deconfigured or checkstopped, so it holds no guest data
+ * @VFIO_AP_QUEUE_GONE: the queue does not exist
+ * @VFIO_AP_QUEUE_UNKNOWN: any other code
  */
 enum vfio_ap_queue_response {
 	VFIO_AP_QUEUE_READY,
@@ -427,42 +469,48 @@ enum vfio_ap_queue_response {
 };
 
 /**
- * struct vfio_ap_tx - a guest transaction: which locks are held, and what it changed
+ * struct vfio_ap_tx - a guest transaction: the locks that it holds, and its changes
  *
- * vfio_ap_tx_begin() fills it in and vfio_ap_tx_end() ends it. Functions that commit an
- * mdev take it as an argument, so that they cannot be called outside of a transaction.
+ * vfio_ap_tx_begin() initialises this structure. vfio_ap_tx_commit() takes it as an argument,
+ * so that no caller can commit outside of a transaction.
  */
 struct vfio_ap_tx {
-	/** @mdev: the mdev that is locked */
+	/** @mdev: the mdev that the transaction may change */
 	struct vfio_ap_mdev *mdev;
-	/** @attachment: its guest, referenced, kvm->lock held; NULL without a guest */
+	/**
+	 * @attachment: the guest, whose kvm->lock is held; referenced; NULL if there is no
+	 * guest
+	 */
 	struct vfio_ap_attachment *attachment;
-	/** @perms: ap_attr_mutex is held, too */
+	/** @perms: ap_attr_mutex is also held */
 	bool perms;
-	/** @published: the commit dropped matrix_dev->lock */
+	/** @published: vfio_ap_tx_commit() has dropped matrix_dev->lock */
 	bool published;
-	/** @changed: the commit wrote the APCB; vfio_ap_tx_end() signals the VMM */
+	/** @changed: the commit wrote the APCB, so vfio_ap_tx_end() signals the VMM */
 	bool changed;
-	/** @joins: @attachment is new: it has no queue yet, and @shadow_apcb is not its APCB */
+	/** @joins: the guest is being attached: it has no queues yet, whatever shadow_apcb says */
 	bool joins;
 	/** @old: the guest's matrix before the commit */
 	struct vfio_ap_matrix old;
 	/** @new: the guest's matrix after the commit */
 	struct vfio_ap_matrix new;
-	/** @reset_seq: number of the resets of queues that left the guest; 0 if none did */
+	/**
+	 * @reset_seq: sequence number of the resets of queues that left the guest; 0 if none
+	 * left
+	 */
 	u64 reset_seq;
-	/** @error: why vfio_ap_tx_begin() failed */
+	/** @error: negative errno if vfio_ap_tx_begin() failed */
 	int error;
 };
 
-/* Sparse tracks this context and warns about a path that does not end its transaction. */
+/* Sparse warns about code paths that do not end their transaction. */
 token_context_lock(vfio_ap_tx_context);
 
 /**
  * enum vfio_ap_kvm_wait - how a transaction waits for kvm->lock
- * @VFIO_AP_WAIT_NOT: not at all; for work items
- * @VFIO_AP_WAIT_KILLABLE: until it is acquired or the task is killed
- * @VFIO_AP_WAIT_BOUNDED: 2 s for all queues of an mdev together; for unbind
+ * @VFIO_AP_WAIT_NOT: do not wait; for work items
+ * @VFIO_AP_WAIT_KILLABLE: wait until the lock is acquired or the task is killed
+ * @VFIO_AP_WAIT_BOUNDED: wait at most 2 s in total for all queues of an mdev; for unbinds
  */
 enum vfio_ap_kvm_wait {
 	VFIO_AP_WAIT_NOT,
@@ -483,7 +531,7 @@ enum vfio_ap_assign_op {
 };
 
 /**
- * struct vfio_ap_plan - what a change of the assigned matrix means
+ * struct vfio_ap_plan - a planned change of the assigned matrix
  */
 struct vfio_ap_plan {
 	/** @candidate: the assigned matrix after the change */
@@ -494,19 +542,19 @@ struct vfio_ap_plan {
 	struct vfio_ap_matrix awaited;
 	/** @conflict: the conflicting queue, if @error is not 0 */
 	struct vfio_ap_conflict conflict;
-	/** @wait: jiffies that the resets of @awaited are worth waiting for */
+	/** @wait: how long to wait for the resets of @awaited, in jiffies */
 	unsigned long wait;
 	/** @error: 0, -EADDRNOTAVAIL or -EADDRINUSE */
 	int error;
-	/** @unchanged: @candidate is assigned already; the fields after @had are 0 */
+	/** @unchanged: @candidate is assigned already, so nothing needs to be done */
 	bool unchanged;
 };
 
 /* Interval between release requests to the VMM. */
 #define VFIO_AP_REQUEST_PERIOD	(10 * HZ)
-/* Delay after which a work item retries to acquire a kvm->lock. */
+/* Delay after which a work item tries again to acquire a kvm->lock. */
 #define VFIO_AP_LOCK_RETRY	max_t(unsigned long, HZ / 50, 1)
-/* Upper limit for the sum of all waits for resets by one writer or one open. */
+/* Maximum total time that one write or one open waits for resets. */
 #define VFIO_AP_RESET_TIMEOUT	(10 * HZ)
 
 /* vfio_ap_mdev.c */
@@ -550,7 +598,7 @@ void vfio_ap_queue_reap_all(void);
 struct vfio_ap_queue *vfio_ap_queue_find(const struct vfio_ap_matrix *in,
 					 const struct vfio_ap_matrix *except,
 					 unsigned long *apqn);
-/* Under RCU or matrix_dev->lock; the body must not sleep. */
+/* Call it under RCU or matrix_dev->lock. The body must not sleep. */
 #define vfio_ap_queue_for_each(q, apqn, in, except)			\
 	for ((apqn) = 0;						\
 	     ((q) = vfio_ap_queue_find(in, except, &(apqn)));		\

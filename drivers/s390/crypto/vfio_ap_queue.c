@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table of queues: references, iteration, and the state that decides whether a
- * guest may have a queue.
+ * The table of queues: references, iteration, and the states that determine whether a guest
+ * may have a queue.
  */
 #include <linux/slab.h>
 
 #include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
 
-/* Response codes that ap_bus.h does not define in every kernel. */
+/* Response codes that ap_bus.h of some kernels does not define. */
 #define VFIO_AP_RESPONSE_STATE_CHANGE		0x0a
 #define VFIO_AP_RESPONSE_ASSOC_NOT_UNIQUE	0x35
 #define VFIO_AP_RESPONSE_ASSOC_FAILED		0x36
@@ -54,7 +54,7 @@ static void vfio_ap_queue_free(struct kref *kref)
  * vfio_ap_queue_put - put a reference
  * @q: the queue
  *
- * Context: Under @q->lock only if it cannot be the last reference.
+ * Context: @q->lock may be held only if this cannot be the last reference.
  */
 void vfio_ap_queue_put(struct vfio_ap_queue *q)
 {
@@ -65,7 +65,7 @@ void vfio_ap_queue_put(struct vfio_ap_queue *q)
  * vfio_ap_queue_get - find a queue by its APQN and get a reference
  * @apqn: the APQN
  *
- * Return: The queue, or NULL if the driver does not know it.
+ * Return: The queue, or NULL if it is not in the table.
  */
 struct vfio_ap_queue *vfio_ap_queue_get(u16 apqn)
 {
@@ -108,7 +108,7 @@ struct vfio_ap_queue *vfio_ap_queue_create(u16 apqn, work_func_t work)
 }
 
 /**
- * vfio_ap_queue_reap - remove a queue from the table if nothing needs it any more
+ * vfio_ap_queue_reap - remove a queue from the table if nothing needs it any longer
  * @q: the queue; the caller has a reference
  *
  * Context: matrix_dev->lock held.
@@ -121,7 +121,10 @@ void vfio_ap_queue_reap(struct vfio_ap_queue *q)
 
 	scoped_guard(spinlock, &q->lock)
 		idle = q->binding == VFIO_AP_UNBOUND && !q->guest && !q->issued_seq && !q->irq;
-	/* A second reaper finds the place empty, or taken by a new queue of this APQN. */
+	/*
+	 * Another task may have removed the queue already, and may have added a new one with
+	 * the same APQN.
+	 */
 	if (!idle || xa_cmpxchg(&matrix_dev->queues, q->apqn, q, NULL, 0) != q)
 		return;
 	/* vfio_ap_queue_reap_all() no longer finds the queue, so cancel its work item here. */
@@ -133,8 +136,8 @@ void vfio_ap_queue_reap(struct vfio_ap_queue *q)
 /**
  * vfio_ap_queue_reap_all - empty the table when the module is unloaded
  *
- * No queue is bound and no interrupt is registered any more, because each registration
- * holds a reference on the module, so only resets can be in progress.
+ * At this point, no queue is bound, and no interrupt is registered, because each registration
+ * holds a reference on the module. Only resets can be in progress.
  *
  * Context: Sleeps; no lock held.
  */
@@ -144,7 +147,7 @@ void vfio_ap_queue_reap_all(void)
 	unsigned long apqn;
 
 	xa_for_each(&matrix_dev->queues, apqn, q) {
-		/* The work item of the queue may have reaped it. */
+		/* The work item of the queue may have removed it from the table. */
 		q = vfio_ap_queue_get(apqn);
 		if (!q)
 			continue;
@@ -161,14 +164,14 @@ void vfio_ap_queue_reap_all(void)
 
 /**
  * vfio_ap_queue_find - find the next queue that is in one matrix and not in another
- * @in: the queue is in this matrix
- * @except: the queue is not in this matrix; or NULL
+ * @in: the matrix that contains the queue
+ * @except: the matrix that does not contain the queue, or NULL
  * @apqn: the lowest APQN to consider; set to the APQN that was found
  *
- * The matrix and the table skip each other's gaps in turn, so an iteration takes no more
- * steps than the smaller of them has queues, and usually far fewer.
+ * Skips gaps in the matrix and gaps in the table alternately, so that an iteration takes no
+ * more steps than the smaller of the two has queues.
  *
- * Context: RCU read lock or matrix_dev->lock held; gets no reference.
+ * Context: RCU read lock or matrix_dev->lock held. Does not get a reference.
  * Return: The queue, or NULL.
  */
 struct vfio_ap_queue *vfio_ap_queue_find(const struct vfio_ap_matrix *in,
@@ -195,7 +198,7 @@ struct vfio_ap_queue *vfio_ap_queue_find(const struct vfio_ap_matrix *in,
 /**
  * vfio_ap_queue_visit - call a function for each queue that is in a matrix
  * @in: the matrix
- * @except: queues to leave out, or NULL
+ * @except: matrix of queues to leave out, or NULL
  * @visit: the function; may sleep
  *
  * Context: Sleeps if @visit does.
@@ -227,21 +230,21 @@ bool vfio_ap_queue_visit(const struct vfio_ap_matrix *in, const struct vfio_ap_m
  * @q: the queue
  * @delay: in jiffies
  *
- * Context: @q->lock or matrix_dev->lock held, so that vfio_ap_queue_reap() cannot cancel
- * the work item before it is queued.
+ * Context: @q->lock or matrix_dev->lock held, so that the work item is not queued after
+ * vfio_ap_queue_reap() has cancelled it.
  */
 void vfio_ap_queue_poll_after(struct vfio_ap_queue *q, unsigned long delay)
 {
 	lockdep_assert(lockdep_is_held(&q->lock) || lockdep_is_held(&matrix_dev->lock));
 
 	kref_get(&q->kref);
-	/* If it was queued before, the work item has its own reference. */
+	/* If the work item was queued already, it holds a reference of its own. */
 	if (mod_delayed_work(vfio_ap_reset_wq, &q->work, delay))
 		vfio_ap_queue_put(q);
 }
 
 /**
- * vfio_ap_queue_retry_now - let the next step issue a ZAPQ that is due without a delay
+ * vfio_ap_queue_retry_now - allow the next ZAPQ without a delay
  * @q: the queue
  *
  * Context: @q->lock held.
@@ -254,7 +257,7 @@ void vfio_ap_queue_retry_now(struct vfio_ap_queue *q)
 	q->retry_at = jiffies;
 }
 
-/* Fields that are read under either of the two locks are written under both. */
+/* Some fields are read under either of these locks, and therefore written under both. */
 static void vfio_ap_queue_assert_writable(const struct vfio_ap_queue *q)
 {
 	lockdep_assert_held(&matrix_dev->lock);
@@ -302,7 +305,7 @@ void vfio_ap_queue_bind(struct vfio_ap_queue *q)
 	vfio_ap_queue_assert_writable(q);
 
 	q->binding = VFIO_AP_BOUND;
-	/* The AP bus may bind a queue that the newest configuration does not have any more. */
+	/* The AP bus may bind a queue that is no longer in the newest configuration. */
 	vfio_ap_queue_update_present(q);
 	WRITE_ONCE(q->failed_rc, 0);
 	q->reported = false;
@@ -325,11 +328,11 @@ void vfio_ap_queue_unbind(struct vfio_ap_queue *q, enum vfio_ap_binding binding)
 }
 
 /**
- * vfio_ap_queue_update_present - look a queue up in the host's newest configuration
+ * vfio_ap_queue_update_present - look up a queue in the host's newest configuration
  * @q: the queue
  *
  * Context: matrix_dev->lock and @q->lock held.
- * Return: true if the host has the queue and did not have it before.
+ * Return: true if the host has the queue now, but did not have it before.
  */
 bool vfio_ap_queue_update_present(struct vfio_ap_queue *q)
 {
@@ -363,10 +366,10 @@ bool vfio_ap_queue_reset_pending(const struct vfio_ap_queue *q)
 /**
  * vfio_ap_queue_fitness - tell whether a guest may have a queue
  * @q: the queue
- * @guest: the guest; NULL: an mdev without one
+ * @guest: the guest, or NULL for an mdev without a guest
  *
- * A queue that the guest has already stays while VFIO_DEVICE_RESET resets it. If it was
- * unbound since the guest got it, the guest must lose it first.
+ * A queue that the guest already has stays fit while VFIO_DEVICE_RESET resets it. If the queue
+ * was unbound while the guest had it, it is bad, so that the guest loses it.
  *
  * Context: @q->lock held.
  * Return: enum vfio_ap_fitness.
@@ -386,9 +389,9 @@ enum vfio_ap_fitness vfio_ap_queue_fitness(const struct vfio_ap_queue *q,
 }
 
 /*
- * A shortcut without q->lock, because the guest keeps most of its queues. Of these fields,
- * only failed_rc can change under matrix_dev->lock. When vfio_ap_reset_advance() changes
- * it, it queues a commit.
+ * Avoids taking q->lock for the queues that a guest keeps, which are usually most of its
+ * queues. While matrix_dev->lock is held, only failed_rc of these fields can change. If
+ * vfio_ap_reset_advance() changes failed_rc, it queues another commit.
  */
 static bool vfio_ap_queue_is_kept(const struct vfio_ap_queue *q,
 				  const struct vfio_ap_attachment *guest)
@@ -400,11 +403,11 @@ static bool vfio_ap_queue_is_kept(const struct vfio_ap_queue *q,
 }
 
 /**
- * vfio_ap_queue_list_unfit - list the queues of an adapter that a guest may not have
+ * vfio_ap_queue_list_unfit - list the unfit queues of an adapter
  * @apid: the adapter
- * @domains: mask of the domains to look at
- * @guest: the guest; NULL: an mdev without one
- * @unfit: set to the domains, for vfio_ap_matrix_derive()
+ * @domains: mask of the domains to check
+ * @guest: the guest, or NULL for an mdev without a guest
+ * @unfit: receives the domains of the unfit queues, for vfio_ap_matrix_derive()
  *
  * Context: matrix_dev->lock held.
  */
@@ -420,7 +423,7 @@ void vfio_ap_queue_list_unfit(unsigned int apid, const unsigned long *domains,
 
 	lockdep_assert_held(&matrix_dev->lock);
 
-	/* A queue that is not in the table is not bound. */
+	/* A queue that is not in the table is not bound, and therefore bad. */
 	bitmap_copy(unfit->bad, domains, VFIO_AP_NR_IDS);
 	bitmap_zero(unfit->pending, VFIO_AP_NR_IDS);
 	if (!left)

@@ -2,9 +2,10 @@
 /*
  * Removal of an mdev that a VMM has open.
  *
- * A remover blocks the mdev, so that its guest loses all queues, asks the VMM to close the
- * device, and waits until it does. Open and close are here, too, because a remover and an
- * open must exclude each other.
+ * A remover is a task that writes to "remove" of an mdev, or that unbinds the driver. It
+ * blocks the mdev, so that the guest loses all queues. It then asks the VMM to close the
+ * device, and waits until the VMM has done so. Open and close are also in this file, because a
+ * remover and an open must exclude each other.
  */
 #include <linux/sched/signal.h>
 
@@ -15,7 +16,7 @@ static void vfio_ap_removal_log_cancelled(struct vfio_ap_mdev *mdev)
 	dev_notice(mdev->vdev.dev, "Removal cancelled\n");
 }
 
-/* Return: number of removers that are left. */
+/* Return: the number of remaining removers. */
 static unsigned int vfio_ap_removal_count(struct vfio_ap_mdev *mdev, int change)
 {
 	lockdep_assert_held(&matrix_dev->guests_lock);
@@ -28,9 +29,10 @@ static unsigned int vfio_ap_removal_count(struct vfio_ap_mdev *mdev, int change)
 }
 
 /*
- * Take all queues from the guest and prevent an open. The queues stay assigned until the
- * mdev is removed. If a signal has interrupted a remover, the caller takes its place,
- * because its restarted write must not change the guest again. Return: true in that case.
+ * Take all queues from the guest, and prevent the device from being opened. The queues stay
+ * assigned until the mdev is removed. If a signal has interrupted an earlier remover, the
+ * caller takes its place, because a restarted write must not change the guest again. Return:
+ * true in that case.
  */
 static bool vfio_ap_removal_block(struct vfio_ap_mdev *mdev)
 {
@@ -38,7 +40,7 @@ static bool vfio_ap_removal_block(struct vfio_ap_mdev *mdev)
 
 	guard(mutex)(&matrix_dev->guests_lock);
 	guard(mutex)(&matrix_dev->lock);
-	/* @removal_work stays queued and finds nothing to cancel. */
+	/* removal_work may still be queued, but will find nothing to cancel. */
 	resumed = mdev->remover_interrupted;
 	mdev->remover_interrupted = false;
 	if (!resumed)
@@ -46,7 +48,7 @@ static bool vfio_ap_removal_block(struct vfio_ap_mdev *mdev)
 	return resumed;
 }
 
-/* Undo one vfio_ap_removal_block(). After the last, the guest gets its queues again. */
+/* Undo a vfio_ap_removal_block(). When no remover is left, the guest gets its queues back. */
 static void vfio_ap_removal_unblock(struct vfio_ap_mdev *mdev)
 {
 	unsigned int left;
@@ -70,10 +72,9 @@ static void vfio_ap_removal_queue_work(struct vfio_ap_mdev *mdev)
 }
 
 /*
- * Keep the mdev blocked after a signal. The driver cannot know whether the interrupted
- * write will be restarted: that depends on SA_RESTART, and a program may repeat the write
- * itself. So the mdev stays blocked until the next remover, for VFIO_AP_REQUEST_PERIOD at
- * most. One block is enough for several interrupted removers.
+ * Keep the mdev blocked after a signal, because the kernel may restart the interrupted write
+ * (SA_RESTART), or the program may repeat it. The mdev stays blocked until the next write to
+ * "remove", or for VFIO_AP_REQUEST_PERIOD at most. Several interrupted removers count as one.
  */
 static void vfio_ap_removal_keep_blocked(struct vfio_ap_mdev *mdev)
 {
@@ -83,12 +84,12 @@ static void vfio_ap_removal_keep_blocked(struct vfio_ap_mdev *mdev)
 		mdev->removers--;
 	mdev->remover_interrupted = true;
 	mdev->removal_expires = jiffies + VFIO_AP_REQUEST_PERIOD;
-	/* The work items of an mdev that is not linked were cancelled. */
+	/* The work items of an unlinked mdev were cancelled; do not queue them again. */
 	if (mdev->linked)
 		vfio_ap_removal_queue_work(mdev);
 }
 
-/* Return: true if no remover is left. */
+/* Stop waiting for the restart of an interrupted write. Return: true if no remover is left. */
 static bool vfio_ap_removal_expire(struct vfio_ap_mdev *mdev)
 {
 	guard(mutex)(&matrix_dev->guests_lock);
@@ -125,8 +126,8 @@ void vfio_ap_removal_init(struct vfio_ap_mdev *mdev)
  * vfio_ap_removal_open - begin to open the device of an mdev
  * @mdev: the mdev
  *
- * Context: Takes matrix_dev->lock, so that a remover either prevents this open or sees
- * @opened.
+ * Context: Takes matrix_dev->lock, so that a remover either prevents this open or sees that
+ * @mdev->opened is set.
  * Return: true; false if the mdev is being removed.
  */
 bool vfio_ap_removal_open(struct vfio_ap_mdev *mdev)
@@ -160,12 +161,12 @@ static void vfio_ap_removal_ask_vmm(struct vfio_ap_mdev *mdev, bool first)
 }
 
 /**
- * vfio_ap_removal_request - the driver is unbound from an mdev that is open
+ * vfio_ap_removal_request - handle the unbind of the driver from an mdev that is open
  * @mdev: the mdev
  * @count: number of earlier calls for this unbind
  *
- * VFIO calls it until the device is closed, and does not return for signals. The guest
- * loses its queues even if the VMM does not close the device.
+ * VFIO calls this function repeatedly until the device is closed; signals do not end this
+ * wait. The guest loses its queues even if the VMM does not close the device.
  *
  * Context: Sleeps; no lock of this driver held.
  */
@@ -176,7 +177,10 @@ void vfio_ap_removal_request(struct vfio_ap_mdev *mdev, unsigned int count)
 	vfio_ap_removal_ask_vmm(mdev, !count);
 }
 
-/* Ask the VMM until it closes the device. Return: 0, or -ERESTARTSYS after a signal. */
+/*
+ * Repeat the release request until the VMM closes the device. Return: 0, or -ERESTARTSYS after
+ * a signal.
+ */
 static int vfio_ap_removal_wait_closed(struct vfio_ap_mdev *mdev)
 {
 	unsigned long now, next;
@@ -197,10 +201,10 @@ static int vfio_ap_removal_wait_closed(struct vfio_ap_mdev *mdev)
  * vfio_ap_removal_prepare - wait until an mdev can be removed
  * @mdev: the mdev; the caller holds a reference
  *
- * Runs before VFIO unregisters the device, because a signal can still cancel the removal
- * at that point. Unless SIGKILL is pending, the write may be restarted after the signal,
- * so the guest does not get its queues back at once. A signal that dumps core, such as
- * SIGQUIT, is not recognized as fatal here: the guest gets its queues back later.
+ * Runs before VFIO unregisters the device, because a signal can still cancel the removal at
+ * that point. After SIGKILL, the guest gets its queues back at once. After other signals, the
+ * write may be restarted, so the guest gets its queues back later. This includes signals that
+ * dump core, such as SIGQUIT, which are not recognized as fatal here.
  *
  * Context: Sleeps; no lock of this driver held. Interruptible.
  * Return: 0; -ERESTARTSYS after a signal.

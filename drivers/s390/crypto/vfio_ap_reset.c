@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The reset of a queue, and how tasks wait for it.
+ * Resets of queues, and the tasks that wait for them.
  *
- * Only this file issues ZAPQ. vfio_ap_reset_advance() is the only entry to the state
- * machine: it issues at most one instruction for the reset and returns. The function that
- * requires a reset calls it once, the work item of the queue repeats it until the reset
- * has completed, and a waiter calls it a few times to notice a quick reset before the next
- * tick:
+ * Only this file issues ZAPQ. vfio_ap_reset_advance() is the only entry point of the state
+ * machine below. A call issues at most one instruction for the reset, and does not wait.
+ * The function is called once when a reset is required. The work item of the queue then
+ * calls it until the reset has completed. A task that waits for a reset also calls it a
+ * few times, because a reset can complete long before the next tick:
  *
  *	             require a reset
  *	    .-------.  (required_seq)   .-----.  ZAPQ: 00   .--------.
@@ -20,17 +20,17 @@
  *	        '--------------------------------------------------'
  *	                         TAPQ: 00, 03 or 04
  *
- * If another reset is required while one is issued, the queue is due again when the issued
- * one has ended.
+ * If another reset is required while a ZAPQ is in progress, the queue is due again when this
+ * ZAPQ has completed.
  *
- * A reset has a number. The commit that takes a queue from its guest, a probe and
- * VFIO_DEVICE_RESET raise required_seq; an accepted ZAPQ records in issued_seq the number
- * for which it counts, and its end sets done_seq. With a flag instead of numbers, a ZAPQ
- * that was issued before the queue left its guest could be taken for the one that erases
- * the guest's data.
+ * Each reset has a sequence number. A commit that takes a queue from its guest sets
+ * required_seq to a new number, and so do a probe and VFIO_DEVICE_RESET. When hardware accepts
+ * a ZAPQ, required_seq is copied to issued_seq, and when the reset has completed, issued_seq
+ * is copied to done_seq. A flag could not replace these numbers, because a ZAPQ that was
+ * issued before the queue left its guest does not erase what the guest wrote afterwards.
  *
- * After response code 01 or an unknown one (failed_rc), and after 10 s without success,
- * the driver logs one line and retries twice a second.
+ * If a reset fails with response code 01 or an unknown one (failed_rc), or does not complete
+ * within 10 s, the driver logs one line. From then on, it polls or retries twice a second.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -42,13 +42,16 @@
 
 #define VFIO_AP_POLL_MAX	max_t(unsigned long, HZ / 100, 1)
 #define VFIO_AP_POLL_SLOW	(HZ / 2)
-/* A waiter polls after pauses of 1, 2, 4 and 8 ms: the work item runs after up to two ticks. */
+/*
+ * The last of the pauses (1, 2, 4, 8 ms) after which a waiting task polls. It does not rely on
+ * the work item alone, which may run up to two ticks later.
+ */
 #define VFIO_AP_WAITER_POLL_MS	8
 
 static DECLARE_WAIT_QUEUE_HEAD(vfio_ap_reset_waiters);
 
 /**
- * vfio_ap_reset_seq_next - get the number of a new reset
+ * vfio_ap_reset_seq_next - get the sequence number of a new reset
  *
  * Return: A number that is larger than all earlier ones, never 0.
  */
@@ -60,9 +63,10 @@ u64 vfio_ap_reset_seq_next(void)
 }
 
 /**
- * vfio_ap_reset_wake_waiters - let all waiters check their condition again
+ * vfio_ap_reset_wake_waiters - wake all tasks that wait for resets
  *
- * Call it when a reset has ended, and when a reset is no longer worth waiting for.
+ * Call this function when a reset has completed or failed, and when a change makes it useless
+ * to wait for a reset.
  */
 void vfio_ap_reset_wake_waiters(void)
 {
@@ -72,9 +76,10 @@ void vfio_ap_reset_wake_waiters(void)
 /**
  * vfio_ap_reset_require - require a reset of a queue
  * @q: the queue
- * @seq: number of the reset; a larger one that is already required stays
+ * @seq: sequence number of the reset; does not replace a larger one
  *
- * Context: @q->lock held. The caller calls vfio_ap_reset_advance() after dropping it.
+ * Context: @q->lock held. The caller must call vfio_ap_reset_advance() after it has dropped
+ * the lock.
  */
 void vfio_ap_reset_require(struct vfio_ap_queue *q, u64 seq)
 {
@@ -132,7 +137,7 @@ static void vfio_ap_reset_issue(struct vfio_ap_queue *q)
 	response = vfio_ap_queue_decode(q->last_rc);
 	vfio_ap_irq_update(q, response, false, false);
 	if (response == VFIO_AP_QUEUE_READY) {
-		/* failed_rc stays until TAPQ verifies this reset. */
+		/* Keep failed_rc until TAPQ shows that this reset has completed. */
 		q->issued_seq = seq;
 		vfio_ap_queue_retry_now(q);
 	} else if (response == VFIO_AP_QUEUE_CLEAN) {
@@ -169,7 +174,7 @@ static void vfio_ap_reset_report(struct vfio_ap_queue *q)
 		AP_QID_CARD(q->apqn), AP_QID_QUEUE(q->apqn), q->last_rc);
 }
 
-/* Return: jiffies until the work item must run next, 0 if it need not. */
+/* Return: delay in jiffies after which the work item must run again, or 0 if it need not. */
 static unsigned long vfio_ap_reset_next_delay(struct vfio_ap_queue *q)
 {
 	unsigned long delay, delay_max = VFIO_AP_POLL_MAX;
@@ -186,7 +191,7 @@ static unsigned long vfio_ap_reset_next_delay(struct vfio_ap_queue *q)
 	} else {
 		return 0;
 	}
-	/* A waiter that polls early must not slow down the work item. */
+	/* If a waiting task polls early, do not increase the delay of the work item. */
 	left = q->retry_at - jiffies;
 	if (q->issued_seq && left > 0)
 		return left;
@@ -203,7 +208,7 @@ static void vfio_ap_reset_step(struct vfio_ap_queue *q)
 
 	lockdep_assert_held(&q->lock);
 
-	/* Do only one of the two, so that waiters see a failure before the retry. */
+	/* Do not verify and issue in one step, so that waiters see a failure before the retry. */
 	if (q->issued_seq) {
 		vfio_ap_reset_verify(q);
 	} else if (vfio_ap_reset_is_due(q)) {
@@ -233,8 +238,9 @@ static void vfio_ap_reset_notify_owner(struct vfio_ap_queue *q)
 }
 
 /*
- * Return: the number of the reset that an unbound queue with a registration owed when
- * vfio_ap_host_remove() handed it to the AP bus, if the bus has completed it; else 0.
+ * vfio_ap_host_remove() hands a queue to the AP bus, which resets the queue. Return: the
+ * sequence number of the required reset, if the queue is unbound, still has an interrupt
+ * registration, and the AP bus has reset it; else 0.
  */
 static u64 vfio_ap_reset_completed_by_bus(struct vfio_ap_queue *q)
 {
@@ -262,8 +268,8 @@ static u64 vfio_ap_reset_completed_by_bus(struct vfio_ap_queue *q)
  * vfio_ap_reset_advance - advance the reset of a queue by one step
  * @q: the queue; the caller has a reference
  *
- * Also follows an interrupt registration that only TAPQ can end, and removes an unbound
- * queue from the table when nothing needs it any more.
+ * Also issues TAPQ for an interrupt registration if only TAPQ can show its end, and removes an
+ * unbound queue from the table when nothing needs the queue any longer.
  *
  * Context: Sleeps; no lock of this driver held.
  * Return: true while a ZAPQ is in progress.
@@ -275,7 +281,7 @@ bool vfio_ap_reset_advance(struct vfio_ap_queue *q)
 	u8 failed_rc;
 
 	scoped_guard(spinlock, &q->lock) {
-		/* If the queue has left a guest after that reset, it must be reset again. */
+		/* If another reset was required since, the AP bus has not done that one. */
 		if (completed_by_bus && completed_by_bus == q->required_seq)
 			vfio_ap_irq_end(q);
 		pending = vfio_ap_queue_reset_pending(q);
@@ -299,8 +305,8 @@ bool vfio_ap_reset_advance(struct vfio_ap_queue *q)
 }
 
 /**
- * vfio_ap_reset_work - work item of a queue
- * @work: work of a struct vfio_ap_queue
+ * vfio_ap_reset_work - run the work item of a queue
+ * @work: vfio_ap_queue.work
  *
  * Context: Puts the reference that vfio_ap_queue_poll_after() got.
  */
@@ -316,11 +322,11 @@ void vfio_ap_reset_work(struct work_struct *work)
 /**
  * vfio_ap_reset_require_all - require the resets of VFIO_DEVICE_RESET
  * @matrix: the queues of the mdev
- * @guest: its guest; queues that another guest still has are left alone
+ * @guest: the mdev's guest; queues that another guest still has are not reset
  *
- * Context: guests_lock and matrix_dev->lock held, so that no commit is between marking a
- * queue as the guest's and writing the APCB.
- * Return: The number of the resets.
+ * Context: guests_lock and matrix_dev->lock held. guests_lock ensures that no commit is
+ * writing the APCB.
+ * Return: The sequence number of the resets.
  */
 u64 vfio_ap_reset_require_all(const struct vfio_ap_matrix *matrix,
 			      const struct vfio_ap_attachment *guest)
@@ -337,13 +343,13 @@ u64 vfio_ap_reset_require_all(const struct vfio_ap_matrix *matrix,
 		if (q->guest == guest ||
 		    (!q->guest && q->binding == VFIO_AP_BOUND && q->required_seq <= q->done_seq))
 			vfio_ap_reset_require(q, seq);
-		/* Do not wait for the retry of a reset that failed before. */
+		/* If an earlier reset has failed, retry it without a delay. */
 		vfio_ap_queue_retry_now(q);
 	}
 	return seq;
 }
 
-/* This driver can neither issue nor verify the reset. */
+/* Tests whether it is useless to wait, because this driver cannot reset the queue. */
 static bool vfio_ap_reset_is_hopeless(const struct vfio_ap_queue *q)
 {
 	lockdep_assert_held(&q->lock);
@@ -386,15 +392,15 @@ static bool vfio_ap_reset_removed_are_done(const struct vfio_ap_matrix *old,
 
 /**
  * vfio_ap_reset_wait_removed - wait for the resets of queues that left a guest
- * @old: the guest's matrix before
- * @new: the guest's matrix now
- * @seq: number of the resets; 0 if no queue left
+ * @old: the guest's matrix before the queues left
+ * @new: the guest's matrix after the queues left
+ * @seq: sequence number of the resets; 0 if no queue left
  * @deadline: in jiffies
  * @killable: stop waiting when the task is killed
  *
  * Context: Sleeps; no lock of this driver held.
  * Return:
- * * 0: each queue was reset, or cannot be, because it is unbound or absent
+ * * 0: each queue has been reset, or cannot be reset because it is unbound or does not exist
  * * -ETIME: some resets have not completed
  * * -ERESTARTSYS: the task was killed
  */
@@ -429,7 +435,7 @@ int vfio_ap_reset_wait_removed(const struct vfio_ap_matrix *old,
  * @q: the queue
  *
  * Context: @q->lock held.
- * Return: Remaining wait in jiffies; 0 if the reset is not worth waiting for.
+ * Return: Remaining time in jiffies; 0 if there is no reset to wait for.
  */
 unsigned long vfio_ap_reset_queue_time_left(const struct vfio_ap_queue *q)
 {
@@ -444,9 +450,9 @@ unsigned long vfio_ap_reset_queue_time_left(const struct vfio_ap_queue *q)
 }
 
 /*
- * vfio_ap_matrix_derive() leaves out an adapter with a bad queue even when its resets have
- * completed, so they are not worth waiting for. A queue that is not in the table is not
- * bound.
+ * Return 0 for an adapter with a bad queue. vfio_ap_matrix_derive() leaves out such an adapter
+ * even after its other queues have been reset, so it is useless to wait for them. A queue that
+ * is not in the table is not bound, and therefore bad.
  */
 static unsigned long vfio_ap_reset_adapter_time_left(unsigned int apid,
 						     const struct vfio_ap_matrix *new,
@@ -477,7 +483,7 @@ static unsigned long vfio_ap_reset_adapter_time_left(unsigned int apid,
  * @old: the guest's current matrix, or NULL
  *
  * Context: Takes the locks of the queues; needs no other lock.
- * Return: Remaining wait in jiffies; 0 if no reset is worth waiting for.
+ * Return: Remaining time in jiffies; 0 if there is no reset to wait for.
  */
 unsigned long vfio_ap_reset_time_left(const struct vfio_ap_matrix *new,
 				      const struct vfio_ap_matrix *old)
@@ -497,12 +503,12 @@ unsigned long vfio_ap_reset_time_left(const struct vfio_ap_matrix *new,
  * @old: the guest's current matrix, or NULL
  * @deadline: in jiffies
  *
- * The wait for a reset ends 10 s after the reset was required, so that a reset that is
- * stuck for longer delays nobody. The wait for an adapter ends when one of its queues
- * becomes bad.
+ * Stops waiting for a reset 10 s after the reset was required, so that a stuck reset does not
+ * delay later callers. Stops waiting for the queues of an adapter when one of them becomes
+ * bad.
  *
  * Context: Sleeps; no lock of this driver held.
- * Return: 0, also at the deadline; -ERESTARTSYS if the task was killed.
+ * Return: 0, even if the deadline has passed; -ERESTARTSYS if the task was killed.
  */
 int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *new,
 			     const struct vfio_ap_matrix *old, unsigned long deadline)
@@ -524,7 +530,7 @@ int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *new,
 	}
 }
 
-/* Return: 0 or -EIO when each reset has completed or failed, -EBUSY until then. */
+/* Return: -EBUSY until each reset has completed or failed; then -EIO if one failed, or else 0. */
 static int vfio_ap_reset_all_state(const struct vfio_ap_matrix *matrix,
 				   const struct vfio_ap_attachment *guest, u64 seq)
 {
@@ -538,7 +544,7 @@ static int vfio_ap_reset_all_state(const struct vfio_ap_matrix *matrix,
 		if (q->binding == VFIO_AP_UNBOUND || !q->present ||
 		    (q->guest && q->guest != guest))
 			continue;
-		/* A failure counts even if the retry is in progress. */
+		/* A failed reset counts as failed even while it is being retried. */
 		if (q->failed_rc || q->failed_seq >= seq)
 			failed = true;
 		else
@@ -553,7 +559,7 @@ static int vfio_ap_reset_all_state(const struct vfio_ap_matrix *matrix,
  * vfio_ap_reset_wait_all - wait for the resets of VFIO_DEVICE_RESET
  * @matrix: the queues
  * @guest: the guest
- * @seq: number of the resets
+ * @seq: sequence number of the resets
  *
  * Context: Sleeps; no lock of this driver held.
  * Return:

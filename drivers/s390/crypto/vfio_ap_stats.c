@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Statistics in debugfs: a line for each mdev and for each queue. See
- * Documentation/ABI/testing/debugfs-vfio-ap.
+ * Statistics in debugfs: a file with a line for each mdev, and a file with a line for each
+ * queue. See Documentation/ABI/testing/debugfs-vfio-ap.
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
@@ -73,7 +73,7 @@ static struct vfio_ap_queue *vfio_ap_stats_find(loff_t *pos)
 	unsigned long apqn = *pos;
 	struct vfio_ap_queue *q;
 
-	/* The caller uses the queue without a reference. */
+	/* The caller uses the queue without a reference, under RCU. */
 	lockdep_assert(rcu_read_lock_held());
 
 	q = xa_find(&matrix_dev->queues, &apqn, U16_MAX, XA_PRESENT);
@@ -125,7 +125,7 @@ DEFINE_SEQ_ATTRIBUTE(vfio_ap_stats_queues);
 /**
  * vfio_ap_stats_register - create the files in debugfs
  *
- * The driver works without them, so errors are ignored.
+ * The driver works without these files, so errors are ignored.
  */
 void vfio_ap_stats_register(void)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Test the duration of a queue's slowest reset. The driver stores it in 16 bits of
- * milliseconds, which overflow after 65.5 s. A test with a real reset would have to wait
- * that long.
+ * KUnit tests of vfio_ap_event_slowest_ms(), which computes the duration of a queue's slowest
+ * reset. The driver stores the milliseconds in 16 bits, which would overflow after 65.5 s. A
+ * test with a real reset would take that long.
  */
 #include <kunit/test.h>
 #include <linux/jiffies.h>

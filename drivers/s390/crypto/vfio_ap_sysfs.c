@@ -54,7 +54,7 @@ static ssize_t vfio_ap_change_result(struct device *dev, struct device_attribute
 {
 	if (!error)
 		return count;
-	/* The driver did not refuse the write of a task that was killed. */
+	/* Do not record the write of a killed task, because the driver did not reject it. */
 	if (error != -EINTR && error != -ERESTARTSYS)
 		vfio_ap_last_error_record(dev_get_drvdata(dev), conflict, attr->attr.name, buf,
 					  error);
@@ -163,7 +163,7 @@ static bool vfio_ap_queue_shows_pending(struct vfio_ap_queue *q)
 	return vfio_ap_queue_reset_pending(q);
 }
 
-/* Visits all pending queues: the number of earlier lines decides where the part begins. */
+/* Visits all queues, because earlier lines must be counted to find the offset. */
 static void reset_pending_print(struct device *dev, struct vfio_ap_part *part)
 {
 	struct vfio_ap_matrix assigned, shadow_apcb;
@@ -183,10 +183,10 @@ static void reset_pending_print(struct device *dev, struct vfio_ap_part *part)
 }
 
 /*
- * Lists of queues are binary attributes because sysfs limits a text attribute
- * to a page. Sysfs keeps no snapshot for an open binary attribute: each read()
- * returns a part, up to a page, of the list as it is at that time. The size is 0,
- * so that tail and wc read the file instead of trusting a size that is too large.
+ * Lists of queues are binary attributes, because sysfs limits a text attribute to a page. Each
+ * read() returns up to a page of the current list, because sysfs keeps no snapshot of a binary
+ * attribute. The size is 0, so that programs such as tail and wc read the file instead of
+ * relying on a size that is too large.
  */
 #define VFIO_AP_LIST_ATTR(name)								\
 static ssize_t name##_read(struct file *file, struct kobject *kobj,			\
@@ -204,7 +204,7 @@ VFIO_AP_LIST_ATTR(matrix);
 VFIO_AP_LIST_ATTR(guest_matrix);
 VFIO_AP_LIST_ATTR(reset_pending);
 
-/* Programs look for these words: add new ones at the end, and never remove one. */
+/* User space checks for these words: add new words at the end, and never remove a word. */
 static const char *const vfio_ap_features[] = {
 	"guest_matrix", "hotplug", "ap_config", "guest_ap_config", "notify",
 #if IS_ENABLED(CONFIG_VFIO_AP_DIAGNOSTICS)
@@ -271,7 +271,7 @@ const struct attribute_group *vfio_ap_mdev_groups[] = {
 	NULL
 };
 
-/* Does not wait for a guest or a reset, because no task does so with this lock held. */
+/* Not delayed by guests or resets, because no task waits for them with this lock held. */
 static bool vfio_ap_apqn_is_assigned(u16 apqn)
 {
 	guard(mutex)(&matrix_dev->lock);
@@ -296,7 +296,7 @@ static ssize_t status_show(struct device *dev, struct device_attribute *attr, ch
 }
 static DEVICE_ATTR_RO(status);
 
-/* The attribute of an mdev does not list a queue that is no longer assigned. */
+/* Unlike reset_pending of an mdev, this attribute also covers queues that are not assigned. */
 static ssize_t queue_reset_pending_show(struct device *dev, struct device_attribute *attr,
 					char *buf)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The eventfds of a VMM: one asks the VMM to release the mdev, the other signals that the
- * configuration of its guest has changed.
+ * The eventfds of a VMM. One asks the VMM to release the mdev. The other one tells the VMM
+ * that the AP configuration of the guest has changed.
  */
 #include <linux/eventfd.h>
 #include <linux/uaccess.h>
@@ -9,8 +9,8 @@
 #include "vfio_ap_private.h"
 
 /*
- * eventfd_signal() calls every poller of the eventfd, and the VMM decides how many
- * there are. Hold no lock here that another mdev needs.
+ * eventfd_signal() wakes all pollers of the eventfd, and the VMM decides how many there are.
+ * Therefore, hold no lock here that another mdev needs.
  */
 static bool vfio_ap_trigger_signal(struct vfio_ap_mdev *mdev, unsigned int index)
 {
@@ -27,7 +27,7 @@ static bool vfio_ap_trigger_signal(struct vfio_ap_mdev *mdev, unsigned int index
 
 /**
  * vfio_ap_trigger_config_changed - signal that the guest's APCB has changed
- * @mdev: its mdev
+ * @mdev: the mdev of the guest
  *
  * Context: Sleeps; no lock of this driver and no kvm->lock held.
  */
@@ -72,11 +72,12 @@ void vfio_ap_trigger_release_all(struct vfio_ap_mdev *mdev)
 }
 
 /**
- * vfio_ap_trigger_info - VFIO_DEVICE_GET_IRQ_INFO
+ * vfio_ap_trigger_info - handle VFIO_DEVICE_GET_IRQ_INFO
  * @arg: struct vfio_irq_info in user space
  *
  * Context: Sleeps.
- * Return: 0; -EFAULT; -EINVAL if argsz is too small or the index does not exist.
+ * Return: 0; -EFAULT if @arg cannot be accessed; -EINVAL if argsz is too small or the index
+ * does not exist.
  */
 int vfio_ap_trigger_info(struct vfio_irq_info __user *arg)
 {
@@ -93,7 +94,7 @@ int vfio_ap_trigger_info(struct vfio_irq_info __user *arg)
 }
 
 /**
- * vfio_ap_trigger_set - VFIO_DEVICE_SET_IRQS: set, replace or remove an eventfd
+ * vfio_ap_trigger_set - handle VFIO_DEVICE_SET_IRQS: set, replace or remove an eventfd
  * @mdev: the mdev; its device is open
  * @arg: struct vfio_irq_set in user space with one file descriptor, -1 to remove
  *

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest transaction and its commit.
+ * Guest transactions and commits.
  *
- * The administrator, the AP bus, open, close and the end of a reset change an input of
- * vfio_ap_matrix_derive() inside a transaction and commit. Nothing else writes an APCB.
+ * When an input of vfio_ap_matrix_derive() changes, a transaction computes the guest's matrix
+ * again and commits it, which writes the APCB. Such changes come from writes to sysfs, from
+ * the AP bus, and from opens, closes and completed resets. No other code writes an APCB.
  */
 #include <linux/delay.h>
 
 #include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
 
-/* Upper limit for the wait of an unbind for the guest's kvm->lock. */
+/* Maximum time that an unbind waits for the guest's kvm->lock. */
 #define VFIO_AP_UNBIND_TIMEOUT	(2 * HZ)
 #define VFIO_AP_TRYLOCK_MS	5
 
@@ -48,7 +49,7 @@ static void vfio_ap_tx_unlock(struct vfio_ap_tx *tx)
 	mutex_unlock(&matrix_dev->guests_lock);
 	if (tx->perms)
 		mutex_unlock(&ap_attr_mutex);
-	/* Not mdev->attachment, which attach and detach change during the transaction. */
+	/* Do not use mdev->attachment, which attach and detach change during the transaction. */
 	if (tx->attachment)
 		mutex_unlock(&tx->attachment->kvm->lock);
 }
@@ -58,15 +59,15 @@ static void vfio_ap_tx_unlock(struct vfio_ap_tx *tx)
  * @tx: the transaction; filled in
  * @mdev: the mdev; the caller holds a reference
  * @wait: how to wait for kvm->lock
- * @perms: acquire ap_attr_mutex, too, to compare with the host's masks
+ * @perms: also acquire ap_attr_mutex, which protects the host's masks
  *
- * Looks the guest up, acquires its kvm->lock with no other lock held, acquires the other
- * locks, and looks the guest up again. If the mdev has another guest at that point, the
+ * Looks up the guest, acquires its kvm->lock with no other lock held, acquires the other
+ * locks, and looks up the guest again. If the mdev has another guest at that point, the
  * function drops all locks and starts again.
  *
- * Context: Sleeps; no lock of this driver and no kvm->lock held. On success kvm->lock of
- * the guest, if there is one, ap_attr_mutex with @perms, guests_lock and matrix_dev->lock
- * are held.
+ * Context: Sleeps; no lock of this driver and no kvm->lock held. On success, guests_lock and
+ * matrix_dev->lock are held, and also kvm->lock if there is a guest, and ap_attr_mutex if
+ * @perms is true.
  * Return: true, or false with the reason in tx->error:
  * * -ENODEV: the mdev is being removed
  * * -EINTR: the task was killed
@@ -164,7 +165,10 @@ static void vfio_ap_tx_list_unfit(unsigned int apid, const unsigned long *domain
 	vfio_ap_queue_list_unfit(apid, domains, data, unfit);
 }
 
-/* Runs before the APCB is written, because the AQIC intercept checks vfio_ap_queue->guest. */
+/*
+ * Runs before the APCB is written, so that the intercept accepts AQIC for a queue as soon as
+ * the guest can use the queue.
+ */
 static void vfio_ap_tx_mark_queues(const struct vfio_ap_tx *tx)
 {
 	unsigned int left = 0, joined = 0;
@@ -186,7 +190,10 @@ static void vfio_ap_tx_mark_queues(const struct vfio_ap_tx *tx)
 	vfio_ap_event_commit(tx->mdev, joined, left);
 }
 
-/* Runs after the APCB is written: the guest could use the queue after an earlier ZAPQ. */
+/*
+ * Runs after the APCB is written, because the guest could still use a queue that was reset
+ * earlier.
+ */
 static unsigned int vfio_ap_tx_require_resets(struct vfio_ap_tx *tx)
 {
 	struct vfio_ap_queue *q;
@@ -260,13 +267,13 @@ static bool vfio_ap_tx_take_unsignalled(struct vfio_ap_mdev *mdev)
 }
 
 /**
- * vfio_ap_tx_commit_work - derive and commit again
+ * vfio_ap_tx_commit_work - derive the guest's matrix again, and commit it
  * @work: commit_work of an mdev
  *
- * If the guest's kvm->lock is held, the work item retries later and looks the guest up
+ * If the guest's kvm->lock is held, the work item retries later. It then looks up the guest
  * again, because the mdev may have another guest at that point.
  *
- * Context: Work item of vfio_ap_commit_wq; does not wait for a guest. Puts the reference
+ * Context: Work item of vfio_ap_commit_wq; does not wait for kvm->lock. Puts the reference
  * that vfio_ap_mdev_commit_after() got.
  */
 void vfio_ap_tx_commit_work(struct work_struct *work)
