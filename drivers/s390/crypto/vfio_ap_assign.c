@@ -7,7 +7,7 @@
  * vfio_ap_assign_parse_masks - parse the text of ap_config
  * @text: the text
  * @length: number of characters that were written
- * @masks: set to the masks
+ * @masks: receives the parsed masks
  *
  * Context: Takes matrix_dev->lock.
  * Return: 0; -EINVAL for malformed text; -ENODEV for an id above the host's limit.
@@ -111,7 +111,10 @@ static void vfio_ap_assign_list_awaited(const struct vfio_ap_mdev *mdev,
 		plan->awaited = vfio_ap_matrix_empty;
 		return;
 	}
-	/* vfio_ap_reset_time_left() would treat a queue that the host does not have as bad. */
+	/*
+	 * Leave out queues that the host lacks, because vfio_ap_reset_time_left() treats them
+	 * as bad.
+	 */
 	vfio_ap_matrix_and(&plan->awaited, candidate, &matrix_dev->host);
 	if (!bitmap_subset(candidate->aqm, mdev->assigned.aqm, AP_DOMAINS))
 		return;

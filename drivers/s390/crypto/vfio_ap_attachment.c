@@ -111,8 +111,8 @@ static void vfio_ap_gisc_work(struct work_struct *work)
 	}
 	vfio_ap_attachment_put(attachment);
 	/*
-	 * The module cannot disappear yet: vfio_ap_exit() destroys the work queue, which waits
-	 * until this function has returned.
+	 * The module is not freed while this function runs, because vfio_ap_exit() destroys
+	 * the work queue, which waits for the function.
 	 */
 	module_put(THIS_MODULE);
 }
@@ -215,7 +215,7 @@ static struct vfio_ap_page *vfio_ap_page_find(struct vfio_ap_attachment *attachm
 	return NULL;
 }
 
-/* Return: the guest's existing object for this page, or else @added; NULL at the limit. */
+/* Return: the guest's existing object for this page, or else @added; NULL above the limit. */
 static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attachment,
 					       struct vfio_ap_page *added)
 {

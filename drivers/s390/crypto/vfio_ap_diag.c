@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attributes of an mdev that show why a queue is not in the guest: queue_states has the state
- * of each assigned queue, and last_error the last write that failed.
+ * Attributes of an mdev that show why a queue is not in the guest: queue_states shows the
+ * state of each assigned queue, and last_error shows the last write that failed.
  */
 #include <linux/ctype.h>
 #include <linux/ktime.h>
@@ -102,7 +102,7 @@ static size_t vfio_ap_diag_print_cause(const struct vfio_ap_mdev *mdev, u16 apqn
 	if (vfio_ap_diag_find_blocker(mdev, apid, apqi, &blocker))
 		return scnprintf(text, size, "blocked by=%02lx.%04lx", AP_QID_CARD(blocker),
 				 AP_QID_QUEUE(blocker));
-	/* commit_work has not run yet. */
+	/* Nothing blocks the queue, but commit_work has not run yet. */
 	return scnprintf(text, size, "pending");
 }
 

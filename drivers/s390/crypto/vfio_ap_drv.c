@@ -179,7 +179,7 @@ static int __init vfio_ap_init(void)
 	ret = vfio_ap_matrix_dev_register(root);
 	if (ret)
 		goto err_bus;
-	/* Work items use matrix_dev, so the work queues must be destroyed before it is freed. */
+	/* Work items use matrix_dev, so destroy the work queues before matrix_dev is freed. */
 	ret = vfio_ap_workqueues_create();
 	if (ret)
 		goto err_matrix_dev;

@@ -44,7 +44,7 @@ static void vfio_ap_dry_run_assume_done(unsigned int apid, unsigned long *pendin
 	}
 }
 
-/* Treats resets as completed if a write to ap_config would wait for them. */
+/* Lists unfit queues, except those for whose resets a write to ap_config would wait. */
 static void vfio_ap_dry_run_list_unfit(unsigned int apid, const unsigned long *domains,
 				       struct vfio_ap_unfit *unfit, void *data)
 {

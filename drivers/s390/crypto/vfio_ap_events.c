@@ -118,7 +118,7 @@ void vfio_ap_event_irq_changed(struct vfio_ap_queue *q)
 /**
  * vfio_ap_event_aqic - count and trace the response to a guest's AQIC
  * @attachment: the guest
- * @q: the queue, or NULL if the driver does not know it
+ * @q: the queue, or NULL if it is not in the table
  * @apqn: APQN of the queue
  * @control: the guest's general register 1
  * @nib: the guest's general register 2

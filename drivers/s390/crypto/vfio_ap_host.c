@@ -230,7 +230,7 @@ static bool vfio_ap_host_hand_over(struct ap_queue *queue, struct vfio_ap_queue 
  * Does not reset a queue that has left the host's configuration. If kvm->lock of the guest
  * cannot be acquired in time, the guest loses the queue later. Until then, the queue is bad
  * even if it is bound to this driver again. Drivers of the host cannot bind an assigned queue,
- * unless user space clears its driver_override (since Linux 6.19).
+ * unless user space clears driver_override of the queue (since Linux 6.19).
  *
  * Context: Called by the AP bus with the device lock held. Waits at most 2 s for kvm->lock and
  * 2 s for the resets of the queues that the guest loses; these limits apply to all queues of
@@ -286,8 +286,8 @@ void vfio_ap_host_remove(struct ap_queue *queue)
 }
 
 /*
- * Return: the device of an mdev that has a queue which the host would reserve, with a
- * reference, or NULL.
+ * Return: the device of an mdev that has one of the queues, or NULL. The caller must put the
+ * device.
  */
 static struct device *vfio_ap_host_find_owner(const struct vfio_ap_matrix *reserved,
 					      unsigned int *apid, unsigned int *apqi)

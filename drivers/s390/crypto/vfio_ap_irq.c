@@ -134,9 +134,9 @@ static bool vfio_ap_irq_is_ending(const struct vfio_ap_queue *q)
  *	VFIO_AP_QUEUE_READY
  * @irq_enabled: the interrupt bit of the status word
  *
- * If a reset is in progress after the queue has left its guest, its completion ends the
- * registration, even if the guest or the AP bus issued the reset. reset_seen records this
- * case.
+ * If a reset is in progress after the queue has left its guest, the completion of this reset
+ * ends the registration, even if the guest or the AP bus issued the ZAPQ or RAPQ. reset_seen
+ * records this case.
  *
  * Context: @q->lock held.
  */
@@ -205,7 +205,7 @@ bool vfio_ap_irq_needs_polling(const struct vfio_ap_queue *q)
  * @q: the queue
  *
  * Context: @q->lock held.
- * Return: One word.
+ * Return: The name of the state, or "none" without a registration.
  */
 const char *vfio_ap_irq_state_name(const struct vfio_ap_queue *q)
 {

@@ -415,7 +415,7 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_ap_part_add);
 /**
  * vfio_ap_matrix_text_read - print the section of a matrix's text that a read() requests
  * @matrix: the matrix
- * @part: the section; the buffer is filled unless the text ends before
+ * @part: the section; the buffer is filled unless the text ends earlier
  */
 void vfio_ap_matrix_text_read(const struct vfio_ap_matrix *matrix, struct vfio_ap_part *part)
 {

@@ -197,7 +197,7 @@ static void check_pending_takes_nothing(struct kunit *test, struct derive_case *
 	struct vfio_ap_matrix guest, kept;
 	unsigned int apid, apqi;
 
-	/* Skip cases in which the guest has an unassigned queue or an assigned queue is bad. */
+	/* Skip cases with a bad assigned queue, or with an unassigned queue in the guest. */
 	vfio_ap_matrix_and(&kept, &c->now, &c->assigned);
 	if (!vfio_ap_matrix_equal(&kept, &c->now))
 		return;

@@ -80,7 +80,7 @@ static void vfio_ap_mdev_assert_stays_linked(void)
 /**
  * vfio_ap_mdev_commit_after - queue vfio_ap_tx_commit_work() with a delay
  * @mdev: the mdev; on the list, or referenced by the caller
- * @delay: in jiffies
+ * @delay: the delay in jiffies
  */
 void vfio_ap_mdev_commit_after(struct vfio_ap_mdev *mdev, unsigned long delay)
 {

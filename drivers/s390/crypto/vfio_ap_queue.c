@@ -81,7 +81,7 @@ struct vfio_ap_queue *vfio_ap_queue_get(u16 apqn)
  * @apqn: the APQN
  * @work: function of the work item of a new queue
  *
- * Context: matrix_dev->lock held. Allocates.
+ * Context: matrix_dev->lock held. Allocates memory.
  * Return: The queue, without a reference for the caller, or NULL if out of memory.
  */
 struct vfio_ap_queue *vfio_ap_queue_create(u16 apqn, work_func_t work)
@@ -228,7 +228,7 @@ bool vfio_ap_queue_visit(const struct vfio_ap_matrix *in, const struct vfio_ap_m
 /**
  * vfio_ap_queue_poll_after - queue the work item of a queue
  * @q: the queue
- * @delay: in jiffies
+ * @delay: the delay in jiffies
  *
  * Context: @q->lock or matrix_dev->lock held, so that the work item is not queued after
  * vfio_ap_queue_reap() has cancelled it.

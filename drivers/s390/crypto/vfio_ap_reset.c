@@ -43,8 +43,8 @@
 #define VFIO_AP_POLL_MAX	max_t(unsigned long, HZ / 100, 1)
 #define VFIO_AP_POLL_SLOW	(HZ / 2)
 /*
- * The last of the pauses (1, 2, 4, 8 ms) after which a waiting task polls. It does not rely on
- * the work item alone, which may run up to two ticks later.
+ * The last of the pauses (1, 2, 4, 8 ms) after which a waiting task polls. The task does not
+ * rely on the work item, which may run up to two ticks later.
  */
 #define VFIO_AP_WAITER_POLL_MS	8
 
@@ -53,7 +53,7 @@ static DECLARE_WAIT_QUEUE_HEAD(vfio_ap_reset_waiters);
 /**
  * vfio_ap_reset_seq_next - get the sequence number of a new reset
  *
- * Return: A number that is larger than all earlier ones, never 0.
+ * Return: A number that is larger than all earlier numbers. It is never 0.
  */
 u64 vfio_ap_reset_seq_next(void)
 {
@@ -281,7 +281,7 @@ bool vfio_ap_reset_advance(struct vfio_ap_queue *q)
 	u8 failed_rc;
 
 	scoped_guard(spinlock, &q->lock) {
-		/* If another reset was required since, the AP bus has not done that one. */
+		/* Skip this if a newer reset is required, which the AP bus has not performed. */
 		if (completed_by_bus && completed_by_bus == q->required_seq)
 			vfio_ap_irq_end(q);
 		pending = vfio_ap_queue_reset_pending(q);
@@ -395,7 +395,7 @@ static bool vfio_ap_reset_removed_are_done(const struct vfio_ap_matrix *old,
  * @old: the guest's matrix before the queues left
  * @new: the guest's matrix after the queues left
  * @seq: sequence number of the resets; 0 if no queue left
- * @deadline: in jiffies
+ * @deadline: when to stop waiting, in jiffies
  * @killable: stop waiting when the task is killed
  *
  * Context: Sleeps; no lock of this driver held.
@@ -501,7 +501,7 @@ unsigned long vfio_ap_reset_time_left(const struct vfio_ap_matrix *new,
  * vfio_ap_reset_wait_added - wait for the resets of queues that a guest will get
  * @new: the mdev's new matrix, limited to the host's configuration
  * @old: the guest's current matrix, or NULL
- * @deadline: in jiffies
+ * @deadline: when to stop waiting, in jiffies
  *
  * Stops waiting for a reset 10 s after the reset was required, so that a stuck reset does not
  * delay later callers. Stops waiting for the queues of an adapter when one of them becomes

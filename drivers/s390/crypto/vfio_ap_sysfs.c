@@ -163,7 +163,7 @@ static bool vfio_ap_queue_shows_pending(struct vfio_ap_queue *q)
 	return vfio_ap_queue_reset_pending(q);
 }
 
-/* Visits all queues, because earlier lines must be counted to find the offset. */
+/* Starts at the first queue, because earlier lines must be counted to find the offset. */
 static void reset_pending_print(struct device *dev, struct vfio_ap_part *part)
 {
 	struct vfio_ap_matrix assigned, shadow_apcb;
