@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* PQAP(AQIC) of a guest: behaviour rows A.6, E.11, E.12, C-5, C-6 and C-7. */
+/* A guest enables and disables the interrupts of its queues with PQAP(AQIC). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/capability.h>
@@ -22,7 +22,7 @@ TEST_F(guest, irq_enable_deliver_disable)
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, pinned_kib());
-	/* The guest opens only subclass 6. The host uses ISC 5. */
+	/* The guest enables interrupts of subclass 6 only. The host's subclass is 5. */
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 6, AGENT_NIB));
 	EXPECT_EQ(4, pinned_kib());
 	ASSERT_EQ(0, vm_ask(&self->vm, AGENT_IO_OPEN, 0x80000000UL >> 6, 0, 0) < 0);
@@ -64,8 +64,8 @@ TEST_F(guest, aqic_unassigned_queue)
 }
 
 /*
- * A guest cannot enable or disable interrupts of another guest's queue, whatever NIB it
- * passes.
+ * A guest can neither enable nor disable interrupts of another guest's queue. It gets 01
+ * for any NIB address, valid or not.
  */
 TEST_F(guest, aqic_queue_of_other_guest)
 {
@@ -86,7 +86,7 @@ TEST_F(guest, aqic_queue_of_other_guest)
 	other_end(_metadata, &other);
 }
 
-/* The page is in a memory slot, but the VMM itself has no write access to it. */
+/* The page is in a memory slot, but the VMM itself cannot write to the page. */
 TEST_F(guest, nib_page_pin_failure)
 {
 	char *page = (char *)self->vm.memory + (AGENT_NIB & ~4095UL);
@@ -107,7 +107,7 @@ TEST_F(guest, nib_page_over_memlock_limit)
 	struct rlimit limit = { .rlim_cur = 4096, .rlim_max = 4096 };
 	struct other other;
 
-	/* The thread of the vCPU inherits the remaining capabilities of this thread. */
+	/* The vCPU thread inherits the remaining capabilities of this thread. */
 	ASSERT_EQ(0, capability_drop(CAP_IPC_LOCK));
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
 	other_start(_metadata, &other, 5, 5);
@@ -124,8 +124,8 @@ TEST_F(guest, nib_page_over_memlock_limit)
 }
 
 /*
- * B-46: hardware does not write through a queue that left the host, so the driver unpins
- * the page.
+ * When an adapter leaves the host, hardware no longer writes the NIBs of its queues, so
+ * the driver unpins the page.
  */
 TEST_F(guest, nib_unpin_on_adapter_removal)
 {
@@ -138,7 +138,7 @@ TEST_F(guest, nib_unpin_on_adapter_removal)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
 }
 
-/* C-20: KVM itself answers, and must store the status in the right half of register 1. */
+/* Without an mdev, KVM itself returns the status, which must be in bits 32 to 63 of register 1. */
 TEST_F(guest, aqic_without_mdev)
 {
 	struct vm lonely;
@@ -181,7 +181,7 @@ TEST_F(guest, aqic_without_gisa)
 	other_end(_metadata, &other);
 }
 
-/* C-7: the queue is assigned and bound, but the driver filters its adapter. */
+/* The queue is assigned and bound, but the guest does not get its adapter. */
 TEST_F(guest, aqic_queue_of_filtered_adapter)
 {
 	ASSERT_EQ(0, queue_unbind(4, 6));
@@ -194,8 +194,8 @@ TEST_F(guest, aqic_queue_of_filtered_adapter)
 }
 
 /*
- * E.11, C-5: an enable that fails with 07 or another code leaves the old NIB registered
- * and pins no new page.
+ * If an enable fails with 07 or another code, the old NIB stays registered and no new
+ * page is pinned.
  */
 TEST_F(guest, old_nib_after_failed_enable)
 {
@@ -220,7 +220,7 @@ TEST_F(guest, old_nib_after_failed_enable)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* E.12, C-6: the guest can neither flood the log nor leak pinned pages. */
+/* Failed enables neither flood the log nor leak pinned pages. */
 TEST_F(guest, repeated_failed_enables)
 {
 	int i, kmsg = kmsg_open();
@@ -239,7 +239,10 @@ TEST_F(guest, repeated_failed_enables)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* B-18, B-19: the guest gets response code 06, and the driver unpins the page. */
+/*
+ * If KVM cannot register the GISC, the guest gets response code 06 and the driver unpins
+ * the page.
+ */
 TEST_F(guest, gisc_register_failure)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -251,7 +254,7 @@ TEST_F(guest, gisc_register_failure)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* C-11: no task waits until hardware shows the disable, not even the vCPU that issued it. */
+/* No task waits until hardware shows the disable, not even the vCPU that issued it. */
 TEST_F(guest, nonblocking_slow_disable)
 {
 	struct other other;
@@ -269,12 +272,12 @@ TEST_F(guest, nonblocking_slow_disable)
 	EXPECT_EQ(sleeps, task_sleep_count(self->vm.vcpu_thread_id));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 3, 0));
-	/* Hardware does not show the disable yet. */
+	/* TAPQ does not show the disable yet. */
 	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	other_end(_metadata, &other);
 }
 
-/* A guest reset during a disable: AQIC returns 02, as on hardware. */
+/* If a guest resets a queue during a disable, AQIC returns 02, as on hardware. */
 TEST_F(guest, guest_reset_during_disable)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -291,7 +294,7 @@ TEST_F(guest, guest_reset_during_disable)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* B-2, E.13: the page stays pinned until the guest disables the interrupt. */
+/* The page stays pinned until the guest disables the interrupt. */
 TEST_F(guest, nib_page_unmap)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -317,7 +320,7 @@ static void *mapper_run(void *data)
 
 	while (!__atomic_load_n(&mapper->stop, __ATOMIC_RELAXED) && !mapper->ret) {
 		mapper->ret = vfio_dma_unmap(mapper->vfio);
-		/* The other thread was faster. */
+		/* The other thread has already unmapped the memory. */
 		if (mapper->ret == -EPROTO)
 			mapper->ret = 0;
 		if (!mapper->ret)
@@ -329,7 +332,7 @@ static void *mapper_run(void *data)
 	return NULL;
 }
 
-/* C-12: lockdep sees all locks of AQIC and of the mappers. */
+/* lockdep checks the locks of AQIC and of both mappers. */
 TEST_F(guest, dma_map_unmap_during_aqic)
 {
 	struct mapper mappers[] = { { &self->vfio, &self->vm }, { &self->vfio, &self->vm } };
@@ -369,7 +372,7 @@ TEST_F(guest, nib_pinned_until_irq_off)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* The guest resets its queue; its next enable replaces the old registration. */
+/* After a guest has reset its queue, the next enable replaces the old registration. */
 TEST_F(guest, enable_after_guest_reset)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
@@ -378,7 +381,10 @@ TEST_F(guest, enable_after_guest_reset)
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	for (i = 0; i < 20; i++) {
-		/* Alternate between two pages: only the page of the latest enable is written. */
+		/*
+		 * Alternate between two pages. Hardware must write only to the page of
+		 * the last enable.
+		 */
 		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, i % 8, AGENT_NIB + i % 2 * 0x2000));
 		EXPECT_EQ(4, pinned_kib());
 		nib[0] = 0;
@@ -392,7 +398,7 @@ TEST_F(guest, enable_after_guest_reset)
 	}
 }
 
-/* B-46: KVM writes "unexpected iam" to its trace when a VM ends with a registered ISC. */
+/* KVM writes "unexpected iam" to its trace if a VM ends with a registered GISC. */
 TEST_F(guest, gisc_unregistered_at_vm_end)
 {
 	static char trace[1 << 20];
@@ -412,8 +418,8 @@ TEST_F(guest, gisc_unregistered_at_vm_end)
 	ASSERT_EQ(0, hwsim("respond", "05.0005 aqic 5 1"));
 	EXPECT_EQ(5, vm_aqic(&vm, 5, 5, true, 4, AGENT_NIB));
 	/*
-	 * One interrupt is on when its queue leaves the host, another when the device is
-	 * closed.
+	 * One interrupt is enabled when its queue leaves the host, and another when the
+	 * device is closed.
 	 */
 	ASSERT_EQ(0, vm_aqic(&vm, 6, 5, true, 2, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("adapter_del", "6"));
@@ -428,7 +434,7 @@ TEST_F(guest, gisc_unregistered_at_vm_end)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* An unbind unpins the page and unregisters the GISC, as a reset does. */
+/* An unbind unpins the page and unregisters the GISC, like a reset. */
 TEST_F(guest, irq_disabled_at_unbind)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -441,11 +447,11 @@ TEST_F(guest, irq_disabled_at_unbind)
 
 struct plugger {
 	bool failed;
-	/* successful enables by the guest */
+	/* number of enables that succeeded in the guest */
 	int enabled;
 };
 
-/* Repeat until the guest has enabled the interrupt at least once, however fast the plugs are. */
+/* Plug and unplug at least 60 times, and until the guest has enabled the interrupt once. */
 static void *plug_and_unplug(void *data)
 {
 	struct plugger *plugger = data;
@@ -459,7 +465,7 @@ static void *plug_and_unplug(void *data)
 	return NULL;
 }
 
-/* AQIC succeeds only while the queue is in the guest. */
+/* AQIC succeeds only while the guest has the queue. */
 TEST_F(guest, aqic_during_hotplug)
 {
 	struct plugger plugger = {};
@@ -479,9 +485,9 @@ TEST_F(guest, aqic_during_hotplug)
 }
 
 /*
- * The driver marks a queue before it writes the APCB. If the driver marked the queue
- * later, AQIC would fail in a guest that just got the queue, and would still succeed in a
- * guest that just lost it.
+ * The driver must mark a queue as plugged or unplugged before it writes the APCB.
+ * Otherwise, AQIC would fail in a guest that has just got the queue, and would still
+ * succeed in a guest that has just lost it.
  */
 TEST_F(guest, enable_before_apcb_write)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A VMM closes the VFIO device, the group, KVM's VFIO device and the VM in every order,
- * and from two threads at once, while the guest issues AQIC and its memory slots change:
- * behaviour rows B-3 and E.8. STRESS_SEED in the environment repeats a random run.
+ * A VMM closes the VFIO device, the group, KVM's VFIO device and the VM, in every order
+ * and from two threads at once. During the closes, the guest issues AQIC and its memory
+ * slots change. STRESS_SEED in the environment selects the random seed, to repeat a run.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -35,11 +35,11 @@ static const char *const end_names[] = { "device", "group", "KVM's VFIO device",
 struct guest {
 	struct vm vm;
 	struct vfio vfio;
-	/* Taken from struct vm, because vm_destroy() would close it too early. */
+	/* moved here from struct vm, because vm_destroy() would close it too early */
 	int kvm_vfio;
 	char *memory, *slot;
 	bool stop;
-	/* successful AQICs, and slots that were added */
+	/* number of successful AQICs, and number of memory slots that were added */
 	unsigned int answered, mapped;
 	pthread_t asker, mapper;
 };
@@ -49,7 +49,7 @@ static bool stopped(struct guest *guest)
 	return __atomic_load_n(&guest->stop, __ATOMIC_RELAXED);
 }
 
-/* Alternate between a NIB in permanent memory and one in the slot that the mapper removes. */
+/* Alternate between a NIB in permanent memory and a NIB in the slot that mapper_run() removes. */
 static void *asker_run(void *data)
 {
 	struct guest *guest = data;
@@ -113,7 +113,7 @@ static int guest_start(struct guest *guest)
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (guest->memory == MAP_FAILED)
 		return -errno;
-	/* A memory slot starts at a segment boundary. */
+	/* KVM requires that a memory slot begins at a segment boundary. */
 	guest->slot = (char *)(((uintptr_t)guest->memory + AGENT_MEMORY - 1) & -AGENT_MEMORY);
 	ret = pthread_create(&guest->asker, NULL, asker_run, guest);
 	ret = ret ?: pthread_create(&guest->mapper, NULL, mapper_run, guest);
@@ -174,7 +174,7 @@ static void nothing_is_left(struct __test_metadata *_metadata)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* Make the n-th of the 24 orders. */
+/* Generate order n of the 24 possible orders. */
 static void order_make(unsigned int n, enum end order[ENDS])
 {
 	enum end left[ENDS] = { DEVICE, GROUP, KVM_VFIO, VM };

@@ -2,8 +2,8 @@
 /*
  * Measure the CPU time and the memory that a driver uses. Usage: cost_bench DRIVER
  *
- * Run it on a machine with one CPU whose clock advances 1 ns per instruction. Each result
- * is the minimum of 50 runs, which excludes runs with interrupts.
+ * Run it on a machine that has one CPU, and whose clock advances by 1 ns per instruction.
+ * Each result is the minimum of 50 runs, to exclude runs with interrupts.
  */
 #include <unistd.h>
 
@@ -36,7 +36,7 @@ static void assign_many(const char *attribute, int first, int count)
 		must(!mdev_write(UUID1, attribute, "%d", id));
 }
 
-/* The stock driver has no reset_pending; the read fails, which counts as no reset. */
+/* The stock driver has no reset_pending. The failed read of it counts as no pending reset. */
 static bool nothing_is_outstanding(void *unused)
 {
 	char text[8192];
@@ -44,14 +44,14 @@ static bool nothing_is_outstanding(void *unused)
 	return mdev_read(UUID1, "reset_pending", text, sizeof(text)) <= 0;
 }
 
-/* Measure plugging a domain into the running guest, but not unplugging it. */
+/* Measure how long it takes to plug a domain into the running guest. Do not measure the unplug. */
 static void plug_measure(const char *id, int apqi, int repeat)
 {
 	long least = -1, start, taken;
 
 	while (repeat--) {
 		must(!until(nothing_is_outstanding, NULL));
-		/* Let the worker finish what it does after a reset. */
+		/* Let the worker finish its work after a reset. */
 		usleep(20000);
 		start = bench_now_ns();
 		must(!mdev_write(UUID1, "assign_domain", "%d", apqi));
@@ -70,7 +70,10 @@ static void guest_begin(void)
 	must(!vm_start(&vm));
 }
 
-/* A guest in a wait PSW costs no CPU time, so the clock can skip to the next event. */
+/*
+ * Stop the guest in a wait PSW, where it uses no CPU time and the clock can skip to the
+ * next event.
+ */
 static void guest_park(void)
 {
 	vm_post(&vm, AGENT_IO_WAIT, 0, 0, 0);
@@ -113,7 +116,7 @@ static void small_measure(void)
 	guest_end();
 }
 
-/* 16 x 16 bound queues */
+/* Measure with 16 x 16 bound queues. */
 static void big_measure(void)
 {
 	must(!mdev_create(UUID1));
@@ -122,7 +125,7 @@ static void big_measure(void)
 	guest_begin();
 	guest_park();
 	plug_measure("plug.cost.16x16", 0x1f, REPEAT / 5);
-	/* Assign all possible ids; the host does not have the others. */
+	/* Assign all other ids, too, which are not in the host. */
 	assign_many("assign_adapter", 0x40, 256 - 0x40);
 	assign_many("assign_domain", 0x40, 256 - 0x40);
 	plug_measure("plug.big", 0x1f, REPEAT / 5);
@@ -134,7 +137,7 @@ static void uuid_make(char *uuid, unsigned int n)
 	sprintf(uuid, "66666666-6666-6666-6666-%012x", n);
 }
 
-/* Count the bytes in use in all slab caches, or only in kmalloc caches and tree nodes. */
+/* Count the used bytes in all slab caches, or only in the kmalloc caches and radix_tree_node. */
 static long slab_bytes(bool all)
 {
 	static char text[1 << 20];
@@ -151,7 +154,7 @@ static long slab_bytes(bool all)
 	return sum;
 }
 
-/* Plug a queue while 10, 100 and 1000 other mdevs exist. */
+/* Measure the plug of a queue while 10, 100 and 1000 other mdevs exist. */
 static void crowd_measure(void)
 {
 	static const int crowds[] = { 10, 100, 1000 };
@@ -191,7 +194,7 @@ static void queue_memory_measure(void)
 		for (apqi = 0x10; apqi < 0x20; apqi++)
 			must(!queue_unbind(apid, apqi));
 	}
-	/* Wait for a grace period, after which the kernel frees the memory. */
+	/* Wait for an RCU grace period, after which the kernel frees the memory. */
 	sleep(1);
 	all = slab_bytes(true);
 	own = slab_bytes(false);
@@ -208,7 +211,7 @@ static bool guest_has_all(void *unused)
 	return queue_status(0x20, 0x1f, "in use");
 }
 
-/* The host gets an adapter with 16 queues that are assigned to a running guest. */
+/* Count the updates of a running guest when the host gets an adapter with 16 of its queues. */
 static void scan_measure(void)
 {
 	long updates;

@@ -1,20 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Type the commands of README.md and Documentation/ unchanged. commands/DOCUMENT/ has a file for
-# each block; rig/check/commands.py extracts these files from the documents when the initramfs is built.
+# Execute the commands in README.md and Documentation/ unchanged. commands/DOCUMENT/ has one file
+# for each block of commands. When the initramfs is built, rig/check/commands.py extracts these
+# files from the documents.
 . "$(dirname "$0")/lib/client.sh"
 
 COMMANDS=$(dirname "$0")/commands
 SAID=$SCRATCH/said
-# The mdev that vfio-ap-tracing.rst filters for.
+# The UUID of the mdev in the filter of vfio-ap-tracing.rst.
 TRACED=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001
 
-# printed REGEX: fail if the commands did not print it; printed_soon: wait until a background command
-# prints it
+# printed REGEX: fail if the commands have not printed REGEX. printed_soon REGEX: wait until a
+# background command has printed REGEX.
 printed() { grep -Eq "$1" $SAID || fail "'$1' was not printed"; }
 printed_soon() { until_true "'$1' is printed" grep -Eq "$1" $SAID; }
 
-# Clean up after the last command. If a command failed, print the output up to it.
+# Clean up when the test ends. If a command failed, print the output of all commands so far.
 typing_cleanup() {
 	status=$?
 	set +x
@@ -25,11 +26,11 @@ typing_cleanup() {
 	exit $status
 }
 
-# type_document NAME CHECK: type each block into this shell; a command that fails ends the test.
-# After each block, CHECK BLOCK waits for output, causes events and compares, as a person would.
-# CHECK fails for a block that it does not know.
+# type_document NAME CHECK: execute each block in this shell, as if a user typed its lines. The test
+# ends if a command fails. After each block, CHECK BLOCK checks the results. It fails for an unknown
+# block.
 type_document() {
-	[ -d "$COMMANDS/$1" ] || { echo "no commands: rig/check/commands.py makes them" >$SCRATCH/skip; exit 4; }
+	[ -d "$COMMANDS/$1" ] || { echo "no commands: rig/check/commands.py extracts them" >$SCRATCH/skip; exit 4; }
 	exec 3>&1
 	trap typing_cleanup EXIT
 	cd $SCRATCH
@@ -40,7 +41,7 @@ type_document() {
 	done
 }
 
-# Set the masks of the bus as after the boot of a real host: the host's drivers have all queues.
+# Reserve all queues for the host's drivers, as on a real host after boot.
 reserve_all_queues() {
 	for id in 4 5 6; do
 		echo +$id >$BUS/apmask
@@ -50,7 +51,7 @@ reserve_all_queues() {
 }
 
 unload_module() {
-	# The modules of the KUnit tests depend on vfio_ap.
+	# Unload the KUnit modules first, because they depend on vfio_ap.
 	rmmod vfio_ap_matrix_test vfio_ap_stats_test 2>/dev/null || true
 	rmmod vfio_ap
 }
@@ -60,7 +61,7 @@ check_readme() {
 	expect $MATRIX/$UUID/matrix 04.0004
 }
 
-# The guest ends when somebody types q.
+# The guest runs until a q is typed, so type one as soon as the guest has printed its queues.
 readme() {
 	need mdevctl qemu-system-s390x
 	mkfifo $SCRATCH/keys
@@ -106,7 +107,8 @@ users_guide() {
 
 updates_shown() { grep -c 'vfio_ap_guest_update: mdev=.*'"$1" $SAID; }
 
-# replug_shows COUNT REGEX: unassign adapter 4 and assign it again; the trace shows COUNT more updates with REGEX
+# replug_shows COUNT REGEX: unassign adapter 4, assign it again, and wait for COUNT more updates in
+# the trace that match REGEX
 replug_shows() {
 	before=$(updates_shown "$2") || true
 	unassign $TRACED adapter 4
@@ -143,16 +145,16 @@ tracing() {
 	qemu_start_with 1 $TRACED
 	guest_sees 1 04.0004
 	type_document vfio-ap-tracing.rst check_tracing
-	[ "$(cat /sys/kernel/tracing/events/vfio_ap/enable)" = 0 ] || fail "events are still on"
+	[ "$(cat /sys/kernel/tracing/events/vfio_ap/enable)" = 0 ] || fail "trace events are still enabled"
 	qemu_end 1
 }
 
-# Fail for a document that has commands but no test here.
+# Fail if a document has commands that no test in this script executes.
 untested_documents() {
 	for document in "$COMMANDS"/*; do
 		case ${document##*/} in
 		README.md | vfio-ap.rst | vfio-ap-tracing.rst) ;;
-		*) fail "no test types the commands of ${document##*/}" ;;
+		*) fail "no test executes the commands of ${document##*/}" ;;
 		esac
 	done
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fail each memory allocation of an operation in turn: behaviour row E.20.
+ * Fail each memory allocation of an operation in turn, through
+ * /proc/PID/task/TID/fail-nth.
  *
- * A test fails the first allocation of an operation, then the second, until no allocation
- * is left (/proc/PID/task/TID/fail-nth). Allocations of the driver core, kernfs and VFIO
- * fail as well, because their error paths must not harm the driver either. Each attempt
- * either succeeds completely, or fails with an errno of the ABI and changes nothing.
- * Without a fault the operation succeeds. kmemleak finds leaks.
+ * A test fails the first allocation of an operation, then the second, and so on, until
+ * the operation makes no further allocation. Allocations of the driver core, kernfs and
+ * VFIO fail as well, because their error paths must not harm the driver either. Each
+ * attempt must either succeed completely, or fail with an errno of the ABI and change
+ * nothing. Afterwards, the operation must succeed without a fault. kmemleak finds leaks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,7 @@
 
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
 
-/* more allocations than any operation here needs */
+/* more allocations than any of these operations needs */
 #define FAULTS_MAX	20000
 
 struct operation;
@@ -34,15 +35,18 @@ struct faults {
 	/* the task whose allocations fail */
 	pid_t thread;
 	unsigned int nth;
-	/* failed allocations: all, those below the driver, those that the operation survived */
+	/*
+	 * failed allocations: all of them, those of the driver, and those despite which
+	 * the operation succeeded
+	 */
 	unsigned int failed, in_driver, survived;
 };
 
 struct operation {
 	const char *name;
-	/* Returns 0 or a negative errno. */
+	/* Return 0 or a negative errno. */
 	int (*act)(struct faults *faults);
-	/* Has the operation taken effect? */
+	/* Return true if the operation has taken effect. */
 	bool (*done)(struct faults *faults);
 	/* allowed errnos, terminated by 0 */
 	int errnos[4];
@@ -66,7 +70,7 @@ static int fail_nth_write(int fd, unsigned int nth)
 	return pwrite(fd, text, len, 0) == len ? 0 : -errno;
 }
 
-/* Did an allocation fail? */
+/* Return true if an allocation has failed. */
 static bool fault_happened(int fd)
 {
 	char text[16] = "";
@@ -85,13 +89,13 @@ static bool is_allowed(const struct operation *operation, int ret)
 	return false;
 }
 
-/* The caller of the failed allocation, from the stack trace in the log. */
+/* Which code made the failed allocation, according to the stack trace in the log. */
 enum caller {
 	FAULT_NONE,
-	/* no stack trace, because of __GFP_NOWARN */
+	/* __GFP_NOWARN suppressed the stack trace */
 	FAULT_SILENT,
 	FAULT_DRIVER,
-	/* the module loader, before it calls the driver */
+	/* the module loader before it calls the driver */
 	FAULT_LOADER,
 	FAULT_OTHER,
 };
@@ -102,7 +106,7 @@ static enum caller fault_find_caller(int kmsg)
 	char line[8192];
 	ssize_t len;
 
-	/* EPIPE means that the kernel dropped lines; the next read continues after them. */
+	/* EPIPE means that the kernel has dropped lines. The next read continues after them. */
 	while ((len = read(kmsg, line, sizeof(line) - 1)) > 0 || (len < 0 && errno == EPIPE)) {
 		line[len < 0 ? 0 : len] = 0;
 		if (caller == FAULT_DRIVER || strstr(line, "[vfio_ap]"))
@@ -115,7 +119,7 @@ static enum caller fault_find_caller(int kmsg)
 	return caller;
 }
 
-/* Fail the nth allocation of the operation, if it has that many. */
+/* Fail allocation number faults->nth of the operation, if it makes that many allocations. */
 static enum caller fault_try(struct faults *faults, const struct operation *operation, int kmsg,
 			     int fail_nth)
 {
@@ -158,7 +162,7 @@ static void faults_report(struct faults *faults, const struct operation *operati
 	EXPECT_EQ(0, operation->act(faults));
 	EXPECT_TRUE(operation->done(faults));
 	operation->undo(faults);
-	TH_LOG("%s: %u allocations failed, %u of them in vfio_ap; the operation survived %u",
+	TH_LOG("%s: %u allocations failed, %u of them in vfio_ap; the operation succeeded despite %u",
 	       operation->name, faults->failed, faults->in_driver, faults->survived);
 }
 
@@ -179,9 +183,9 @@ static void faults_try_all(struct faults *faults, const struct operation *operat
 }
 
 /*
- * Fail allocations from the last one back to where the module loader calls the driver. Do
- * not fail earlier ones, because event_define_fields() of the kernel's tracing warns when
- * it gets no memory in the loader.
+ * Fail the last allocation, then the one before it, and so on, down to the module
+ * loader's call of the driver. Earlier allocations must not fail, because
+ * event_define_fields() would log a warning.
  */
 static void faults_try_driver(struct faults *faults, const struct operation *operation)
 {
@@ -199,8 +203,9 @@ static void faults_try_driver(struct faults *faults, const struct operation *ope
 	operation->undo(faults);
 
 	/*
-	 * The number of allocations varies between loads, so one failure in the loader
-	 * does not mean that no allocation of the driver is left. Stop after three.
+	 * The number of allocations differs between loads, so a single failure in the
+	 * module loader does not mean that all allocations of the driver have failed
+	 * once. Stop after three.
 	 */
 	for (faults->nth = FAULTS_MAX - atoi(text); faults->nth && loaders < 3; faults->nth--) {
 		caller = fault_try(faults, operation, kmsg, fail_nth);
@@ -220,7 +225,7 @@ static void faults_prepare(struct __test_metadata *_metadata, struct faults *fau
 	*faults = (struct faults){
 		.metadata = _metadata, .vm = vm, .vfio = vfio, .thread = task_id(),
 	};
-	/* Fail allocations that may sleep as well. Log the stack, but not on the console. */
+	/* Let allocations that may sleep fail as well. Log stack traces, but not to the console. */
 	ASSERT_EQ(0, file_write(FAILSLAB "ignore-gfp-wait", "N"));
 	ASSERT_EQ(0, file_write(FAILSLAB "verbose", "2"));
 	ASSERT_EQ(0, file_write("/proc/sys/kernel/printk", "4"));
@@ -305,7 +310,7 @@ TEST_F(guest, assign_alloc_failure)
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
 	faults_try_all(&faults, &assign_adapter);
-	/* kernfs allocates a buffer; the driver must not allocate anything. */
+	/* kernfs allocates a buffer. The driver must not allocate memory. */
 	EXPECT_EQ(0, faults.in_driver);
 }
 
@@ -343,7 +348,7 @@ TEST_F(guest, dry_run_alloc_failure)
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
 }
 
-/* C-4: an unassign does not allocate memory in the driver. */
+/* The driver does not allocate memory for an unassign. */
 TEST_F(guest, unassign_alloc_failure)
 {
 	static const struct operation unassign_adapter = {
@@ -377,7 +382,7 @@ static void unbind_queue(struct faults *faults)
 	EXPECT_EQ(0, queue_unbind(6, 6));
 }
 
-/* B-4: a failed bind leaves no queue behind. */
+/* A failed bind leaves no queue behind. */
 TEST_F(guest, bind_alloc_failure)
 {
 	static const struct operation bind = {
@@ -392,9 +397,10 @@ TEST_F(guest, bind_alloc_failure)
 }
 
 /*
- * The xarray of queues tries to allocate a node twice, so both attempts must fail. Fail
- * all allocations of this task from the one cache that the kernel command line names
- * (slub_debug=A,radix_tree_node).
+ * The driver stores queues in an xarray, which tries twice to allocate a node, so both
+ * attempts must fail. Therefore, fail every allocation of this task from the slab cache
+ * of these nodes. slub_debug=A,radix_tree_node on the kernel command line selects this
+ * cache.
  */
 static void table_alloc_fail_begin(struct __test_metadata *_metadata)
 {
@@ -415,13 +421,16 @@ static void table_alloc_fail_end(struct __test_metadata *_metadata)
 	ASSERT_EQ(0, file_write(FAILSLAB "cache-filter", "N"));
 }
 
-/* B-4: a bind fails if the table of queues cannot grow. */
+/* A bind fails if the table of queues cannot grow. */
 TEST_F(guest, queue_table_alloc_failure)
 {
 	struct faults faults;
 	int apqi;
 
-	/* Unbind all queues of the adapter, so that the table has no node for it. */
+	/*
+	 * Unbind all queues of the adapter, so that the xarray needs a new node for the
+	 * next bind.
+	 */
 	for (apqi = 4; apqi <= 6; apqi++)
 		ASSERT_EQ(0, queue_unbind(6, apqi));
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
@@ -549,12 +558,12 @@ static void unload_module(struct faults *faults)
 }
 
 /*
- * B-8, C-19: without memory the driver cannot register its debug feature, which the ABI
- * reports as ENOENT.
+ * If there is no memory for the driver's debug feature, the load fails with ENOENT, as
+ * the ABI documents.
  */
 TEST_F(guest, module_load_alloc_failure)
 {
-	/* EINVAL: the driver core could not create the directory "drivers" of the module. */
+	/* EINVAL: the driver core cannot create the directory "drivers" of the module. */
 	static const struct operation load = {
 		"load", load_module, module_exists, { -ENOMEM, -ENOENT, -EINVAL }, unload_module,
 	};

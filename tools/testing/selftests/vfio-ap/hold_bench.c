@@ -3,8 +3,8 @@
  * Print how long a commit holds guests_lock and kvm->lock, according to /proc/lock_stat.
  * Usage: hold_bench DRIVER
  *
- * Unplug and plug all queues of a guest with 1, 4 and 64 vCPUs. KVM must kick each of
- * them out of SIE for each change of the APCB.
+ * Unplug and plug all queues of a guest that has 1, 4 and 64 vCPUs. For each change of
+ * the APCB, KVM must kick all vCPUs out of SIE.
  */
 #include <linux/kvm.h>
 #include <signal.h>
@@ -19,14 +19,14 @@
 #define ROUNDS		10
 #define VCPUS_MAX	64
 #define PSW_64BIT	0x0000000180000000UL
-/* A word of guest memory that the agent does not use. It holds "j .", an endless loop. */
+/* Address of a word that the agent does not use. It contains "j .", an endless loop. */
 #define SPIN		(AGENT_MEMORY - 4096)
 #define SPIN_CODE	0xa7f40000
 
 static struct vm vm;
 static struct vfio vfio;
 
-/* Additional vCPUs that only spin in SIE. */
+/* Additional vCPUs, which run an endless loop in SIE. */
 static struct spinner {
 	int vcpu;
 	struct kvm_run *run;
@@ -67,7 +67,7 @@ static void spinner_stop(int id)
 	close(spinner->vcpu);
 }
 
-/* The maximum time in ns for which a lock of this class was held. */
+/* Return the maximum time in ns for which a lock of this class was held. */
 static long longest_hold(const char *class)
 {
 	static char text[1 << 20];
@@ -131,8 +131,8 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	/*
-	 * lockdep stops collecting lock statistics at its first report, and the stock
-	 * driver causes reports.
+	 * Measure no stock driver, because it causes lockdep reports, and lockdep
+	 * collects no lock statistics after its first report.
 	 */
 	if (!strcmp(bench_driver(argc, argv), "base"))
 		return 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Demonstrate hot plug: plug queues into a running guest, unplug them, and show what the
- * guest sees. Usage: hotplug_demo [--fault=noplug]
+ * guest sees. With --fault=noplug, the program does not assign adapter 5, and must fail.
+ * Usage: hotplug_demo [--fault=noplug]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 static struct vm vm;
 static bool skip_plug;
 
-/* Show the view of the host's administrator. */
+/* Show what lsvfioap prints on the host. */
 static void host_draw(void)
 {
 	fflush(stdout);
@@ -26,11 +27,11 @@ static int step(const char *text, const char *expected)
 	bool seen;
 
 	printf("\n%s\n", text);
-	/* Some changes reach the guest shortly after the write, so wait before drawing. */
+	/* Some changes reach the guest shortly after the write, so wait before calling lsvfioap. */
 	seen = vm_wait_queues(&vm, expected);
 	host_draw();
 	if (seen) {
-		printf("    the guest itself sees: %s\n", *expected ? expected : "nothing");
+		printf("    the guest sees: %s\n", *expected ? expected : "nothing");
 		return 0;
 	}
 	printf("    the guest does not see: %s\n", *expected ? expected : "nothing");
@@ -52,7 +53,7 @@ static int plug(const char *attribute, const char *id)
 
 static int show(void)
 {
-	if (step("A guest runs; its mdev is empty.", ""))
+	if (step("A guest runs. Its mdev has no queues.", ""))
 		return -1;
 	if (plug("assign_domain", "4") || plug("assign_adapter", "4") ||
 	    step("echo 4 > assign_domain; echo 4 > assign_adapter", "04.0004"))
@@ -102,8 +103,8 @@ int main(int argc, char **argv)
 	}
 	ret = show();
 	/*
-	 * Check while the guest still exists, because the check looks for queues that the
-	 * guest must not have.
+	 * Check for violations while the guest still exists, because the check examines
+	 * the queues in its APCB.
 	 */
 	if (!ret && hwsim_violations(text, sizeof(text))) {
 		printf("hot plug: violations in the simulated hardware:\n%s", text);

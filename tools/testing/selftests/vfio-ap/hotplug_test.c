@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Plug and unplug queues and check what the running guest sees with QCI and TAPQ:
- * behaviour rows E.4 to E.10 and A.5 (close). Each test starts with these queues, all
- * bound to vfio_ap:
+ * Plug and unplug queues, and check what the running guest sees with QCI and TAPQ. Each
+ * test starts with these queues, all bound to vfio_ap:
  *
  *             domain 4   5   6
  *   adapter 4        .   .   .
@@ -16,7 +15,7 @@
 
 #include "lib/guest_fixture.h"
 
-/* An empty guest starts and ends without leaving anything behind. */
+/* A guest without queues starts and ends, and leaves nothing behind. */
 TEST_F(guest, empty_guest_start_and_end)
 {
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
@@ -64,7 +63,7 @@ static bool queue_is_clean(void *data)
 	return !hwsim_state(6, 4, "dirty") && !hwsim_state(6, 4, "resetting");
 }
 
-/* E.4: a guest does not get an adapter with an unbound queue. */
+/* A guest does not get an adapter with an unbound queue. */
 TEST_F(guest, adapter_with_unbound_queue)
 {
 	long resets, updates;
@@ -78,7 +77,7 @@ TEST_F(guest, adapter_with_unbound_queue)
 	resets = hwsim_state(6, 4, "zapq");
 	ASSERT_EQ(0, queue_unbind(6, 5));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0005 04.0006"));
-	/* B-22: the driver filters the whole matrix, not only the added queues. */
+	/* The driver derives the whole matrix again, not only the added queues. */
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004 04.0005 04.0006"));
 	EXPECT_TRUE(queue_status(6, 4, "assigned"));
@@ -93,7 +92,7 @@ TEST_F(guest, adapter_with_unbound_queue)
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
 }
 
-/* B-26: the unbind of one queue resets all queues of its adapter that leave the guest. */
+/* If one queue is unbound, all queues of its adapter leave the guest and are reset. */
 TEST_F(guest, adapter_reset_at_unbind)
 {
 	long resets[2];
@@ -105,14 +104,14 @@ TEST_F(guest, adapter_reset_at_unbind)
 	resets[1] = hwsim_state(6, 6, "zapq");
 	ASSERT_EQ(0, queue_unbind(6, 5));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
-	/* The AP bus resets a queue once more after its driver is unbound. */
+	/* The AP bus resets the queue again after the unbind. */
 	EXPECT_EQ(resets[0] + 2, hwsim_state(6, 5, "zapq"));
 	EXPECT_EQ(resets[1] + 1, hwsim_state(6, 6, "zapq"));
 	ASSERT_EQ(0, queue_bind(6, 5));
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "06.0005 06.0006"));
 }
 
-/* B-25: a queue that leaves the guest because of another assignment is reset, too. */
+/* If an assignment makes an adapter leave the guest, its queues are reset, too. */
 TEST_F(guest, filtered_adapter_reset)
 {
 	long resets;
@@ -129,7 +128,7 @@ TEST_F(guest, filtered_adapter_reset)
 	EXPECT_EQ(resets + 1, hwsim_state(6, 4, "zapq"));
 }
 
-/* Open sets the control domains of the guest, and close clears them. */
+/* An open sets the control domains of the guest, and a close clears them. */
 TEST_F(guest, control_domains_open_close)
 {
 	vfio_close(&self->vfio);
@@ -141,7 +140,7 @@ TEST_F(guest, control_domains_open_close)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* E.5: all queues of a new adapter are plugged in one update of the APCB. */
+/* All queues of a new adapter are plugged by one update of the APCB. */
 TEST_F(guest, adapter_added_single_update)
 {
 	long updates;
@@ -158,8 +157,8 @@ TEST_F(guest, adapter_added_single_update)
 }
 
 /*
- * The driver must not unplug queues while the AP bus has not found the queue of the new
- * domain yet.
+ * The driver must not unplug queues while a new domain exists whose queue the AP bus has
+ * not found yet.
  */
 TEST_F(guest, domain_added_no_disruption)
 {
@@ -181,7 +180,7 @@ TEST_F(guest, domain_added_no_disruption)
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
 }
 
-/* E.6, B-40: the driver also unplugs the last adapter and the last domain. */
+/* The driver also unplugs the last adapter and the last domain. */
 TEST_F(guest, last_adapter_and_domain_removed)
 {
 	char nothing[256];
@@ -203,7 +202,7 @@ TEST_F(guest, last_adapter_and_domain_removed)
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "05.0006"));
 }
 
-/* B-38: removing an adapter from one guest does not affect the second guest in the list. */
+/* If an adapter is removed from one guest, another guest is not affected. */
 TEST_F(guest, other_guest_unaffected)
 {
 	struct other other;
@@ -224,7 +223,7 @@ TEST_F(guest, other_guest_unaffected)
 }
 
 /*
- * A.3: one write plugs and unplugs queues in a single update, and only unplugged queues
+ * One write plugs and unplugs queues in a single update, and only the unplugged queues
  * are reset.
  */
 TEST_F(guest, ap_config_single_update)
@@ -243,7 +242,7 @@ TEST_F(guest, ap_config_single_update)
 	EXPECT_EQ(0, hwsim_state(5, 4, "zapq"));
 	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
 	EXPECT_TRUE(queue_status(6, 5, "in use"));
-	/* Writing the same masks again changes nothing. */
+	/* A second write of the same masks changes nothing. */
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "06,0c,04"));
 	EXPECT_EQ(1, hwsim_guest_updates(getpid()) - updates);
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
@@ -275,7 +274,7 @@ static void *reader_run(void *unused)
 	return (void *)(n < 10 ? 1000000 : mixed);
 }
 
-/* C-18: a read never shows a mix of two configurations. */
+/* A read never shows a mix of two configurations. */
 TEST_F(guest, ap_config_atomic_read)
 {
 	pthread_t reader;
@@ -299,7 +298,7 @@ TEST_F(guest, ap_config_atomic_read)
 	EXPECT_EQ(0, (long)mixed);
 }
 
-/* C-3: an earlier driver put 0000 and 0090 of an adapter into the same hash bucket. */
+/* Domains 0000 and 0090 of an adapter were in the same hash bucket of an earlier driver. */
 TEST_F(guest, unplug_same_hash_bucket)
 {
 	ASSERT_EQ(0, hwsim("domain_add", "0"));
@@ -325,7 +324,7 @@ TEST_F(guest, unplug_same_hash_bucket)
 	EXPECT_EQ(0, queue_unbind(4, 0x90));
 }
 
-/* E.7, B-41: a host configuration change updates the guest_matrix of an mdev without a guest. */
+/* A change of the host configuration updates guest_matrix of an mdev without a guest. */
 TEST_F(guest, config_change_mdev_without_guest)
 {
 	ASSERT_EQ(0, mdev_create(UUID2));
@@ -342,7 +341,7 @@ TEST_F(guest, config_change_mdev_without_guest)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* E.8, B-39, B-45: a change of control domains resets no queue. */
+/* A change of control domains resets no queue. */
 TEST_F(guest, control_domain_change_no_reset)
 {
 	long resets, updates;
@@ -359,7 +358,7 @@ TEST_F(guest, control_domain_change_no_reset)
 	ASSERT_EQ(0, hwsim("control_add", "6"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(guests_wait_for_masks("adm=0x0200"));
-	/* B-39: a control domain that is not assigned does not affect the guest. */
+	/* A control domain that is not assigned does not affect the guest. */
 	updates = hwsim_guest_updates(getpid());
 	ASSERT_EQ(0, hwsim("control_del", "5"));
 	ASSERT_EQ(0, bus_scan());
@@ -371,7 +370,7 @@ TEST_F(guest, control_domain_change_no_reset)
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
 }
 
-/* E.9: the driver does not reset a queue that left the host. */
+/* The driver does not reset a queue that has left the host. */
 TEST_F(guest, no_reset_of_removed_queue)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -382,8 +381,8 @@ TEST_F(guest, no_reset_of_removed_queue)
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
 	/*
-	 * The counters become visible again with the adapter. The AP bus itself issued
-	 * the one reset.
+	 * When the adapter returns, the simulator shows its counters again. Only the AP
+	 * bus has issued a reset.
 	 */
 	ASSERT_EQ(0, hwsim("adapter_add", "4"));
 	EXPECT_EQ(1, hwsim_state(4, 4, "zapq"));
@@ -392,7 +391,7 @@ TEST_F(guest, no_reset_of_removed_queue)
 	EXPECT_EQ(2, hwsim_state(4, 4, "zapq"));
 }
 
-/* E.10, B-37: a VM cannot open a second mdev. */
+/* A VM cannot open a second mdev. */
 TEST_F(guest, second_mdev_rejected)
 {
 	struct vfio second;
@@ -424,8 +423,8 @@ static void *second_mdev_open(void *data)
 }
 
 /*
- * E.10: a rejected open holds no reference on the VM. The open is rejected late: when it
- * began to wait for its queue, the VM had no other open mdev.
+ * A rejected open leaks no reference on the VM. While the open waits for a reset, the VM
+ * opens another mdev, so the driver rejects the first open only after the wait.
  */
 TEST_F(guest, vm_refcount_of_rejected_mdev)
 {
@@ -442,8 +441,8 @@ TEST_F(guest, vm_refcount_of_rejected_mdev)
 	ASSERT_EQ(0, queue_bind(5, 5));
 	ASSERT_EQ(0, vm_create(&vm));
 	/*
-	 * Associate the group with the VM before the second open, which holds the group
-	 * lock while it waits.
+	 * Associate the group of mdev 2 with the VM before the open of mdev 3, which
+	 * holds the group lock while it waits.
 	 */
 	ASSERT_EQ(0, vfio_open(&first, &vm, UUID2));
 	close(first.device);
@@ -462,7 +461,7 @@ TEST_F(guest, vm_refcount_of_rejected_mdev)
 	EXPECT_EQ(0, mdev_remove(UUID3));
 }
 
-/* Without a queue in the guest, no reset ends that could notify readers of a change. */
+/* The guest has no queue, so a close starts no reset whose end could update guest_matrix. */
 TEST_F(guest, guest_matrix_after_close)
 {
 	assign(_metadata, UUID1, -1, 5);
@@ -472,7 +471,7 @@ TEST_F(guest, guest_matrix_after_close)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* A.5: a close unplugs all queues, and the next open plugs them after their resets. */
+/* A close unplugs all queues, and the next open plugs them after their resets. */
 TEST_F(guest, queues_after_reopen)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -554,14 +553,14 @@ static bool waits_or_has_ended(void *data)
 
 /*
  * An unassigned queue stays in the APCB until vfio_ap_tx_commit() writes the APCB. The
- * host must not reserve the queue before that, because the AP bus would bind it to
- * another driver.
+ * host must not reserve the queue earlier, because the AP bus would then bind another
+ * driver to the queue.
  */
 TEST_F(guest, reservation_during_unplug)
 {
 	struct writer unplug, reservation;
 
-	/* Newer kernels reject this while the domain is assigned, even without the adapter. */
+	/* Newer kernels reject this write while the domain is assigned, even without an adapter. */
 	ASSERT_EQ(0, file_write(BUS "aqmask", "+4"));
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
@@ -572,10 +571,7 @@ TEST_F(guest, reservation_during_unplug)
 	if (!reservation.pid)
 		_exit(-file_write(BUS "apmask", "+4"));
 	EXPECT_EQ(0, until(waits_or_has_ended, &reservation));
-	/*
-	 * The read also takes matrix_dev->lock and returns, so the reservation waits for
-	 * another lock.
-	 */
+	/* This read takes matrix_dev->lock, so the reservation waits for a different lock. */
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ".0004"));
 	EXPECT_TRUE(waits_in_in_use(&reservation));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
@@ -595,8 +591,9 @@ static bool unbind_waits_or_has_ended(void *data)
 }
 
 /*
- * While a commit writes the APCB, the queue has no mdev any more and requires no reset yet.
- * An unbind that does not wait for the commit leaves the data of the guest in the queue.
+ * While a commit writes the APCB, the queue has no mdev any more, and its reset is not
+ * required yet. If an unbind did not wait for the commit, the guest's data would stay in
+ * the queue.
  */
 TEST_F(guest, unbind_during_unassign)
 {

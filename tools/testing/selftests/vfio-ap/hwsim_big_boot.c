@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A machine with the highest possible ids: see machines.txt. It does not have all 256 x
- * 256 queues, because the AP bus walks a list for each queue and would need hours.
+ * A machine with the highest possible ids (machines.txt has its parameters). It does not
+ * have all 256 x 256 queues, because the AP bus walks a list for each queue and would
+ * need hours.
  */
 #include <stdlib.h>
 #include <string.h>

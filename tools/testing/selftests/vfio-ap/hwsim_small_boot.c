@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A machine without APXA (64 adapters, 16 domains) and a kernel without vfio_ap: see
- * machines.txt.
+ * A machine without APXA, which has at most 64 adapters and 16 domains. vfio_ap is not
+ * loaded at boot. machines.txt has the parameters of the machine.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ TEST_F(bare, guest_first_and_last_queue)
 {
 	const unsigned char *qci = (unsigned char *)self->vm.memory + AGENT_QCI;
 
-	/* Load vfio_ap, because the AP bus enables the interrupts of queues without a driver. */
+	/* Load vfio_ap, because the AP bus enables interrupts of queues that have no driver. */
 	ASSERT_EQ(0, module_load());
 	ASSERT_EQ(0, until(queues_are_bound_and_reset, NULL));
 	ASSERT_EQ(0, hwsim_apcb(0, "0,63", "0,15"));
@@ -53,7 +53,7 @@ TEST_F(bare, guest_first_and_last_queue)
 	EXPECT_EQ(0, answer(&self->vm, AGENT_PQAP, TAPQ(0x3f0f)));
 	EXPECT_EQ(1, answer(&self->vm, AGENT_PQAP, TAPQ(0x0404)));
 	EXPECT_EQ(0, vm_ask(&self->vm, AGENT_PQAP, 4UL << 24, 0, AGENT_QCI));
-	/* QCI reports no maximum ids without APXA. */
+	/* Without APXA, QCI does not report the highest ids. */
 	EXPECT_EQ(0, qci[0] & 0x40);
 	EXPECT_EQ(0, qci[4]);
 	EXPECT_EQ(0, qci[5]);

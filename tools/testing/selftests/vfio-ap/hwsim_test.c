@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Test the simulator itself: its debugfs files with their errnos, and its answers to the
- * host and to guests. Each test of fixture "violation" provokes one violation and expects
- * exactly one report.
+ * Test the simulator itself: its debugfs files and their errnos, and the response codes
+ * that hosts and guests get. Each test of fixture "violation" provokes one violation and
+ * expects exactly one report.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,10 +20,7 @@
 #include "lib/lib.h"
 #include "lib/main.h"
 
-/*
- * Run a program in an empty root directory. Return its exit status and the start of its
- * output.
- */
+/* Run a program in an empty root directory. Return its exit status and the start of its output. */
 static int run_in_empty_root(int program, char *output_text, size_t size)
 {
 	char nowhere[] = "/tmp/nowhere.XXXXXX";
@@ -35,7 +32,10 @@ static int run_in_empty_root(int program, char *output_text, size_t size)
 		return -errno;
 	pid = fork();
 	if (!pid) {
-		/* If the program does not skip, this filter matches no test. */
+		/*
+		 * If the program fails to skip its tests, this filter still selects none
+		 * of them.
+		 */
 		setenv("TEST_FILTER", "-", 1);
 		unsetenv("KSFT_TAP_LEVEL");
 		dup2(output[1], STDOUT_FILENO);
@@ -155,8 +155,8 @@ TEST(bus_scan_added_adapter)
 }
 
 /*
- * Each test provokes one kind of violation by imitating a faulty driver. There are two
- * guests with vfio_ap and without queues.
+ * Each test of this fixture imitates a faulty driver and provokes one kind of violation.
+ * Two guests have vfio_ap devices without queues.
  */
 FIXTURE(violation) {
 	char text[4096];
@@ -177,7 +177,7 @@ FIXTURE_SETUP(violation)
 	}
 }
 
-/* Clear the provoked violation. The cleanup itself must not cause another one. */
+/* Clear the provoked violation. The cleanup must not cause another violation. */
 FIXTURE_TEARDOWN(violation)
 {
 	int apid, i;
@@ -229,7 +229,7 @@ TEST_F(violation, replug_without_reset)
 	EXPECT_VIOLATION("no-reset queue 04.0004\n");
 }
 
-/* Plugging a queue again whose interrupt is still enabled is a violation. */
+/* It is a violation to plug a queue again while its interrupt is still enabled. */
 TEST_F(guest, replug_with_irq_without_reset)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -255,7 +255,7 @@ TEST_F(guest, queue_with_irq_of_other_guest)
 	vm_destroy(&other);
 }
 
-/* A reset that began while the guest still had the queue does not count for the next guest. */
+/* A reset that began while a guest still had the queue does not count for the next guest. */
 TEST_F(violation, reset_before_unplug)
 {
 	ASSERT_EQ(0, vm_start(&self->vm[0]));
@@ -269,7 +269,7 @@ TEST_F(violation, reset_before_unplug)
 	EXPECT_VIOLATION("no-reset queue 04.0004\n");
 }
 
-/* The host can use the queue at any time, so there can also be a no-reset violation. */
+/* The host may use the queue at any time, so the simulator may also report a no-reset violation. */
 TEST_F(violation, queue_of_another_driver)
 {
 	ASSERT_EQ(0, host_take(6, 6));
@@ -293,12 +293,12 @@ TEST_F(violation, unbound_queue_in_guest)
 	char want[64];
 
 	ASSERT_EQ(0, queue_unbind(4, 4));
-	/* Power-cycle the queue, because the AP bus has begun a reset. */
+	/* The AP bus has started a reset of the queue. End the reset by a power cycle. */
 	ASSERT_EQ(0, hwsim_power_cycle(4));
 	ASSERT_EQ(0, hwsim_apcb(0, "4", "4"));
 	/*
-	 * Reading violations alone must not report this yet, because a driver may be
-	 * about to unplug the queue.
+	 * A read of "violations" alone must not report the unbound queue yet, because a
+	 * driver may be about to unplug the queue.
 	 */
 	file_read(HWSIM "violations", self->text, sizeof(self->text));
 	EXPECT_STREQ("", self->text);
@@ -317,13 +317,13 @@ TEST_F(violation, nib_page_not_pinned)
 	ASSERT_EQ(0, hwsim("provoke", "unpinned-nib 04.0004"));
 	file_read(HWSIM "violations", self->text, sizeof(self->text));
 	EXPECT_STREQ("", self->text);
-	/* An interrupt detects the violation, */
+	/* An interrupt makes the simulator detect the violation. */
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
 	file_read(HWSIM "violations", self->text, sizeof(self->text));
 	EXPECT_TRUE(is_one_line(self->text, "unpinned-nib queue 04.0004 nib "))
 		TH_LOG("%s", self->text);
 	EXPECT_EQ(0, file_write(HWSIM "violations", "0"));
-	/* and so does a check without an interrupt. */
+	/* A check detects the violation without an interrupt. */
 	hwsim_violations(self->text, sizeof(self->text));
 	EXPECT_TRUE(is_one_line(self->text, "unpinned-nib queue 04.0004 nib "))
 		TH_LOG("%s", self->text);
@@ -343,7 +343,7 @@ TEST_F(violation, irq_to_foreign_gisa)
 
 TEST_F(violation, apcb_change_in_sie)
 {
-	/* An endless loop keeps the guest in SIE. */
+	/* Keep the guest in SIE with an endless loop. */
 	static const unsigned char endless[] = { 0xa7, 0xf4, 0x00, 0x00 };
 
 	EXPECT_EQ(-ENODATA, hwsim("provoke", "apcb-in-sie 04.0004"));
@@ -375,14 +375,14 @@ TEST_F(violation, host_request_without_reset)
 	ASSERT_EQ(0, hwsim_power_cycle(6));
 	ASSERT_EQ(0, hwsim_apcb(0, "6", "6"));
 	ASSERT_EQ(0, hwsim_apcb(0, "none", "none"));
-	/* Plugging the queue caused another violation, which does not matter here. */
+	/* Plugging the queue also caused a violation, which is irrelevant to this test. */
 	EXPECT_EQ(0, file_write(HWSIM "violations", "0"));
 	EXPECT_EQ(-EINVAL, host_request());
 	EXPECT_EQ(-EINVAL, host_request());
 	EXPECT_VIOLATION("host-no-reset queue 06.0006\n");
 }
 
-/* Fixture "zcrypt": the machine in its initial state, for tests of the host's drivers. */
+/* Fixture "zcrypt": the machine after boot, for tests of the host's drivers. */
 FIXTURE(zcrypt) {
 	char text[256];
 };
@@ -446,7 +446,7 @@ static bool interrupts_are_enabled(void *data)
 	return interrupts_are(data);
 }
 
-/* The reply reports an invalid operand, which must not take the queue offline. */
+/* The adapter rejects the request with "invalid operand", which must not take the queue offline. */
 static void request_is_answered(struct __test_metadata *_metadata)
 {
 	long requests = queue_number("request_count");
@@ -586,7 +586,7 @@ TEST_F(bare, reset_polls_or_duration)
 	ASSERT_EQ(0, hwsim_power_cycle(4));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 ms 100"));
 	ASSERT_EQ(0, vm_zapq(&self->vm, 4, 4));
-	/* Only time ends this reset, because nobody polls the queue. */
+	/* No task polls the queue, so this reset ends only by time. */
 	EXPECT_TRUE(hwsim_wait_state(4, 4, "resetting", 0));
 	EXPECT_EQ(0, vm_tapq(&self->vm, 4, 4));
 }
@@ -598,8 +598,8 @@ TEST_F(bare, specification_exceptions)
 		unsigned long gr0;
 	} cases[] = {
 		/*
-		 * undefined functions, reserved bits, and the T and F bits where they are
-		 * not allowed
+		 * undefined functions, reserved bits, and T and F bits for functions that
+		 * do not allow them
 		 */
 		{ AGENT_PQAP, PQAP(6) }, { AGENT_PQAP, PQAP(42) }, { AGENT_PQAP, PQAP(255) },
 		{ AGENT_PQAP, PQAP(0) | 1 << 16 }, { AGENT_PQAP, PQAP(0) | 1 << 17 },
@@ -623,7 +623,7 @@ TEST_F(bare, specification_exceptions)
 	EXPECT_EQ(0, self->vm.mailbox->specification);
 	EXPECT_LE(0, vm_ask(&self->vm, AGENT_PQAP, 4UL << 24, 0, AGENT_QCI + 4));
 	EXPECT_EQ(1, self->vm.mailbox->specification);
-	/* These instructions are neither counted nor executed. */
+	/* The simulator neither executes nor counts these instructions. */
 	EXPECT_EQ(1, hwsim_state(4, 4, "tapq"));
 	EXPECT_EQ(0, hwsim_state(4, 4, "zapq"));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The driver must keep the NIB page pinned and the GISA registered until hardware has
- * shown that it will not write the NIB again.
+ * The driver must keep the page of the NIB pinned and the GISC registered until hardware
+ * has shown that it will not write to the NIB again.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -23,7 +23,7 @@ struct registration {
 	const char *apqn, *state;
 };
 
-/* For until(): does debugfs show this state of the queue's interrupt registration? */
+/* Condition for until(): debugfs shows this state of the queue's interrupt registration. */
 static bool registration_is(void *data)
 {
 	const struct registration *want = data;
@@ -32,7 +32,7 @@ static bool registration_is(void *data)
 	if (file_read(QUEUES, text, sizeof(text)) < 0)
 		return false;
 	line = strstr(text, want->apqn);
-	/* A queue that the driver does not know has no line. */
+	/* The file has no line for a queue that the driver does not know. */
 	if (!line)
 		return !strcmp(want->state, "none");
 	line[strcspn(line, "\n")] = 0;
@@ -57,7 +57,7 @@ static bool polled_three_times(void *data)
 	return hwsim_state(polls->apid, polls->apqi, "tapq") >= polls->before + 3;
 }
 
-/* Wait until the driver has issued some more TAPQs. */
+/* Wait until the driver has issued three more TAPQs. */
 static int wait_for_polls(int apid, int apqi)
 {
 	struct polls polls = { apid, apqi, hwsim_state(apid, apqi, "tapq") };
@@ -65,7 +65,10 @@ static int wait_for_polls(int apid, int apqi)
 	return until(polled_three_times, &polls);
 }
 
-/* An interrupt bit of 0 is no proof, because TAPQ may not show the enable yet. */
+/*
+ * TAPQ may not show the enable yet, so an interrupt bit of 0 does not prove that the
+ * interrupt is off.
+ */
 TEST_F(guest, enable_not_shown_at_unbind)
 {
 	struct other other;
@@ -80,7 +83,7 @@ TEST_F(guest, enable_not_shown_at_unbind)
 	EXPECT_EQ(0, wait_for_polls(5, 5));
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_REGISTRATION("05.0005", "enabling");
-	/* TAPQ shows an interrupt that is still enabled. */
+	/* TAPQ now shows that the interrupt is enabled. */
 	ASSERT_EQ(0, hwsim("aqic_delay", "05.0005 0"));
 	EXPECT_REGISTRATION("05.0005", "on");
 	EXPECT_EQ(0, wait_for_polls(5, 5));
@@ -102,7 +105,7 @@ static bool host_request_is_rejected(void *unused)
 
 /*
  * A reset that the guest issued is still in progress after the unbind. The registration
- * ends when that reset ends, even if the host has already enabled its own interrupt. The
+ * must end with this reset, although the host has enabled its own interrupt by then. The
  * host zeroizes the queue.
  */
 TEST_F(guest, unbind_during_guest_reset)
@@ -131,7 +134,10 @@ TEST_F(guest, unbind_during_guest_reset)
 	EXPECT_EQ(0, until(host_request_is_rejected, NULL));
 }
 
-/* No driver has the queue when the guest's own reset ends, so only that end is a proof. */
+/*
+ * No driver is bound to the queue when the guest's reset ends, so only this reset can end
+ * the registration.
+ */
 TEST_F(guest, guest_reset_end_after_unbind)
 {
 	struct other other;
@@ -150,8 +156,8 @@ TEST_F(guest, guest_reset_end_after_unbind)
 }
 
 /*
- * The guest loses the queue only after the unbind, and the AP bus zeroizes the queue for
- * the host.
+ * The guest loses the queue only after the unbind, and then the AP bus zeroizes the queue
+ * for the host.
  */
 TEST_F(guest, unbind_under_held_kvm_lock)
 {
@@ -168,7 +174,10 @@ TEST_F(guest, unbind_under_held_kvm_lock)
 	EXPECT_EQ(0, until(host_request_is_rejected, NULL));
 }
 
-/* TAPQ has never shown the enable, so an interrupt bit of 0 after the disable proves nothing. */
+/*
+ * TAPQ has not shown the enable, so an interrupt bit of 0 after the disable does not
+ * prove that the interrupt is off.
+ */
 TEST_F(guest, disable_before_enable_shown)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + OTHER_NIB;
@@ -182,15 +191,15 @@ TEST_F(guest, disable_before_enable_shown)
 	EXPECT_REGISTRATION("04.0004", "in-doubt");
 	EXPECT_EQ(0, wait_for_polls(4, 4));
 	EXPECT_EQ(4, pinned_kib());
-	/* Hardware still completes both, in this order. */
+	/* Hardware still completes the enable and then the disable. */
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
-	/* An enable that hardware accepts ends the older registration. */
+	/* The enable ends the older registration when hardware accepts it. */
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, OTHER_NIB));
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_REGISTRATION("04.0004", "enabling");
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
 	EXPECT_EQ(1, *nib);
-	/* Now TAPQ shows the enable before the disable. */
+	/* This time, TAPQ shows the enable before the disable. */
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	EXPECT_REGISTRATION("04.0004", "in-doubt");
 	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 2"));
@@ -215,7 +224,7 @@ TEST_F(guest, disable_not_shown)
 	EXPECT_REGISTRATION("04.0004", "none");
 }
 
-/* VFIO_DEVICE_RESET unpins pages although another task holds the mmap_lock of the VMM. */
+/* VFIO_DEVICE_RESET unpins pages although another task holds the VMM's mmap_lock. */
 TEST_F(guest, reset_under_held_mmap_lock)
 {
 	pid_t resetter, holder, owner = getpid();
@@ -232,7 +241,10 @@ TEST_F(guest, reset_under_held_mmap_lock)
 	holder = fork();
 	if (!holder)
 		_exit(hwsim("mmap_lock", "%d", owner));
-	/* This process must not call fork() or mmap() until the holder has ended. */
+	/*
+	 * This process must not call fork() or mmap() until the holder of its mmap_lock
+	 * has ended.
+	 */
 	ASSERT_EQ(0, until(task_is_interruptible, &holder));
 	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
 	EXPECT_EQ(resetter, waitpid(resetter, NULL, 0));
@@ -241,10 +253,7 @@ TEST_F(guest, reset_under_held_mmap_lock)
 	EXPECT_EQ(holder, waitpid(holder, NULL, 0));
 }
 
-/*
- * Hardware rejected the ZAPQs of vfio_ap. The AP bus issues the ZAPQ that ends the
- * registration.
- */
+/* Hardware rejects all ZAPQs of vfio_ap, and the registration ends with a ZAPQ of the AP bus. */
 TEST_F(guest, zapq_busy_until_host_bind)
 {
 	struct other other;
@@ -264,7 +273,7 @@ TEST_F(guest, zapq_busy_until_host_bind)
 	EXPECT_REGISTRATION("05.0005", "none");
 }
 
-/* The AP bus created a new queue device, which must remember that the queue was not zeroized. */
+/* The AP bus creates a new queue device, and must remember that the queue was not zeroized. */
 TEST_F(guest, zeroize_of_recreated_queue)
 {
 	struct other other;
@@ -283,7 +292,7 @@ TEST_F(guest, zeroize_of_recreated_queue)
 	EXPECT_EQ(0, until(host_request_is_rejected, NULL));
 }
 
-/* While an unbind waits for kvm->lock, the AP bus must not touch the queue. */
+/* While an unbind waits for kvm->lock, the AP bus must not issue instructions to the queue. */
 TEST_F(guest, bus_events_during_remove)
 {
 	struct writer unbinder;
@@ -309,7 +318,7 @@ TEST_F(guest, bus_events_during_remove)
 	other_end(_metadata, &other);
 }
 
-/* Only vfio_ap may reset a guest's queue or enable its interrupt, not the AP bus. */
+/* Only vfio_ap may reset a guest's queue or enable its interrupt. The AP bus must not. */
 TEST_F(guest, no_bus_reset_of_guest_queue)
 {
 	static const struct {
@@ -336,7 +345,7 @@ TEST_F(guest, no_bus_reset_of_guest_queue)
 	EXPECT_EQ(0, hwsim_state(7, 4, "aqic"));
 }
 
-/* No task waits for a page that another task has locked; the driver unpins the page later. */
+/* No task waits for a page that another task has locked. The driver unpins the page later. */
 TEST_F(guest, locked_page)
 {
 	pid_t holder, owner = getpid();
@@ -353,7 +362,7 @@ TEST_F(guest, locked_page)
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
 	EXPECT_EQ(4, pinned_kib());
-	/* The driver uses the pinned page again instead of pinning it twice. */
+	/* The driver reuses the page, which is still pinned, instead of pinning it again. */
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
@@ -367,7 +376,7 @@ static int limit_memory(unsigned long bytes)
 {
 	struct rlimit limit = { .rlim_cur = bytes, .rlim_max = bytes };
 
-	/* The vCPU of a guest that starts after this also lacks the capability. */
+	/* The vCPU thread of a guest that starts later lacks the capability, too. */
 	return capability_drop(CAP_IPC_LOCK) ?: setrlimit(RLIMIT_MEMLOCK, &limit) ? -errno : 0;
 }
 

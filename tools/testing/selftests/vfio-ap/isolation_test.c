@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A VMM that holds its own kvm->lock delays only its own guest: behaviour rows C-13,
- * C-14, E.9, E.14 and E.20. A task that waited for the lock must read the mdev's guest
- * again, because the guest may be gone.
+ * A VMM that holds its own kvm->lock delays only its own guest. A task that has waited
+ * for this lock must look up the guest of the mdev again, because another guest may have
+ * it.
  *
  * Guest B runs with mdev 1 (fixture "guest"). Guest A has mdev 2 and no vCPU.
  */
@@ -16,7 +16,7 @@
 
 #include "lib/guest_fixture.h"
 
-/* C-14: each of these operations ends while guest A's kvm->lock is held. */
+/* All these operations end while the test holds the kvm->lock of guest A. */
 TEST_F(guest, held_kvm_lock_isolation)
 {
 	struct writer writer, doomed, adder;
@@ -47,7 +47,7 @@ TEST_F(guest, held_kvm_lock_isolation)
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_domain", "6"));
 	EXPECT_EQ(0, file_write(BUS "apmask", "+100"));
 	EXPECT_EQ(0, file_write(BUS "apmask", "-100"));
-	/* The host loses a domain of both mdevs, and guest B loses its queue at once. */
+	/* The host loses a domain of guest B, and guest B loses its queue at once. */
 	EXPECT_EQ(0, hwsim("domain_del", "4"));
 	EXPECT_EQ(0, bus_scan());
 	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
@@ -60,9 +60,9 @@ TEST_F(guest, held_kvm_lock_isolation)
 	vfio_close(&third_vfio);
 	vm_destroy(&third);
 	EXPECT_EQ(0, mdev_remove(UUID3));
-	/* An unbind of guest A's own queue does not wait indefinitely. */
+	/* An unbind of a queue of guest A does not wait indefinitely. */
 	EXPECT_EQ(0, queue_unbind(5, 5));
-	/* SIGKILL ends a waiting writer. */
+	/* SIGKILL ends a writer that waits for the lock. */
 	kill(doomed.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, writer_end(&doomed));
 	kill(adder.pid, SIGKILL);
@@ -73,7 +73,7 @@ TEST_F(guest, held_kvm_lock_isolation)
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0005 05.0006"));
 	EXPECT_TRUE(mdev_shows(UUID2, "control_domains", ""));
-	/* Guest A loses the unbound queue at this point or shortly after it. */
+	/* Guest A loses the unbound queue now or shortly afterwards. */
 	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", ".0005 .0006"));
 	other_end(_metadata, &owner);
 }
@@ -88,8 +88,8 @@ static void *owner_close(void *data)
 }
 
 /*
- * The closing thread gets kvm->lock first, so the writer then holds the lock of a
- * detached guest.
+ * The closing thread gets kvm->lock before the writer, so the guest is already detached
+ * when the writer has the lock.
  */
 TEST_F(guest, blocked_assign_after_close)
 {
@@ -102,7 +102,7 @@ TEST_F(guest, blocked_assign_after_close)
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	ASSERT_EQ(0, pthread_create(&closer, NULL, owner_close, &owner));
 	ASSERT_EQ(0, until(task_sleeps, &owner.vm.thread_id));
-	/* Assign a control domain, because it does not need a reset. */
+	/* Assign a control domain, because this write waits for no reset. */
 	writer_start(&writer, UUID2, "assign_control_domain", "6");
 	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
 	EXPECT_EQ(0, hold_release(&hold));
@@ -120,7 +120,7 @@ TEST_F(guest, blocked_assign_after_close)
 
 /*
  * The old VMM holds its kvm->lock until the mdev is closed, and then acquires it again. A
- * work item that waits for that lock would be blocked in both periods.
+ * work item that waits for this lock would be blocked each time.
  */
 TEST_F(guest, next_guest_under_old_kvm_lock)
 {
@@ -157,7 +157,7 @@ TEST_F(guest, next_guest_under_old_kvm_lock)
 
 static long updates_wanted;
 
-/* The simulator does not list a guest that never ran, so use the driver's counter. */
+/* The simulator does not list a guest that has never run, so read the driver's counter. */
 static long updates_of_mdev_2(void)
 {
 	char text[4096] = "", *line;
@@ -172,7 +172,10 @@ static bool guest_was_updated(void *unused)
 	return updates_of_mdev_2() >= updates_wanted;
 }
 
-/* A host driver may have used the rebound queue, so the driver unplugs and resets it first. */
+/*
+ * A host driver may have used the queue before the rebind, so the driver unplugs and
+ * resets the queue.
+ */
 TEST_F(guest, rebind_under_held_kvm_lock)
 {
 	struct other owner = {};
@@ -189,8 +192,8 @@ TEST_F(guest, rebind_under_held_kvm_lock)
 	EXPECT_EQ(0, queue_bind(5, 5));
 	EXPECT_TRUE(queue_status(5, 5, "in use"));
 	/*
-	 * No reset begins while the guest can use the queue. The reset of 04.0004, which
-	 * is requested later, completes.
+	 * No reset begins while the guest can still use 05.0005. A later reset of 04.0004
+	 * completes, so the driver had enough time to reset 05.0005.
 	 */
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
@@ -202,7 +205,7 @@ TEST_F(guest, rebind_under_held_kvm_lock)
 	other_end(_metadata, &owner);
 }
 
-/* C-13: a page fault on the argument of an ioctl delays no other task. */
+/* A page fault on the argument of an ioctl delays no other task. */
 TEST_F(guest, ioctl_page_fault_isolation)
 {
 	struct other owner = {};
@@ -217,7 +220,7 @@ TEST_F(guest, ioctl_page_fault_isolation)
 	EXPECT_TRUE(mdev_shows(UUID2, "guest_matrix", "05.0005"));
 	EXPECT_EQ(0, mdev_write(UUID2, "assign_domain", "6"));
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
-	/* The ioctl finally reads argsz 0. */
+	/* The missing page is zero, so argsz is 0. */
 	EXPECT_EQ(-EINVAL, hold_release(&hold));
 	other_end(_metadata, &owner);
 }
@@ -241,7 +244,7 @@ TEST_F(guest, open_killed_under_held_kvm_lock)
 
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 5, 5);
-	/* Wait for the resets first, so that the open only waits for kvm->lock. */
+	/* Wait for the resets first, so that the open waits only for kvm->lock. */
 	ASSERT_TRUE(mdev_wait_for(UUID2, "guest_matrix", "05.0005"));
 	ASSERT_EQ(0, vm_create_bare(&other.vm));
 	ASSERT_EQ(0, vfio_open_group(&other.vfio, &other.vm, UUID2));
@@ -255,13 +258,13 @@ TEST_F(guest, open_killed_under_held_kvm_lock)
 	EXPECT_EQ(0, hold_release(&hold));
 	EXPECT_EQ(-SIGKILL, writer_end(&opener));
 	EXPECT_TRUE(queue_status(5, 5, "assigned"));
-	/* The killed open does not block the next one. */
+	/* The killed open does not block the next open. */
 	EXPECT_EQ(0, vfio_open_device(&other.vfio, UUID2));
 	EXPECT_TRUE(queue_status(5, 5, "in use"));
 	other_end(_metadata, &other);
 }
 
-/* An unbind waits 2 s for kvm->lock. A busy machine can only make that longer. */
+/* An unbind waits 2 s for kvm->lock, and even longer on a busy machine. */
 #define UNBIND_WAITS_MS	1500
 
 static long unbind_takes_ms(int apid, int apqi)
@@ -276,8 +279,8 @@ static long unbind_takes_ms(int apid, int apqi)
 }
 
 /*
- * While one task holds kvm->lock, the unbinds of all queues of an mdev together wait for
- * 2 s. After another task has acquired the lock, the next unbind waits for 2 s again.
+ * While one task holds kvm->lock, the unbinds of all queues of an mdev wait for 2 s in
+ * total. After another task has held the lock, the next unbind waits for 2 s again.
  */
 TEST_F(guest, unbind_lock_timeout)
 {
@@ -294,7 +297,7 @@ TEST_F(guest, unbind_lock_timeout)
 	unbinder.pid = fork();
 	if (!unbinder.pid)
 		_exit(!!queue_unbind(5, 5));
-	/* The second unbind does not sleep between attempts to acquire kvm->lock. */
+	/* The second unbind must not sleep between attempts to acquire kvm->lock. */
 	EXPECT_TRUE(writer_ends_without(&unbinder, "msleep"));
 	EXPECT_EQ(0, writer_end(&unbinder));
 	EXPECT_EQ(0, hold_release(&hold));

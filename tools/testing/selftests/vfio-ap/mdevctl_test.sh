@@ -3,7 +3,7 @@
 # Test the distribution's unmodified mdevctl with vfio_ap.
 . "$(dirname "$0")/lib/client.sh"
 
-# json ATTRIBUTE=VALUE...: print a definition with the attributes in this order
+# json ATTRIBUTE=VALUE...: print the definition of an mdev, with the attributes in this order
 json() {
 	printf '{ "mdev_type": "vfio_ap-passthrough", "start": "%s", "attrs": [' "${start:-manual}"
 	comma=
@@ -45,7 +45,7 @@ define_start_stop_undefine() {
 	[ -z "$(mdevctl list --defined)" ] || fail "the definition still exists"
 }
 
-# mdevctl reports the attribute whose write failed, and rolls back the earlier ones.
+# If a write to an attribute fails, mdevctl reports the attribute and removes the mdev again.
 attribute_order_and_rollback() {
 	need mdevctl
 	mdev_create $UUID2
@@ -57,12 +57,12 @@ attribute_order_and_rollback() {
 		last=${order##* }
 		grep -q "${last%=*}" $SCRATCH/refused || fail "$order: $(cat $SCRATCH/refused)"
 		grep -q 'Address already in use' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
-		[ ! -e $MATRIX/$UUID1 ] || fail "the mdev was not rolled back"
+		[ ! -e $MATRIX/$UUID1 ] || fail "mdevctl did not remove the mdev"
 		mdevctl undefine --uuid $UUID1
 	done
 }
 
-# mdevctl prints the text of each errno of the ABI.
+# mdevctl prints the message for each errno that a write can return.
 error_messages() {
 	need mdevctl
 	echo +4 >$BUS/apmask
@@ -79,7 +79,8 @@ error_messages() {
 	END
 }
 
-# mdevctl's udev rule starts mdevs with this command when the parent device appears.
+# "mdevctl start-parent-mdevs" is the command that mdevctl's udev rule runs when the parent device
+# appears.
 autostart_after_module_reload() {
 	need mdevctl
 	start=auto
@@ -87,19 +88,19 @@ autostart_after_module_reload() {
 	define $UUID2 assign_adapter=5 assign_domain=5
 	mdevctl start-parent-mdevs matrix
 	expect $MATRIX/$UUID1/matrix 04.0004
-	# The modules with the KUnit tests depend on vfio_ap.
+	# Unload the KUnit modules first, because they depend on vfio_ap.
 	rmmod vfio_ap_matrix_test vfio_ap_stats_test 2>/dev/null || true
 	rmmod vfio_ap
 	[ ! -e $MATRIX ] || fail "the module left its device behind"
 	insmod "$MODULE"
-	[ ! -e $MATRIX/$UUID1 ] || fail "the mdev survived the reload"
+	[ ! -e $MATRIX/$UUID1 ] || fail "the mdev still exists after the reload"
 	mdevctl start-parent-mdevs matrix
 	expect $MATRIX/$UUID1/matrix 04.0004
 	expect $MATRIX/$UUID2/matrix 05.0005
 	expect_soon "$(queue_status 05.0005)" assigned
 }
 
-# Each script sources client.sh first, which must skip the script without a simulator.
+# client.sh, which each script sources first, must skip the script if there is no simulator.
 skip_without_simulator() {
 	mkdir -p $SCRATCH
 	sed 's,^HWSIM=.*,HWSIM=/nowhere,' "$(dirname "$0")/lib/client.sh" >$SCRATCH/client.sh

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A machine without AP instructions: see machines.txt. */
+/* A machine without AP instructions. machines.txt has its parameters. */
 #include <errno.h>
 
 #include "lib/lib.h"
 #include "lib/main.h"
 
-/* C-19: a load that fails without AP instructions can be repeated and leaves nothing behind. */
+/* Without AP instructions, each attempt to load the module fails and leaves nothing behind. */
 TEST(repeated_load_without_ap)
 {
 	int i;

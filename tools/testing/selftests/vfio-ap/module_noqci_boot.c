@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A machine without QCI: see machines.txt. */
+/* A machine without QCI. machines.txt has its parameters. */
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -12,10 +12,7 @@ static bool exists(void *data)
 	return !access(data, F_OK);
 }
 
-/*
- * C-22: without QCI, queues can be assigned but not passed through, and guest_matrix
- * shows that.
- */
+/* Without QCI, queues can be assigned but not passed through, and guest_matrix is empty. */
 TEST(no_passthrough_without_qci)
 {
 	ASSERT_EQ(0, until(exists, "/sys/devices/ap/card04/04.0004"));
@@ -36,7 +33,7 @@ TEST(no_passthrough_without_qci)
 	EXPECT_EQ(0, module_unload());
 }
 
-/* ENODEV has precedence: the first queue of each write belongs to another mdev. */
+/* ENODEV takes precedence, although the first queue of each write belongs to another mdev. */
 TEST(ap_config_above_limits)
 {
 	ASSERT_EQ(0, until(exists, "/sys/devices/ap/card04/04.0004"));

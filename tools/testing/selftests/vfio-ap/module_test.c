@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module stays loaded while a guest or hardware may need it. Otherwise it can be
- * unloaded and loaded again, and leaves nothing behind.
+ * The module stays loaded while a guest or hardware may need it. At all other times, it
+ * can be unloaded and loaded again, and leaves nothing behind.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,10 @@
 
 #include "lib/guest_fixture.h"
 
-/* The AP bus or a work item may hold a reference for a moment. */
+/*
+ * Condition for until(): unload the module. The AP bus or a work item may still hold a
+ * reference.
+ */
 static bool module_unloaded(void *data)
 {
 	(void)data;
@@ -24,7 +27,7 @@ TEST_F(guest, unload_with_open_device)
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
 }
 
-/* Hardware may write the NIB page until the reset ends. */
+/* Hardware may write to the NIB until the reset ends. */
 TEST_F(guest, unload_with_pinned_nib)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -41,7 +44,7 @@ TEST_F(guest, unload_with_pinned_nib)
 	EXPECT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* B-7, C-19: unloading the module removes unused mdevs and leaves nothing behind, repeatedly. */
+/* Unloading the module removes unused mdevs and leaves nothing behind, each time. */
 TEST_F(guest, module_reload)
 {
 	int i;
@@ -63,8 +66,8 @@ TEST_F(guest, module_reload)
 }
 
 /*
- * A delayed work item must not run after the module has been unloaded. Queue 04.0004 is
- * bound first, so it is unbound last.
+ * A delayed work item must not run after the module has been unloaded. The AP bus binds
+ * queue 04.0004 first, so it unbinds this queue last.
  */
 TEST_F(guest, unload_during_reset_retry)
 {
@@ -77,7 +80,7 @@ TEST_F(guest, unload_during_reset_retry)
 		ASSERT_EQ(0, module_load());
 		ASSERT_TRUE(queue_wait_status(6, 6, "unassigned"));
 		ASSERT_EQ(0, until(module_unloaded, NULL));
-		/* Twice the driver's interval between two attempts. */
+		/* Wait for twice the driver's retry interval. */
 		usleep(1000000);
 	}
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 44 0"));
@@ -107,15 +110,15 @@ TEST_F(guest, unload_during_reset)
 	vfio_close(&self->vfio);
 	EXPECT_EQ(1, hwsim_state(4, 4, "held"));
 	ASSERT_EQ(0, until(module_unloaded, NULL));
-	/* Sleep until after the time of the driver's next poll. */
+	/* Wait until the driver's next poll would be due. */
 	usleep(1000000);
 	EXPECT_EQ(1, hwsim_state(4, 4, "held"));
 	guest_restart(_metadata, &self->vm, &self->vfio);
 }
 
 /*
- * A reset that the AP bus issued does not block the unload either. The driver has not
- * issued its own yet.
+ * A reset that the AP bus has issued does not block the unload either. The driver has not
+ * issued a reset of its own yet.
  */
 TEST_F(guest, unload_during_bus_reset)
 {
@@ -130,7 +133,7 @@ TEST_F(guest, unload_during_bus_reset)
 	guest_restart(_metadata, &self->vm, &self->vfio);
 }
 
-/* C-19: a failed load leaves nothing behind and does not block the next load. */
+/* A failed load leaves nothing behind and does not block the next load. */
 TEST_F(guest, load_without_qci)
 {
 	int i;
@@ -153,7 +156,7 @@ static int module_unload_retry(void)
 	return until(module_unloaded, NULL);
 }
 
-/* Load or unload the module in a separate process, which exits with the errno. */
+/* Load or unload the module in a separate process, whose exit status is the errno. */
 static pid_t module_start(int (*act)(void))
 {
 	pid_t pid = fork();
@@ -189,7 +192,7 @@ TEST_F(guest, workqueues_destroyed_first)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* The work item of an interrupted removal does not run after the mdev and the module are gone. */
+/* The work item of an interrupted removal must not run after the mdev or the module is gone. */
 TEST_F(guest, unload_interrupted_removal)
 {
 	struct remover remover;
@@ -202,7 +205,7 @@ TEST_F(guest, unload_interrupted_removal)
 	EXPECT_EQ(EINTR, remover_end(&remover));
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, until(module_unloaded, NULL));
-	/* Longer than the timeout of an interrupted removal. */
+	/* Wait for longer than the timeout of an interrupted removal, which is 10 s. */
 	sleep(12);
 	ASSERT_EQ(0, module_load());
 	ASSERT_EQ(0, mdev_create(UUID1));
@@ -212,8 +215,8 @@ TEST_F(guest, unload_interrupted_removal)
 }
 
 /*
- * The AP bus reports no configuration change to a driver that is not registered yet, so
- * vfio_ap must read the configuration after its registration.
+ * vfio_ap must read the host configuration after it has registered with the AP bus,
+ * because the AP bus reports changes only to registered drivers.
  */
 TEST_F(guest, configuration_change_during_load)
 {
@@ -232,7 +235,7 @@ TEST_F(guest, configuration_change_during_load)
 	assign(_metadata, UUID1, 4, 7);
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0007"));
-	/* After the registration, the AP bus reports changes. */
+	/* From now on, the AP bus reports changes to the driver. */
 	EXPECT_EQ(0, hwsim("domain_del", "7"));
 	EXPECT_EQ(0, bus_scan());
 	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* poll() of sysfs attributes, and uevents for updates of guests. */
+/* Test poll() of sysfs attributes, and uevents for updates of guests. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #define QUEUE(name)	"/sys/devices/ap/card" name "/status"
 
-/* Wait for up to 30 s until poll() reports a change, then read the attribute. */
+/* Wait for up to 30 s until poll() reports a change, and then read the attribute. */
 static bool wakes(int fd)
 {
 	struct pollfd poller = { .fd = fd, .events = POLLPRI };
@@ -65,7 +65,6 @@ TEST_F(guest, poll_wakeup_on_change)
 	EXPECT_TRUE(wakes(states));
 	EXPECT_TRUE(wakes(queue));
 	EXPECT_TRUE(queue_status(4, 4, "in use"));
-	/* The host loses the domain. */
 	ASSERT_EQ(0, hwsim("domain_del", "4"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(wakes(matrix));
@@ -83,8 +82,8 @@ TEST_F(guest, poll_wakeup_on_change)
 }
 
 /*
- * The list changes after the program has read its start. The program reads on to the end,
- * but poll() must still wake it, because the start is stale.
+ * The list changes after the program has read its first lines. The program reads the rest
+ * of the list, but poll() must still report a change, because the first lines are stale.
  */
 static void change_while_read(struct __test_metadata *_metadata, const char *path)
 {
@@ -103,7 +102,7 @@ static void change_while_read(struct __test_metadata *_metadata, const char *pat
 	while (read(list, text, sizeof(text)) > 0)
 		;
 	EXPECT_FALSE(sleeps(list)) TH_LOG("%s", path);
-	/* After a read from the start, poll() sleeps. */
+	/* After another read from the start, poll() reports nothing. */
 	EXPECT_TRUE(drain_notifications(list));
 	EXPECT_TRUE(sleeps(list)) TH_LOG("%s", path);
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
@@ -117,7 +116,7 @@ TEST_F(guest, change_during_read)
 	change_while_read(_metadata, MATRIX UUID1 "/queue_states");
 }
 
-/* Read the file whenever poll() reports a change, until the file contains this text. */
+/* Read the file each time poll() reports a change, until the file contains this text. */
 static bool wakes_until(int fd, const char *wanted)
 {
 	struct pollfd poller = { .fd = fd, .events = POLLPRI };
@@ -138,8 +137,8 @@ static bool wakes_until(int fd, const char *wanted)
 }
 
 /*
- * Before a queue is in the guest, its state changes several times, and each change wakes
- * poll().
+ * The state of a queue changes several times before the guest has the queue. poll() must
+ * report each change.
  */
 TEST_F(guest, states_wakeup_guest_unchanged)
 {
@@ -176,7 +175,7 @@ TEST_F(guest, states_wakeup_guest_unchanged)
 	close(matrix);
 }
 
-/* Readers are also woken when a queue is assigned or freed without a guest. */
+/* poll() also reports when a queue of an mdev without a guest is assigned or unassigned. */
 TEST_F(guest, status_wakeup_on_mdev_change)
 {
 	int queue = watch_open(QUEUE("05/05.0005"));
@@ -192,7 +191,10 @@ TEST_F(guest, status_wakeup_on_mdev_change)
 	close(queue);
 }
 
-/* Each change wakes a reader, even if it is reverted at once or the mdev is removed at once. */
+/*
+ * poll() reports each change, even if the next write reverts it or the mdev is removed
+ * immediately.
+ */
 TEST_F(guest, wakeup_after_reverted_change)
 {
 	int matrix = open(MATRIX UUID1 "/guest_matrix", O_RDONLY | O_CLOEXEC);
@@ -204,7 +206,7 @@ TEST_F(guest, wakeup_after_reverted_change)
 	for (i = 0; i < 20; i++) {
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
-		/* The attribute is empty now and was empty at the last read. */
+		/* The attribute is empty, as at the last read. */
 		lseek(matrix, 0, SEEK_SET);
 		ASSERT_EQ(0, read(matrix, self->text, sizeof(self->text)));
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
@@ -223,7 +225,7 @@ TEST_F(guest, wakeup_after_reverted_change)
 	close(queue);
 }
 
-/* The commit waits for kvm->lock, but readers of queue_states do not. */
+/* A commit waits for kvm->lock, but readers of queue_states do not. */
 TEST_F(guest, states_wakeup_under_kvm_lock)
 {
 	struct other owner = {};
@@ -245,7 +247,7 @@ TEST_F(guest, states_wakeup_under_kvm_lock)
 	other_end(_metadata, &owner);
 }
 
-/* Return the number of the next reported update of mdev 1, or -1. */
+/* Return the update number in the next uevent of mdev 1, or -1. */
 static long uevent_update(int fd)
 {
 	char text[8192], *line;
@@ -273,9 +275,9 @@ TEST_F(guest, uevent_update_numbers)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
 	first = uevent_update(uevents);
 	EXPECT_EQ(1, first);
-	/* A nonexistent adapter does not change the guest, so no uevent follows. */
+	/* A nonexistent adapter does not change the guest, so the driver sends no uevent. */
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "200"));
-	/* The driver may combine uevents; the number shows how many updates there were. */
+	/* The driver may combine several updates into one uevent. The number counts all updates. */
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
 		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
@@ -290,7 +292,7 @@ TEST_F(guest, uevent_update_numbers)
 	close(uevents);
 }
 
-/* A queue is in use while a device is open, so each open and each close is an event. */
+/* A queue is "in use" while the device is open, so poll() reports each open and each close. */
 TEST_F(guest, status_at_open_and_close)
 {
 	int queue, i;

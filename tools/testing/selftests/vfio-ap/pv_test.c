@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Start and end protected guests whose queues have interrupts enabled. The simulated
- * ultravisor does not support adapter interrupts, so KVM has to disable the GISA.
+ * Start and end protected guests while the interrupts of their queues are enabled. The
+ * simulated ultravisor does not support adapter interrupts, so KVM has to disable the
+ * GISA.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,7 +18,7 @@
 #define PSW_DISABLED_WAIT	0x0002000180000000UL
 #define EXTERNAL_NEW_PSW	0x1b0
 #define SERVICE_ARRIVED		0x5e51ceUL
-/* The guest enables this subclass for adapter interrupts; the host uses 5. */
+/* The guest uses this subclass for adapter interrupts. The host uses subclass 5. */
 #define GISC			6
 
 static int pv_command(struct vm *vm, unsigned int command)
@@ -57,7 +58,7 @@ static void interrupt_deliver(struct __test_metadata *_metadata, struct vm *vm, 
 	EXPECT_EQ(before + 1, vm->mailbox->interrupts);
 }
 
-/* Without a VFIO_DEVICE_RESET or a disable, an alert is still possible, so KVM returns -EBUSY. */
+/* Without a disable or VFIO_DEVICE_RESET, an alert can still occur, so KVM returns -EBUSY. */
 TEST_F(guest, pv_enable_busy)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
@@ -69,7 +70,7 @@ TEST_F(guest, pv_enable_busy)
 	vm_stop(&self->vm);
 	ASSERT_EQ(-EBUSY, pv_command(&self->vm, KVM_PV_ENABLE));
 	EXPECT_EQ(-EINVAL, pv_command(&self->vm, KVM_PV_DISABLE));
-	/* Raise an alert while no vCPU runs. */
+	/* Cause an alert while no vCPU runs. */
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
 	EXPECT_EQ(1, *nib);
 	ASSERT_EQ(0, vm_start(&self->vm));
@@ -91,7 +92,7 @@ TEST_F(guest, pv_enable_after_reset)
 	ASSERT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
 	EXPECT_EQ(0, pinned_kib());
 	ASSERT_EQ(0, pv_command(&self->vm, KVM_PV_ENABLE));
-	/* The interrupt of the queue is disabled, so this reply raises none. */
+	/* The interrupt of the queue is disabled, so this reply causes no interrupt. */
 	EXPECT_EQ(0, hwsim("reply", "04.0004"));
 	ASSERT_EQ(0, pv_command(&self->vm, KVM_PV_DISABLE));
 	ASSERT_EQ(0, vm_start(&self->vm));
@@ -99,7 +100,10 @@ TEST_F(guest, pv_enable_after_reset)
 	interrupt_deliver(_metadata, &self->vm, "04.0004");
 }
 
-/* The VMM keeps running, so KVM unregisters the mmu notifier, which converts the vCPUs back. */
+/*
+ * The VMM keeps running after the VM has ended, so KVM unregisters the mmu notifier,
+ * whose release callback makes the vCPUs non-protected again.
+ */
 TEST_F(guest, vm_end_after_pv)
 {
 	struct vm vm;
@@ -145,7 +149,7 @@ static bool vcpu_is_held(void *data)
 	return task_waits_in(vm->vcpu_thread_id, "hwsim_gisc_register_later");
 }
 
-/* A vCPU registers a GISC after KVM_PV_ENABLE has found none and waits for the vCPU. */
+/* KVM_PV_ENABLE finds no GISC and waits for the vCPU. The vCPU then tries to register a GISC. */
 TEST_F(guest, aqic_during_pv_enable)
 {
 	struct enabler enabler = { .vm = &self->vm };
@@ -180,7 +184,7 @@ static bool guest_has_ended(void *data)
 	return vm->end;
 }
 
-/* KVM blocks service interrupts for protected guests only. */
+/* KVM blocks service interrupts only for protected guests, not after a failed KVM_PV_ENABLE. */
 TEST_F(guest, service_irq_after_pv_failure)
 {
 	struct kvm_s390_interrupt service = { .type = KVM_S390_INT_SERVICE, .parm = 0x1000 };

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Test the distribution's unmodified QEMU with vfio_ap. Its guest reports what its own AP
+# Test the distribution's unmodified QEMU with vfio_ap. The guest prints the queues that its AP
 # instructions show.
 . "$(dirname "$0")/lib/client.sh"
 
@@ -18,7 +18,7 @@ setup_with_a_queue() {
 	guest_sees 1 04.0004
 }
 
-# B-3: lockdep checks how QEMU closes the device, the group and the VM.
+# lockdep checks the order in which QEMU closes the device, the group and the VM.
 guest_start_and_shutdown() {
 	setup_with_a_queue
 	expect "$(queue_status 04.0004)" "in use"
@@ -56,7 +56,7 @@ qmp_device_del_and_add() {
 	qemu_end 1
 }
 
-# QEMU resets the device and loads the guest again.
+# At a system reset, QEMU resets the device and loads the guest again.
 queues_after_system_reset() {
 	setup_with_a_queue
 	before=$(grep -c '^AP:' $SCRATCH/1/console)
@@ -91,7 +91,7 @@ two_guests_separate_mdevs() {
 	qemu_end 1
 }
 
-# QEMU reports a second VMM for the mdev and a second AP device for the guest as errors.
+# QEMU fails if another VMM has opened the mdev, and if the guest already has an AP device.
 second_vmm_or_device_rejected() {
 	setup
 	mdev_create $UUID2
@@ -114,7 +114,8 @@ check_next_guest() {
 	qemu_end 2
 }
 
-# Check that the queue is reset after the guest has ended, and that the next guest gets it.
+# Check that the queue has been reset after the end of the guest, and that the next guest gets the
+# queue.
 check_after_guest() {
 	expect_soon "$(queue_status 04.0004)" assigned
 	expect_soon $MATRIX/$UUID1/guest_matrix 04.0004
@@ -135,7 +136,7 @@ quit_while_attached() {
 	check_after_guest
 }
 
-# Plug and unplug until the file "stop" exists, and leave the queue plugged.
+# Plug and unplug a queue until the file "stop" exists, and leave the queue plugged.
 plugger_run() {
 	while [ ! -e $SCRATCH/stop ]; do
 		assign $UUID1 adapter 4 || exit 1
@@ -145,7 +146,7 @@ plugger_run() {
 	assign $UUID1 adapter 4
 }
 
-# while_plugging COMMAND...: run COMMAND, which ends QEMU, during hot plug
+# while_plugging COMMAND...: plug and unplug a queue repeatedly while COMMAND ends QEMU
 while_plugging() {
 	setup
 	assign $UUID1 domain 4
@@ -185,16 +186,16 @@ killed_during_reset() {
 	while_resetting qemu_kill 1
 }
 
-# Before it quits, QEMU reports the failed reset.
+# QEMU reports the failed reset before it quits.
 quit_during_reset() {
 	quit() { qmp 1 '{"execute":"quit"}'; qemu_gone 1; grep -q 'failed to reset' $SCRATCH/1/said; }
 	while_resetting quit
 }
 
-# Does QEMU have its VFIO device open?
+# Succeed if QEMU has the VFIO device open.
 has_device() { ls -l "/proc/$(cat $SCRATCH/1/pid)/fd" 2>/dev/null | grep -q 'vfio-device'; }
 
-# Remove the mdev; fail if QEMU still has the device open when the removal ends.
+# Remove the mdev. Fail if QEMU still has the device open when the removal ends.
 removal_run() {
 	echo 1 >$MATRIX/$UUID1/remove
 	not has_device
@@ -213,8 +214,8 @@ removal_ended() {
 	[ ! -e $MATRIX/$UUID1 ] || fail "the mdev still exists"
 }
 
-# QEMU before 8.1 keeps the device until the guest ends. QEMU 8.1 and later releases it when the
-# driver requests that, and the guest runs on without it. Both are correct.
+# QEMU before 8.1 keeps the device until the guest ends. Later versions release the device when the
+# driver requests this, and the guest continues without the device. Both are correct.
 removal_wait_for_guest_end() {
 	removal_start
 	! qmp_said 1 1 DEVICE_DELETED || until_true "the mdev is removed" not [ -e $MATRIX/$UUID1 ]
@@ -222,7 +223,8 @@ removal_wait_for_guest_end() {
 	removal_ended
 }
 
-# QEMU 8.1 and later releases the device by itself, so device_del does not find it.
+# QEMU 8.1 and later releases the device when the mdev is removed, so device_del does not find the
+# device.
 removal_and_device_del() {
 	removal_start
 	device_del 1
@@ -235,8 +237,9 @@ removal_and_device_del() {
 slab_in_use() { awk '/^SUnreclaim:/ { print $2 }' /proc/meminfo; }
 memory_in_use() { awk '/^(MemFree|Cached|SReclaimable):/ { n += $2 } /^MemTotal:/ { t = $2 } END { print t - n }' /proc/meminfo; }
 
-# The first two cycles fill caches; later cycles must not use more memory. kmemleak does its own
-# check, and sizes are meaningless under KASAN, which delays freeing memory.
+# The first two cycles fill caches. Later cycles must not use more memory. Do not compare sizes if
+# the kernel has kmemleak, which finds leaks itself. Such a kernel also has KASAN, which delays the
+# freeing of memory.
 starts_and_stops_leak_check() {
 	setup
 	assign $UUID1 adapter 4
@@ -254,7 +257,7 @@ starts_and_stops_leak_check() {
 	[ ! -e /sys/kernel/debug/kmemleak ] || return 0
 	until_true "slab is as before (KiB: $slab, then \$(slab_in_use))" \
 		eval "[ \$(slab_in_use) -lt $((slab + 1024)) ]"
-	# less than the memory of one guest
+	# The limit, 8 MiB, is less than the memory of one guest.
 	until_true "memory is as before (KiB: $memory, then \$(memory_in_use))" \
 		eval "[ \$(memory_in_use) -lt $((memory + 8192)) ]"
 }

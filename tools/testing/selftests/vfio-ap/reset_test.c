@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A held reset delays only tasks that wait for it: behaviour rows C-10, C-14, E.1, E.9,
- * E.14 and E.15. The simulator holds the reset until all other operations have ended, so
- * these tests check order, not time.
+ * A reset that does not end delays only tasks that wait for it. The simulator holds the
+ * reset until all other operations have ended, so these tests check the order of events,
+ * not durations.
  */
 #include <errno.h>
 #include <linux/vfio.h>
@@ -24,10 +24,11 @@ static bool reset_is_held(void *data)
 #define ATTEMPTS			5
 
 /*
- * A writer waits for at most 10 s. As long as it, or a writer that began earlier, is
- * still waiting, these 10 s have not passed. Otherwise the machine was busy or the driver
- * is wrong: the attempt returns false, and the test repeats it. The harness derives
- * struct _test_data_guest from FIXTURE(guest).
+ * Repeat an attempt until it succeeds within the 10 s for which a writer waits for a
+ * reset. An attempt returns false if its writer, or a writer that began earlier, no
+ * longer waited when the attempt had finished all other operations. This happens if the
+ * machine is busy or the driver is wrong. The harness derives struct _test_data_guest
+ * from FIXTURE(guest).
  */
 static void attempt_within_10_s(struct __test_metadata *_metadata, struct _test_data_guest *self,
 				bool (*attempt)(struct __test_metadata *_metadata,
@@ -83,7 +84,7 @@ static bool others_finish_first(struct __test_metadata *_metadata, struct _test_
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
 	ASSERT_EQ(0, until(reset_is_held, NULL));
 
-	/* All of this ends while the writer waits. */
+	/* All these operations end while the writer waits. */
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 1, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 1, 0));
 	EXPECT_EQ(0, vfio_open_device(&vfio, UUID3));
@@ -97,7 +98,7 @@ static bool others_finish_first(struct __test_metadata *_metadata, struct _test_
 	EXPECT_EQ(0, file_write(BUS "apmask", "-100"));
 	EXPECT_EQ(0, hwsim("adapter_add", "9"));
 	EXPECT_EQ(0, bus_scan());
-	/* So does a write to the same mdev. */
+	/* A write to the same mdev also ends. */
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "6"));
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "06.0004"));
 	in_time = writer_waits(&writer);
@@ -115,7 +116,7 @@ static bool others_finish_first(struct __test_metadata *_metadata, struct _test_
 	return in_time;
 }
 
-/* C-10, C-14, E.14: a held reset blocks neither other guests nor the host. */
+/* A held reset blocks neither other guests nor the host. */
 TEST_F(guest, held_reset_isolation)
 {
 	attempt_within_10_s(_metadata, self, others_finish_first);
@@ -143,7 +144,7 @@ static bool kill_waiting_writer(struct __test_metadata *_metadata, struct _test_
 	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
 	writer_start(&measure, UUID1, "unassign_adapter", "5");
 	ASSERT_EQ(0, until(second_reset_is_held, NULL));
-	/* The measuring writer begins 1 s earlier, so its 10 s end first. */
+	/* The measuring writer begins 1 s before the other writer, so its 10 s end first. */
 	usleep(MEASURE_BEGINS_EARLIER_US);
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
 	ASSERT_EQ(0, until(reset_is_held, NULL));
@@ -164,8 +165,8 @@ TEST_F(guest, unassign_wait_killable)
 }
 
 /*
- * Assignments, opens and device resets also wait for resets. The measuring writer begins
- * earlier and shows that the 10 s have not passed.
+ * Prepare a test of an assignment, an open or a device reset, which also wait for resets.
+ * The measuring writer begins first. While it still waits, the 10 s have not passed.
  */
 static void held_queue_prepare(struct __test_metadata *_metadata, struct vm *vm,
 			       struct writer *measure)
@@ -200,7 +201,7 @@ static bool kill_adding_writer(struct __test_metadata *_metadata, struct _test_d
 	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
 	kill(writer.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, writer_end(&writer));
-	/* The killed write changed nothing and is not recorded as an error. */
+	/* The killed write has changed nothing and is not recorded as an error. */
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004"));
 	EXPECT_TRUE(mdev_shows(UUID1, "last_error", ""));
 	in_time = held_queue_release(_metadata, &measure);
@@ -228,15 +229,15 @@ static bool domain_waits(struct __test_metadata *_metadata, struct _test_data_gu
 	in_time = writer_waits(&writer);
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
 	EXPECT_EQ(0, writer_end(&writer));
-	/* A writer whose wait timed out does not wait for the plug. */
+	/* The guest gets the queues later if the wait of the writer timed out. */
 	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", "04.0004 04.0005"));
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_domain", "5"));
 	return in_time;
 }
 
 /*
- * An adapter is not plugged while any of its queues is being reset, even a queue that was
- * assigned long ago.
+ * An adapter is not plugged while any of its queues is being reset, even if the queue was
+ * assigned long before.
  */
 TEST_F(guest, assign_wait_for_assigned_queue)
 {
@@ -259,7 +260,7 @@ static bool kill_opener(struct __test_metadata *_metadata, struct _test_data_gue
 		struct vfio vfio;
 		struct vm vm;
 
-		/* These steps sleep, too, so tell the parent when they are done. */
+		/* These steps also sleep, so tell the parent when they have finished. */
 		if (vm_create(&vm) || vfio_open_group(&vfio, &vm, UUID2))
 			_exit(1);
 		if (write(ready[1], "", 1) != 1)
@@ -298,7 +299,7 @@ static bool kill_resetter(struct __test_metadata *_metadata, struct _test_data_g
 	kill(resetter.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, writer_end(&resetter));
 	in_time = held_queue_release(_metadata, &measure);
-	/* The reset itself continues without the task. */
+	/* The reset continues although the task was killed. */
 	EXPECT_EQ(0, until(reset_pending_shows, ""));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
 	return in_time;
@@ -324,7 +325,7 @@ static void *resetter_run(void *data)
 	return (void *)resets;
 }
 
-/* A queue must not be plugged while it is being reset, even by its own VMM. */
+/* A queue must not be plugged during its reset, even if its own VMM has requested the reset. */
 TEST_F(guest, device_reset_during_hotplug)
 {
 	pthread_t thread;
@@ -345,7 +346,7 @@ TEST_F(guest, device_reset_during_hotplug)
 	ASSERT_EQ(0, hwsim("reset_time", "*.* polls 0"));
 }
 
-/* A queue that the host lost cannot be reset, so the writer stops waiting for it. */
+/* A queue that has left the host cannot be reset, so the writer stops waiting for its reset. */
 static bool host_loses_awaited_queue(struct __test_metadata *_metadata,
 				     struct _test_data_guest *self)
 {
@@ -381,8 +382,8 @@ TEST_F(guest, no_wait_for_removed_queue)
 }
 
 /*
- * E.9: an unbind waits for the resets of the adapter's queues, so that the next driver
- * finds no data of the guest. The AP bus resets 04.0004 once more.
+ * An unbind waits for the resets of all queues of the adapter, so that the next driver
+ * finds no data of the guest. The AP bus resets 04.0004 again.
  */
 TEST_F(guest, unbind_adapter_reset_wait)
 {
@@ -419,7 +420,7 @@ static bool reset_was_reported(void *log)
 	return kmsg_lines(*(int *)log, "04.0004: reset not complete", text, sizeof(text)) > 0;
 }
 
-/* B-6, C-8: the page stays pinned while the reset fails, because hardware may write to it. */
+/* The page stays pinned while the reset fails, because hardware may still write to the page. */
 TEST_F(guest, nib_pinned_until_reset_verified)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -428,7 +429,6 @@ TEST_F(guest, nib_pinned_until_reset_verified)
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 44 forever"));
 	EXPECT_EQ(-EIO, ioctl(self->vfio.device, VFIO_DEVICE_RESET) ? -errno : 0);
 	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
-	/* Hardware writes the NIB. */
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
 	EXPECT_EQ(4, pinned_kib());
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 44 0"));
@@ -436,7 +436,7 @@ TEST_F(guest, nib_pinned_until_reset_verified)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
-/* B-6, B-14: the page also stays pinned after the writer has stopped waiting. */
+/* The page stays pinned even after the writer has stopped waiting. */
 TEST_F(guest, nib_pinned_after_reset_timeout)
 {
 	struct writer writer;
@@ -480,7 +480,7 @@ static bool pending_queue_waits(struct __test_metadata *_metadata, struct _test_
 	return in_time;
 }
 
-/* A pending queue delays its own plug and unplugs nothing. */
+/* A pending queue delays only its own plug, and unplugs no other queue. */
 TEST_F(guest, pending_queue_plug)
 {
 	attempt_within_10_s(_metadata, self, pending_queue_waits);
@@ -495,8 +495,8 @@ static void *device_reset(void *data)
 }
 
 /*
- * A reset that began while the guest could use the queue does not count as the reset
- * after the unplug.
+ * A reset that began while the guest could still use the queue does not count as the
+ * reset after the unplug. The driver must reset the queue again.
  */
 TEST_F(guest, reset_repeated_after_unplug)
 {
@@ -541,8 +541,8 @@ static bool reset_is_verified(void *data)
 }
 
 /*
- * B-11: a reset is complete when TAPQ returns 00. A reply that is queued later does not
- * matter.
+ * A reset is complete when TAPQ returns 00. It does not matter if a reply has been queued
+ * since the reset.
  */
 TEST_F(guest, reset_done_with_reply_queued)
 {
@@ -563,10 +563,7 @@ TEST_F(guest, reset_done_with_reply_queued)
 	EXPECT_EQ(1, hwsim_state(4, 4, "zapq"));
 }
 
-/*
- * AQIC returns 02 until the driver has seen the end of the reset, although hardware has
- * finished.
- */
+/* Hardware has finished the reset, but AQIC returns 02 until the driver has seen its end. */
 TEST_F(guest, aqic_rc_02_until_reset_verified)
 {
 	pthread_t resetter;
@@ -588,27 +585,27 @@ TEST_F(guest, aqic_rc_02_until_reset_verified)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* Wait for three more TAPQs, because one may still belong to the earlier reset. */
+/* Wait for three more TAPQs, because the next one may still belong to the earlier reset. */
 static bool queue_was_polled(void *before)
 {
 	return hwsim_state(4, 4, "tapq") >= *(long *)before + 3;
 }
 
-/* After the unbind, another driver may have the queue, so vfio_ap must not reset it. */
+/* After the unbind, another driver may use the queue, so vfio_ap must not reset it any more. */
 TEST_F(guest, no_reset_after_unbind)
 {
 	long resets, polls;
 
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
-	/* The driver keeps polling a queue whose interrupt is enabled. */
+	/* The driver polls a queue whose interrupt is enabled until the interrupt is off. */
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("reset", "1"));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 5 forever"));
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	resets = hwsim_state(4, 4, "zapq");
 	polls = hwsim_state(4, 4, "tapq");
-	/* The AP bus itself issued one of these resets. */
+	/* One of these resets comes from the AP bus. */
 	EXPECT_LT(2, resets);
 	ASSERT_EQ(0, until(queue_was_polled, &polls));
 	EXPECT_EQ(resets, hwsim_state(4, 4, "zapq"));
@@ -631,7 +628,7 @@ static void *device_open(void *data)
 	return (void *)(long)vfio_open(opener->vfio, opener->vm, UUID1);
 }
 
-/* A guest that starts right after another one has all its queues from the start. */
+/* If a guest starts right after another guest, it has all queues when the open returns. */
 TEST_F(guest, open_reset_wait)
 {
 	struct opener opener = { &self->vfio, &self->vm };
@@ -659,7 +656,7 @@ static bool four_resets_are_held(void *data)
 	       hwsim_state(5, 4, "held") == 1 && hwsim_state(5, 5, "held") == 1;
 }
 
-/* B-15: the resets of different queues run in parallel. */
+/* The resets of different queues run in parallel. */
 TEST_F(guest, parallel_resets)
 {
 	struct writer writer;
@@ -673,7 +670,7 @@ TEST_F(guest, parallel_resets)
 	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
 	writer_start(&writer, UUID1, "unassign_adapter", "5");
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
-	/* The unbind of a queue unplugs the whole adapter. */
+	/* Unbinding one queue unplugs the whole adapter. */
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	EXPECT_EQ(0, until(four_resets_are_held, NULL));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
@@ -689,7 +686,7 @@ static bool reset_was_retried(void *data)
 }
 
 /*
- * E.15: a queue whose reset ends with an unknown code is not clean, and the driver
+ * If a reset ends with an unknown code, the queue may contain data, and the driver
  * retries the reset.
  */
 TEST_F(guest, unknown_code_reset_retry)
@@ -703,7 +700,7 @@ TEST_F(guest, unknown_code_reset_retry)
 	ASSERT_EQ(0, queue_bind(4, 4));
 	EXPECT_EQ(0, until(reset_pending_shows, "04.0004"));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
-	/* The driver retries, but logs the failure once. */
+	/* The driver retries the reset, but logs the failure once. */
 	EXPECT_EQ(0, until(reset_was_retried, NULL));
 	EXPECT_EQ(1, kmsg_lines(kmsg, "queue 04.0004: reset not complete, last response code 44",
 				self->text, sizeof(self->text)));
@@ -720,17 +717,20 @@ static bool retry_is_held(void *data)
 }
 
 /*
- * Hardware accepts a retry, but the queue stays failed until the reset ends, so the guest
- * still loses the adapter.
+ * Hardware has accepted a retry, but the queue counts as failed until the reset has
+ * ended, so the guest loses the adapter.
  */
 TEST_F(guest, failed_queue_during_retry)
 {
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
-	/* The reset of the AP bus must end before the driver's reset begins. */
+	/* The reset by the AP bus must end before the driver's reset begins. */
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 polls 0"));
 	ASSERT_EQ(0, queue_unbind(4, 5));
-	/* All retries fail until hardware accepts one, which the simulator then holds. */
+	/*
+	 * Hardware first rejects all retries. The simulator then holds the first one that
+	 * it accepts.
+	 */
 	ASSERT_EQ(0, hwsim("respond", "04.0005 zapq 30 forever"));
 	ASSERT_EQ(0, queue_bind(4, 5));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
@@ -742,7 +742,7 @@ TEST_F(guest, failed_queue_during_retry)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
 }
 
-/* The queue is in no mdev's list any more, but its own attribute shows the reset. */
+/* The queue no longer belongs to an mdev, so only its own attribute shows the reset. */
 TEST_F(guest, reset_pending_unassigned_queue)
 {
 	struct writer writer;
@@ -762,7 +762,7 @@ TEST_F(guest, reset_pending_unassigned_queue)
 	EXPECT_STREQ("0\n", self->text);
 }
 
-/* For until(): has the process ended, or is it waiting for the reset of an added queue? */
+/* Condition for until(): the process has ended or waits for the reset of an added queue. */
 static bool ended_or_waits_for_reset(void *data)
 {
 	struct writer *process = data;
@@ -771,7 +771,7 @@ static bool ended_or_waits_for_reset(void *data)
 	       task_waits_in(process->pid, "vfio_ap_reset_wait_added");
 }
 
-/* 05.0005 is not bound, so the end of the reset of 05.0004 does not plug adapter 05. */
+/* 05.0005 is not bound, so adapter 05 stays unplugged when the reset of 05.0004 ends. */
 static void bad_adapter_prepare(struct __test_metadata *_metadata)
 {
 	ASSERT_EQ(0, queue_unbind(5, 5));
@@ -843,13 +843,13 @@ static bool absent_domain_waits(struct __test_metadata *_metadata, struct _test_
 	return in_time;
 }
 
-/* Domain 200 is not in the host, so it does not make adapter 05 unfit. */
+/* Domain 200 is not in the host, so it does not make adapter 05 bad. */
 TEST_F(guest, assign_wait_domain_not_in_host)
 {
 	attempt_within_10_s(_metadata, self, absent_domain_waits);
 }
 
-/* 05.0005 is bound, but unfit as long as its reset fails. */
+/* 05.0005 is bound, but bad while its reset fails. */
 TEST_F(guest, assign_no_wait_failed_reset)
 {
 	struct writer writer;
@@ -871,7 +871,8 @@ TEST_F(guest, assign_no_wait_failed_reset)
 
 /*
  * 05.0005 is unbound while a writer waits for the reset of 05.0004. The reset of 06.0006
- * began earlier: while a dry run still predicts a wait for it, the 10 s have not passed.
+ * began earlier. While a dry run still predicts a wait for the earlier reset, the 10 s
+ * have not passed.
  */
 static bool unbind_ends_wait(struct __test_metadata *_metadata, struct _test_data_guest *self)
 {
@@ -912,8 +913,8 @@ static bool waits_for_reset(struct writer *writer)
 }
 
 /*
- * Both writers have passed their first validation when the reset ends, so only the
- * validation after the wait can reject one of them. Mdev 2 has no guest.
+ * Both writers have passed their first check for conflicts when the reset ends, so only
+ * the check after the wait can reject one of them. Mdev 2 has no guest.
  */
 static bool two_writers_assign(struct __test_metadata *_metadata, struct _test_data_guest *self)
 {
@@ -966,10 +967,10 @@ static int each_queue(int (*function)(int apid, int apqi))
 	return ret;
 }
 
-/* An unbind waits for a reset until 2 s after the reset was requested. */
+/* An unbind stops waiting for a reset 2 s after the reset was requested. */
 #define OLD_RESET_S	3
 
-/* No mdev has a queue, so the held resets are all that an unbind could wait for. */
+/* No mdev has queues, so an unbind could wait only for the held resets. */
 TEST_F(guest, unbind_no_wait_old_resets)
 {
 	struct writer unbinder;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Inject every response code into every instruction that the driver issues, once, three
- * times and forever, in every operation that issues it: behaviour rows E.12, E.15, B-12,
- * B-16, B-29, C-8 and C-9.
+ * Inject each response code into each instruction that the driver issues, in each
+ * operation that issues the instruction. The simulator returns the code once, three times
+ * or forever.
  *
- * Fast operations run with 256 queues at once, each with its own code: queue 1a.001b
- * returns code ab. The simulator counts the instructions, so the test can check that the
- * driver retries exactly once for each code that requires a retry.
+ * Fast operations run with 256 queues at once, each of which returns its own code: queue
+ * 1a.001b returns code ab. The simulator counts instructions, so the tests can compare
+ * the number of retries with the number that each code requires.
  */
 #include <errno.h>
 #include <linux/vfio.h>
@@ -23,17 +23,17 @@
 #define FOREVER	-1
 #define NOT_COUNTED	-1
 
-/* A write that unplugs queues that cannot be reset takes 10 s, and there are many such writes. */
+/* An unplug of queues that cannot be reset takes 10 s, and these tests do many of them. */
 #define TEST_PATIENCE_S	1800
 
-/* What a response code to ZAPQ, or to TAPQ after it, means according to the ABI document. */
+/* The meaning of a response code of ZAPQ, or of TAPQ after ZAPQ, according to the ABI document. */
 enum meaning {
 	MEANS_OK,
-	/* poll again */
+	/* The driver polls again. */
 	MEANS_IN_PROGRESS,
-	/* issue ZAPQ again */
+	/* The driver issues ZAPQ again. */
 	MEANS_RETRY,
-	/* counts as a reset */
+	/* The queue counts as reset. */
 	MEANS_RESET,
 	MEANS_GONE,
 	MEANS_UNKNOWN,
@@ -61,7 +61,7 @@ static enum meaning meaning(unsigned int code)
 	}
 }
 
-/* One code of each kind, and some that only other instructions return. */
+/* One code with each meaning, and some codes that only other instructions return. */
 static const unsigned int some_codes[] = {
 	0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x0a, 0x10, 0x2c, 0x30, 0x35, 0x36,
 	0x42, 0x44, 0xff,
@@ -81,8 +81,8 @@ static bool nothing_is_pending(void *unused)
 }
 
 /*
- * Return how many ZAPQs the driver must issue if the function returns the code this many
- * times.
+ * Return how many ZAPQs the driver must issue if the instruction returns the code this
+ * many times.
  */
 static long resets_expected(const char *function, unsigned int code, int times)
 {
@@ -92,8 +92,8 @@ static long resets_expected(const char *function, unsigned int code, int times)
 		return 1;
 	case MEANS_IN_PROGRESS:
 		/*
-		 * A reset is already in progress. The driver repeats a ZAPQ that returns
-		 * 02, but no other instruction.
+		 * A reset is already in progress. The driver issues ZAPQ again if ZAPQ
+		 * returned 02, but not if another instruction returned 02.
 		 */
 		return strcmp(function, "zapq") ? 1 : 1 + times;
 	default:
@@ -113,8 +113,8 @@ FIXTURE_SETUP(responses)
 
 	machine_reset();
 	/*
-	 * The AP bus compares each new or removed queue with all its queues, which takes
-	 * minutes on a busy machine.
+	 * Disable the detection of hung tasks, because the AP bus compares each new or
+	 * removed queue with all its queues, which takes minutes on a busy machine.
 	 */
 	ASSERT_EQ(0, file_write("/proc/sys/kernel/hung_task_timeout_secs", "0"));
 	for (apid = FIRST; apid < FIRST + COUNT; apid++)
@@ -137,7 +137,7 @@ FIXTURE_SETUP(responses)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 	ASSERT_EQ(0, vm_start(&self->vm));
 	ASSERT_TRUE(vm_wait_queues(&self->vm, self->all));
-	/* A reset ends before the first poll, so hardware accepts each ZAPQ. */
+	/* Let resets end before the first poll, so that hardware accepts each ZAPQ. */
 	ASSERT_EQ(0, hwsim("reset_time", "*.* polls 0"));
 }
 
@@ -153,7 +153,7 @@ FIXTURE_TEARDOWN(responses)
 	EXPECT_EQ(0, file_write("/proc/sys/kernel/hung_task_timeout_secs", "60"));
 }
 
-/* Queue n of 256 returns code n. */
+/* Queue number n, from 0 to 255, returns code n. */
 static int apid_of(int n)
 {
 	return FIRST + n / COUNT;
@@ -166,7 +166,7 @@ static int apqi_of(int n)
 
 static long counts[QUEUES];
 
-/* Read how often each queue was reset, indexed by its code. */
+/* Read how often each queue was reset. The index is the code of the queue. */
 static void resets_read(long resets[QUEUES])
 {
 	static char text[1 << 20];
@@ -182,7 +182,7 @@ static void resets_read(long resets[QUEUES])
 	}
 }
 
-/* Was each queue reset as often as its code requires, plus the resets that always happen? */
+/* Check that each queue was reset as often as its code requires, plus "always" times. */
 static void counts_check(struct __test_metadata *_metadata, const char *function, int times,
 			 int always)
 {
@@ -203,16 +203,19 @@ static void responses_inject(struct __test_metadata *_metadata, const char *func
 		ASSERT_EQ(0, respond(apid_of(n), apqi_of(n), function, n, times));
 }
 
-/* An operation that unplugs the queues, and one that plugs them again. */
+/* An operation that unplugs the queues, and an operation that plugs them again. */
 struct operation {
 	const char *name;
 	void (*unplug)(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm);
 	void (*plug)(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm);
-	/* number of ZAPQs that do not depend on the codes, or NOT_COUNTED */
+	/*
+	 * number of ZAPQs that are issued in addition to those that a code requires, or
+	 * NOT_COUNTED
+	 */
 	int always;
 };
 
-/* Start all writers at once, because each of them may wait for 10 s. */
+/* Start all writers at once, because each writer may wait for 10 s. */
 static void adapters_write(struct __test_metadata *_metadata, const char *attribute)
 {
 	struct writer writers[COUNT];
@@ -247,7 +250,7 @@ static void plug_by_open(struct __test_metadata *_metadata, struct vfio *vfio, s
 	ASSERT_EQ(0, vfio_open(vfio, vm, UUID1));
 }
 
-/* The unbind of one queue unplugs the 15 other queues of its adapter as well. */
+/* Unbinding one queue also unplugs the other 15 queues of its adapter. */
 static void unplug_by_unbind(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm)
 {
 	int apid;
@@ -284,8 +287,8 @@ static void operation_try(struct __test_metadata *_metadata, const struct operat
 	operation->unplug(_metadata, vfio, vm);
 	if (times == FOREVER) {
 		/*
-		 * The guest loses the queues, whatever the code. Their resets complete
-		 * when the injection stops.
+		 * The guest loses the queues for any code. The resets complete when the
+		 * injection stops.
 		 */
 		EXPECT_TRUE(vm_sees(vm, ""));
 		responses_inject(_metadata, function, 0);
@@ -296,7 +299,7 @@ static void operation_try(struct __test_metadata *_metadata, const struct operat
 		counts_check(_metadata, function, times, operation->always);
 }
 
-/* Like operation_try(), but inject the codes into the operation that plugs the queues. */
+/* Like operation_try(), but inject the codes while the queues are plugged again. */
 static void operation_try_return(struct __test_metadata *_metadata,
 				 const struct operation *operation, const char *function,
 				 int times, struct vfio *vfio, struct vm *vm, const char *all)
@@ -309,7 +312,7 @@ static void operation_try_return(struct __test_metadata *_metadata,
 	responses_inject(_metadata, function, times);
 	operation->plug(_metadata, vfio, vm);
 	if (times == FOREVER) {
-		/* Each adapter has a queue that does not become clean. */
+		/* No adapter is plugged, because each has a queue whose reset does not complete. */
 		EXPECT_TRUE(vm_sees(vm, ""));
 		responses_inject(_metadata, function, 0);
 	}
@@ -358,8 +361,8 @@ TEST_F(responses, close_all_codes)
 }
 
 /*
- * Some codes are returned to the AP bus, which resets each queue once more, so the test
- * does not count the resets.
+ * The test does not count the resets, because the AP bus also resets each queue, and gets
+ * some of the codes.
  */
 TEST_F(responses, unbind_all_codes)
 {
@@ -421,10 +424,7 @@ static void plug_by_adapter_add(struct __test_metadata *_metadata, struct vfio *
 	adapters_change(_metadata, "adapter_add");
 }
 
-/*
- * The AP bus issues TAPQ before it adds a queue and gives up if that fails, so inject
- * into ZAPQ only.
- */
+/* Inject codes into ZAPQ only, because the AP bus does not add a queue if its own TAPQ fails. */
 TEST_F(responses, adapter_readd_all_codes)
 {
 	static const struct operation come = {
@@ -450,7 +450,7 @@ static void aqic_try(struct __test_metadata *_metadata, struct vm *vm, bool enab
 	ASSERT_EQ(0, vm_aqic(vm, FIRST, FIRST, enable, 3, enable ? AGENT_NIB : 0));
 }
 
-/* E.12: the guest gets the code unchanged, and the code has no other effect. */
+/* The guest gets the code unchanged, and the code has no other effect. */
 TEST_F(responses, aqic_all_codes)
 {
 	static const int times[] = { 1, 3, FOREVER };
@@ -466,15 +466,15 @@ TEST_F(responses, aqic_all_codes)
 }
 
 /*
- * An interrupt is off if TAPQ shows that, or if the queue is gone, deconfigured or
- * checkstopped.
+ * The driver treats an interrupt as off if TAPQ shows that, or if the queue is gone,
+ * deconfigured or checkstopped.
  */
 TEST_F(responses, tapq_after_disable_all_codes)
 {
 	unsigned int code, times;
 
 	for (code = 1; code < 256; code++) {
-		/* The injected code ends the registration, or the next TAPQ does. */
+		/* The registration ends with the injected code or with the next TAPQ. */
 		for (times = 1; times <= 3; times += 2) {
 			ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB));
 			ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, times));
@@ -491,7 +491,7 @@ TEST_F(responses, tapq_after_disable_all_codes)
 		ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB));
 		ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, FOREVER));
 		ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, false, 3, 0));
-		/* AQIC polls the queue once more itself. */
+		/* AQIC also polls the queue once. */
 		ASSERT_EQ(off ? 0 : means == MEANS_IN_PROGRESS ? 2 : 5,
 			  vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB))
 			TH_LOG("TAPQ returns %02x", code);
@@ -510,7 +510,7 @@ static bool lists_all(void *attribute)
 	return mdev_read(UUID1, attribute, text, sizeof(text)) == 2 * QUEUES * 8;
 }
 
-/* A normal sysfs attribute can show only 511 lines. */
+/* A normal sysfs attribute can show at most 511 of these lines. */
 TEST_F(responses, lists_beyond_page_size)
 {
 	int apid;
@@ -533,7 +533,10 @@ static int device_reset(struct vfio *vfio)
 	return ioctl(vfio->device, VFIO_DEVICE_RESET) ? -errno : 0;
 }
 
-/* With FOREVER, VFIO_DEVICE_RESET waits for some time for queues that cannot be reset. */
+/*
+ * If a code is returned forever, VFIO_DEVICE_RESET waits for a while, and then fails for
+ * some codes.
+ */
 static int device_reset_expected(unsigned int code, int times)
 {
 	switch (meaning(code)) {
@@ -551,7 +554,7 @@ static int device_reset_expected(unsigned int code, int times)
 static void device_reset_try(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm,
 			     const char *function, unsigned int code, int times)
 {
-	/* Prevent a periodic scan of the AP bus, which fails with some of the codes. */
+	/* Prevent a periodic scan of the AP bus, which would fail with some of the codes. */
 	ASSERT_EQ(0, file_write(BUS "config_time", "120"));
 	ASSERT_EQ(0, respond(4, 4, function, code, times));
 	ASSERT_EQ(device_reset_expected(code, times), device_reset(vfio))
@@ -567,7 +570,7 @@ TEST_F(guest, device_reset_all_codes)
 	static const char *const functions[] = { "zapq", "tapq" };
 	/*
 	 * VFIO_DEVICE_RESET waits 10 s if a code may be transient, so test one code of
-	 * each such kind.
+	 * each kind.
 	 */
 	static const unsigned int transient[] = { 0x02, 0x05 };
 	unsigned int code, f, i;

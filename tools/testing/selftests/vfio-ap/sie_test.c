@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Test the simulated SIE without AP: what a guest computes, and each way in which it
- * exits to KVM and to user space. The test is the VMM, and it reads the lowcore of the
- * guest.
+ * Test the simulated SIE without AP instructions: the results of computations in a guest,
+ * and all exits to KVM and to user space. The test program is the VMM, and reads the
+ * lowcore of the guest.
  */
 #include <linux/kvm.h>
 #include <pthread.h>
@@ -28,12 +28,12 @@
 #define ICPT_WAIT	0x1c
 #define ICPT_STOP	0x28
 
-/* Addresses of a test's machine code and of its operands. */
+/* guest addresses of the machine code of a test, of its operands, and of unused memory */
 #define CODE		0x20000
 #define DATA		0x21000
 #define FREE		0x80000
 
-/* Assigned storage */
+/* offsets in the lowcore */
 #define EXTERNAL_CODE	0x086
 #define SVC_LENGTH	0x088
 #define SVC_CODE	0x08a
@@ -106,8 +106,8 @@ static unsigned long doubleword(struct vm *vm, unsigned long where)
 }
 
 /*
- * Run the guest until it exits with a DIAGNOSE. Return its operand address or a negative
- * errno.
+ * Run the guest until it exits with a DIAGNOSE. Return the operand of the DIAGNOSE or a
+ * negative errno.
  */
 static int run_to_diagnose(struct vm *vm)
 {
@@ -166,7 +166,7 @@ static void compute(struct __test_metadata *_metadata, struct vm *vm, const stru
 	}
 }
 
-/* The interpreter is slow in a debug kernel. */
+/* These tests have a longer timeout, because the interpreter is slow in a debug kernel. */
 TEST_F_TIMEOUT(sie, guest_c_code_o0, 120)
 {
 	compute(_metadata, &self->vm, &images[0]);
@@ -224,7 +224,7 @@ TEST_F(sie, guest_page_faults)
 	}
 	EXPECT_EQ(sum, self->run->s.regs.gprs[2]);
 
-	/* The pages are zero pages now, so each store of the guest must fault. */
+	/* All pages are zero pages now, so each store of the guest must fault. */
 	ASSERT_EQ(0, madvise(self->memory + FREE, end - FREE, MADV_DONTNEED));
 	for (addr = FREE; addr < end; addr += 4096)
 		ASSERT_EQ(0, doubleword(&self->vm, addr));
@@ -241,7 +241,7 @@ TEST_F(sie, operand_across_missing_pages)
 	for (i = 0; i < ARRAY_SIZE(images); i++) {
 		memcpy(self->memory + AGENT_CODE, images[i].begin, images[i].end - images[i].begin);
 		ASSERT_EQ(0, madvise(self->memory + FREE, 0x10000, MADV_DONTNEED));
-		/* The second page is present, the first is not. */
+		/* The second page is present, but the first is not. */
 		self->memory[boundary + 0x20] = 1;
 		ASSERT_EQ(SIE_DONE, run_command(&self->vm, SIE_STRADDLE, boundary, value));
 		EXPECT_EQ(2 * value, self->run->s.regs.gprs[2]) TH_LOG("%s", images[i].level);
@@ -253,8 +253,8 @@ TEST_F(sie, operand_across_missing_pages)
 TEST_F(sie, program_interruptions)
 {
 	/*
-	 * Register 1 holds DATA, register 2 an odd address, register 3 the largest
-	 * integer, register 5 zero.
+	 * Register 1 contains DATA, register 2 an odd address, register 3 the largest
+	 * integer, and register 5 zero.
 	 */
 	static const struct {
 		const char *what;
@@ -339,7 +339,7 @@ TEST_F(sie, psw_with_dat)
 	EXPECT_EQ(psw[1], doubleword(&self->vm, PROGRAM_OLD + 8));
 }
 
-/* An operation exception has priority over a privileged-operation exception. */
+/* An operation exception takes precedence over a privileged-operation exception. */
 TEST_F(sie, ap_instructions_disabled)
 {
 	static const unsigned char codes[][4] = {
@@ -384,7 +384,7 @@ TEST_F(sie, lowcore_prefixing)
 	EXPECT_EQ(SIE_SUPERVISOR, run_code(&self->vm, 0, code, sizeof(code)));
 	EXPECT_EQ(1, half(&self->vm, FREE + SVC_CODE));
 	EXPECT_EQ(0, half(&self->vm, SVC_CODE));
-	/* Real address FREE is absolute address zero. */
+	/* Real address FREE is absolute address 0. */
 	EXPECT_EQ(7, self->memory[16]);
 	EXPECT_EQ(0, self->memory[FREE + 16]);
 }
@@ -422,7 +422,7 @@ TEST_F(sie, clock_comparator_wakeup)
 {
 	/* sckc 0(1); lpswe 8(1) */
 	static const unsigned char code[] = { 0xb2, 0x06, 0x10, 0x00, 0xb2, 0xb2, 0x10, 0x08 };
-	/* a time in the past */
+	/* 1 is a time in the past */
 	static const unsigned long data[] = {
 		1, PSW_64BIT | PSW_WAIT | PSW_EXTERNAL, CODE + sizeof(code),
 	};
@@ -456,7 +456,7 @@ TEST_F(sie, irq_enabled_by_control_register)
 	EXPECT_EQ(CODE + 6, doubleword(&self->vm, EXTERNAL_OLD + 8));
 }
 
-/* Run a guest that never exits by itself in a separate thread. */
+/* Run a guest that never exits by itself. The guest runs in a separate thread. */
 
 struct stay {
 	struct vm *vm;
@@ -488,7 +488,7 @@ static void stay_begin(struct __test_metadata *_metadata, pthread_t *thread, str
 	ASSERT_EQ(0, pthread_create(thread, NULL, stay, what));
 	while (!__atomic_load_n(&what->began, __ATOMIC_ACQUIRE))
 		usleep(1000);
-	/* The guest is probably in SIE after this time. If it is not, the test passes anyway. */
+	/* The guest should be in SIE after this time. If it is not, the test still passes. */
 	usleep(50000);
 }
 
@@ -512,7 +512,10 @@ TEST_F(sie, signal_in_loop_and_wait)
 		set_code(&self->vm, masks[i], endless, sizeof(endless));
 		set_cr0(&self->vm, CR0_EMERGENCY);
 		stay_begin(_metadata, &thread, &what, &self->vm);
-		/* A signal between the start of the thread and KVM_RUN would be lost. */
+		/*
+		 * Without immediate_exit, a signal that arrives just before KVM_RUN would
+		 * be lost.
+		 */
 		self->run->immediate_exit = 1;
 		pthread_kill(thread, SIGUSR1);
 		pthread_join(thread, NULL);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Check each reason for a queue that is not in the guest, and for a rejected write. */
+/*
+ * Check each reason that queue_states shows for a queue that the guest lacks, and each
+ * reason that last_error shows for a rejected write.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,7 +15,7 @@
 
 #define LINE 64
 
-/* Return the state of an assigned queue without the spaces at the end of its line. */
+/* Return the state of an assigned queue, without the spaces at the end of the line. */
 static const char *state(const char *uuid, const char *apqn)
 {
 	static char text[1 << 16];
@@ -86,7 +89,7 @@ TEST_F(guest, state_being_reset)
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_STREQ("in-guest", state(UUID1, "04.0005"));
 
-	/* An adapter that is not in the guest waits for all of its queues. */
+	/* If an adapter is not in the guest, its plug waits for the resets of all its queues. */
 	ASSERT_EQ(0, queue_unbind(4, 5));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
 	ASSERT_EQ(0, queue_bind(4, 5));
@@ -105,7 +108,7 @@ static bool queue_is_blocked(void *apqn)
 	return state_is(apqn, "blocked by=04.0005");
 }
 
-/* While its reset is in progress, the driver still knows the unbound queue. */
+/* The driver still shows the reset of an unbound queue while the reset is in progress. */
 TEST_F(guest, state_unbound_during_reset)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -118,7 +121,7 @@ TEST_F(guest, state_unbound_during_reset)
 	EXPECT_EQ(0, until(queue_is_in_guest, "04.0004"));
 }
 
-/* If the guest has the adapter, a pending queue blocks its domain. */
+/* If the guest has the adapter of a pending queue, the queue blocks only its domain. */
 TEST_F(guest, state_blocked_by_domain)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
@@ -162,7 +165,7 @@ TEST_F(guest, state_deconfigured_checkstopped)
 	EXPECT_STREQ("in-guest", state(UUID1, "04.0004"));
 }
 
-/* For until(): is no reset of this queue pending? apqn: "AA.DDDD" */
+/* Condition for until(): no reset of this queue is pending. apqn: "AA.DDDD" */
 static bool queue_is_clean(void *apqn)
 {
 	char path[64], text[8];
@@ -172,7 +175,7 @@ static bool queue_is_clean(void *apqn)
 	return file_read(path, text, sizeof(text)) > 0 && text[0] == '0';
 }
 
-/* The queue is fit, but the VMM holds the kvm->lock that the driver needs to plug it. */
+/* The queue is fit, but the VMM holds kvm->lock, which the driver needs to plug the queue. */
 TEST_F(guest, state_pending)
 {
 	struct other owner = {};
@@ -206,7 +209,7 @@ TEST_F(guest, state_removing)
 	EXPECT_EQ(0, until(queue_is_in_guest, "04.0004"));
 }
 
-/* All 65536 lines can be read, and each of them separately. */
+/* All 65536 lines can be read, together or one at a time. */
 TEST_F(guest, states_of_65536_queues)
 {
 	static char line[LINE + 1];
@@ -221,7 +224,7 @@ TEST_F(guest, states_of_65536_queues)
 	EXPECT_EQ(LINE, pread(fd, line, LINE, 65535L * LINE));
 	EXPECT_EQ(0, strncmp(line, "ff.00ff not-in-host ", 20)) TH_LOG("%s", line);
 	EXPECT_EQ(0, pread(fd, line, LINE, 65536L * LINE));
-	/* Read from the middle of one line to the middle of the next. */
+	/* Read from the middle of a line to the middle of the next line. */
 	EXPECT_EQ(LINE, pread(fd, line, LINE, 256L * LINE + LINE / 2));
 	EXPECT_EQ(0, strncmp(line + LINE / 2, "01.0001 ", 8)) TH_LOG("%s", line);
 	close(fd);
@@ -276,7 +279,7 @@ TEST_F(guest, last_error_contents)
 }
 
 #define MASKS(apm, aqm, adm)	"0x" apm ZEROS ",0x" aqm ZEROS ",0x" adm ZEROS
-/* the digits after the first two */
+/* the digits of a mask after the first two */
 #define ZEROS	"00000000000000000000000000000000000000000000000000000000000000"
 
 static void snapshot(char *text, size_t size)
@@ -285,7 +288,7 @@ static void snapshot(char *text, size_t size)
 	mdev_read(UUID1, "guest_ap_config", text + strlen(text), size - strlen(text));
 }
 
-/* Do a dry run, compare its result, and check that it changes nothing. */
+/* Do a dry run, compare its result, and check that nothing else has changed. */
 static void expect_dry_run(struct __test_metadata *_metadata, const char *masks, int error,
 			   const char *asked, const char *result)
 {
@@ -304,9 +307,9 @@ static void expect_dry_run(struct __test_metadata *_metadata, const char *masks,
 }
 
 /*
- * Expect that a write of these masks would add this many queues, and would wait for a
- * reset that begin() starts and the simulator holds. Writers wait for at most 10 s. If a
- * busy machine takes longer, start the reset again.
+ * Check that a dry run of these masks predicts the number of added queues, and a wait for
+ * the reset that begin() starts and the simulator holds. A write would wait for at most
+ * 10 s, so start the reset again if a busy machine takes longer.
  */
 static void expect_dry_run_waits(struct __test_metadata *_metadata, char *text, size_t size,
 				 const char *masks, int plugs,
@@ -331,7 +334,7 @@ TEST_F(guest, dry_run_result)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,08,0"));
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 
-	/* Remove adapter 5 and add domain 5. */
+	/* This write removes adapter 5 and adds domain 5. */
 	expect_dry_run(_metadata, "0x08,0c,0", 0, "asked=" MASKS("08", "0c", "00") "\n",
 		       "error=0\nplugs=1\nunplugs=1\nwait_ms=0\n"
 		       "now=" MASKS("0c", "08", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
@@ -345,7 +348,7 @@ TEST_F(guest, dry_run_result)
 		       "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
 		       "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
 	ASSERT_EQ(0, queue_bind(5, 5));
-	/* Queues that are already assigned do not count. */
+	/* "plugs" does not count queues that are already assigned. */
 	expect_dry_run(_metadata, "08,0c,0", 0, "asked=" MASKS("08", "0c", "00") "\n",
 		       "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
 		       "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
@@ -383,7 +386,7 @@ static bool dry_run_without_wait(void *masks)
 	return strstr(text, "wait_ms=0\n");
 }
 
-/* A write waits for the reset of a queue that it adds; ap_config_dry_run does not. */
+/* A write waits for the reset of a queue that it adds. ap_config_dry_run does not wait. */
 TEST_F(guest, dry_run_wait_time)
 {
 	struct writer writer;
@@ -398,7 +401,7 @@ TEST_F(guest, dry_run_wait_time)
 	expect_dry_run(_metadata, "08,0c,08", 0, "asked=" MASKS("08", "0c", "08") "\n",
 		       "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
 		       "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "08") "\n");
-	/* A write does not wait for a reset that takes too long and was logged. */
+	/* A write does not wait for a reset that was logged because it takes too long. */
 	EXPECT_EQ(0, until(dry_run_without_wait, "0c,0c,0"));
 	EXPECT_EQ(0, until(reset_was_reported, &log));
 	close(log);
@@ -418,7 +421,7 @@ static bool reset_of_05_0005_is_held(void *data)
 	return hwsim_state(5, 5, "held") == 1;
 }
 
-/* The reset of 05.0005 is pending, but its end will not plug the queue, which is unbound. */
+/* The reset of 05.0005 is pending, but its end will not plug 05.0005, which is unbound. */
 TEST_F(guest, dry_run_unbound_queue)
 {
 	struct writer unbinder;
@@ -429,9 +432,9 @@ TEST_F(guest, dry_run_unbound_queue)
 	unbinder.pid = fork();
 	if (!unbinder.pid)
 		_exit(!!queue_unbind(5, 5));
-	/* 05.0005 is already unbound when its reset begins; the unbind waits 2 s for its end. */
+	/* 05.0005 is already unbound when its reset begins. The unbind waits 2 s for the reset. */
 	ASSERT_EQ(0, until(reset_of_05_0005_is_held, NULL));
-	/* The guest has also lost 05.0004, whose reset must not affect the result. */
+	/* The guest has also lost 05.0004. Its reset must not affect the result. */
 	ASSERT_EQ(0, until(queue_is_clean, "05.0004"));
 	expect_dry_run(_metadata, "0c,0e,0", 0, "asked=" MASKS("0c", "0e", "00") "\n",
 		       "error=0\nplugs=1\nunplugs=0\nwait_ms=0\n"
@@ -450,12 +453,12 @@ TEST_F(guest, dry_run_unrelated_adapter)
 	expect_dry_run(_metadata, "0e,0c,0", 0, "asked=" MASKS("0e", "0c", "00") "\n",
 		       "error=0\nplugs=2\nunplugs=0\nwait_ms=0\n"
 		       "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("0a", "0c", "00") "\n");
-	/* If the write waits for 06.0004, it still does not wait for 05.0005. */
+	/* If a write waits for 06.0004, it does not wait for 05.0005 as well. */
 	expect_dry_run_waits(_metadata, self->text, sizeof(self->text), "0e,0c,0", 2,
 			     begin_reset_of_06_0004);
 	EXPECT_NE(NULL, strstr(self->text, "then=" MASKS("0a", "0c", "00")));
 	ASSERT_EQ(0, hwsim("reset_time", "06.0004 release"));
-	/* This write adds a domain, too. */
+	/* This write also adds a domain. */
 	expect_dry_run_waits(_metadata, self->text, sizeof(self->text), "0c,0e,0", 4,
 			     begin_reset_of_05_0005);
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
@@ -478,7 +481,7 @@ static void begin_reset_of_domain_5(struct __test_metadata *_metadata)
 	ASSERT_TRUE(queue_wait_status(5, 5, "unassigned"));
 }
 
-/* A queue that returns to an adapter of the guest blocks its domain until it is reset. */
+/* A queue that returns to an adapter of the guest blocks its domain until the queue is reset. */
 TEST_F(guest, dry_run_domain_wait)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
@@ -508,14 +511,14 @@ TEST_F(guest, dry_run_errors)
 		       "error=-99\napqn=06.0006\nowner=host\n");
 	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
 	EXPECT_EQ(0, file_write(BUS "aqmask", "-6"));
-	/* A dry run that would unassign a queue does not unassign it. */
+	/* A dry run that leaves out a queue does not unassign the queue. */
 	EXPECT_EQ(0, mdev_write(UUID2, "ap_config_dry_run", "0,0,0"));
 	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID1, "ap_config_dry_run", "06,02,0"));
 	close(kmsg);
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* A dry run does not wait for any kvm->lock, not even for that of its own guest. */
+/* A dry run does not wait for the kvm->lock of any guest, not even of its own. */
 TEST_F(guest, dry_run_under_kvm_lock)
 {
 	struct other owner = {};

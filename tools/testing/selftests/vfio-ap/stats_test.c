@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Each counter in debugfs must count its own events and no others. */
+/* Each counter in debugfs must count its own events, and no others. */
 #include <errno.h>
 #include <linux/vfio.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #define NUMBERS	"/sys/kernel/debug/vfio_ap/"
 
-/* Return the number after a word in the line that starts with a name, or -1. */
+/* In the line that starts with name, return the number after word. Return -1 if there is none. */
 static long number(const char *file, const char *name, const char *word, int base)
 {
 	static char text[1 << 16];
@@ -86,7 +86,10 @@ TEST_F(guest, reset_count_and_slowest)
 {
 	long resets;
 
-	/* The driver drops the counters of an unbound queue and starts again at the bind. */
+	/*
+	 * The driver drops the counters of an unbound queue, and starts at 0 after the
+	 * next bind.
+	 */
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	EXPECT_EQ(-1, queue_number("04.0004", " resets="));
 	ASSERT_EQ(0, queue_bind(4, 4));
@@ -108,7 +111,7 @@ TEST_F(guest, reset_count_and_slowest)
 	EXPECT_EQ(resets + 2, queue_number("04.0004", " resets="));
 	EXPECT_LE(1900, queue_number("04.0004", " slowest_ms="));
 
-	/* VFIO_DEVICE_RESET is counted, too. */
+	/* VFIO_DEVICE_RESET is also counted. */
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(0, mdev_number(" device_resets="));
@@ -119,7 +122,7 @@ TEST_F(guest, reset_count_and_slowest)
 	EXPECT_EQ(resets + 3, queue_number("04.0004", " resets="));
 }
 
-/* Return the number at this place in the list of AQIC response codes. */
+/* Return the number at this position in the list of AQIC response codes. */
 static long aqic_number(int place)
 {
 	static char text[1 << 16];
@@ -164,7 +167,7 @@ TEST_F(guest, aqic_counters_after_close)
 	EXPECT_EQ(1, aqic_number(6));
 	EXPECT_EQ(1, aqic_number(7));
 	EXPECT_EQ(irqs + 3, queue_number("04.0004", " irqs="));
-	/* QEMU closes the device when the guest ends; the counters must survive the close. */
+	/* QEMU closes the device when the guest ends. The counters must survive the close. */
 	close(self->vfio.device);
 	self->vfio.device = -1;
 	EXPECT_EQ(3, aqic_number(0));
@@ -172,7 +175,7 @@ TEST_F(guest, aqic_counters_after_close)
 	EXPECT_EQ(1, aqic_number(6));
 }
 
-/* The last number of the line is for all response codes from 08 to ff. */
+/* The last number in the line counts all response codes from 08 to ff. */
 TEST_F(guest, aqic_codes_without_counter)
 {
 	static const int codes[] = { 0x08, 0x09, 0x44, 0xff };
@@ -188,7 +191,7 @@ TEST_F(guest, aqic_codes_without_counter)
 	}
 	for (i = 0; i < 8; i++)
 		EXPECT_EQ(0, aqic_number(i)) TH_LOG("place %u", i);
-	/* The list has no tenth number. */
+	/* The list has only nine numbers. */
 	EXPECT_EQ(-1, aqic_number(9));
 }
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Run everything at once with a random seed: administrators, guests that start, end and
- * are killed, interrupts, device resets, binds and unbinds, mdevs that are removed or
- * almost removed, a module that is reloaded, a host whose configuration changes, and
- * queues that return errors: behaviour row E.19.
+ * Run many operations at once, with a random seed: administrators write to attributes,
+ * guests start, end and are killed, guests use interrupts and reset their devices, queues
+ * are bound and unbound, mdevs are removed, some removals are interrupted, the module is
+ * reloaded, the configuration of the host changes, and queues return errors.
  *
- * At the end, four views of each guest must agree: sysfs, the guest's own view, the APCB
+ * At the end, four views of each guest must agree: sysfs, what the guest sees, its APCB
  * in the simulator, and the result of view_expected(), which was written from the ABI
- * document alone. The test first compares the guests that survived, and then new ones.
+ * document alone. The test compares the views of the guests that are still running, and
+ * then of new guests.
  *
- * STRESS_SEED and STRESS_SECONDS are environment variables.
+ * The environment variable STRESS_SEED selects the seed, and STRESS_SECONDS the duration.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,17 +30,17 @@
 #include "../kselftest_harness.h"
 
 #define STRESS_SECONDS	"10"
-/* The comparison after each round takes some time under KASAN. */
+/* The comparison of views after each round takes some time under KASAN. */
 #define TEST_PATIENCE_S	900
 #define NUMBERS		"/sys/kernel/debug/vfio_ap/"
 
-/* Adapters and domains 4 to 7; the test itself adds 7. */
+/* All actors use adapters and domains 4 to 7. The test adds 7 to the machine. */
 #define FIRST	4
 #define COUNT	4
 
 static const char *const uuids[] = { UUID1, UUID2, UUID3 };
 static bool stop;
-/* Do not start guests, because the module is about to be unloaded. */
+/* Start no guests, because the module is about to be unloaded. */
 static bool no_guests;
 
 struct actor {
@@ -85,7 +86,7 @@ static void expect(struct actor *actor, int ret, const char *what, const int *al
 			 strerror(-ret));
 }
 
-/* Write random masks of the ids that other actors use. */
+/* Write random masks of the ids that the other actors use, too. */
 static int mdev_write_masks(struct actor *actor, const char *uuid, const char *attribute)
 {
 	unsigned int shift = 8 - FIRST - COUNT, some = (1 << COUNT) - 1;
@@ -212,7 +213,7 @@ static void guest_end(struct actor *actor)
 	actor->survived = false;
 }
 
-/* The driver may be signalling the old eventfd at this moment. */
+/* Replace an eventfd. The driver may be signalling the old one at the same time. */
 static int trigger_replace(struct actor *actor)
 {
 	int fd = dice(actor, 3) ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : -1;
@@ -237,8 +238,8 @@ static void guest_acts(struct actor *actor)
 	if (!ret)
 		ret = vm_start(&actor->vm);
 	/*
-	 * A killed child may still hold its files, and the removal of an mdev takes the
-	 * group out of the container.
+	 * -EBUSY: a killed child may not have closed its files yet. -EINVAL: the removal
+	 * of an mdev takes its group out of the container.
 	 */
 	expect(actor, ret, "guest", (int[]){ 0, -EBUSY, -ENOENT, -ENODEV, -EINVAL, 1 });
 	for (i = 0; !ret && i < turns && !stopped(); i++) {
@@ -277,7 +278,7 @@ static void child_run(const char *uuid, unsigned int random)
 	struct vm vm;
 	struct vfio vfio;
 
-	/* Close inherited files of other guests. */
+	/* Close the inherited files of other guests. */
 	syscall(SYS_close_range, 3, ~0U, 0);
 	if (vm_create(&vm) || vfio_open(&vfio, &vm, uuid) || vm_start(&vm))
 		_exit(1);
@@ -308,7 +309,10 @@ static bool module_unloaded(void *data)
 	return !module_unload();
 }
 
-/* A guest that still runs when the actors stop keeps the module loaded. */
+/*
+ * Condition for until(): the module is unloaded, or the actors stop. A guest that still
+ * runs when the actors stop keeps the module loaded.
+ */
 static bool module_unloaded_or_stopped(void *data)
 {
 	return module_unloaded(data) || stopped();
@@ -321,14 +325,14 @@ static int module_reload(void)
 
 	for (i = 0; !ret && i < 3; i++) {
 		ret = mdev_create(uuids[i]);
-		/* The remover was faster. */
+		/* remover_acts() has already created the mdev again. */
 		if (ret == -EEXIST)
 			ret = 0;
 	}
 	return ret;
 }
 
-/* Remove an mdev, and sometimes interrupt the removal. */
+/* Remove an mdev, and interrupt some of the removals. */
 static void remover_acts(struct actor *actor)
 {
 	const char *uuid = uuids[dice(actor, 3)];
@@ -381,7 +385,7 @@ static struct actor actors[] = {
 
 #define ACTORS ARRAY_SIZE(actors)
 
-/* The queues of the simulator with their drivers. */
+/* The simulator's state file, which lists all queues and their drivers. */
 static char machine[1 << 18];
 
 static bool queue_is(unsigned int apid, unsigned int apqi, const char *what)
@@ -396,7 +400,7 @@ static bool queue_is(unsigned int apid, unsigned int apqi, const char *what)
 	return strstr(line, what);
 }
 
-/* Parse the adapters and domains in any format of a matrix attribute. */
+/* Parse the adapters and domains in any format that matrix and guest_matrix use. */
 static void ids_parse(char *text, bool adapters[256], bool domains[256])
 {
 	char *line, *dot, *rest;
@@ -410,7 +414,7 @@ static void ids_parse(char *text, bool adapters[256], bool domains[256])
 	}
 }
 
-/* Parse a mask of the AP bus, in which bit 0 is the leftmost. */
+/* Read a mask of the AP bus. Its leftmost bit is id 0. */
 static void host_mask_read(const char *name, bool ids[256])
 {
 	char path[128], text[128];
@@ -434,7 +438,7 @@ static void line_add(char *text, size_t size, const char *format, unsigned int a
 	snprintf(text + len, size - len, format, a, d);
 }
 
-/* What an mdev must show, what its guest must see, and what its APCB must contain. */
+/* What guest_matrix must show, what the guest must see, and what its APCB must contain. */
 struct view {
 	char shown[4096], seen[4096], masks[256];
 };
@@ -469,10 +473,10 @@ static void control_domains_expected(const char *uuid, bool ids[256])
 }
 
 /*
- * Derive the view from the text of the ABI document. The guest gets the assigned domains
- * that the host has. It gets an assigned adapter if the host has the adapter, and if all
- * its queues with these domains are bound to vfio_ap. The attribute shows the queues, or
- * only adapters or domains if there are no queues.
+ * Derive the expected view as the ABI document describes it. A guest gets each assigned
+ * domain that is in the host. It gets each assigned adapter that is in the host and whose
+ * queues in these domains are all bound to vfio_ap. guest_matrix shows the queues or, if
+ * there are none, the adapters or domains.
  */
 static void view_expected(const char *uuid, struct view *view)
 {
@@ -514,7 +518,10 @@ static void view_expected(const char *uuid, struct view *view)
 	mask_add(view->masks, sizeof(view->masks), "adm", control_domains);
 }
 
-/* Only queues that are bound to vfio_ap must be clean. */
+/*
+ * Condition for until(): all queues that are bound to vfio_ap are clean. Other queues
+ * need not be.
+ */
 static bool queues_are_clean(void *data)
 {
 	static char text[sizeof(machine)];
@@ -529,7 +536,7 @@ static bool queues_are_clean(void *data)
 	return true;
 }
 
-/* Valid only when no guest is left that could enable an interrupt. */
+/* Condition for until(). No guest may be left that could enable an interrupt. */
 static bool no_interrupt_is_enabled(void *data)
 {
 	(void)data;
@@ -546,7 +553,10 @@ static bool nothing_is_pending(void *data)
 	(void)data;
 	for (i = 0; i < 3; i++) {
 		ret = mdev_read(uuids[i], "reset_pending", text, sizeof(text));
-		/* The stock driver has no such attribute; its writers wait for all resets. */
+		/*
+		 * The stock driver has no reset_pending, because its writers wait for all
+		 * resets.
+		 */
 		if (ret && ret != -ENOENT)
 			return false;
 	}
@@ -597,7 +607,7 @@ static void actors_run(struct __test_metadata *_metadata, unsigned long seed, in
 		EXPECT_NE(0, actors[i].acts);
 	}
 
-	/* Stop injecting errors. What the host lost or unbound stays so. */
+	/* Stop injecting errors. Do not restore what the host has lost or unbound. */
 	EXPECT_EQ(0, hwsim("respond", "*.* tapq 1 0"));
 	EXPECT_EQ(0, hwsim("respond", "*.* zapq 1 0"));
 	EXPECT_EQ(0, hwsim("respond", "*.* aqic 1 0"));
@@ -608,14 +618,14 @@ static void actors_run(struct __test_metadata *_metadata, unsigned long seed, in
 static void views_compare(struct __test_metadata *_metadata, const char *uuid, struct vm *vm,
 			  const struct view *view)
 {
-	/* The guest may be updated shortly after sysfs shows the change. */
+	/* The guest may get its queues shortly after sysfs shows them. */
 	EXPECT_TRUE(guests_wait_for_masks(view->masks)) TH_LOG("%s: %s", uuid, view->masks);
 	EXPECT_TRUE(vm_wait_queues(vm, view->seen)) TH_LOG("%s: %s", uuid, view->seen);
 }
 
 /*
- * Compare only guests that ran during the test, because a new guest gets all queues at
- * once and cannot have missed an update.
+ * Compare only guests that have run during the test. A new guest gets all its queues at
+ * once, so it cannot have missed an update.
  */
 static void views_compare_survivors(struct __test_metadata *_metadata, struct view *view)
 {
@@ -636,7 +646,7 @@ static void views_compare_survivors(struct __test_metadata *_metadata, struct vi
 	}
 }
 
-/* Start a guest for each mdev without one, so that it runs during the next steps. */
+/* Start a guest for each mdev that has none, so that it runs during the next steps. */
 static void guests_begin(struct __test_metadata *_metadata)
 {
 	unsigned int i;
@@ -663,7 +673,7 @@ static void guests_end(void)
 	}
 }
 
-/* Assign all adapters and every other domain to each running guest. */
+/* Assign all adapters to both running guests, and every other domain to each of them. */
 static void mdevs_fill(struct __test_metadata *_metadata)
 {
 	unsigned int i, id;
@@ -733,8 +743,8 @@ static void views_compare_new(struct __test_metadata *_metadata, const char *uui
 }
 
 /*
- * Each round takes at most a minute. The module is reloaded after it and must leave
- * nothing behind.
+ * Maximum duration of a round in seconds. After each round, the module is reloaded and
+ * must leave nothing behind.
  */
 #define ROUND_S	60
 
@@ -763,10 +773,7 @@ TEST_F(stress, consistent_views_after_load)
 			views_compare_new(_metadata, uuids[i], &self->view);
 		EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 		EXPECT_EQ(0, until(last_vm_is_destroyed, NULL));
-		/*
-		 * KVM writes "unexpected iam" to its trace when a VM ends with a
-		 * registered GISC.
-		 */
+		/* KVM writes "unexpected iam" to its trace if a VM ends with a registered GISC. */
 		ASSERT_LT(0, file_read(KVM_TRACE, trace, sizeof(trace)));
 		EXPECT_EQ(NULL, strstr(trace, "unexpected iam"));
 		EXPECT_EQ(0, until(queues_are_clean, NULL));

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Attributes of mdevs and queues, and callbacks of the AP bus, without a guest: behaviour
- * rows A.2, A.3, A.4, C-1, E.1, E.2 and E.3.
- */
+/* Test the attributes of mdevs and queues, and the callbacks of the AP bus, without a guest. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -34,7 +31,7 @@ FIXTURE_TEARDOWN(mdev)
 	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
 }
 
-/* A.2: the attributes of the mdev type, which management tools read. */
+/* Management tools read these attributes of the mdev type. */
 TEST_F(mdev, mdev_type_attributes)
 {
 	file_read(TYPE "name", self->text, sizeof(self->text));
@@ -83,7 +80,7 @@ static bool masks_are(struct __test_metadata *_metadata, const char *attribute, 
 	return !strcmp(text, shown);
 }
 
-/* A.3, C-18: ap_config replaces all three masks at once and accepts what it shows. */
+/* ap_config replaces all three masks at once, and accepts the text that it shows. */
 TEST_F(mdev, ap_config_masks)
 {
 	EXPECT_TRUE(masks_are(_metadata, "ap_config", MASKS("0000", "0000", "0000") "\n"));
@@ -104,7 +101,7 @@ TEST_F(mdev, ap_config_masks)
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
 }
 
-/* C-18: the first conflict decides the errno, and a rejected write changes nothing. */
+/* The first conflict determines the errno, and a rejected write changes nothing. */
 TEST_F(mdev, ap_config_rejected)
 {
 	static const struct {
@@ -115,7 +112,10 @@ TEST_F(mdev, ap_config_rejected)
 		{ "8,8,8 ", -EINVAL }, { "8,8,8\n\n", -EINVAL },
 		{ MASKS("0800", "0800", "08000"), -EINVAL },
 		{ MASKS("0800", "0800", "0800") "\njunk", -EINVAL },
-		/* Adapter 5 belongs to the other mdev, adapter 6 with domain 6 to the host. */
+		/*
+		 * Adapter 5 belongs to the other mdev. Adapter 6 with domain 6 belongs to
+		 * the host.
+		 */
 		{ "04,08,0", -EADDRINUSE }, { "06,0a,0", -EADDRNOTAVAIL },
 	};
 	char before[256], after[256];
@@ -141,7 +141,7 @@ TEST_F(mdev, ap_config_rejected)
 
 #define MAINLINE_FEATURES	"guest_matrix hotplug ap_config"
 
-/* A.1: the features of mainline come first. */
+/* The features of the stock driver come first. */
 TEST_F(mdev, features_attribute)
 {
 	ASSERT_LT(0, file_read(MATRIX "features", self->text, sizeof(self->text)));
@@ -149,7 +149,7 @@ TEST_F(mdev, features_attribute)
 		     self->text);
 }
 
-/* A.3, E.3: the errno of each malformed or too large id. */
+/* Test the errno for each kind of malformed or too large id. */
 TEST_F(mdev, id_parsing)
 {
 	static const struct {
@@ -197,7 +197,7 @@ TEST_F(mdev, matrix_formats)
 	mdev_write(UUID1, "assign_adapter", "5");
 	mdev_write(UUID1, "assign_adapter", "4");
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0006 04.00ab 05.0006 05.00ab"));
-	/* Domain 00ab is not in the host's configuration. */
+	/* Domain 00ab is not in the configuration of the host. */
 	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", "04.0006 05.0006"));
 	mdev_write(UUID1, "unassign_domain", "6");
 	mdev_write(UUID1, "unassign_domain", "0xab");
@@ -216,7 +216,7 @@ TEST_F(mdev, control_domains_shared)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* E.1: a second mdev cannot have the same queue, and the log names both mdevs. */
+/* Two mdevs cannot have the same queue, and the log names both of them. */
 TEST_F(mdev, queue_sharing_rejected)
 {
 	int kmsg;
@@ -236,7 +236,7 @@ TEST_F(mdev, queue_sharing_rejected)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* B-33, C-23: one log line names the owner. */
+/* The driver logs a single line, which names the owner. */
 TEST_F(mdev, queue_sharing_log_line)
 {
 	int apqi, kmsg;
@@ -260,7 +260,7 @@ TEST_F(mdev, queue_sharing_log_line)
 	EXPECT_EQ(0, mdev_remove(UUID3));
 }
 
-/* C-2: an unbound queue blocks adapter 4. */
+/* An unbound queue blocks adapter 4. */
 TEST_F(mdev, blocked_queue_after_remove)
 {
 	ASSERT_EQ(0, queue_unbind(4, 6));
@@ -278,7 +278,7 @@ TEST_F(mdev, blocked_queue_after_remove)
 	EXPECT_TRUE(queue_status(4, 5, "unassigned"));
 }
 
-/* B-30: a second assignment of the same adapter needs no second unassignment. */
+/* An adapter that was assigned twice needs only one unassignment. */
 TEST_F(mdev, double_assign_single_unassign)
 {
 	int i;
@@ -297,7 +297,7 @@ TEST_F(mdev, double_assign_single_unassign)
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04."));
 }
 
-/* B-42, B-44: status can be read at any time during a bind or an unbind. */
+/* status can be read at any time during a bind or an unbind. */
 TEST_F(mdev, status_read_during_hotplug)
 {
 	unsigned long *reads, before;
@@ -328,7 +328,7 @@ TEST_F(mdev, status_read_during_hotplug)
 	EXPECT_EQ(reader, waitpid(reader, NULL, 0));
 }
 
-/* E.2, A.4: conflicts between an mdev and the masks of the AP bus. */
+/* Assigned queues conflict with the masks of the AP bus, and vice versa. */
 TEST_F(mdev, apmask_conflict)
 {
 	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
@@ -346,7 +346,7 @@ TEST_F(mdev, apmask_conflict)
 	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
 }
 
-/* A.3: three conflicts at once. A conflict with the host is reported first. */
+/* There are three conflicts. The conflict with the host is reported first. */
 TEST_F(mdev, host_conflict_first)
 {
 	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
@@ -365,8 +365,9 @@ TEST_F(mdev, host_conflict_first)
 }
 
 /*
- * A.4: the host cannot reserve an assigned queue, and the log names the queue. An AP bus
- * with driver_override also rejects a free queue of an assigned adapter.
+ * The host cannot reserve an assigned queue, and the log names the queue. If the AP bus
+ * supports driver_override, the host cannot reserve an unassigned queue of an assigned
+ * adapter either.
  */
 TEST_F(mdev, reserve_unassigned_queue)
 {
@@ -399,7 +400,7 @@ TEST_F(mdev, matrix_and_guest_matrix)
 	EXPECT_STREQ("04.0005\n", self->text);
 }
 
-/* Make a mask of the first ids for ap_config, in which the leftmost bit is id 0. */
+/* Make a mask of the first nr ids for ap_config. Its leftmost bit is id 0. */
 static void first_ids(char mask[65], int nr)
 {
 	memset(mask, 'f', nr / 4);
@@ -418,7 +419,10 @@ static int first_queues(char *list, int adapters, int domains)
 	return len;
 }
 
-/* The ways in which programs read the file. Each returns the length or a negative errno. */
+/*
+ * Each of the next functions reads the file as some program does. It returns the length
+ * or a negative errno.
+ */
 static int read_with(int fd, char *buf, int size, int piece)
 {
 	int len = 0, got;
@@ -435,7 +439,7 @@ static int read_in_pieces(int fd, char *buf, int size)
 	return read_with(fd, buf, size, 997);
 }
 
-/* Read like "while read line" of dash and busybox. */
+/* Read like "while read line" in dash and busybox. */
 static int read_bytes(int fd, char *buf, int size)
 {
 	return read_with(fd, buf, size, 1);
@@ -454,7 +458,7 @@ static int read_lines(int fd, char *buf, int size)
 	return len;
 }
 
-/* C-1, E.18: lists may be longer than a page, unlike a normal sysfs attribute. */
+/* A list may be longer than a page, unlike a normal sysfs attribute. */
 TEST_F(mdev, list_of_any_length)
 {
 	static const struct {
@@ -476,7 +480,7 @@ TEST_F(mdev, list_of_any_length)
 		first_ids(domains, sizes[i].domains);
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "%s,%s,0", adapters, domains));
 		for (reader = 0; reader < ARRAY_SIZE(readers); reader++) {
-			/* Skip slow readers of long lists, because they find nothing new. */
+			/* Skip slow readers of long lists, because they take too long. */
 			if ((readers[reader] == read_bytes && length > 4096) ||
 			    (readers[reader] == read_in_pieces && length > 16384))
 				continue;
@@ -492,14 +496,14 @@ TEST_F(mdev, list_of_any_length)
 		fd = open(MATRIX UUID1 "/matrix", O_RDONLY | O_CLOEXEC);
 		ASSERT_LE(0, fd);
 		EXPECT_EQ(length < 4096 ? length : 4096, read(fd, shown, sizeof(shown)));
-		/* tail and wc would trust a size other than 0. */
+		/* tail and wc would rely on a size other than 0. */
 		EXPECT_EQ(0, fstat(fd, &status));
 		EXPECT_EQ(0, status.st_size);
 		close(fd);
 	}
 }
 
-/* To find the start of a partial read, the driver counts the pending queues before it. */
+/* To find where a partial read starts, the driver counts the pending queues before the offset. */
 TEST_F(mdev, reset_pending_partial_reads)
 {
 	static const char list[] = "04.0004\n04.0005\n05.0005\n";
@@ -534,7 +538,7 @@ TEST_F(mdev, reset_pending_partial_reads)
 	EXPECT_TRUE(mdev_wait_for(UUID1, "reset_pending", ""));
 }
 
-/* E.5: guest_matrix follows the host even without a guest. */
+/* guest_matrix follows the host even without a guest. */
 TEST_F(mdev, adapter_added_without_guest)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "0x20"));
@@ -544,7 +548,7 @@ TEST_F(mdev, adapter_added_without_guest)
 	ASSERT_EQ(0, hwsim("adapter_add", "20"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", "20.0004"));
-	/* E.7: a configuration change without a guest does not crash. */
+	/* A configuration change without a guest does not crash. */
 	ASSERT_EQ(0, hwsim("adapter_del", "20"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", ".0004"));

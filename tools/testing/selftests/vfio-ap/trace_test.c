@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Check that the trace events match Documentation/arch/s390/vfio-ap-tracing.rst: one
- * event for each step, with the names that administrators know.
+ * event for each step, with the documented field names.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #define TRACING	"/sys/kernel/debug/tracing/"
 #define EVENTS	TRACING "events/vfio_ap/"
 
-/* Masks of 256 bits; the leftmost bit is id 0. */
+/* Masks of 256 bits. The leftmost bit is id 0. */
 #define NONE	"0000000000000000000000000000000000000000000000000000000000000000"
 #define ID4	"0800000000000000000000000000000000000000000000000000000000000000"
 #define ID4_5	"0c00000000000000000000000000000000000000000000000000000000000000"
@@ -22,7 +22,7 @@ static char trace[1 << 17];
 
 static void trace_begin(struct __test_metadata *_metadata)
 {
-	/* Opening the file with O_TRUNC clears it. */
+	/* Opening the file with O_TRUNC clears the trace. */
 	ASSERT_EQ(0, close(open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC)));
 	ASSERT_EQ(0, file_write(EVENTS "enable", "1"));
 }
@@ -56,8 +56,8 @@ TEST_F(guest, guest_update_event)
 	assign(_metadata, UUID1, -1, 4);
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "5"));
 	/*
-	 * These writes do not change the guest: domain 5 is already assigned, and control
-	 * domain 200 is not in the host.
+	 * The next two writes do not change the guest: domain 5 is already assigned, and
+	 * control domain 200 is not in the host.
 	 */
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "5"));
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_control_domain", "200"));
@@ -117,7 +117,7 @@ TEST_F(guest, failed_reset_event)
 	EXPECT_EQ(1, events_with(" rc=00 done=1\n"));
 }
 
-/* Return the time of an event in microseconds. The time stamp precedes the name. */
+/* Return the time of an event in microseconds. In the trace, the time precedes the name. */
 static long long event_time(const char *name)
 {
 	long long seconds = 0, microseconds = 0;
@@ -130,9 +130,9 @@ static long long event_time(const char *name)
 }
 
 /*
- * The retry of a failed reset is due 0.5 s after the failure. The writer polls both queues
- * several times in the first 30 ms, because the reset of 04.0005 needs some polls, and must
- * not issue the retry of 04.0004.
+ * The retry of a failed reset is due 0.5 s after the failure. The writer also waits for
+ * the reset of 04.0005, which needs several polls, and polls both queues several times in
+ * the first 30 ms. It must not issue the retry for 04.0004.
  */
 TEST_F(guest, failed_reset_retry_delay)
 {
@@ -165,7 +165,7 @@ TEST_F(guest, irq_set_event)
 	snprintf(nib, sizeof(nib), " nib=%#lx rc=00\n", (unsigned long)AGENT_NIB);
 	trace_begin(_metadata);
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
-	/* A disable has no NIB, whatever the guest leaves in the register. */
+	/* The event of a disable shows NIB 0, whatever the register contains. */
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, AGENT_NIB));
 	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, AGENT_NIB));
 	trace_end(_metadata);

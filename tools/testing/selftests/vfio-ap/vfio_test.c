@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The VFIO device: behaviour rows A.5 and E.15. */
+/* Test the ioctls of the VFIO device, and the removal of an mdev whose device is open. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -107,7 +107,7 @@ static void removal_start(struct __test_metadata *_metadata, struct vm *vm, stru
 	ASSERT_TRUE(writer_waits(writer));
 }
 
-/* The queue stays out of the guest when events in the host cause another commit. */
+/* Unbind and bind the queue, and scan the bus. The guest must not get the queue again. */
 static void queue_stays_out(struct __test_metadata *_metadata, struct vm *vm)
 {
 	EXPECT_EQ(0, until(queue_is_clean, NULL));
@@ -125,13 +125,16 @@ static bool no_request_was_logged(void *log)
 	return kmsg_lines(*(int *)log, "accepts no release request", text, sizeof(text)) > 0;
 }
 
-/* A.2: the removal waits until the device is closed. */
+/* The removal waits until the device is closed. */
 TEST_F(guest, removal_wait_for_close)
 {
 	int log = kmsg_open();
 	struct writer writer;
 
-	/* QEMU before 8.1 sets no request eventfd. Its guest loses the queues nevertheless. */
+	/*
+	 * Like QEMU before 8.1, this VMM sets no request eventfd. Its guest still loses
+	 * the queues.
+	 */
 	removal_start(_metadata, &self->vm, &writer);
 	EXPECT_EQ(0, until(queue_is_clean, NULL));
 	EXPECT_TRUE(queue_status(4, 4, "assigned"));
@@ -141,7 +144,7 @@ TEST_F(guest, removal_wait_for_close)
 	EXPECT_TRUE(writer_waits(&writer));
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&writer));
-	/* The driver logs this once, however often it signals the request. */
+	/* The driver has logged this only once, although it repeats the request. */
 	EXPECT_FALSE(no_request_was_logged(&log));
 	close(log);
 	EXPECT_NE(0, access(MATRIX UUID1, F_OK));
@@ -151,7 +154,7 @@ TEST_F(guest, removal_wait_for_close)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* Is the mdev blocked, so that no guest can have its queues? */
+/* Return true if the mdev is blocked, so that no guest can have its queues. */
 static bool is_blocked(void)
 {
 	char text[4096];
@@ -179,10 +182,7 @@ TEST_F(guest, removal_interrupted)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(1, kmsg_lines(log, "Removal cancelled", self->text, sizeof(self->text)));
 	close(log);
-	/*
-	 * The cancelled removal leaves nothing behind, so the VMM can close and open the
-	 * device.
-	 */
+	/* After the cancelled removal, the VMM can close the device and open it again. */
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
@@ -197,7 +197,7 @@ TEST_F(guest, second_remover_unaffected)
 	ASSERT_EQ(0, until(task_is_interruptible, &second.pid));
 	kill(first.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&first));
-	/* If the guest wrongly got a queue back, this commit would show it. */
+	/* Cause a commit, which would show if the guest had wrongly got a queue back. */
 	assign(_metadata, UUID1, 5, -1);
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	EXPECT_TRUE(writer_waits(&second));
@@ -249,7 +249,7 @@ TEST_F(guest, driver_unbind_during_removal)
 	both_removals_logged(&notices);
 	EXPECT_EQ(2, notices.count);
 	close(notices.log);
-	/* An mdev without a driver has nothing to wait for. */
+	/* The removal of an mdev without a driver waits for nothing. */
 	EXPECT_EQ(0, access(MATRIX UUID1, F_OK));
 	EXPECT_EQ(0, mdev_remove(UUID1));
 	ASSERT_EQ(0, mdev_create(UUID1));
@@ -264,7 +264,6 @@ static long signals(int fd)
 	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
 }
 
-/* E.17: GET_IRQ_INFO of each interrupt. */
 TEST_F(guest, device_get_irq_info)
 {
 	struct vfio_irq_info info = { .argsz = sizeof(info) };
@@ -281,7 +280,7 @@ TEST_F(guest, device_get_irq_info)
 	EXPECT_EQ(-EFAULT, ioctl_errno(self->vfio.device, VFIO_DEVICE_GET_IRQ_INFO, NULL));
 }
 
-/* E.17, C-16: SET_IRQS accepts one eventfd, or -1, and nothing else. */
+/* SET_IRQS accepts one eventfd or -1, and rejects all other arguments. */
 TEST_F(guest, device_set_irqs)
 {
 	static const struct {
@@ -292,7 +291,7 @@ TEST_F(guest, device_set_irqs)
 		{ 23, 36, 0, 0, 1, -1, -EINVAL }, { 24, 36, IRQS, 0, 1, -1, -EINVAL },
 		{ 24, 36, 0, 1, 1, -1, -EINVAL }, { 24, 36, 0, 0, 2, -1, -EINVAL },
 		{ 24, 36, 0, 0, 0, -1, -EINVAL }, { 20, 36, 0, 0, 0, -1, -EINVAL },
-		/* no data or a boolean; mask or unmask; none of them */
+		/* no data, or a boolean; MASK or UNMASK; no action */
 		{ 24, 33, 0, 0, 1, -1, -EINVAL }, { 24, 34, 0, 0, 1, -1, -EINVAL },
 		{ 24, 12, 0, 0, 1, -1, -EINVAL }, { 24, 20, 0, 0, 1, -1, -EINVAL },
 		{ 24, 4, 0, 0, 1, -1, -EINVAL }, { 24, 36 | 64, 0, 0, 1, -1, -EINVAL },
@@ -300,7 +299,7 @@ TEST_F(guest, device_set_irqs)
 		{ 24, 36, 1, 0, 1, -1, 0 }, { 24, 36, 1, 0, 1, -1, 0 },
 	};
 	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	/* A complete header at the end of a page, with no page after it. */
+	/* A complete header at the end of a page. The next page does not exist. */
 	struct irq_set *last = (struct irq_set *)(page + 4096 - sizeof(struct vfio_irq_set));
 	struct irq_set set;
 	unsigned int i;
@@ -346,7 +345,7 @@ static bool all_changes_signalled(void *data)
 	return changes->seen >= changes->wanted;
 }
 
-/* E.17: each change of the guest's matrix is signalled, and nothing else. */
+/* The driver signals each change of the guest's queues, and nothing else. */
 TEST_F(guest, config_changed_irq)
 {
 	int first = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -360,8 +359,8 @@ TEST_F(guest, config_changed_irq)
 	updates = hwsim_guest_updates(getpid());
 	assign(_metadata, UUID1, 4, 4);
 	/*
-	 * Adapter 200 is not in the host, and adapter 4 is already assigned, so these
-	 * writes change nothing.
+	 * These writes change nothing, because adapter 200 is not in the host, and
+	 * adapter 4 is already assigned.
 	 */
 	assign(_metadata, UUID1, 200, -1);
 	assign(_metadata, UUID1, 4, -1);
@@ -370,7 +369,7 @@ TEST_F(guest, config_changed_irq)
 	ASSERT_EQ(0, queue_bind(4, 4));
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	changes.wanted = hwsim_guest_updates(getpid()) - updates;
-	/* The guest may see a change before it is signalled. */
+	/* The guest may see a change before the driver signals it. */
 	EXPECT_EQ(0, until(all_changes_signalled, &changes));
 	EXPECT_EQ(changes.wanted, changes.seen);
 	/* A new eventfd replaces the old one, and no change is lost. */
@@ -401,7 +400,7 @@ static bool is_signalled(void *fd)
 	return signals(*(int *)fd);
 }
 
-/* E.15: the driver requests a release from a VMM that has set the request eventfd. */
+/* If the VMM has set the request eventfd, the driver signals it when the mdev is removed. */
 TEST_F(guest, release_request_on_removal)
 {
 	int request = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -420,11 +419,14 @@ TEST_F(guest, release_request_on_removal)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
 	EXPECT_TRUE(writer_waits(&writer));
 	/*
-	 * The request is repeated after 10 s, because the VMM may not have been ready. It
-	 * is logged once.
+	 * The driver repeats the request after 10 s, because the VMM may not have been
+	 * ready. It logs the request once.
 	 */
 	EXPECT_EQ(0, until(is_signalled, &request));
-	/* There were two updates: the plug and the unplug. Each was signalled once. */
+	/*
+	 * There were two updates, the plug and the unplug. The driver has signalled each
+	 * of them once.
+	 */
 	EXPECT_EQ(updates + 2, hwsim_guest_updates(getpid()));
 	EXPECT_EQ(2, signals(changed));
 	vfio_close(&self->vfio);
@@ -453,7 +455,7 @@ TEST_F(guest, device_reset_all_queues)
 
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, 5, 5);
-	/* An assigned queue that does not exist is skipped. */
+	/* The driver skips an assigned queue that does not exist. */
 	assign(_metadata, UUID1, 1, 1);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 	updates = hwsim_guest_updates(getpid());
@@ -479,7 +481,7 @@ TEST_F(guest, device_reset_blocked_queue)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 }
 
-/* C-9, B-13, B-29: response codes 03 and 04 count as reset. */
+/* Response codes 03 and 04 count as reset. */
 TEST_F(guest, device_reset_deconfig_checkstop)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -493,7 +495,7 @@ TEST_F(guest, device_reset_deconfig_checkstop)
 	EXPECT_TRUE(queue_status(4, 4, "in use"));
 }
 
-/* C-8: an unknown response code after an accepted ZAPQ is a failure. */
+/* An unknown response code after an accepted ZAPQ is a failure. */
 TEST_F(guest, device_reset_unknown_code)
 {
 	time_t begun;
@@ -504,8 +506,8 @@ TEST_F(guest, device_reset_unknown_code)
 	assign(_metadata, UUID1, 5, -1);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 	/*
-	 * Hardware accepts each ZAPQ, but each TAPQ fails, so only the waiter can log the
-	 * failure.
+	 * Hardware accepts each ZAPQ, but each TAPQ fails, so only the waiting task can
+	 * log the failure.
 	 */
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 polls 0"));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 30 forever"));
@@ -515,7 +517,7 @@ TEST_F(guest, device_reset_unknown_code)
 	EXPECT_EQ(1, kmsg_lines(log, "last response code 30", self->text, sizeof(self->text)));
 	close(log);
 	EXPECT_TRUE(queue_status(5, 4, "in use"));
-	/* The driver retries twice a second. On a busy machine, usleep() can take longer. */
+	/* The driver retries twice per second. On a busy machine, usleep() can take longer. */
 	begun = time(NULL);
 	resets = hwsim_state(4, 4, "zapq");
 	usleep(1000000);
@@ -525,7 +527,7 @@ TEST_F(guest, device_reset_unknown_code)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 }
 
-/* B-12, B-16: the driver retries the reset of a busy or changing queue. */
+/* If ZAPQ returns a code for a busy or changing queue, the driver retries the reset. */
 TEST_F(guest, device_reset_busy_retry)
 {
 	static const char *const codes[] = { "05", "0a", "35", "36" };
@@ -542,7 +544,10 @@ TEST_F(guest, device_reset_busy_retry)
 		EXPECT_EQ(0, ioctl_errno(self->vfio.device, VFIO_DEVICE_RESET, NULL)) {
 			TH_LOG("response code %s", codes[i]);
 		}
-		/* Two ZAPQs fail, the end of the third is not seen, and the fourth counts. */
+		/*
+		 * Two ZAPQs fail. TAPQ fails once after the third, so the driver issues a
+		 * fourth one.
+		 */
 		EXPECT_EQ(resets + 4, hwsim_state(4, 4, "zapq"));
 	}
 }
@@ -556,8 +561,8 @@ static void mdev_reopen(struct __test_metadata *_metadata, struct vm *vm, struct
 }
 
 /*
- * Signals do not end a removal that is restarted or retried: the queues leave once, and
- * the removal ends when the VMM closes the device.
+ * Signals do not end a removal that the kernel restarts or the program retries. The guest
+ * loses its queues only once, and the removal ends when the VMM closes the device.
  */
 static void removal_with_signals(struct __test_metadata *_metadata, struct vm *vm,
 				 struct vfio *vfio, enum remover_kind kind)
@@ -604,7 +609,7 @@ static bool removal_is_cancelled(void *log)
 	return kmsg_lines(*(int *)log, "Removal cancelled", text, sizeof(text)) > 0;
 }
 
-/* For 10 s, the driver cannot know whether the program will retry its write. */
+/* The driver waits 10 s for a retry of the interrupted write, and then cancels the removal. */
 TEST_F(guest, removal_given_up_after_a_signal)
 {
 	struct remover remover;
@@ -620,7 +625,7 @@ TEST_F(guest, removal_given_up_after_a_signal)
 	EXPECT_EQ(EINTR, remover_end(&remover));
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(updates + 2, hwsim_guest_updates(getpid()));
-	/* The guest may see its queues before the log has the line. */
+	/* The guest may see its queues before the driver has logged the cancellation. */
 	EXPECT_EQ(0, until(removal_is_cancelled, &log));
 	close(log);
 	vfio_close(&self->vfio);
@@ -628,7 +633,7 @@ TEST_F(guest, removal_given_up_after_a_signal)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
-/* A fatal signal cancels a restarted removal at once, without the 10 s for a restart. */
+/* A fatal signal cancels a restarted removal immediately, not after 10 s. */
 TEST_F(guest, restarted_removal_killed)
 {
 	struct remover remover;
@@ -648,7 +653,7 @@ TEST_F(guest, restarted_removal_killed)
 	close(log);
 }
 
-/* Another remover takes over from an interrupted one, and then nothing cancels the removal. */
+/* If another remover takes over an interrupted removal, the driver does not cancel the removal. */
 TEST_F(guest, interrupted_removal_taken_over)
 {
 	struct remover first, second;
@@ -663,7 +668,7 @@ TEST_F(guest, interrupted_removal_taken_over)
 	EXPECT_EQ(0, remover_signal(&first));
 	EXPECT_EQ(EINTR, remover_end(&first));
 	ASSERT_EQ(0, remover_start(&second, UUID1, REMOVER_RESTARTS));
-	/* Longer than the timeout of an interrupted removal. */
+	/* Wait for longer than the timeout of an interrupted removal, which is 10 s. */
 	sleep(12);
 	EXPECT_TRUE(is_blocked());
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
@@ -679,7 +684,7 @@ static bool is_in_prepare_remove(void *task)
 	return task_waits_in(*(pid_t *)task, "vfio_ap_mdev_prepare_remove");
 }
 
-/* Both removers are in their handlers before the kernel restarts the first write. */
+/* Both removers are in their signal handlers before the kernel restarts the first write. */
 TEST_F(guest, removals_interrupted_together)
 {
 	struct remover removers[2];
@@ -710,7 +715,7 @@ TEST_F(guest, removals_interrupted_together)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
-/* The simulator checks the locks at each eventfd_signal(), so use every path to such a call. */
+/* Reach each call of eventfd_signal(), because the simulator checks there that no lock is held. */
 TEST_F(guest, eventfd_signal_without_locks)
 {
 	int changed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -719,7 +724,10 @@ TEST_F(guest, eventfd_signal_without_locks)
 
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, changed));
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, REQUEST, request));
-	/* A writer that waits for resets, an unbind, and the work item after a bind. */
+	/*
+	 * Calls by a writer that waits for resets, by an unbind, and by the work item
+	 * after a bind.
+	 */
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(0, until(is_signalled, &changed));
@@ -727,7 +735,7 @@ TEST_F(guest, eventfd_signal_without_locks)
 	EXPECT_EQ(0, until(is_signalled, &changed));
 	EXPECT_EQ(0, queue_bind(4, 4));
 	EXPECT_EQ(0, until(is_signalled, &changed));
-	/* A remover, and the work item that unplugs the queues for it. */
+	/* Calls by a remover, and by the work item that unplugs the queues for the remover. */
 	ASSERT_EQ(0, remover_start(&remover, UUID1, REMOVER_RESTARTS));
 	EXPECT_EQ(0, until(is_signalled, &request));
 	EXPECT_EQ(0, until(is_signalled, &changed));
@@ -735,7 +743,7 @@ TEST_F(guest, eventfd_signal_without_locks)
 	EXPECT_EQ(-SIGKILL, remover_end(&remover));
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(0, until(is_signalled, &changed));
-	/* The close of the device. */
+	/* Call by the close of the device. */
 	close(self->vfio.device);
 	EXPECT_EQ(0, until(is_signalled, &changed));
 	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
@@ -744,7 +752,7 @@ TEST_F(guest, eventfd_signal_without_locks)
 	close(request);
 }
 
-/* A task that waits for a work item waits in this function. */
+/* Condition for until(): the writer has ended, or waits for a work item in __flush_work(). */
 static bool ends_or_cancels_work(void *data)
 {
 	struct writer *writer = data;
@@ -753,9 +761,9 @@ static bool ends_or_cancels_work(void *data)
 }
 
 /*
- * The host's configuration changes while an mdev is being created, and then VFIO rejects
- * the device. The mdev_device is freed when the write returns, so the driver must flush
- * the work items that the change has queued.
+ * While an mdev is being created, the configuration of the host changes, which queues
+ * work items. VFIO then rejects the device. The driver must flush the work items before
+ * the write returns, because the mdev_device is freed at that point.
  */
 TEST_F(guest, work_flush_at_failed_create)
 {
@@ -767,7 +775,7 @@ TEST_F(guest, work_flush_at_failed_create)
 	ASSERT_EQ(0, hwsim("hold", "sysfs_notify"));
 	ASSERT_EQ(0, hwsim("control_del", "6"));
 	ASSERT_EQ(0, bus_scan());
-	/* one call for each mdev */
+	/* sysfs_notify() is called once for each mdev. */
 	EXPECT_TRUE(hwsim_wait_held("sysfs_notify", 2));
 	ASSERT_EQ(0, hwsim("release", "vfio_register_emulated_iommu_dev"));
 	EXPECT_EQ(0, until(ends_or_cancels_work, &writer));

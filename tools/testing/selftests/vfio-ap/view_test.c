@@ -21,7 +21,7 @@ static void read_all(int fd)
 	size_t length = 0;
 	ssize_t got;
 
-	/* Reading from the terminal fails with EIO when the program has ended. */
+	/* A read from the terminal fails with EIO when the program has ended. */
 	while ((got = read(fd, shown + length, sizeof(shown) - 1 - length)) > 0)
 		length += got;
 	shown[length] = 0;
@@ -32,7 +32,7 @@ static int exit_status(int status)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Store the output of a command in shown[] and return the exit status. */
+/* Store the output of a command in shown[], and return the exit status. */
 static int view_command(const char *command)
 {
 	FILE *pipe = popen(command, "r");
@@ -43,7 +43,7 @@ static int view_command(const char *command)
 	return exit_status(pclose(pipe));
 }
 
-/* Run lsvfioap, store its output in shown[] and return the exit status. */
+/* Run lsvfioap, store its output in shown[], and return the exit status. */
 static int view(const char *arguments)
 {
 	char command[256];
@@ -52,7 +52,7 @@ static int view(const char *arguments)
 	return view_command(command);
 }
 
-/* Run lsvfioap on a terminal with this many columns. With 0, the terminal has no known width. */
+/* Run lsvfioap on a terminal with this number of columns. If it is 0, the width is unknown. */
 static int view_in_columns(const char *argument, int columns)
 {
 	struct winsize size = { .ws_col = columns };
@@ -189,7 +189,7 @@ TEST_F(guest, host_owner_and_reset_mark)
 	EXPECT_TRUE(view_wait_shows("", "\n       06 v v v\n")) TH_LOG("%s", shown);
 }
 
-/* Bind queue 06.0006 of mdev 2 with an injected error, and remove the error after the check. */
+/* Bind queue 06.0006 of mdev 2 with an injected error, and stop the injection after the check. */
 static void bind_while(struct __test_metadata *_metadata, const char *knob, const char *wrong,
 		       const char *right, const char *lines)
 {
@@ -249,11 +249,11 @@ TEST_F(guest, grid_of_65536_queues)
 	EXPECT_GE(80, longest_line());
 	for (at = shown; (at = strstr(at, "\n       ")); at++)
 		lines++;
-	/* 8 blocks of 32 domains. */
+	/* There are 8 blocks of 32 domains. */
 	EXPECT_EQ(8 * 256, lines);
 	EXPECT_NE(NULL, strstr(shown, "  domain  e e e e e e e e e e e e e e e e f f"));
 	EXPECT_NE(NULL, strstr(shown, "\n  ff.00ff not-in-host\n"));
-	/* A long last_error also fits. */
+	/* A long last_error also fits into 80 columns. */
 	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "ap_config", "%s,%s,x", all, all));
 	EXPECT_EQ(0, view(UUID1));
 	EXPECT_GE(80, longest_line());
@@ -262,7 +262,7 @@ TEST_F(guest, grid_of_65536_queues)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
 }
 
-/* A grid is as wide as the terminal allows. */
+/* Check that the grid shows this number of domains per line, as many as the width allows. */
 static void grid_expect(struct __test_metadata *_metadata, int domains)
 {
 	int blocks = 0, lines = 0, width = strlen("  domain  ") + 2 * domains;
@@ -314,7 +314,7 @@ TEST_F(guest, grid_terminal_width)
 
 TEST_F(guest, output_write_errors)
 {
-	/* Short output, and output that is longer than the buffer of stdio. */
+	/* Test short output, and output that is longer than the buffer of stdio. */
 	static const char *const arguments[] = {
 		"--help", "", "--json", UUID1, "--all " UUID1, "--json " UUID1,
 	};
@@ -400,7 +400,7 @@ TEST_F(guest, report_contents)
 	ASSERT_LT(0, file_read(REPORT, shown, sizeof(shown)));
 	for (i = 0; i < ARRAY_SIZE(parts); i++)
 		EXPECT_NE(NULL, strstr(shown, parts[i])) TH_LOG("%s", parts[i]);
-	/* The report skips write-only files. */
+	/* The report leaves out write-only files. */
 	EXPECT_EQ(NULL, strstr(shown, "\nassign_adapter:"));
 	EXPECT_EQ(NULL, strstr(shown, "nput/output error"));
 	EXPECT_EQ(NULL, strstr(shown, "denied"));

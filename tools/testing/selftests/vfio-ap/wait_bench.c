@@ -2,9 +2,10 @@
 /*
  * Measure how long unrelated tasks wait while one guest is busy. Usage: wait_bench DRIVER
  *
- * Four threads do what other guests and administrators do, and measure each operation: on
- * an idle system, while all queues of a guest are unplugged and plugged repeatedly, while
- * a VMM holds its kvm->lock, and while a queue does not finish its reset.
+ * Four threads repeat operations of other guests and of administrators, and measure their
+ * duration: on an idle system, while all queues of one guest are unplugged and plugged
+ * repeatedly, while a VMM holds its kvm->lock, and while the reset of a queue does not
+ * end.
  */
 #include <errno.h>
 #include <poll.h>
@@ -18,7 +19,7 @@
 #define SAMPLES_MAX	4000
 #define HOLD_MS		500
 #define NOTIFICATIONS	50
-/* This id is not in the host, so its assignment plugs and resets nothing. */
+/* This id is not in the host, so its assignment neither plugs nor resets a queue. */
 #define ABSENT		200
 
 #define UUID_HELD	"44444444-4444-4444-4444-444444444444"
@@ -27,13 +28,16 @@
 static const char *driver;
 static bool stop, stop_noise;
 
-/* A: the busy guest. B: attached and running. C: opens and closes. H: its kvm->lock is held. */
+/*
+ * Guest A is busy, and guest B runs. The device of guest C is opened and closed. The
+ * kvm->lock of H is held.
+ */
 static struct vm vm_a, vm_b, vm_c, vm_h;
 static struct vfio vfio_a, vfio_b, vfio_c, vfio_h;
 
 struct meter {
 	const char *id;
-	/* Do the nth operation. Return its duration in ns or a negative errno. */
+	/* Do operation number n. Return its duration in ns or a negative errno. */
 	long (*take)(unsigned int n);
 	unsigned int count;
 	unsigned int waits_us[SAMPLES_MAX];
@@ -144,7 +148,6 @@ static void respond_normally(void)
 	must(!hwsim("respond", "04.0004 tapq 2 0"));
 }
 
-/* Run all four threads at once. */
 static void measure(const char *mode, int seconds)
 {
 	long end = bench_now_ns() + seconds * 1000000000L;
@@ -255,12 +258,11 @@ static bool adapter_7_is_reset(void *unused)
 	return true;
 }
 
-/* Discard earlier notifications. */
 static void notifications_drop(int attribute, int uevents)
 {
 	char text[8192];
 
-	/* The driver delays notifications by a tick. */
+	/* The driver delays notifications by one tick. */
 	usleep(100000);
 	pread(attribute, text, sizeof(text), 0);
 	while (recv(uevents, text, sizeof(text), MSG_DONTWAIT) > 0)
@@ -312,7 +314,7 @@ static bool b_has_own_queue(void *unused)
 	return mdev_shows(UUID2, "guest_matrix", "08.0008");
 }
 
-/* Release the lock later, even if no task waits for it. */
+/* Release the lock later, even if no task waits for the lock. */
 static void *release_later(void *hold)
 {
 	usleep(HOLD_MS * 1000);
@@ -320,7 +322,7 @@ static void *release_later(void *hold)
 	return NULL;
 }
 
-/* Measure the time from a change of the machine until guest B has the new adapter. */
+/* Measure the time from the addition of an adapter to the host until guest B has the adapter. */
 static void scan_measure(const char *mode)
 {
 	long start = bench_now_ns();
@@ -362,7 +364,7 @@ static void guest_start(struct vm *vm, struct vfio *vfio, const char *uuid)
 	must(!vm_start(vm));
 }
 
-/* Assign count adapters and domains, starting with these ids. */
+/* Create an mdev, and assign count adapters and count domains that begin with these ids. */
 static void mdev_make(const char *uuid, int apid, int apqi, int count)
 {
 	must(!mdev_create(uuid));
@@ -386,7 +388,7 @@ static void prepare(void)
 	must(queue_wait_status(9, 8, "unassigned"));
 	mdev_make(UUID1, 4, 4, 4);
 	mdev_make(UUID2, 8, 8, 1);
-	/* Guest B gets this adapter when the host gets it. */
+	/* Guest B gets this adapter as soon as the host has the adapter. */
 	must(!mdev_write(UUID2, "assign_adapter", "10"));
 	mdev_make(UUID3, 9, 8, 1);
 	must(!mdev_create(UUID_HELD));
@@ -394,7 +396,7 @@ static void prepare(void)
 	guest_start(&vm_b, &vfio_b, UUID2);
 	guest_start(&vm_c, &vfio_c, UUID3);
 	close(vfio_c.device);
-	/* KVM holds kvm->lock during the ioctl only for a VM without a vCPU. */
+	/* The ioctl of hold_kvm_lock() holds kvm->lock only if the VM has no vCPU. */
 	must(!vm_create_bare(&vm_h));
 	must(!vfio_open(&vfio_h, &vm_h, UUID_HELD));
 	must(!until(a_has_all_queues, NULL));
@@ -440,7 +442,7 @@ int main(int argc, char **argv)
 	must(!hwsim("respond", "04.0004 tapq 2 forever"));
 	measure_beside("stuck", churn_run, 10);
 	/*
-	 * Measure this last, because the stock driver does not recover queues that it
+	 * Measure this last, because the stock driver does not recover queues that it has
 	 * released without a reset.
 	 */
 	for (i = 0; i < ARRAY_SIZE(resets_ms); i++)

@@ -25,11 +25,11 @@ lszcrypt_guest_queue() {
 	qemu_end 1
 }
 
-# card_status ID: print the status that lszcrypt shows
+# card_status ID: print the status that lszcrypt shows for an adapter
 card_status() { lszcrypt -V "$1" | awk -v id="$1" '$1 == id { print $4 }'; }
 
-# A deconfigured adapter stays in the guest. Its queue answers 03, and QEMU can reset it without an
-# error.
+# A deconfigured adapter stays in the guest. TAPQ of its queue returns 03, and QEMU can reset the
+# device without an error.
 adapter_config_off_and_on() {
 	setup
 	[ "$(card_status 04)" = online ] || fail "$(lszcrypt -V)"
@@ -51,7 +51,7 @@ adapter_config_off_and_on() {
 	expect_soon "$(queue_status 04.0004)" assigned
 }
 
-# A guest's queue has no zcrypt device, so chzcrypt cannot set it offline.
+# chzcrypt cannot set a guest's queue offline, because the queue has no zcrypt device.
 chzcrypt_guest_queue_offline() {
 	setup
 	[ ! -e /sys/devices/ap/card04/04.0004/online ] || fail "zcrypt has the queue"
@@ -64,7 +64,7 @@ chzcrypt_guest_queue_offline() {
 # The host cannot reserve a queue while a guest has it.
 reserve_queue_in_use() {
 	setup
-	# Newer kernels already reject the adapter.
+	# Newer kernels already reject the write to apmask.
 	(echo +4 >$BUS/apmask && echo +4 >$BUS/aqmask) 2>$SCRATCH/refused && fail "the host reserved a queue of a guest"
 	grep -q 'Device or resource busy' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
 	guest_sees 1 04.0004

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest of the tests: executes the command in the mailbox and stores the result. The
- * host learns only what hardware would show it.
+ * The guest program of the tests. It executes the command in the mailbox and stores the
+ * result there. A test thus sees only what hardware shows to a guest.
  */
 #include "agent.h"
 
@@ -17,8 +17,8 @@ static unsigned long execute(unsigned long command, volatile unsigned long *gr)
 	unsigned long cc;
 
 	/*
-	 * Set condition code 2 first, so that the test notices an instruction that does
-	 * not set it.
+	 * Set condition code 2 first, so that the test notices if the instruction sets no
+	 * condition code.
 	 */
 	switch (command) {
 	case AGENT_NQAP:
@@ -76,8 +76,8 @@ void agent(void)
 		while (mailbox->request == mailbox->done)
 			asm volatile("diag 0,0,0x44" : : : "memory");
 		/*
-		 * Read request first: a request that arrives during this command must not
-		 * be marked done.
+		 * Read request before executing the command. Otherwise, a request that
+		 * arrives during the command would be marked as done.
 		 */
 		request = mailbox->request;
 		switch (mailbox->command) {

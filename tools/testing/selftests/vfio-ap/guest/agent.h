@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Shared by the guest and the test that runs it. */
+/* Definitions for the guest program and for the tests that run it. */
 #ifndef AGENT_H
 #define AGENT_H
 
@@ -20,9 +20,9 @@ enum agent_command {
 	AGENT_PQAP,
 	AGENT_NQAP,
 	AGENT_DQAP,
-	/* enable I/O interruptions of the subclasses in gr[0], a mask for control register 6 */
+	/* enable I/O interruptions; gr[0] is the subclass mask for control register 6 */
 	AGENT_IO_OPEN,
-	/* wait for an I/O interruption in a wait PSW */
+	/* load a wait PSW and wait for an I/O interruption */
 	AGENT_IO_WAIT,
 };
 
@@ -33,9 +33,9 @@ struct agent_mailbox {
 	volatile unsigned long command;
 	volatile unsigned long gr[3];
 	volatile unsigned long cc;
-	/* incremented by the interrupt handler; start.S uses the offset */
+	/* incremented by the interrupt handler in start.S, which uses AGENT_INTERRUPTS */
 	volatile unsigned long interrupts;
-	/* set if the command ends with a specification exception; start.S uses the offset */
+	/* set by start.S through AGENT_SPECIFICATION after a specification exception */
 	volatile unsigned long specification;
 	/* duration of the command in TOD clock units, 4096 per microsecond */
 	volatile unsigned long ticks;

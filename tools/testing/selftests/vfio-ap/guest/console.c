@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A guest for QEMU (-kernel). It prints the AP queues that it finds on the SCLP console:
- * "AP: 04.0004" when they change, and "AP now: 04.0004" when it reads an l. It ends when
- * it reads a q. A queue that answers TAPQ with a response code other than 00 is printed
- * with the code: 04.0004:03.
+ * A guest program for "qemu-system-s390x -kernel". It prints its AP queues on the SCLP
+ * console: "AP: 04.0004" when they change, and "AP now: 04.0004" when the user types an
+ * l. It ends when the user types a q. If TAPQ of a queue returns a response code other
+ * than 00, the program prints the code after the queue: "04.0004:03".
  *
- * It scans for queues 20 times a second and waits in between, as an idle guest does.
+ * The program scans for queues 20 times a second. Between scans it waits in a wait PSW,
+ * like an idle guest.
  */
 
 #define ADAPTERS	256
@@ -21,7 +22,7 @@
 
 #define QUEUE_NOT_AVAILABLE	0x01
 
-/* Bit 51 of the TOD clock is a microsecond. */
+/* Bit 51 of the TOD clock changes once per microsecond. */
 #define TOD_MS		(1000UL << 12)
 #define CR0_CLOCK_COMPARATOR	0x800UL
 #define EXTERNAL_NEW_PSW	0x1b0UL
@@ -108,7 +109,7 @@ static void console_print(const char *what, const char *line, unsigned int n)
 	sclp(SCLP_WRITE_EVENT);
 }
 
-/* Was this key typed since the last read of the console? */
+/* Return 1 if this key was typed before the last read of the console. */
 static int typed(char key)
 {
 	unsigned int i;
@@ -219,7 +220,7 @@ static int queues_changed(void)
 	return changed;
 }
 
-/* Wait in a wait PSW until the clock comparator interrupts it. */
+/* Load a wait PSW, and continue when the clock comparator interrupts. */
 static void wait_ms(unsigned long ms)
 {
 	static const unsigned long cr0 = CR0_CLOCK_COMPARATOR;
@@ -243,8 +244,8 @@ void console(void)
 		list_requested = typed('l');
 		quit_requested = typed('q');
 		/*
-		 * Scan after reading the console, so that the answer is not older than
-		 * the question.
+		 * Scan after reading the console, because the reply to an l must show all
+		 * changes before the l was typed.
 		 */
 		queues_find();
 		if (queues_changed())

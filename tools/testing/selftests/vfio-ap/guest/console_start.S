@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Entry of guest/console.c. The machine stops when console() returns or after a program
- * exception; QEMU reports which.
+ * Entry code of guest/console.c. The machine stops when console() returns and after a
+ * program exception. QEMU distinguishes the two cases by the PSW.
  */
 	.section .text.start, "ax"
 	.globl	start
@@ -15,7 +15,10 @@ start:
 	lpswe	0(%r1)
 
 	.align	8
-	/* QEMU takes this PSW for the normal end of the guest, and any other one for a crash. */
+	/*
+	 * QEMU treats this PSW as a normal end of the guest, and any other disabled wait
+	 * PSW as a crash.
+	 */
 end_psw:
 	.quad	0x0002000180000000, 0xfff
 program_new_psw:

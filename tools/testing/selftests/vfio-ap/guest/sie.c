@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The guest of sie_test: computes with registers and storage, without devices and AP. */
+/* The guest program of sie_test. It only computes, and uses no devices and no AP instructions. */
 #include "sie_work.h"
 
 void *memcpy(void *to, const void *from, unsigned long n)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Entry of guest/sie.c: the command is in register 2, its operands in 3 and 4, its result
- * in 2.
+ * Entry code of guest/sie.c. Register 2 has the command and later the result, and
+ * registers 3 and 4 have the operands.
  */
 #define __ASSEMBLY__
 #include "agent.h"
@@ -18,7 +18,7 @@ start:
 stack:
 	.quad	AGENT_STACK - 160
 
-	/* Each handler only exits to the test, which reads the lowcore itself. */
+	/* Each handler only exits to the test program, which reads the details from the lowcore. */
 	.org	SIE_HANDLERS
 	diag	%r0, %r0, SIE_PROGRAM
 	diag	%r0, %r0, SIE_EXTERNAL

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Computations that the guest and the test program both execute, so that the test can
- * compare interpreted and native results. The compiler does not know the operands.
+ * Computations for the guest and for the test program, which compares interpreted with
+ * native results. Their operands are variables, so that the compiler cannot compute the
+ * results.
  */
 #ifndef SIE_WORK_H
 #define SIE_WORK_H
 
 #define SIE_PARTS	8
 
-/* DIAGNOSE operand addresses: the guest exits after a command or at an interruption */
+/* operands of the DIAGNOSE that the guest executes after a command and in its handlers */
 #define SIE_DONE	0x600
 #define SIE_PROGRAM	0x604
 #define SIE_EXTERNAL	0x608
@@ -253,7 +254,7 @@ static unsigned long sie_work(unsigned int part, unsigned long seed)
 	return parts[part](seed);
 }
 
-/* images of the guest at three optimization levels, embedded in the test program */
+/* images of the guest program at three optimization levels, embedded in the test program */
 extern const char sie_0[], sie_0_end[];
 extern const char sie_2[], sie_2_end[];
 extern const char sie_s[], sie_s_end[];

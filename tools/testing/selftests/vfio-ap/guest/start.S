@@ -24,7 +24,7 @@ io_handler:
 	aghi	%r0, 1
 	stg	%r0, 0(%r1)
 	lmg	%r0, %r1, 0x600
-	/* Clear the wait bit of the old PSW, so that the waiting program continues. */
+	/* Clear the wait bit of the old PSW to end the wait. */
 	ni	0x171, 0xfd
 	lpswe	0x170
 

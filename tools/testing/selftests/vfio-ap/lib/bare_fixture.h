@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Fixture "bare": a running guest whose APCB has 04.0004, without vfio_ap or an mdev. */
+/* Fixture "bare": a running guest without vfio_ap. The simulator puts 04.0004 into its APCB. */
 #ifndef VFIO_AP_BARE_FIXTURE_H
 #define VFIO_AP_BARE_FIXTURE_H
 
@@ -30,7 +30,10 @@ FIXTURE_TEARDOWN(bare)
 	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
 }
 
-/* Execute an instruction. Return its response code, or -EPROTO for a wrong condition code. */
+/*
+ * Execute an instruction in the guest. Return the response code, or -EPROTO if the
+ * condition code does not match the response code.
+ */
 static inline int answer(struct vm *vm, enum agent_command command, unsigned long gr0)
 {
 	int cc = vm_ask(vm, command, gr0, 0, AGENT_QCI);
@@ -43,7 +46,7 @@ static inline int answer(struct vm *vm, enum agent_command command, unsigned lon
 	return rc;
 }
 
-/* Does an instruction end with a specification exception? */
+/* Return true if the instruction causes a specification exception in the guest. */
 static inline bool specification(struct vm *vm, enum agent_command command, unsigned long gr0)
 {
 	return vm_ask(vm, command, gr0, 0, AGENT_QCI) >= 0 && vm->mailbox->specification;

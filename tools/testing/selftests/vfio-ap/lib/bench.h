@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Helpers of the benchmarks, which print one line per measurement for rig/bench.py:
+ * Helpers for the benchmarks, which print one line per measurement for rig/run/bench.py:
  *
  *    @waits ID DRIVER MODE MICROSECONDS...
  *    @value ID DRIVER NUMBER
@@ -15,7 +15,10 @@
 
 #include "lib.h"
 
-/* The first argument selects the driver: "ours", or "base" for the stock driver. */
+/*
+ * The first argument selects the driver: "ours" (default) is this driver, "base" the
+ * stock driver.
+ */
 static inline const char *bench_driver(int argc, char **argv)
 {
 	const char *driver = argc > 1 ? argv[1] : "ours";
@@ -34,7 +37,7 @@ static inline long bench_now_ns(void)
 	return now.tv_sec * 1000000000L + now.tv_nsec;
 }
 
-/* Stop at any error, because the measurements would be meaningless. */
+/* Exit at the first error, because the measurements would be meaningless. */
 #define must(condition)							\
 	do {								\
 		if (!(condition)) {					\

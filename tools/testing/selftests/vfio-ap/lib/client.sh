@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-# Helpers of the shell tests: TAP output, the simulated machine, QEMU and its guest.
+# Helpers for the shell tests: TAP output, the simulated machine, QEMU and its guests.
 #
-# A test is a function. `tests_run FIXTURE NAME...` runs each test in its own shell with set -e.
-# After each test, it checks that the test left nothing behind, even if the test failed.
+# Each test is a shell function. `tests_run FIXTURE NAME...` runs each test in its own shell with
+# set -e. After each test, even a failed one, it checks that the guests left nothing behind.
 
 HWSIM=/sys/kernel/debug/s390/ap_hwsim
 BUS=/sys/bus/ap
@@ -13,19 +13,20 @@ UUID1=11111111-1111-1111-1111-111111111111
 UUID2=22222222-2222-2222-2222-222222222222
 SCRATCH=/tmp/client
 PATIENCE=${TEST_PATIENCE:-90}
-# The timeout of a test, as in lib/main.h. QEMU starts in 8 s, but with KASAN and two more machines
-# it needs a minute.
+# The timeout of a test in seconds, as in lib/main.h. QEMU starts in 8 s, but takes a minute in a
+# kernel with KASAN while two other emulated machines run.
 TEST_SECONDS=$((240 + ${STRESS_SECONDS:-0} + 120 * ${CLIENT_CYCLES:-0}))
 
 fail() { echo "# $*"; exit 1; }
 
-# until_true TEXT COMMAND...: repeat COMMAND until it succeeds; print TEXT and fail after a timeout
+# until_true TEXT COMMAND...: repeat COMMAND until it succeeds. After a timeout, print TEXT, which
+# names the condition, and fail.
 until_true() {
 	local text=$1 end
 	shift
 	end=$(($(date +%s) + PATIENCE))
 	until "$@"; do
-		[ "$(date +%s)" -lt $end ] || fail "timeout: $(eval "echo \"$text\"")"
+		[ "$(date +%s)" -lt $end ] || fail "timed out waiting until $(eval "echo \"$text\"")"
 		usleep 20000
 	done
 }
@@ -35,9 +36,10 @@ not() { ! "$@"; }
 # Print the lines of a file as one line, separated by blanks.
 line_of() { tr '\n' ' ' <"$1" 2>/dev/null | sed 's/ $//'; }
 shows() { [ "$(line_of "$1")" = "$2" ]; }
-# expect FILE TEXT: fail if the file does not show TEXT now; expect_soon: wait for TEXT
+# expect FILE TEXT: fail if FILE does not contain TEXT. expect_soon FILE TEXT: wait until FILE
+# contains TEXT.
 expect() { shows "$1" "$2" || fail "$1: '$(line_of "$1")' is not '$2'"; }
-expect_soon() { until_true "$1 is '$2', it is '\$(line_of $1)'" shows "$1" "$2"; }
+expect_soon() { until_true "$1 is '$2' (now '\$(line_of $1)')" shows "$1" "$2"; }
 
 queue_status() { echo "/sys/devices/ap/card${1%.*}/$1/status"; }
 mdev_create() { printf %s "$1" >$MATRIX/mdev_supported_types/vfio_ap-passthrough/create; }
@@ -45,7 +47,7 @@ assign() { echo "$3" >"$MATRIX/$1/assign_$2"; }
 unassign() { echo "$3" >"$MATRIX/$1/unassign_$2"; }
 bus_scan() { echo 1 >$BUS/scans; }
 
-# Never run on a real machine, because somebody may be using its queues.
+# Skip the tests on a real machine, because its queues may be in use.
 hwsim_needed() {
 	[ -d "$HWSIM" ] && return
 	echo "TAP version 13"
@@ -54,7 +56,7 @@ hwsim_needed() {
 }
 hwsim_needed
 
-# Restore the state after boot, whatever an earlier test left behind.
+# Restore the state that the machine had after boot, in case an earlier test left something behind.
 machine_reset() {
 	echo 1 >$HWSIM/reset
 	[ -e /sys/module/vfio_ap ] || insmod "$MODULE"
@@ -70,9 +72,9 @@ machine_reset() {
 	done
 	until_true "all queues are reset and bound" not grep -Eq 'resetting=1|driver=- ' $HWSIM/state
 	echo 1 >$HWSIM/reset
-	# A reset ends after 5 ms even if no driver polls it, as on hardware.
+	# A reset ends after 5 ms even if no driver polls the queue, as on hardware.
 	echo "*.* ms 5" >$HWSIM/reset_time
-	# Avoid periodic scans of the AP bus in the middle of a test.
+	# Avoid a periodic scan of the AP bus during a test.
 	echo 120 >$BUS/config_time
 	rm -rf $SCRATCH
 	mkdir $SCRATCH
@@ -80,14 +82,14 @@ machine_reset() {
 
 references() { cat /sys/module/vfio_ap/refcnt; }
 
-# Have all VMs in KVM's trace been destroyed?
+# Succeed if KVM's trace shows that all VMs have been destroyed.
 vms_are_destroyed() {
 	awk '{ for (i = 1; i < NF - 1; i++) if ($i == "vm") alive[$(i + 1)] = $(i + 2) == "created" }
 		END { for (vm in alive) n += alive[vm]; exit n != 0 }' /sys/kernel/debug/s390dbf/kvm-trace/sprintf
 }
 
 # Succeed if no guest has a queue, no queue holds data of a guest, no page is pinned, the driver has
-# no references, and no VM exists.
+# no new references, and no VM exists.
 nothing_is_left() {
 	! grep -Eq ' guest=[1-9]' $HWSIM/state &&
 		! grep -E ' driver=vfio_ap( |$)' $HWSIM/state | grep -q ' dirty=1' &&
@@ -104,8 +106,8 @@ violations_none() {
 	return 1
 }
 
-# one_run FIXTURE.NAME: run a test in its own session and return its status. Kill the session when
-# the test ends or takes too long.
+# one_run FIXTURE.NAME: run a test in its own session, and return its exit status. Kill the session
+# when the test has ended or takes too long.
 one_run() {
 	setsid "$0" --one "${1#*.}" &
 	test=$!
@@ -113,15 +115,16 @@ one_run() {
 	while kill -0 $test 2>/dev/null && [ "$(date +%s)" -lt $end ]; do
 		usleep 50000
 	done
-	! kill -0 $test 2>/dev/null || echo "# no end within $TEST_SECONDS s"
+	! kill -0 $test 2>/dev/null || echo "# the test has not ended within $TEST_SECONDS s"
 	kill -9 -$test 2>/dev/null
 	wait $test
 }
 
-# TEST_LIST is described in lib/main.h.
+# lib/main.h describes TEST_LIST.
 is_listed() { [ -z "${TEST_LIST:-}" ] || grep -qxF "${0##*/}:$1" "$TEST_LIST"; }
 
-# tests_run FIXTURE NAME...: the last line of each script; it starts the script again for each test
+# tests_run FIXTURE NAME...: run the selected tests. Each script ends with this command, which runs
+# the script again for each test.
 tests_run() {
 	if [ "${one:-}" ]; then
 		set -e
@@ -175,9 +178,9 @@ need() {
 	done
 }
 
-# QEMU. Each instance has a number, which names the directory with its files.
+# The next functions run QEMU. Each instance has a number, and its files are in $SCRATCH/NUMBER.
 
-# qemu_start NUMBER [ARGUMENT...]: start QEMU without waiting for it
+# qemu_start NUMBER [ARGUMENT...]: start QEMU, and do not wait until its guest runs
 qemu_start() {
 	q=$SCRATCH/$1
 	shift
@@ -200,34 +203,34 @@ qemu_start_with() {
 		grep -q '^AP:' "$SCRATCH/$1/console"
 }
 
-# Ask the guest for its queues; succeed if these are the expected ones.
+# sees NUMBER "QUEUE...": make the guest print its queues, and succeed if they are these
 sees() {
 	answers=$(grep -c '^AP now:' "$SCRATCH/$1/console")
 	printf l >"$SCRATCH/$1/console.in"
 	until_true "the guest of QEMU $1 answers" eval '[ $(grep -c "^AP now:" "$SCRATCH/'"$1"'/console") -gt $answers ]'
 	[ "$(grep '^AP now:' "$SCRATCH/$1/console" | tail -n 1 | tr -d '\r')" = "AP now: ${2:-none}" ]
 }
-# guest_sees NUMBER "QUEUE...": wait until the guest sees these queues. A queue that does not answer
-# TAPQ with 00 is followed by its response code, as in 04.0004:03.
+# guest_sees NUMBER "QUEUE...": wait until the guest sees these queues. If TAPQ of a queue returns a
+# response code other than 00, the code follows the queue, as in 04.0004:03.
 guest_sees() {
-	until_true "the guest of QEMU $1 sees '${2:-none}', it prints: \$(tail -n 1 $SCRATCH/$1/console)" sees "$1" "$2"
+	until_true "the guest of QEMU $1 sees '${2:-none}' (last line: \$(tail -n 1 $SCRATCH/$1/console))" sees "$1" "$2"
 }
 
 qmp() { echo "$2" >"$SCRATCH/$1/qmp.in"; }
-# qmp_said NUMBER COUNT TEXT: QEMU has printed TEXT at least COUNT times
+# qmp_said NUMBER COUNT TEXT: succeed if QEMU has printed at least COUNT lines with TEXT
 qmp_said() { [ "$(grep -c "$3" "$SCRATCH/$1/qmp")" -ge "$2" ]; }
 
 device_add() { qmp "$1" '{"execute":"device_add","arguments":{"driver":"vfio-ap","id":"ap","sysfsdev":"'"$MATRIX/$2"'"}}'; }
 device_del() { qmp "$1" '{"execute":"device_del","arguments":{"id":"ap"}}'; }
 
-# qemu_end NUMBER: tell the guest to end, which ends QEMU
+# qemu_end NUMBER: tell the guest to end, and wait until QEMU has ended
 qemu_end() {
 	printf q >"$SCRATCH/$1/console.in"
 	qemu_gone "$1"
 	until_true "the guest of QEMU $1 prints bye" grep -q '^bye' "$SCRATCH/$1/console"
 }
 
-# qemu_gone NUMBER [STATUS]: wait for QEMU and fail if its exit status is not STATUS (0)
+# qemu_gone NUMBER [STATUS]: wait for QEMU, and fail if its exit status is not STATUS (default 0)
 qemu_gone() {
 	set +e
 	wait "$(cat "$SCRATCH/$1/pid")"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Hold a system call while it reads user memory: the page is missing, and the test
- * provides it through userfaultfd when it wants the call to continue.
+ * Block a system call while it reads user memory. The call faults on a missing page, and
+ * waits until the test provides the page through userfaultfd.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -63,8 +63,9 @@ static int hold_prepare(struct hold *hold)
 }
 
 /*
- * Let an ioctl fault while it reads a CPU model under kvm->lock. KVM does that only for a
- * VM without vCPUs. hold_wait() waits until the lock is held.
+ * Start an ioctl that faults while it reads a CPU model under kvm->lock. KVM accepts a
+ * new CPU model only while the VM has no vCPUs. hold_wait() waits until the ioctl holds
+ * the lock.
  */
 int hold_kvm_lock_begin(struct hold *hold, struct vm *vm)
 {
@@ -81,7 +82,7 @@ int hold_kvm_lock(struct hold *hold, struct vm *vm)
 	return hold_kvm_lock_begin(hold, vm) ?: hold_wait(hold);
 }
 
-/* Hold an ioctl whose argument is in the missing page. */
+/* Block an ioctl while it reads its argument from the missing page. */
 int hold_argument(struct hold *hold, int fd, unsigned long request)
 {
 	int ret = hold_prepare(hold);
@@ -90,7 +91,10 @@ int hold_argument(struct hold *hold, int fd, unsigned long request)
 	return ret ?: hold_wait(hold);
 }
 
-/* Provide a page of zeroes. Return the result of the ioctl. */
+/*
+ * Fill the missing page with zeroes, so that the ioctl continues. Return the result of
+ * the ioctl.
+ */
 int hold_release(struct hold *hold)
 {
 	struct uffdio_zeropage zero = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Use queues as the host does: the AP bus binds queues that the host reserves to zcrypt. */
+/* Use queues of the host: the AP bus binds zcrypt to all queues that are reserved for the host. */
 #include <asm/zcrypt.h>
 #include <errno.h>
 #include <fcntl.h>

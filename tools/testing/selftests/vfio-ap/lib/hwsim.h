@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Helpers for tests of the simulator: guests without a driver, and imitations of faulty
- * drivers. Functions return 0 or a negative errno unless stated otherwise.
+ * Helpers for tests of the simulator, which control guests without vfio_ap and imitate
+ * faulty drivers. Functions return 0 or a negative errno unless stated otherwise.
  */
 #ifndef VFIO_AP_TEST_HWSIM_H
 #define VFIO_AP_TEST_HWSIM_H
@@ -11,34 +11,34 @@
 
 #include "lib.h"
 
-/* The simulator's id of the nth guest of this process, counted from 0. */
+/* Return the simulator's id for guest number nth of this process. The first guest is number 0. */
 int hwsim_guest_id(int nth);
 
 /*
- * Write the APCB of a guest without vfio_ap. Adapters and domains are lists of decimal
- * ids, or "none".
+ * Write an APCB through the simulator instead of through vfio_ap. Adapters and domains
+ * are lists of decimal ids, or "none".
  */
 int hwsim_apcb(int nth, const char *adapters, const char *domains);
 
-/* Wait until a driver has the queue; "-" stands for no driver. */
+/* Wait until the queue is bound to this driver. "-" means that the queue is not bound. */
 bool hwsim_wait_driver(int apid, int apqi, const char *driver);
 
-/* Wait until a field in the line of a queue has this value. */
+/* Wait until the simulator's state file shows this value for a key of the queue. */
 bool hwsim_wait_state(int apid, int apqi, const char *key, long value);
 
-/* Wait for a violation, without asking the simulator for a check. */
+/* Wait until the simulator detects a violation without a write to its "check" file. */
 bool hwsim_wait_violation(char *buf, size_t size);
 
-/* Reset all queues of an adapter, so that they hold no data of any owner. */
+/* Deconfigure and configure an adapter, which resets its queues and erases their data. */
 int hwsim_power_cycle(int apid);
 
 /* host.c */
-/* Reserve an adapter and a domain for the host, and wait until zcrypt has the queue. */
+/* Reserve an adapter and a domain for the host, and wait until zcrypt drives the queue. */
 int host_take(int apid, int apqi);
 
 /*
- * Send a request through zcrypt. -EINVAL means that an adapter has received it, because
- * the adapters reject all requests.
+ * Send a request through zcrypt. -EINVAL means that a simulated adapter received the
+ * request, because simulated adapters reject all requests.
  */
 int host_request(void);
 

@@ -8,7 +8,7 @@
 
 #include "lib.h"
 
-/* Open the kernel log for lines printed from now on. Return a file descriptor. */
+/* Open the kernel log at its end. Return a file descriptor. */
 int kmsg_open(void)
 {
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -18,8 +18,9 @@ int kmsg_open(void)
 }
 
 /*
- * Count the new lines that contain a text, and copy the last one to buf. Return INT_MAX
- * if the kernel has dropped lines.
+ * Read the lines that were logged since the last call. Return the number of lines that
+ * contain the text, and copy the last of them to buf. Return INT_MAX if the kernel has
+ * dropped lines.
  */
 int kmsg_lines(int fd, const char *text, char *buf, size_t size)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Helpers of the vfio_ap tests: sysfs, debugfs of the simulator, VFIO and guests.
+ * Helpers for the vfio_ap tests: sysfs, the simulator's debugfs files, VFIO and guests.
  * Functions return 0 or a negative errno unless stated otherwise.
  */
 #ifndef VFIO_AP_TEST_LIB_H
@@ -70,7 +70,7 @@ struct vm {
 	pid_t thread_id;
 	/* the thread that runs the vCPU */
 	pid_t vcpu_thread_id;
-	/* why this thread ended: a negative errno or an exit reason */
+	/* why the vCPU thread ended: a negative errno or an exit reason */
 	int end;
 	struct agent_mailbox *mailbox;
 };
@@ -103,20 +103,20 @@ void writer_start(struct writer *writer, const char *uuid, const char *attribute
 bool writer_waits(struct writer *writer);
 bool writer_ends_without(struct writer *writer, const char *function);
 int writer_end(struct writer *writer);
-/* A process that removes an mdev and has a handler for SIGUSR1. */
+/* What a process that removes an mdev does after its handler for SIGUSR1 has returned. */
 enum remover_kind {
 	/* The handler has SA_RESTART, so the kernel restarts the write. */
 	REMOVER_RESTARTS,
 	/* The program repeats the write after EINTR. */
 	REMOVER_RETRIES,
-	/* EINTR ends the program. */
+	/* The program exits after EINTR. */
 	REMOVER_GIVES_UP,
 };
 
 struct remover {
 	struct writer writer;
 	struct remover_shared {
-		/* how often the handler was entered, and whether it must not return yet */
+		/* number of calls of the handler; the handler does not return while stay is set */
 		int handled, stay;
 	} *shared;
 };
@@ -132,7 +132,7 @@ bool task_sleeps(void *task);
 bool task_is_interruptible(void *task);
 long task_sleep_count(pid_t task);
 bool task_waits_in(pid_t task, const char *function);
-/* Drop a capability of this thread, and of the threads that it creates. */
+/* Drop a capability of this thread and of all threads that it creates later. */
 int capability_drop(int capability);
 
 /* pins.c */
@@ -171,7 +171,7 @@ int uevents_open(void);
 /* vfio.c */
 struct vfio {
 	int container, group, device;
-	/* the VM whose VFIO device has the group, or NULL */
+	/* the VM whose KVM VFIO device holds the group, or NULL */
 	struct vm *vm;
 };
 

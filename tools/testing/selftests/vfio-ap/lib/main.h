@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * main() of a test program. It runs the tests that the environment selects: TEST_FILTER
- * is a shell pattern for fixture.test, and TEST_LIST a file with lines
- * program:fixture.test. TEST_AFTER is a command to run after each test, with
- * program:fixture.test as its argument. Include this file last.
+ * main() of a test program. Include this file last. The environment selects the tests:
+ *
+ *    TEST_FILTER   a shell pattern for fixture.test
+ *    TEST_LIST     a file with lines program:fixture.test
+ *    TEST_AFTER    a command to run after each test, with program:fixture.test as argument
  */
 #ifndef VFIO_AP_TEST_MAIN_H
 #define VFIO_AP_TEST_MAIN_H
@@ -17,14 +18,14 @@
 #include "../../kselftest_harness.h"
 #include "lib.h"
 
-/* A test takes about a second, but emulation on a busy machine is much slower. */
+/* Timeout of a test in seconds. A test takes about a second, but emulation can be much slower. */
 #ifndef TEST_PATIENCE_S
 #define TEST_PATIENCE_S	240
 #endif
 
 static const char *program;
 
-/* the functions that run_with_command() replaces */
+/* the original functions of the tests, which run_with_command() calls */
 static struct {
 	struct __test_metadata *test;
 	void (*run)(struct __test_metadata *test, struct __fixture_variant_metadata *variant);
@@ -47,7 +48,10 @@ static bool is_listed(const char *name)
 	return found;
 }
 
-/* Runs in the process of the test. A failed test may end this process before the command. */
+/*
+ * Run a test and then TEST_AFTER, in the process of the test. A failed assertion may end
+ * this process before TEST_AFTER runs.
+ */
 static void run_with_command(struct __test_metadata *test,
 			     struct __fixture_variant_metadata *variant)
 {

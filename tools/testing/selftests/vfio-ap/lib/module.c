@@ -9,7 +9,7 @@
 
 int module_unload(void)
 {
-	/* The modules with the KUnit tests depend on vfio_ap. */
+	/* Unload the KUnit modules first, because they depend on vfio_ap. */
 	syscall(SYS_delete_module, "vfio_ap_matrix_test", O_NONBLOCK);
 	syscall(SYS_delete_module, "vfio_ap_stats_test", O_NONBLOCK);
 	return syscall(SYS_delete_module, "vfio_ap", O_NONBLOCK) ? -errno : 0;
@@ -28,7 +28,7 @@ int module_load(void)
 	return ret;
 }
 
-/* Does any file exist that only the module creates? */
+/* Return true if a file exists that only vfio_ap creates. */
 bool module_files_exist(void)
 {
 	return !access("/sys/kernel/debug/s390dbf/vfio_ap", F_OK) ||

@@ -15,8 +15,8 @@ static long status_kib(const char *name)
 }
 
 /*
- * The memory charged to this process. The stock driver charges locked memory, this driver
- * pinned memory.
+ * Return the memory charged to this process. The stock driver charges locked memory, and
+ * this driver charges pinned memory.
  */
 long pinned_kib(void)
 {
@@ -33,7 +33,7 @@ static long vmstat_read(const char *name)
 	return line ? atol(line + strlen(name)) : -1;
 }
 
-/* For until(): is no memory charged to this process, and is no page of any process pinned? */
+/* Condition for until(): no memory is charged to this process, and no process has pinned pages. */
 bool nothing_is_pinned(void *unused)
 {
 	char text[64];

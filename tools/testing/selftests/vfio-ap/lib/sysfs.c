@@ -11,7 +11,7 @@
 #include "../../kselftest.h"
 #include "lib.h"
 
-/* Timeout in seconds for events that must happen. Emulation under load is slow. */
+/* Timeout of until() in seconds. It is long because emulation on a busy machine is slow. */
 #define PATIENCE	"90"
 #define NAP_MS		10
 
@@ -74,8 +74,8 @@ int hwsim(const char *knob, const char *fmt, ...)
 }
 
 /*
- * Get the violations since the last call and those that a check finds now. Return 0 if
- * there are none.
+ * Read the violations since the last call, including those that a check finds now. Return
+ * 0 if there are none.
  */
 int hwsim_violations(char *buf, size_t size)
 {
@@ -83,13 +83,13 @@ int hwsim_violations(char *buf, size_t size)
 
 	hwsim("check", "1");
 	ret = file_read(HWSIM "violations", buf, size);
-	/* Clear what is reported here. A violation that no test reads fails the whole run. */
+	/* Clear the violations, because the rig fails the whole run if any are left. */
 	if (ret > 0)
 		file_write(HWSIM "violations", "0");
 	return ret;
 }
 
-/* For until(): does each queue of a guest have a driver? */
+/* Condition for until(): each queue in a guest is bound to a driver. */
 bool guests_have_bound_queues(void *unused)
 {
 	static char text[1 << 20];
@@ -104,7 +104,7 @@ bool guests_have_bound_queues(void *unused)
 	return true;
 }
 
-/* Return a number from the line of a queue, or -ENOENT if there is no such queue. */
+/* Return the value of a key in the simulator's state file, or -ENOENT if there is no such queue. */
 long hwsim_state(int apid, int apqi, const char *key)
 {
 	static char text[1 << 20];
@@ -122,7 +122,7 @@ long hwsim_state(int apid, int apqi, const char *key)
 	return value ? strtol(value + strlen(name), NULL, 0) : -EINVAL;
 }
 
-/* Return how often the APCB of this process's guest was written. */
+/* Return how often the simulator saw a change of the APCB of the guest of process pid. */
 long hwsim_guest_updates(int pid)
 {
 	static char text[65536];
@@ -150,7 +150,7 @@ static bool calls_are_held(void *data)
 	return line && atoi(line + strlen(name)) == held->calls;
 }
 
-/* Wait until the simulator holds this many calls of a function. */
+/* Wait until the simulator holds exactly this number of calls of the function. */
 bool hwsim_wait_held(const char *function, int calls)
 {
 	struct held held = { function, calls };
@@ -166,7 +166,7 @@ static bool guests_have(void *masks)
 	return strstr(text, masks);
 }
 
-/* Wait until a line of the simulator's guests file contains these masks of an APCB. */
+/* Wait until the simulator's guests file shows an APCB with these masks. */
 bool guests_wait_for_masks(const char *masks)
 {
 	return !until(guests_have, (void *)masks);
@@ -181,7 +181,7 @@ static void mdevs_remove_all(void)
 		mdev_remove(uuids[i]);
 }
 
-/* The AP bus does not bind queues again that a test has unbound. */
+/* Bind all unbound queues, because the AP bus does not rebind a queue that a test has unbound. */
 static void queues_bind_all(void)
 {
 	static char text[1 << 20];
@@ -204,7 +204,7 @@ bool queues_are_bound_and_reset(void *data)
 	return !strstr(text, "resetting=1") && !strstr(text, "driver=-");
 }
 
-/* Never run on a real machine, because somebody may be using its queues. */
+/* Skip the tests on a real machine, because its queues may be in use. */
 void hwsim_needed(void)
 {
 	if (!access(HWSIM, F_OK))
@@ -213,7 +213,10 @@ void hwsim_needed(void)
 	ksft_exit_skip("no simulated hardware: CONFIG_AP_HWSIM, debugfs\n");
 }
 
-/* Restore the state after boot, whatever an earlier test left behind. */
+/*
+ * Restore the state that the machine had after boot, in case an earlier test left
+ * something behind.
+ */
 void machine_reset(void)
 {
 	hwsim("reset", "1");
@@ -224,11 +227,11 @@ void machine_reset(void)
 	queues_bind_all();
 	until(queues_are_bound_and_reset, NULL);
 	hwsim("reset", "1");
-	/* Avoid periodic scans of the AP bus in the middle of a test. */
+	/* Avoid a periodic scan of the AP bus during a test. */
 	file_write(BUS "config_time", "120");
 }
 
-/* Returns after the AP bus has scanned the machine. */
+/* Scan the AP bus. The write returns when the scan has finished. */
 int bus_scan(void)
 {
 	return file_write(BUS "scans", "1");
@@ -267,7 +270,7 @@ int mdev_read(const char *uuid, const char *attribute, char *buf, size_t size)
 	return file_read(path, buf, size);
 }
 
-/* Compare an attribute with text; a blank stands for the newline between two lines. */
+/* Compare an attribute with text, in which blanks replace the newlines between lines. */
 bool mdev_shows(const char *uuid, const char *attribute, const char *text)
 {
 	char buf[8192], *p;

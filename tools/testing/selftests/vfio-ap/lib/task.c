@@ -19,8 +19,8 @@ void writer_start(struct writer *writer, const char *uuid, const char *attribute
 	if (writer->pid)
 		return;
 	/*
-	 * Close the inherited file descriptors, because they would keep files open that
-	 * the test closes.
+	 * Close the inherited file descriptors. Otherwise, a file that the test closes
+	 * would stay open in this process.
 	 */
 	syscall(SYS_close_range, 3, ~0U, 0);
 	_exit(-mdev_write(uuid, attribute, "%s", text));
@@ -47,7 +47,7 @@ static bool has_ended_or_visits(void *data)
 	return visit->seen || !writer_waits(visit->writer);
 }
 
-/* Wait until a writer has ended. Return false if it ever waited in this kernel function. */
+/* Wait until a writer has ended. Return false if it was seen waiting in this kernel function. */
 bool writer_ends_without(struct writer *writer, const char *function)
 {
 	struct visit visit = { .writer = writer, .function = function };
@@ -55,7 +55,7 @@ bool writer_ends_without(struct writer *writer, const char *function)
 	return !until(has_ended_or_visits, &visit) && !visit.seen;
 }
 
-/* Return the errno of the write, or -signal. */
+/* Wait for the end of a writer. Return the errno of its write, or -N if signal N killed it. */
 int writer_end(struct writer *writer)
 {
 	int status;
@@ -118,7 +118,7 @@ static bool has_handled(void *data)
 	return __atomic_load_n(&handling->shared->handled, __ATOMIC_SEQ_CST) > handling->before;
 }
 
-/* Return when the remover has entered its handler. */
+/* Send SIGUSR1 to the remover and wait until its handler runs. */
 int remover_signal(struct remover *remover)
 {
 	struct handling handling = { remover->shared, remover->shared->handled };
@@ -135,19 +135,19 @@ static bool remover_has_settled(void *data)
 	return task_is_interruptible(&remover->writer.pid) || !writer_waits(&remover->writer);
 }
 
-/* Return when the remover waits again or has ended. */
+/* Send SIGUSR1 to the remover and wait until the remover sleeps again or has ended. */
 int remover_interrupt(struct remover *remover)
 {
 	return remover_signal(remover) ?: until(remover_has_settled, remover);
 }
 
-/* While stay is set, the handler of the remover does not return. */
+/* Keep the remover in its signal handler while stay is true. */
 void remover_stay(struct remover *remover, bool stay)
 {
 	__atomic_store_n(&remover->shared->stay, stay, __ATOMIC_SEQ_CST);
 }
 
-/* Return the errno of the removal, or -signal. */
+/* Wait for the end of a remover. Return the errno of its write, or -N if signal N killed it. */
 int remover_end(struct remover *remover)
 {
 	int ret = writer_end(&remover->writer);
@@ -172,13 +172,13 @@ static char task_state(pid_t task)
 	return end ? end[2] : 0;
 }
 
-/* For until(): is the task, a pid_t, in an uninterruptible or killable sleep? */
+/* Condition for until(): the task, a pid_t, is in an uninterruptible or killable sleep. */
 bool task_sleeps(void *task)
 {
 	return task_state(*(pid_t *)task) == 'D';
 }
 
-/* For until(): is the task, a pid_t, in an interruptible sleep? */
+/* Condition for until(): the task, a pid_t, is in an interruptible sleep. */
 bool task_is_interruptible(void *task)
 {
 	return task_state(*(pid_t *)task) == 'S';
@@ -205,9 +205,9 @@ static bool task_is_asleep(pid_t task)
 }
 
 /*
- * Does the task sleep in this kernel function? The stack of a running task can show a
- * function that the task only passes through, so the task must be in the same sleep
- * before and after its stack is read.
+ * Return true if the task sleeps in this kernel function. The stack of a running task can
+ * show a function that the task only passes through. Therefore, the task must be in the
+ * same sleep before and after its stack is read.
  */
 bool task_waits_in(pid_t task, const char *function)
 {

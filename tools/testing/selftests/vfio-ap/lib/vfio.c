@@ -38,7 +38,7 @@ static int vfio_associate(struct vfio *vfio, struct vm *vm)
 		.addr = (uintptr_t)&vfio->group,
 	};
 
-	/* A VM has one VFIO device. */
+	/* KVM allows one VFIO device per VM. */
 	if (!vm->vfio_device) {
 		if (ioctl(vm->fd, KVM_CREATE_DEVICE, &create))
 			return -errno;
@@ -50,7 +50,7 @@ static int vfio_associate(struct vfio *vfio, struct vm *vm)
 	return 0;
 }
 
-/* Map all guest memory at its guest addresses. */
+/* Map all memory of the guest for DMA. DMA addresses are guest addresses. */
 int vfio_dma_map(struct vfio *vfio, struct vm *vm)
 {
 	struct vfio_iommu_type1_dma_map map = {
@@ -81,7 +81,10 @@ int vfio_open_device(struct vfio *vfio, const char *uuid)
 	return vfio->device < 0 ? -errno : 0;
 }
 
-/* Do all steps that precede the open of the device. Without a VM, do not associate the group. */
+/*
+ * Do everything that precedes the open of the device. If vm is NULL, leave out KVM and
+ * the DMA mapping.
+ */
 int vfio_open_group(struct vfio *vfio, struct vm *vm, const char *uuid)
 {
 	int ret;
@@ -102,13 +105,13 @@ int vfio_open_group(struct vfio *vfio, struct vm *vm, const char *uuid)
 	return ret ?: vfio_associate(vfio, vm);
 }
 
-/* Open a device in the same order as QEMU. */
+/* Open a device with the same steps and in the same order as QEMU. */
 int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
 {
 	return vfio_open_group(vfio, vm, uuid) ?: vfio_open_device(vfio, uuid);
 }
 
-/* The device file of an mdev is named after its only child in vfio-dev/. */
+/* The only directory in vfio-dev/ of an mdev has the name of the mdev's device file. */
 static int vfio_cdev_open(const char *uuid)
 {
 	char path[300];
@@ -152,7 +155,7 @@ int vfio_open_iommufd(struct vfio *vfio, struct vm *vm, const char *uuid)
 	return ioctl(vfio->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ? -errno : 0;
 }
 
-/* Set the eventfd of a VFIO interrupt, or remove it with -1. */
+/* Set the eventfd of a VFIO interrupt. An fd of -1 removes the eventfd. */
 int vfio_irq_set(int device, unsigned int index, int fd)
 {
 	struct irq_set set = {
@@ -178,7 +181,7 @@ void vfio_close(struct vfio *vfio)
 
 	if (vfio->device >= 0)
 		close(vfio->device);
-	/* KVM also holds a reference on the group's file unless the VM was destroyed before. */
+	/* KVM also holds a reference on the group file, unless the VM has been destroyed. */
 	if (vfio->vm && vfio->vm->vfio_device)
 		ioctl(vfio->vm->vfio_device, KVM_SET_DEVICE_ATTR, &del);
 	close(vfio->group);

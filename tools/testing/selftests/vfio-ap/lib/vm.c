@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A guest with one vCPU and 1 MiB of memory that runs guest/agent.c on /dev/kvm. */
+/* A guest that runs guest/agent.c on /dev/kvm, with one vCPU and 1 MiB of memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -29,7 +29,7 @@ static int vm_attr_set(struct vm *vm, unsigned int group, unsigned long attr, vo
 	return ioctl(vm->fd, KVM_SET_DEVICE_ATTR, &set) ? -errno : 0;
 }
 
-/* Enable QCI, the T bit and AP interrupts, as QEMU does. */
+/* Enable the facilities for QCI, the T bit of TAPQ and AP interrupts, as QEMU does. */
 static int vm_facilities_set(struct vm *vm)
 {
 	static const int wanted[] = { 12, 15, 65 };
@@ -69,7 +69,7 @@ int vm_create_bare(struct vm *vm)
 	if (vm->fd < 0)
 		return -errno;
 
-	/* A memory slot starts at a segment boundary: 1 MiB. */
+	/* KVM requires that a memory slot begins at a segment boundary (1 MiB). */
 	memory = mmap(NULL, AGENT_MEMORY + MB, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
@@ -141,13 +141,13 @@ int vm_start(struct vm *vm)
 	return -pthread_create(&vm->thread, NULL, vm_run, vm);
 }
 
-/* Make the vCPU leave KVM_RUN; vm_start() continues it. */
+/* Stop the vCPU. vm_start() resumes it. */
 void vm_stop(struct vm *vm)
 {
 	if (!vm->running)
 		return;
 	vm->running = false;
-	/* A signal between the check of running and KVM_RUN would be lost. */
+	/* Without immediate_exit, a signal that arrives just before KVM_RUN would be lost. */
 	vm->run->immediate_exit = 1;
 	pthread_kill(vm->thread, SIGUSR1);
 	pthread_join(vm->thread, NULL);
@@ -169,7 +169,7 @@ void vm_destroy(struct vm *vm)
 	munmap(vm->memory, AGENT_MEMORY);
 }
 
-/* For until(): has the most recent VM been destroyed? KVM's trace shows its address. */
+/* Condition for until(): KVM's trace shows that the newest VM has been destroyed. */
 bool last_vm_is_destroyed(void *unused)
 {
 	static char trace[1 << 20];
@@ -189,7 +189,7 @@ bool last_vm_is_destroyed(void *unused)
 	return created && strstr(created, name);
 }
 
-/* Post a command to the guest without waiting for it. */
+/* Send a command to the guest, and do not wait for the result. */
 void vm_post(struct vm *vm, enum agent_command command, unsigned long gr0, unsigned long gr1,
 	     unsigned long gr2)
 {
@@ -221,7 +221,7 @@ int vm_ask(struct vm *vm, enum agent_command command, unsigned long gr0, unsigne
 	int ret, tries;
 
 	vm_post(vm, command, gr0, gr1, gr2);
-	/* Most commands end before the first sleep of until(). */
+	/* Most commands end before the first sleep of until(), so check without sleeping first. */
 	for (tries = 0; tries < 1000 && !vm_answered_now(vm); tries++)
 		sched_yield();
 	ret = until(vm_answered_now, vm);
@@ -242,13 +242,16 @@ static int vm_pqap(struct vm *vm, int fc, int apid, int apqi, unsigned long gr1,
 
 	if (cc < 0)
 		return cc;
-	/* Condition code 0 belongs to response code 00, condition code 3 to all others. */
+	/* Response code 00 requires condition code 0, and all other response codes require 3. */
 	if (cc != (rc ? 3 : 0))
 		return -EPROTO;
 	return rc;
 }
 
-/* These return the response code, or -EPROTO for a wrong condition code. */
+/*
+ * The next three functions return the response code, or -EPROTO if the condition code
+ * does not match the response code.
+ */
 int vm_tapq(struct vm *vm, int apid, int apqi)
 {
 	return vm_pqap(vm, 0, apid, apqi, 0, 0);
@@ -270,8 +273,8 @@ static bool mask_has(const unsigned char *mask, int id)
 }
 
 /*
- * Does the guest see exactly these queues ("04.0004 04.0005")? QCI and TAPQ must agree
- * for each queue in QCI and for the ids 3 to 7.
+ * Return true if the guest sees exactly these queues, for example "04.0004 04.0005". QCI
+ * and TAPQ must agree for each queue in QCI, and for all queues with ids from 3 to 7.
  */
 bool vm_sees(struct vm *vm, const char *matrix)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Wait for notifications instead of reading attributes repeatedly. */
+/* Receive notifications of changes: poll() of an attribute, and uevents. */
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
@@ -21,7 +21,7 @@ int watch_open(const char *path)
 	return fd;
 }
 
-/* Open a socket for uevents. A receiver waits for at most 30 s. */
+/* Open a socket for uevents. A read from it fails after 30 s without a uevent. */
 int uevents_open(void)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
