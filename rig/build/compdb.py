@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Write compile_commands.json for clangd at the top of this repository.
 
-The kernel's gen_compile_commands.py lists how kbuild has compiled each file of build/linux. Our files are copies there, so
-their entries get the path in this repository, where you edit them. Headers beside them, such as ap_bus.h, are found in
-build/linux. The options that only gcc knows are removed. Our files are written for mainline, so clangd reports errors in the
-lines that backport/6.12/ours/ adapts, unless you use BASE=mainline.
+The kernel's gen_compile_commands.py lists how kbuild has compiled each file in build/linux. Our files in build/linux are
+copies, so their entries get the paths in this repository, where you edit them. clangd finds other headers of the directory,
+such as ap_bus.h, in build/linux. Options that only gcc supports are removed. Our files are written for mainline. Unless you
+use BASE=mainline, clangd reports errors in the lines that backport/6.12/ours/ adapts.
 """
 import argparse
 import json
@@ -41,7 +41,7 @@ def mapped(entry, ours):
 def main():
     parser = argparse.ArgumentParser(prog="python3 -m rig.build.compdb", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kernel", nargs="?", default=os.path.join(boot.BUILD, "kernel"), help="output directory of kbuild (default: build/kernel)")
-    parser.add_argument("-o", "--output", default=os.path.join(boot.TOP, "compile_commands.json"), help="default: compile_commands.json")
+    parser.add_argument("-o", "--output", default=os.path.join(boot.TOP, "compile_commands.json"), help="output file (default: compile_commands.json)")
     args = parser.parse_args()
     listed = os.path.join(boot.BUILD, "compile_commands.json")
     kernel = os.path.abspath(args.kernel)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: configure.sh OUTPUT-DIRECTORY FRAGMENT...
-# Configure the kernel: allnoconfig and these fragments. Fail if a symbol does not have the value of its last fragment.
+# Configure the kernel: start with allnoconfig and merge these fragments. If several fragments set a symbol, the last one
+# counts. Fail if a symbol has another value in the end.
 . "$(dirname "$0")/lib.sh"
 out=$1
 shift
@@ -14,7 +15,6 @@ configure() {
 }
 logged configure "configure the kernel" configure "$@"
 
-# A later fragment overrides an earlier one.
 lost=$(cat "$@" | grep '^CONFIG_' | awk -F= '{ last[$1] = $0 } END { for (s in last) print last[s] }' | while read -r line; do
 	case $line in
 	*=n) ! grep -q "^${line%=n}=" "$out/.config" || echo "$line" ;;

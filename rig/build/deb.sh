@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: deb.sh
-# Build kernel packages for a real machine in build/deb/: the complete base kernel with the series, and Debian's
-# configuration for s390x.
+# Build kernel packages for a real machine in build/deb/. They have the complete base kernel with the series, in Debian's
+# configuration for s390x plus VFIO.
 . "$(dirname "$0")/lib.sh"
 
 deb=$build/deb
@@ -32,7 +32,7 @@ configure() {
 	grep -x 'CONFIG_VFIO_AP=m' "$out/.config"
 }
 
-# -d: a cross build does not need all build dependencies of the package.
+# Use -d, because a cross build does not need all build dependencies of the package.
 packages() {
 	rm -f "$deb"/*.deb
 	make -C "$tree" O="$out" -j"$jobs" KDEB_PKGVERSION="$(make -s -C "$tree" O="$out" kernelrelease)-1" \
@@ -44,7 +44,7 @@ view() { make -C "$top/tools/vfio-ap" OUTPUT="$deb" CC=s390x-linux-gnu-gcc; }
 [ -e "$config" ] || die "linux-config-6.12 for s390x could not be fetched: $(cat "$debian.failed")"
 mkdir -p "$deb"
 series | cmp -s - "$deb/series" || logged deb-unpack "unpack the base and apply the series" unpack
-logged deb-configure "configure it as Debian does" configure
+logged deb-configure "configure the kernel like Debian" configure
 logged deb-view "build lsvfioap" view
 logged deb "build the packages" packages
 ls -sh "$deb"/*.deb "$deb/lsvfioap"

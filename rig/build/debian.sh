@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: debian.sh
-# Download the s390x programs of packages-s390x.txt, and unpack them into build/debian. The script uses separate package
-# lists, so apt of this machine needs no foreign architecture. It tries Debian 13 first, then Debian 12 if the mirror does
-# not have all packages, and writes the release to build/debian.suite. If both fail, the script keeps the old programs,
-# writes the error to build/debian.failed, and the next make tries again. The test kernel needs at least busybox-static.
+# Download the s390x packages in packages-s390x.txt, and unpack them into build/debian. The script uses separate package
+# lists, so the local apt needs no foreign architecture. It first tries Debian 13, and Debian 12 if this fails. It writes the
+# release to build/debian.suite. If both fail, the script keeps the old programs and writes the error to
+# build/debian.failed, and the next make tries again. The test kernel needs at least busybox-static.
 . "$(dirname "$0")/lib.sh"
 apt=$build/apt
 failed=$debian.failed
@@ -13,9 +13,9 @@ foreign="-o APT::Architecture=s390x -o APT::Architectures=s390x -o Dir::State=$a
 	-o Dir::State::Status=$apt/status -o Dir::Cache=$apt/cache -o Dir::Etc::SourceList=$apt/sources.list
 	-o Dir::Etc::SourceParts=/dev/null -o APT::Sandbox::User=root -o Acquire::Languages=none"
 
-# tried NAME TEXT COMMAND...: run logged, and set $status to its exit status
+# tried NAME TEXT COMMAND...: call logged(), and set $status to its exit status
 tried() {
-	# Do not call it as a condition, see logged().
+	# logged() must not be called as a condition, because set -e would have no effect in it.
 	set +e
 	(logged "$@")
 	status=$?
@@ -29,12 +29,12 @@ install() {
 	mkdir -p "$apt/cache/archives/partial" "$directory"
 	apt-get $foreign install -y --no-install-recommends --download-only "$@"
 	for package in "$apt"/cache/archives/*.deb; do
-		# qemu-system-misc has QEMU for many architectures.
+		# qemu-system-misc has QEMU for many architectures. Unpack only QEMU for s390x.
 		dpkg-deb --fsys-tarfile "$package" | tar -x -C "$directory" --wildcards \
 			--exclude='./usr/share/doc' --exclude='./usr/share/man' --exclude='./usr/bin/qemu-system-[!s]*' \
 			--exclude='./usr/bin/qemu-system-s[!3]*'
 	done
-	# Merge /bin, /sbin and /lib into /usr, like Debian 13.
+	# Merge /bin, /sbin and /lib into /usr, as in Debian 13.
 	for merged in bin sbin lib; do
 		[ -d "$directory/$merged" ] && [ ! -L "$directory/$merged" ] || continue
 		mkdir -p "$directory/usr/$merged"
@@ -66,7 +66,7 @@ fetch() {
 	tried debian "download and unpack: of $1" install "$debian.new" $names
 }
 
-# put DIRECTORY: replace the old programs
+# put DIRECTORY: replace the old programs by those in this directory
 put() {
 	rm -rf "$debian"
 	mv "$1" "$debian"

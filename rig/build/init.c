@@ -2,9 +2,9 @@
 /*
  * The first process of the test kernel.
  *
- * It prepares the machine, loads the driver, and runs what the kernel command line selects (rig=demo, exec, shell,
- * test or bench). Then it checks for violations, leaks and warnings, and writes the verdict to a port. Without a
- * verdict, the run has failed.
+ * It prepares the machine, loads the driver, and runs the programs that the kernel command line selects (rig=demo,
+ * exec, shell, test or bench). It then checks for violations, leaks and warnings, and writes the verdict to a port. A
+ * run without a verdict has failed.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -83,7 +83,7 @@ static bool spill(const char *path, const char *text)
 	return done;
 }
 
-/* Open the virtio serial port with this name. Return -1 if it is not there yet. */
+/* Open the virtio serial port with this name. Return -1 if the port does not exist yet. */
 static int find_port(const char *name)
 {
 	char found[64], path[300];
@@ -106,7 +106,7 @@ static int find_port(const char *name)
 	return fd;
 }
 
-/* Ports can appear after init has started. */
+/* Wait for the port, which can appear after init has started, and open it. */
 static int open_port(const char *name)
 {
 	int fd = -1;
@@ -150,7 +150,7 @@ static void mount_all(void)
 	}
 }
 
-/* Make a link for each name of a directory, unless the name exists. */
+/* Create a link in "to" for each name in "from", unless the name exists. */
 static void link_all(const char *from, const char *to)
 {
 	char pattern[64], path[320];
@@ -167,7 +167,7 @@ static void link_all(const char *from, const char *to)
 	globfree(&found);
 }
 
-/* Mount Debian's packages where their programs expect each other. */
+/* Mount the Debian packages, and make their files appear at the paths that programs expect. */
 static void mount_debian(void)
 {
 	if (mount("debian", "/debian", "9p", MS_RDONLY, "trans=virtio,version=9p2000.L,cache=loose,msize=512000"))
@@ -191,7 +191,7 @@ static int load(const char *path)
 	return err;
 }
 
-/* Kill processes that a program left behind, so that they cannot disturb the next one, or the checks. */
+/* Kill processes that a program left behind, so that they cannot disturb the next program or the checks. */
 static void clear_away(void)
 {
 	kill(-1, SIGKILL);
@@ -199,7 +199,7 @@ static void clear_away(void)
 		;
 }
 
-/* Run a program and wait for its end. Return its status like a shell. */
+/* Run a program and wait for its end. Return its exit status as a shell would. */
 static int run(char *const argv[], const char *terminal)
 {
 	int status, fd;
@@ -222,7 +222,7 @@ static int run(char *const argv[], const char *terminal)
 			dup2(fd, 2);
 		}
 		execv(argv[0], argv);
-		/* If it is a script whose interpreter is missing, try the shell. */
+		/* The program may be a script whose interpreter is missing, so try the shell. */
 		if (errno == ENOEXEC || errno == ENOENT)
 			execl("/bin/sh", "sh", argv[0], NULL);
 		fprintf(stderr, "%s: %m\n", argv[0]);
@@ -271,7 +271,7 @@ static int new_violations(void)
 	return count;
 }
 
-/* Print leaked objects. Only the second scan counts, because an object may be in transit during the first one. */
+/* Print leaked objects. Count only those of the second scan, because a pointer may move during the first scan. */
 static int leaks(void)
 {
 	static char text[65536];
@@ -309,7 +309,7 @@ static void print_base64(const unsigned char *data, size_t size)
 	}
 }
 
-/* The owner of the counts that give_count() prints: "kunit", a program, or one of its tests. */
+/* What executed the lines that give_count() prints: "kunit", a program, or one of its tests. */
 static const char *counted;
 
 static int give_count(const char *path, const struct stat *st, int type, struct FTW *where)
@@ -331,7 +331,7 @@ static int give_count(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
-/* Print the coverage of the driver since the last call, if the kernel has gcov. */
+/* If the kernel has gcov, print the coverage of the driver since the last call. */
 static void give_counts(const char *name)
 {
 	counted = name;
@@ -371,7 +371,7 @@ static void run_tests(void)
 		setenv("TEST_LIST", LIST, 1);
 	give_counts("kunit");
 	snprintf(pattern, sizeof(pattern), TESTS "%s", option("rig_tests", "*_test"));
-	/* Keep the order of a list in braces. */
+	/* GLOB_BRACE keeps the order of a list in braces. */
 	if (glob(pattern, GLOB_BRACE, NULL, &found))
 		finish("bad no program matches %s", pattern);
 	for (int n = 0; n < times; n++) {
@@ -383,7 +383,7 @@ static void run_tests(void)
 	globfree(&found);
 }
 
-/* Run the benchmark with the stock driver and with ours, alternating. */
+/* Run the benchmark with the stock driver and with our driver in turn. */
 static int run_bench(void)
 {
 	char program[300], *argv[] = { program, NULL, NULL };
@@ -398,7 +398,7 @@ static int run_bench(void)
 	return status;
 }
 
-/* Load the KUnit modules, which run their tests and report to the kernel log. */
+/* Load the KUnit modules, which run their tests when loaded, and report to the kernel log. */
 static void load_kunit(void)
 {
 	glob_t found;
@@ -424,13 +424,13 @@ int main(int argc, char **argv)
 	const char *verb, *driver, *module;
 	int out, err, leaked, status = 0;
 
-	/* A test program calls this after each test. */
+	/* A test program runs "init counts NAME" after each test. */
 	if (argc == 3 && !strcmp(argv[1], "counts")) {
 		give_counts(argv[2]);
 		return 0;
 	}
 	mount_all();
-	/* Ignore leaks from the boot. */
+	/* Ignore leaks during the boot. */
 	spill(KMEMLEAK, "clear");
 	slurp("/proc/cmdline", cmdline, sizeof(cmdline));
 	verdict_port = open_port("verdict");
@@ -444,8 +444,8 @@ int main(int argc, char **argv)
 	setenv("HOME", "/", 1);
 	setenv("TERM", option("rig_term", "dumb"), 1);
 	/*
-	 * Without an ld.so.cache, the dynamic loader looks for each library in one directory for every combination of
-	 * CPU facilities. On 9p these lookups take longer than the programs themselves; the mask turns them off.
+	 * Without an ld.so.cache, the dynamic loader looks for each library in one directory per combination of CPU
+	 * facilities. On 9p, these lookups take longer than the programs themselves, so disable them with this mask.
 	 */
 	setenv("GLIBC_TUNABLES", "glibc.cpu.hwcap_mask=0", 1);
 	if (run(install, NULL))
@@ -499,7 +499,7 @@ int main(int argc, char **argv)
 	if (leaked)
 		finish("bad %d object%s leaked", leaked, leaked == 1 ? "" : "s");
 	if (violations)
-		finish("bad %d violation%s seen by the simulator", violations, violations == 1 ? "" : "s");
+		finish("bad %d violation%s found by the simulator", violations, violations == 1 ? "" : "s");
 	if (!lockdep_on())
 		finish("bad lockdep is off");
 	if (warned())

@@ -17,12 +17,12 @@ build_view() {
 	make -C "$build/linux/tools/vfio-ap" OUTPUT="$build" CC="${CROSS_COMPILE}gcc"
 }
 
-# Extract the commands of the documents for documents_test.
+# Extract the commands in the documents for documents_test.
 build_commands() {
 	rig check.commands --write "$commands"
 }
 
-# The programs include the UAPI headers of this kernel.
+# The programs need the UAPI headers of this kernel.
 build_headers() {
 	make -C "$build/linux" O="$build/headers" -j"$jobs" headers
 	touch "$build/headers/.done"
@@ -37,7 +37,7 @@ build_tests() {
 		while read -r gone; do rm "$user/$gone"; done
 }
 
-# modules OURS [STOCK]: print the lines for our driver and the stock driver
+# modules OURS [STOCK]: print the lines for our driver and for the stock driver
 modules() {
 	echo "file /lib/vfio_ap.ko $1 0644 0 0"
 	[ $# = 1 ] || echo "file /lib/base/vfio_ap.ko $2 0644 0 0"
@@ -55,15 +55,15 @@ spec() {
 	base) modules "$build/our-driver/vfio_ap.ko" "$intree" ;;
 	*) modules "$intree" ;;
 	esac
-	# modprobe needs these.
+	# modprobe needs these files.
 	place=/lib/modules/$(cat "$out/include/config/kernel.release")
 	echo "dir $place 0755 0 0"
 	echo "slink $place/vfio_ap.ko /lib/vfio_ap.ko 0777 0 0"
 	echo "file $place/modules.dep $build/modules.dep 0644 0 0"
-	# Not all files: a module of a source that was removed since stays in the build directory.
+	# Pack only the modules in modules.order. The build directory may also have modules whose source was removed.
 	sed -n 's,^\(drivers/s390/crypto/\([^/]*_test\)\)\.o$,file /lib/kunit/\2.ko '"$out"'/\1.ko 0644 0 0,p' \
 		"$out/modules.order"
-	# Scripts have names without a suffix, like the programs.
+	# Install the scripts without their suffix, so that their names look like those of programs.
 	for script in "$tests"/*.sh; do
 		name=${script##*/}
 		echo "file /selftests/vfio-ap/${name%.sh} $script 0755 0 0"
@@ -93,5 +93,5 @@ logged init "build init" build_init
 logged view "build lsvfioap" build_view
 [ "$build/headers/.done" -nt "$build/.source" ] || logged headers "install the UAPI headers" build_headers
 [ ! -f "$tests/Makefile" ] || logged selftests "build the selftests" build_tests
-logged commands "extract commands of documents" build_commands
+logged commands "extract commands from documents" build_commands
 logged initramfs "pack the initramfs" pack

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: install.sh [LIST]
-# Install the packages of rig/build/LIST (default: packages.txt) that are missing or too old. This needs root.
+# Install the packages in rig/build/LIST (default: packages.txt) that are missing or too old. Only root can do this.
 . "$(dirname "$0")/lib.sh"
 
 list=$top/rig/build/${1:-packages.txt}

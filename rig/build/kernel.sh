@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: kernel.sh OUTPUT-DIRECTORY
-# Build the kernel with vfio_ap as a module, and the other driver as a second module: the stock driver, or for
-# VARIANT=base our driver.
+# Build the kernel with vfio_ap as a module, and another vfio_ap as an external module: the stock driver, or our driver if
+# VARIANT=base. Only the ordinary kernel and the variants bench and base get this second driver.
 . "$(dirname "$0")/lib.sh"
 out=$1
 
-# each_driver_file WORD: print WORD_vfio_ap_guest.o=y and so on, which sets a kbuild variable for each file
+# each_driver_file WORD: print WORD_vfio_ap_guest.o=y, and so on for each file, to set kbuild variables
 each_driver_file() {
 	for file in "$linux"/drivers/s390/crypto/vfio_ap_*.c; do
 		file=${file##*/}
@@ -14,7 +14,7 @@ each_driver_file() {
 	done
 }
 
-# Print the kbuild variables that instrument the driver only, because instrumenting the whole kernel takes too long.
+# Print the kbuild variables that instrument the driver. Instrumenting the whole kernel would make it too slow.
 instruments() {
 	case ${VARIANT:-} in
 	memory) each_driver_file GCOV_PROFILE ;;
@@ -27,8 +27,8 @@ build_kernel() {
 		KBUILD_BUILD_USER=rig KBUILD_BUILD_HOST=rig $(instruments) bzImage modules
 }
 
-# other_driver DIRECTORY: build the vfio_ap of this directory as an external module. The kernel may lack our Kconfig, so
-# -D enables the diagnostics.
+# other_driver DIRECTORY: build vfio_ap in this directory as an external module. Enable the diagnostics with -D, because the
+# kernel may not have our Kconfig.
 other_driver() {
 	objects=$(cd "$1" && ls vfio_ap_*.c | grep -v _test | sed 's/\.c$/.o/')
 	printf 'obj-m := vfio_ap.o\nvfio_ap-y := %s\nccflags-y := -I$(src) -I%s -DCONFIG_VFIO_AP_DIAGNOSTICS=1\n' \
@@ -36,7 +36,7 @@ other_driver() {
 	make -C "$linux" O="$out" M="$1" modules
 }
 
-# copied_driver FROM TO: copy the driver and build it in TO, because FROM has the objects of another kernel
+# copied_driver FROM TO: copy the driver to TO and build it there, because FROM has objects for another kernel
 copied_driver() {
 	mkdir -p "$2"
 	cp -pu "$1"/vfio_ap_*.[ch] "$2"

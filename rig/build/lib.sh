@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-# Common code of the shell scripts: paths, progress and error messages. Each script prints its head comment for -h.
+# Common code of the shell scripts: paths, progress and error messages. With -h, each script prints its head comment.
 #
-# Two environment variables select a kernel. Shell scripts and Python programs read them, and make sets them:
-#   BASE     the source: 6.12 (default) or mainline. Both use the same Debian programs in the test kernel.
+# Two environment variables, which make sets, select a kernel for the shell scripts and the Python programs:
+#   BASE     the source: 6.12 (default) or mainline. Both test kernels run the same Debian programs.
 #   VARIANT  the configuration: empty for the ordinary test kernel, or the name of a fragment in rig/config/variant/.
 #            VARIANT=base is the stock kernel with the simulator, and with the headers that our driver needs.
 set -eu
@@ -18,7 +18,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 base=${BASE:-6.12}
 build=$top/build
 debian=$build/debian
-# Patches that only this base needs.
+# The patches for this base.
 backport=$top/backport/$base
 [ "$base" = 6.12 ] || build=$top/build/$base
 linux=$build/linux
@@ -27,16 +27,16 @@ kernel=$build/kernel
 logs=$build/log
 jobs=$(nproc)
 export ARCH=s390 CROSS_COMPILE=s390x-linux-gnu-
-# Without this, kbuild appends "+" to the release of a tree that `make tree` has turned into a git repository.
+# If LOCALVERSION is not set, kbuild appends "+" to the release of a git repository, which `make tree` creates.
 export LOCALVERSION=
 mkdir -p "$logs"
 
-# Print a hint if mainline is not the version that passed the tests last.
+# Print a hint if mainline has changed since it last passed the tests.
 newer() {
 	[ "$base" = mainline ] && [ -f "$build/base" ] || return 0
 	passed=$(grep -v '^#' "$top/rig/test/mainline.txt" | tail -n 1)
 	[ "$(cut -d ' ' -f 1,2 "$build/base")" = "$(echo "$passed" | cut -d ' ' -f 1,2)" ] ||
-		printf '%s' " (mainline is now $(cut -d ' ' -f 1,2 "$build/base"); the last that passed: ${passed:-none})"
+		printf '%s' " (mainline is now $(cut -d ' ' -f 1,2 "$build/base"), and the last version that passed is: ${passed:-none})"
 }
 
 say() { printf '%s\n' "$*"; }
@@ -49,13 +49,13 @@ rig() {
 	(cd "$top" && exec python3 -m "rig.$module" "$@")
 }
 
-# logged NAME TEXT COMMAND...: print one line, and log the output in build/log/NAME.log
+# logged NAME TEXT COMMAND...: run COMMAND, log its output in build/log/NAME.log, and print one line with TEXT
 logged() {
 	name=$1 text=$2
 	shift 2
 	printf '  %-34s' "$text"
 	start=$(date +%s)
-	# "set -e" has no effect in a function that is called as a condition, so call it in a subshell instead.
+	# If COMMAND were a condition, set -e would have no effect in it, so run COMMAND in a subshell.
 	set +e
 	(set -e; "$@") >"$logs/$name.log" 2>&1
 	rc=$?

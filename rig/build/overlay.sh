@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # usage: overlay.sh
 # Copy the complete files of this repository into the kernel tree. Unchanged files keep their time stamps. The files are
-# written for mainline; the patches in backport/BASE/ours/ adapt them to an older base.
+# written for mainline. The patches in backport/BASE/ours/ adapt them to an older base.
 . "$(dirname "$0")/lib.sh"
 list=$linux.overlay
 
-# The kernel keeps the documentation of all architectures below Documentation/arch/.
+# In the kernel, the documentation of all architectures is below Documentation/arch/.
 place() { echo "$1" | sed 's,^Documentation/s390/,Documentation/arch/s390/,'; }
 
 ours() {

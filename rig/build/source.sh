@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: source.sh
-# Unpack the base kernel if this was not done, and apply the patches. The list of patches is patches/series, or
-# backport/BASE/series if it exists, which names patches of both directories. VARIANT=base uses a separate tree, which
-# only gets the patch that builds the simulator and the changes to headers that our driver needs.
+# Unpack the base kernel if necessary, and apply the patches. The list of patches is backport/BASE/series, or else
+# patches/series. A patch in backport/BASE/ replaces the patch of the same name in patches/. VARIANT=base uses a separate
+# tree, with only two changes: the patch that builds the simulator, and the changes to headers that our driver needs.
 . "$(dirname "$0")/lib.sh"
 
 series=$top/patches/series
@@ -14,7 +14,7 @@ unpack() {
 	rm -rf "$linux" "$linux.new"
 	mkdir "$linux.new"
 	tar -C "$linux.new" --strip-components=1 -xf "$tarball"
-	# rig/build/kernel.sh builds the stock driver from these files. Our driver consists of complete files.
+	# rig/build/kernel.sh builds the stock driver from these files. The files of our driver replace them.
 	if [ "${VARIANT:-}" != base ]; then
 		rm -rf "$build/base-driver"
 		mkdir -p "$build/base-driver"
@@ -44,7 +44,7 @@ gather() {
 
 simulator=0018-s390-ap_hwsim-build.patch
 
-# Print the changes to headers that our driver needs to compile. They have no effect without the rest of the patches.
+# Print the changes to headers, which our driver needs to compile. Without the other changes, they have no effect.
 headers() {
 	(cd "$linux.patches" && grep -vxF "$simulator" series | xargs awk '
 		FNR == 1 { wanted = 0 }
@@ -52,7 +52,7 @@ headers() {
 		wanted')
 }
 
-# Revert the old patches and apply the new ones. A file that is the same afterwards keeps its time stamp, so that make
+# Revert the old patches and apply the new ones. A file with the same contents as before keeps its time stamp, so that make
 # does not rebuild it.
 apply() {
 	kept=$linux.patched
@@ -63,7 +63,7 @@ apply() {
 			tar -cf - -T - | tar -C "$kept" -xf -
 		quilt pop -a -f
 	fi
-	# .pc stores the path of the patches.
+	# .pc stores the path of the old patches, so remove it.
 	rm -rf .pc
 	gather
 	quilt push -a

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # usage: check.sh
-# Print the warnings of the compiler (W=1), sparse (C=2), checkpatch --strict, kernel-doc, get_abi and Sphinx for our files
-# and for the lines that our patches add, except those in rig/check/exceptions.txt. Also check which file calls which
-# function, the commands in the documents, the SIE interpreter and the terminal of `make shell`.
+# Check our files and the lines that our patches add. Print the warnings of the compiler (W=1), sparse (C=2), checkpatch
+# --strict, kernel-doc, get_abi and Sphinx, except those that rig/check/exceptions.txt lists. Also check that only certain
+# files call certain functions, that calls between files have no cycles, the commands in the documents, the SIE interpreter,
+# and the terminal of `make shell`.
 . "$(dirname "$0")/../build/lib.sh"
 out=$build/check
 found=$build/log/check.found
@@ -12,24 +13,24 @@ cd "$top"
 
 sources() { git ls-files -co --exclude-standard -- "$@" | while read -r file; do [ ! -f "$file" ] || echo "$file"; done; }
 
-# Mainline has moved get_abi.
+# In mainline, get_abi has another place.
 if [ -d "$linux/tools/docs" ]; then
 	get_abi() { python3 "$linux/tools/docs/get_abi.py" --dir "$1" validate; }
 else
 	get_abi() { "$linux/scripts/get_abi.pl" validate --dir "$1"; }
 fi
 
-# patched REGEX: print the files of the base that the patches change
+# patched REGEX: print the files of the base that the patches change and whose paths match REGEX
 patched() { sed -n 's,^+++ [^/]*/,,p' "$linux.patches"/*.patch | sed 's/\t.*//' | sort -u | grep -E "$1" || true; }
 
-# pristine FILE: print the path of the file as it was before all patches, or nothing if it is new
+# pristine FILE: print the path of the unpatched copy of FILE, or nothing if a patch has added FILE
 pristine() {
 	for patch in $(cat "$linux/.pc/applied-patches"); do
 		echo "$linux/.pc/${patch##*/}/$1"
 	done | xargs ls 2>/dev/null | head -n 1
 }
 
-# Print FILE:LINE: for each line that the patches add.
+# Print "FILE:LINE:" for each line that the patches add.
 patched_lines() {
 	local file old
 	for file in $(patched .); do
@@ -39,10 +40,10 @@ patched_lines() {
 	done
 }
 
-# The build with W=1 and sparse uses its own directory, so that it does not disturb the ordinary one.
+# Build with W=1 and sparse in a separate directory, so that the ordinary build keeps its objects.
 compile() {
 	local dirs="drivers/s390/crypto/ arch/s390/kvm/ drivers/vfio/" others
-	# Build single files in other directories.
+	# In other directories, build only the files that the patches change.
 	others=$(patched '\.c$' | grep -vE '^(drivers/(s390|vfio)|arch/s390/kvm|virt)/' | sed 's/c$/o/')
 	mkdir -p "$out"
 	cmp -s "$kernel/.config" "$out/.config.from" || cp "$kernel/.config" "$out/.config"
@@ -59,7 +60,7 @@ compile() {
 # Print the warnings of the compiler and sparse about our files and lines.
 compiled_findings() {
 	{ sources '*.c' '*.h' | sed 's/$/:/'; patched_lines; } >"$build/log/check.places"
-	# kbuild calls the files of virt/kvm arch/s390/kvm/../../../virt/kvm/.
+	# In the messages of kbuild, virt/kvm/ is arch/s390/kvm/../../../virt/kvm/.
 	sed -e "s,$linux/,,g" -e 's,^\(\.\./\)*,,' -e 's,^arch/s390/kvm/[a-z0-9./]*\.\./virt/,virt/,' "$build/log/check-compile.log" |
 		grep -E '^[^ ]+:[0-9]+(:[0-9]+)?: (warning|error|note)' | grep -vE ': note' |
 		grep -F -f "$build/log/check.places" | sort -u || true
@@ -80,14 +81,15 @@ doc_warnings() { "$linux/scripts/kernel-doc" -none "$1" 2>&1 | sed 's/^[^:]*:[0-
 kernel_doc() {
 	local file
 	"$linux/scripts/kernel-doc" -none $(sources 'drivers/*.c' 'drivers/*.h') 2>&1 || true
-	# For files of the base, print the warnings that are new. kernel-doc reports the line of the declaration, which may not be ours.
+	# For files of the base, print only new warnings. Compare the texts, because kernel-doc reports the lines of declarations,
+	# which our patches may not have changed.
 	for file in $(patched '\.[ch]$'); do
 		doc_warnings "$(pristine "$file")" >"$build/log/check.doc"
 		doc_warnings "$linux/$file" | grep -vxF -f "$build/log/check.doc" | sed "s,^,$file: ," || true
 	done
 }
 
-# only FILES PATTERN: print lines of the driver that match and are in other files
+# only FILES PATTERN: print the lines of the driver that match PATTERN and are not in FILES
 only() {
 	local place=$1 pattern=$2
 	grep -nE "$pattern" $(sources 'drivers/s390/crypto/vfio_ap_*.c') /dev/null | grep -vE "^drivers/s390/crypto/($place):" |
@@ -102,16 +104,16 @@ places() {
 	only vfio_ap_attachment.c '\b(un)?pin_user_pages?\w*\('
 }
 
-# Print the warnings of Sphinx about our pages. Sphinx is large, so `make check` does not install it.
+# Print the warnings of Sphinx about our pages. `make check` does not install Sphinx, because it is large.
 pages() {
 	if ! command -v sphinx-build >/dev/null; then
 		say "  not checked: the documentation as HTML (apt-get install python3-sphinx)" >&2
 		return
 	fi
-	# Sphinx only reports warnings when it reads a page for the first time.
+	# Sphinx reports warnings only when it reads a page for the first time.
 	rm -rf "$build/check/htmldocs"
 	if ! make -C "$linux" SPHINXDIRS=arch/s390 BUILDDIR="$build/check/htmldocs" htmldocs >"$logs/check-pages.log" 2>&1; then
-		echo "Documentation: htmldocs failed, see build/log/check-pages.log"
+		echo "Documentation: htmldocs failed (full log: build/log/check-pages.log)"
 	fi
 	grep -E '(vfio-ap|ap-hwsim)[a-z-]*\.rst.*(WARNING|ERROR)|(WARNING|ERROR).*(vfio-ap|ap-hwsim)' "$logs/check-pages.log" | sed "s,^$linux/,," || true
 }
@@ -120,10 +122,10 @@ abi() {
 	get_abi "$linux/Documentation/ABI" 2>&1 | grep -E '(sysfs-driver|debugfs)-vfio-ap' || true
 }
 
-# Report commands of the documents that documents_test would not type.
+# Report commands in the documents that documents_test would not execute.
 commands() { rig check.commands || true; }
 
-# Print the cycles of calls between files.
+# Print cycles of calls between files.
 graph() { rig check.graph --quiet "$out" || true; }
 
 logged check-compile "compile with W=1 and sparse" compile

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Run Coccinelle: the semantic patches of the kernel on our C files, and those of rig/check/cocci/ on the driver.
+"""Run Coccinelle: the rules of the kernel on our C files, and the rules in rig/check/cocci/ on the driver.
 
-Each of our rules has a file with faults, in lines marked "wrong". The rule must report these lines and no others. The rules
-of the kernel run one by one in the mode "report", like in its coccicheck, so that a rule that cannot run is an error.
+For each rule in rig/check/cocci/, a C file has faults in lines that are marked "wrong". The rule must report these lines and
+no others. The rules of the kernel run in the mode "report", as in the kernel's coccicheck. They run one by one, so that this
+program notices if a rule cannot run.
 """
 import argparse
 import concurrent.futures
@@ -18,7 +19,7 @@ from rig.run.boot import say
 LINUX = os.path.join(boot.BUILD, "linux")
 OURS = os.path.join(boot.TOP, "rig/check/cocci")
 MACROS = os.path.join(OURS, "macros.h")
-# Coccinelle may fail to parse this share of our lines. They are mostly macros that define functions.
+# Maximum share of our lines that Coccinelle may fail to parse. They are mostly macros that define functions.
 UNREADABLE_PERCENT = 1
 INCLUDES = ["arch/s390/include", "arch/s390/include/generated", "include", "arch/s390/include/uapi", "include/uapi"]
 
@@ -33,7 +34,7 @@ def spatch(rule, files, *options, cwd=boot.TOP):
                            *options, *files],
                           cwd=cwd, capture_output=True, text=True, check=False)
     said = [line for line in done.stderr.split("\n") if re.search(r"rror|Fatal|xception", line)]
-    # It is no failure if a rule does not apply to a file.
+    # A rule that does not apply to a file is not a failure.
     if (done.returncode or said) and "No rules apply" not in done.stderr:
         raise Failed(f"{os.path.basename(rule)}: {' '.join(said[:2]) or done.returncode}")
     return sorted({line for line in done.stdout.split("\n") if re.match(r"\S+:\d+", line)})
@@ -59,11 +60,11 @@ def check_readable(files):
     good, bad = map(int, counted.groups())
     say(f"  {bad} of {good + bad} lines cannot be parsed")
     if bad * 100 > UNREADABLE_PERCENT * (good + bad):
-        raise Failed(f"too much of our C cannot be parsed: spatch --macro-file {MACROS} --parse-c FILE, and look for BAD lines")
+        raise Failed(f"too many of our lines cannot be parsed: run spatch --macro-file {MACROS} --parse-c FILE, and look for BAD lines")
 
 
 def check_ours():
-    """Run our rules on the driver, after each has found the faults of its file."""
+    """Check that each of our rules finds the faults in its file, and then run the rule on the driver."""
     found = []
     for rule in sorted(glob.glob(os.path.join(OURS, "*.cocci"))):
         wrong = rule.removesuffix(".cocci") + ".c"
@@ -73,7 +74,7 @@ def check_ours():
         if got != expected or not expected:
             raise Failed(f"{os.path.basename(wrong)} has faults in lines {sorted(expected)}, but the rule reports {sorted(got)}")
         found += spatch(rule, sources("drivers/s390/crypto/vfio_ap_*.c"), *options(rule))
-        say(f"  {os.path.basename(rule)}: finds the faults of its file, lines {' '.join(map(str, sorted(expected)))}")
+        say(f"  {os.path.basename(rule)}: finds the faults in its file, lines {' '.join(map(str, sorted(expected)))}")
     return found
 
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Check the commands in README.md and Documentation/, and extract them for documents_test.
 
-The test types each literal block unchanged, unless the paragraph before it says "on a real host". A literal block
-follows `::` in reStructuredText, or is indented in Markdown. Drawings and output belong in `.. code-block:: none`, or in
-a fence. --write DIRECTORY writes a file DOCUMENT/LINE into the directory for each block to type.
+documents_test executes each literal block unchanged, unless the paragraph before the block says "on a real host". A literal
+block follows `::` in reStructuredText, or is indented in Markdown. Drawings and output belong in `.. code-block:: none`, or
+in a fence. With --write DIRECTORY, the program writes each block that the test executes to DIRECTORY/DOCUMENT/LINE.
 
-Lines with `make` are for the machine that builds, so `make help` must know the target and the variables. The program
-prints each fault: a command in a block that is not typed, an inline command that no block has, an unknown target. The
-exit status is 1 if there is a fault.
+The test does not execute lines with `make`, which are for the machine that builds the kernel. `make help` must list their
+targets and variables. The program prints each fault: a command in a block that is not executed, an inline command that is in
+no block, and an unknown target or variable. The exit status is 1 if there is a fault.
 """
 import argparse
 import os
@@ -19,14 +19,14 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEBIAN = os.path.join(TOP, "build/debian")
 REAL_HOST = re.compile(r"\bon\s+a\s+real\s+host\b", re.I)
-# Commands that are known even if no document shows them in a block. programs() adds those of Debian's packages.
+# Commands that are known even if no document shows them in a block. programs() adds those in Debian packages.
 PROGRAMS = set("apt cat cd chmod cp echo grep insmod kill ls make mkdir modprobe mount mv printf rm rmdir rmmod sed sh".split())
 
 
 class Block:
     """A literal block: its document, the number of its first line, and whether it shows commands.
 
-    intro: the paragraph before it
+    intro: the lines of the paragraph before the block
     """
 
     def __init__(self, document, number, intro, lines, shows_commands):
@@ -48,7 +48,7 @@ def indent_of(line):
 
 
 def taken(lines, start, indent):
-    """Return the lines from start on that are empty or indented further than indent, and the index where they end."""
+    """Return the lines from start that are empty or indented by more than indent, and the index of the first line after them."""
     end = start
     while end < len(lines) and (not lines[end].strip() or indent_of(lines[end]) > indent):
         end += 1
@@ -56,7 +56,7 @@ def taken(lines, start, indent):
 
 
 def blocks_of_rst(document, lines):
-    """Return (blocks, [(line number, text)] outside of them). Documentation/ABI/ is parsed as reStructuredText, too."""
+    """Return (blocks, [(line number, text)] outside of blocks). Files in Documentation/ABI/ are parsed like reStructuredText."""
     blocks, prose, paragraph, here = [], [], [], 0
     while here < len(lines):
         line = lines[here]
@@ -80,7 +80,7 @@ def blocks_of_rst(document, lines):
 
 
 def blocks_of_markdown(document, lines):
-    """Return (blocks, [(line number, text)] outside of them)."""
+    """Return (blocks, [(line number, text)] outside of blocks)."""
     blocks, prose, paragraph, here = [], [], [], 0
     while here < len(lines):
         line = lines[here]
@@ -114,7 +114,7 @@ def read(document):
 
 
 def programs(blocks):
-    """Return the names of commands: those that blocks use, and those that make shell has from Debian."""
+    """Return the names of known commands: those in blocks, and those that `make shell` has from Debian."""
     known = set(PROGRAMS)
     for block in blocks:
         known |= {found[0] for found in (re.match(r"[a-z][\w.+-]+(?= )", line) for line in block.lines) if found and block.commands}
@@ -125,7 +125,7 @@ def programs(blocks):
 
 
 def inline_literals(prose):
-    """Yield (line number, text) of each inline literal, also if it continues in the next line."""
+    """Yield (line number, text) for each inline literal, even if it continues in the next line."""
     text = "\n".join(line for _, line in prose)
     for found in re.finditer(r"(`+)([^`]+)\1", text):
         yield prose[text.count("\n", 0, found.start())][0], " ".join(found[2].split())
@@ -147,7 +147,7 @@ def make_findings(place, command):
 
 
 def findings(blocks, prose):
-    """Yield a line for each finding in the documents. prose: {document: lines outside of its blocks}"""
+    """Yield one line for each fault in the documents. prose: {document: lines outside of its blocks}"""
     known = programs(blocks)
     shown = [" ".join(line.split()) for block in blocks if block.commands for line in block.lines]
     for block in blocks:
@@ -155,7 +155,7 @@ def findings(blocks, prose):
             place = f"{block.document}:{block.number + offset}"
             first = line.split()[0] if line.split() else ""
             if not block.commands and first in known and len(line.split()) > 1:
-                yield f"{place}: a command in a block that is not typed: {line}"
+                yield f"{place}: a command in a block that is not executed: {line}"
             elif block.commands and first == "make":
                 yield from make_findings(place, line)
     for document, lines in prose.items():
@@ -168,7 +168,7 @@ def findings(blocks, prose):
 
 
 def write(directory, blocks):
-    """Write a file for each block that is typed, named by the line where the block begins."""
+    """Write a file for each block that the test executes. Its name is the number of the first line of the block."""
     shutil.rmtree(directory, ignore_errors=True)
     for block in blocks:
         if not block.typed():
@@ -181,7 +181,7 @@ def write(directory, blocks):
 
 def main():
     parser = argparse.ArgumentParser(prog="python3 -m rig.check.commands", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", metavar="DIRECTORY", help="write the blocks to type into this directory")
+    parser.add_argument("--write", metavar="DIRECTORY", help="write the blocks that documents_test executes to this directory")
     args = parser.parse_args()
     blocks, prose = [], {}
     for document in documents():

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Check that no files of the driver, and none of the simulator, refer to each other in a cycle.
+"""Check that references between the files of the driver, and between the files of the simulator, have no cycles.
 
-A file refers to another if its object uses a function of the other, as a call or as a pointer, or a table of functions such
-as an attribute group. Other shared variables, such as matrix_dev, do not count. Tests are left out. The program prints each
-cycle, and exits with 1 if there is one, or if an object is missing.
+A file refers to another file if its object uses a function of that file, by a call or as a pointer, or a table of functions
+such as an attribute group. Other shared variables, such as matrix_dev, do not count. Files with tests are ignored. The
+program prints each cycle. The exit status is 1 if there is a cycle, or if an object is missing.
 """
 import argparse
 import glob
@@ -21,7 +21,7 @@ MODULES = {"vfio_ap": f"{DRIVER}/vfio_ap_*.c", "ap_hwsim": f"{DRIVER}/ap_hwsim/*
 
 
 def symbols(path):
-    """Return (global functions and tables, undefined symbols) of an object."""
+    """Return (global functions and tables of functions, undefined symbols) of an object."""
     listed = subprocess.run(["s390x-linux-gnu-nm", "--extern-only", "--format=posix", path], check=True, capture_output=True,
                             text=True).stdout.splitlines()
     words = [line.split() for line in listed]
@@ -50,7 +50,7 @@ def path_between(graph, start, end):
 
 
 def cycles(graph):
-    """Return a shortest cycle for each file that is in one, without duplicates."""
+    """Return a shortest cycle for each file that is in a cycle, without duplicates."""
     found = {}
     for file in sorted(graph):
         path = path_between(graph, file, file)
@@ -60,7 +60,7 @@ def cycles(graph):
 
 
 def levels(graph):
-    """Return the files from the top to the bottom: each refers only to files of later levels, unless there is a cycle."""
+    """Return the levels of the files. Without a cycle, each file refers only to files of later levels."""
     left, rows = set(graph), []
     while left:
         row = sorted(file for file in left if not any(file in graph[other] for other in left))
@@ -79,8 +79,8 @@ def show(graph):
 def main():
     parser = argparse.ArgumentParser(prog="python3 -m rig.check.graph", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kernel", nargs="?", default=os.path.join(boot.BUILD, "kernel"), help="output directory of kbuild (default: build/kernel)")
-    parser.add_argument("-g", "--graph", action="store_true", help="print the files from the top to the bottom, with the files that each refers to")
-    parser.add_argument("-q", "--quiet", action="store_true", help="print faults only")
+    parser.add_argument("-g", "--graph", action="store_true", help="print the files of each level, with the files that each of them refers to")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only faults")
     args = parser.parse_args()
     faults = []
     for name, pattern in MODULES.items():
@@ -97,7 +97,7 @@ def main():
         found = cycles(graph)
         for cycle in found:
             calls = [f"{file} -> {other} ({', '.join(sorted(graph[file][other])[:3])})" for file, other in zip(cycle, cycle[1:])]
-            faults.append(f"{name}: a cycle of calls: {', '.join(calls)}")
+            faults.append(f"{name}: cycle of references: {', '.join(calls)}")
         if not found and not args.quiet:
             print(f"{name}: {len(graph)} files, no cycle")
     for fault in faults:

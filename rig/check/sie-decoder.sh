@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: sie-decoder.sh [OBJECT...]
-# Check that the SIE interpreter knows the instructions that the compiler emits, and computes the same results as a CPU.
+# Check that the SIE interpreter supports the instructions that the compiler emits, and computes the same results as a CPU.
 #
-# Without arguments, compile rig/sie-corpus/ and the guests of the selftests at each optimization level, and check that
-# the table of the interpreter has all their instructions. Then run the corpus interpreted and natively, and compare the
-# results. With arguments, only check the instructions of these s390x objects.
+# Without arguments, compile rig/sie-corpus/ and the guest programs of the selftests at each optimization level, and check
+# that the table of the interpreter has all their instructions. Then run the corpus both in the interpreter and natively, and
+# compare the results. With arguments, only check the instructions in these s390x objects.
 . "$(dirname "$0")/../build/lib.sh"
 
 corpus=$top/rig/sie-corpus
@@ -22,7 +22,7 @@ trap 'rm -rf "$work"' EXIT
 sed -n 's/^INSN(0x\([0-9a-f]*\),.*/\1/p' "$hwsim/sie_opcodes.h" | sort > "$work/known"
 [ -s "$work/known" ] || { echo "no table" >&2; exit 1; }
 
-# Print the operation code, as in the table, and the mnemonic of each instruction of some objects.
+# disassemble OBJECT...: print the operation code (in the format of the table) and the mnemonic of each instruction
 disassemble() {
 	"${cross}objdump" -d "$@" | awk -F '\t' '
 	$1 ~ /^ *[0-9a-f]+: *$/ && NF >= 3 {
@@ -42,7 +42,7 @@ disassemble() {
 	}' | sort -u
 }
 
-# Print the instructions of some objects that the table lacks.
+# compare OBJECT...: print the instructions that the table lacks
 compare() {
 	disassemble "$@" > "$work/used"
 	[ -s "$work/used" ] || { echo "nothing to disassemble in $*" >&2; return 1; }
@@ -61,7 +61,7 @@ cc -O1 -w -I"$corpus/shim" -I"$hwsim" -fwrapv -o "$work/run" "$corpus/run.c" "$c
 guest_flags=$(sed -n '/^GUEST_FLAGS :=/,/[^\\]$/p' "$tests/Makefile" | sed 's/^.*:=//; s/\\$//' | tr '\n' ' ')
 [ -n "$guest_flags" ] || { echo "no flags for the guests" >&2; exit 1; }
 
-# guests LEVEL: compile the guests. The level overrides the one in the flags, because it comes later.
+# guests LEVEL: compile the guest programs at this optimization level, which overrides the level in $guest_flags
 guests() {
 	for source in "$tests"/guest/*.c "$tests"/guest/*.S; do
 		# shellcheck disable=SC2086 # a list of options
@@ -87,5 +87,5 @@ for level in -O0 -O1 -O2 -Os; do
 	compare "$work"/guest-*.o || failed=1
 	rm -f "$work"/guest-*.o
 done
-[ $failed = 0 ] && echo "sie: all instructions known, same results"
+[ $failed = 0 ] && echo "sie: all instructions are known, and all results are the same"
 exit $failed

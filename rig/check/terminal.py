@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Check that make, boot.py and QEMU end when somebody closes the terminal of `xterm -e make shell`.
+"""Check that make, boot.py and QEMU end when the terminal of `xterm -e make shell` is closed.
 
-make leads the session here, so the kernel sends SIGHUP to make alone. A sleeping program replaces QEMU, and a temporary
-directory replaces this repository, so nothing has to be built. The exit status is 0 if all three have ended.
+Make leads the session in this case, so the kernel sends SIGHUP only to make. The check builds nothing: a sleeping program
+replaces QEMU, and a temporary directory replaces this repository. The exit status is 0 if all three programs have ended.
 """
 import argparse
 import os
@@ -14,7 +14,7 @@ import tempfile
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-# Seconds to wait for something that takes one second on an idle machine.
+# Timeout in seconds. On an idle machine, each step takes one second.
 PATIENCE = 60
 QEMU = """#!/bin/sh
 echo $PPID $$ >pids.new
@@ -42,7 +42,7 @@ def runs(pid):
 
 
 def tree_make(tree):
-    """Create the files that boot.py needs, and a Makefile that calls it like the real one."""
+    """Create the files that boot.py needs, and a Makefile that calls boot.py like the real Makefile."""
     for directory in ("rig/run", "build", "bin"):
         os.makedirs(os.path.join(tree, directory))
     shutil.copy(os.path.join(TOP, "rig/run/boot.py"), os.path.join(tree, "rig/run"))
@@ -55,7 +55,7 @@ def tree_make(tree):
 
 
 def shell_start(tree):
-    """Start make as the leader of its own session. Return (its pid, the other end of its terminal)."""
+    """Start make as the leader of a session. Return (its pid, the master side of its terminal)."""
     pid, master = pty.fork()
     if not pid:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -86,7 +86,7 @@ def main():
     if not started:
         print("make shell did not start QEMU")
     elif not ended:
-        print(f"still there after the terminal was closed: {' '.join(left)}")
+        print(f"still running after the terminal was closed: {' '.join(left)}")
     return 0 if started and ended else 1
 
 

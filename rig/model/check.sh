@@ -1,26 +1,26 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # usage: check.sh [--mutate]
-# Check the model of the lock rule, rig/model/vfio_ap.pml, with Debian's spin, in every order of steps. With --mutate,
-# check models with one fault each, which spin must find. The last line is the result.
+# Check the model rig/model/vfio_ap.pml, with Debian's spin, in every order of steps. With --mutate, check models that have
+# one fault each, which spin must find. The last line is the result.
 . "$(dirname "$0")/../build/lib.sh"
 model=$top/rig/model/vfio_ap.pml
 work=$build/model
 
-# TEXT:FLAGS. The flags select the processes of the model in addition to the guests.
+# TEXT:FLAGS. The flags select the processes of the model, in addition to the guests.
 CHECKS='
-no queue goes to another guest unreset:ADMINS RESETS ATTACHED STAYING
+no queue moves to another guest without a reset:ADMINS RESETS ATTACHED STAYING
 a queue that is unbound, used by the host and bound again:ADMINS BUS ATTACHED STAYING
 changes of the host configuration:HOST
 changes of the host configuration, and a guest that resets its queue:HOST RESETS ATTACHED STAYING
-the same, and a queue that is unbound and bound again:HOST BUS ATTACHED STAYING
+changes of the host configuration, and a queue that is unbound and bound again:HOST BUS ATTACHED STAYING
 ioctls of KVM that stop vCPUs:KVM
 administrators, and guests that come and go:ADMINS
 an administrator does not wait for another guest:ADMINS HOLD ATTACHED
 an unbind does not wait for another guest:BUS HOLD
 a change of the host configuration does not wait for another guest:HOST HOLD
 '
-# TEXT:FLAGS:ASSERTION. ASSERTION is the start of the assertion that spin must find violated, without parentheses.
+# TEXT:FLAGS:ASSERTION. spin must report that an assertion is violated that begins with ASSERTION (without parentheses).
 MUTANTS='
 the guest is not looked up again under its lock:NO_SECOND_LOOK ADMINS:apcb[0]==
 a transaction restarts although no other task made progress:RETRY_FOR_NOTHING ADMINS:seen!=attachments
@@ -32,11 +32,11 @@ a guest resets a queue while a commit adds it:RESET_DURING_A_COMMIT ADMINS RESET
 the host uses a queue that is still in an APCB:IN_USE_TOO_EARLY ADMINS BUS ATTACHED STAYING:!apcb[0]
 the end of a reset does not cause a commit:NO_NEWS ADMINS:committed[
 ap_perms_mutex is taken before kvm->lock:PERMS_FIRST ADMINS HOLD:finished_of_1
-guests_lock is taken before kvm->lock, like in the stock driver:BASE_ORDER HOST HOLD:finished
-the same for an administrator:BASE_ORDER ADMINS HOLD:finished
+guests_lock is taken before kvm->lock, as in the stock driver:BASE_ORDER HOST HOLD:finished
+guests_lock is taken before kvm->lock, in a write by an administrator:BASE_ORDER ADMINS HOLD:finished
 '
 
-# check TEXT:FLAGS[:ASSERTION]: print a line; fail if the search was incomplete or has a wrong result
+# check TEXT:FLAGS[:ASSERTION]: check one model and print a line. Fail if the search is incomplete or has a wrong result.
 check() {
 	local text flags violated place states errors found waits
 	IFS=: read -r text flags violated <<<"$1"
@@ -56,7 +56,7 @@ check() {
 		[ "$errors" = 1 ] && tr -d ' ()' <pan.log | grep -qF "violated$violated" || { echo "  $found: NOT FOUND"; return 1; }
 		found="$found: found"
 		case " $flags " in *" HOLD "*) waits=$(python3 "$top/rig/model/waits.py" "$model" $flags) || return 1; found=$found$'\n'$waits ;; esac
-		# Print it with one write, because other checks run in parallel.
+		# Print the text with a single write, because other checks run in parallel.
 		echo "  $found"
 	else
 		[ "$errors" = 0 ] && echo "  $found" || { echo "  $found: FAILED, see build/model/"; return 1; }
@@ -69,7 +69,7 @@ if [ "${1:-}" = check ]; then
 	check "$2"
 	exit
 fi
-say "two guests, two mdevs, one queue; every order of steps"
+say "model: two guests, two mdevs and one queue, in every order of steps"
 all=$([ -n "$mutate" ] && echo "$MUTANTS" || echo "$CHECKS")
 total=$(echo "$all" | grep -c .)
 if echo "$all" | grep . | tr '\n' '\0' | xargs -0 -n 1 -P "$jobs" "$0" $mutate check; then

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A model of the lock rule and of the guest transaction of vfio_ap: two guests, each with
- * an mdev of the same number, and one queue, which mdev 0 has at the start, and mdev 1
- * gets later. Comments name the function of the driver.
+ * A model of the guest transaction of vfio_ap and of its lock order. It has two guests,
+ * each of which uses the mdev with its number, and one queue, which is first assigned to
+ * mdev 0 and later to mdev 1. Comments name the functions of the driver that are modelled.
  *
- * Checked properties, in every order of steps: no task waits indefinitely. No task waits
- * for a kvm->lock while it holds a lock that other guests need. A transaction only
- * restarts if another task made progress. A guest never sees data that another guest or
- * the host left in the queue. A queue is never reset while a guest uses it or gets it. At
- * the end, each guest has the queues that are derived for it.
+ * spin checks these properties in every order of steps: No task waits indefinitely. No
+ * task waits for a kvm->lock while it holds a lock that other guests need. A transaction
+ * restarts only if another task has made progress. A guest never sees data that another
+ * guest or the host has left in the queue. A queue is never reset while a guest uses it
+ * or gets it. At the end, each guest has the queues that are derived for it.
  *
- * Not modelled: an mdev that several guests use one after the other, the removal of an
- * mdev, failed resets and their retries, and an AQIC except its locks.
+ * The model does not include an mdev that several guests use in turn, the removal of an
+ * mdev, failed resets and their retries, or more of AQIC than its locks.
  *
- * -DADMINS, -DBUS, -DHOST, -DRESETS, -DKVM: processes in addition to the guests
- * -DATTACHED: both guests run from the start; -DSTAYING: no guest ends
- * -DHOLD: the user of guest 0 holds its kvm->lock indefinitely; all tasks that do not
- *  need guest 0 must finish
- * -DBASE_ORDER and the names in MUTANTS of check.sh: one fault each
+ * -DADMINS, -DBUS, -DHOST, -DRESETS, -DKVM: add processes to those of the guests.
+ * -DATTACHED: both guests run from the start. -DSTAYING: no guest ends.
+ * -DHOLD: user space holds the kvm->lock of guest 0 indefinitely. All tasks that do not
+ *  need guest 0 must finish.
+ * -DBASE_ORDER and other names in MUTANTS of check.sh: add one fault each.
  */
 #define GUESTS	2
 #define HOST_DATA 9
 
-/* Locks. vfio_ap_private.h has their order. */
+/* The locks. vfio_ap_private.h documents their order. */
 bit kvm_lock[GUESTS], vcpu_mutex[GUESTS], perms, guests_lock, matrix_lock;
 byte hook_readers[GUESTS];
 bit hook[GUESTS];
@@ -34,18 +34,18 @@ bit hook[GUESTS];
 bit assigned[GUESTS], committed[GUESTS], commit_queued[GUESTS];
 byte attached[GUESTS], attachments[GUESTS];
 
-/* Hardware: APCBs, whether a reset is in progress, and the owner of the data in the queue */
+/* Hardware: the APCBs, whether a reset is in progress, and the owner of the data in the queue */
 bit apcb[GUESTS], resetting;
 byte data;
 
-/* The host's configuration, and whether the queue is reserved for the host's drivers */
+/* Whether the queue is in the host's configuration, and whether it is reserved for the host */
 bit in_host = 1, reserved;
 
 /*
- * struct vfio_ap_queue. Only the order of its sequence numbers matters: owes stands for
- * required_seq > done_seq. asked stands for a reset that a guest requested and that is not
+ * struct vfio_ap_queue. The model needs only the order of the sequence numbers: owes means
+ * required_seq > done_seq. asked means that a guest has requested a reset that is not
  * complete. issued is 1 for a ZAPQ that counts for the newest required_seq, and 2 for a
- * ZAPQ that was issued before.
+ * ZAPQ that was issued before this required_seq.
  */
 mtype = { UNBOUND, BOUND, UNBINDING };
 mtype binding = BOUND;
@@ -71,7 +71,7 @@ inline want_reset() {
 			 (a != 0 && slot_guest == a -> !away : (slot_guest == 0 && !outstanding)))
 #define derived(m, a)	(assigned[m] && in_host && fit(a))
 
-/* One step, because unlocking never waits. */
+/* This is a single step, because an unlock never waits. */
 inline guest_unlock(with_perms) {
 	d_step {
 		unlock(guests_lock);
@@ -87,8 +87,8 @@ inline guest_unlock(with_perms) {
 }
 
 /*
- * vfio_ap_tx_begin(). The caller declares byte a, seen and bit got.
- * patience: 0 killable; 1 no wait or a bounded wait, after which got can be 0
+ * vfio_ap_tx_begin(). The caller declares byte a, seen and bit got. patience: 0 for a
+ * killable wait; 1 for no wait or a bounded wait, after which got can be 0.
  */
 inline guest_begin(m, with_perms, patience) {
 	got = 0;
@@ -138,7 +138,7 @@ inline guest_begin(m, with_perms, patience) {
 		:: attached[m] == a -> got = 1
 #endif
 		:: else ->
-			/* A restart implies that another task made progress. */
+			/* A restart implies that another task has made progress. */
 			assert(seen != attachments[m]);
 			unlock(matrix_lock);
 			guest_unlock(with_perms)
@@ -148,7 +148,7 @@ inline guest_begin(m, with_perms, patience) {
 	od
 }
 
-/* vfio_ap_tx_commit(). The caller declares bit old, new. Drops matrix_lock. */
+/* vfio_ap_tx_commit(), which drops matrix_lock. The caller declares bit old, new. */
 inline guest_commit(m, is_assigned) {
 	atomic {
 		old = (a != 0 && committed[m]);
@@ -227,7 +227,7 @@ inline change_remove(m) {
 #define locals	byte a, seen; bit got, old, new, waited
 
 #ifdef ADMINS
-/* The queue moves from mdev 0 to mdev 1, or back to mdev 0. */
+/* An administrator moves the queue from mdev 0 to mdev 1, or back to mdev 0. */
 proctype admin(byte m) {
 	locals;
 	if
@@ -256,7 +256,7 @@ inline enter(m, to) {
 	a = m + 1
 }
 
-/* Guest 0 starts and ends, guest 1 starts. */
+/* Guest 0 starts and ends. Guest 1 only starts. */
 proctype vmm(byte m) {
 	locals;
 
@@ -378,7 +378,7 @@ proctype device_reset() {
 	lock(matrix_lock);
 	if
 	:: slot_guest == 1 -> asked = 1
-	/* A blocked queue is in no guest. */
+	/* No guest has a blocked queue. */
 	:: assigned[0] && slot_guest == 0 && binding == BOUND && !owes -> atomic { want_reset() }
 	:: else
 	fi;
@@ -391,7 +391,7 @@ proctype device_reset() {
 #endif
 
 #ifdef BUS
-/* vfio_ap_host_remove(), a driver of the host, vfio_ap_host_probe() */
+/* vfio_ap_host_remove(), then a driver of the host, then vfio_ap_host_probe() */
 proctype bus() {
 	locals;
 	byte m;
@@ -493,7 +493,7 @@ proctype host() {
 #define OF_HOST		0
 #endif
 
-/* No process can make a step. */
+/* This process continues when no other process can make a step. */
 proctype at_rest() {
 	timeout;
 #ifdef HOLD

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Print which process waits for which at the end of a trail of spin. Run it in the directory of pan and of the trail."""
+"""Print which process waits for which lock at the end of a trail of spin. Run it in the directory with pan and the trail."""
 import argparse
 import collections
 import re
@@ -28,7 +28,7 @@ def main():
     parser.add_argument("flags", nargs="*")
     args = parser.parse_args()
     waits, owner, where = waited_for(), {}, {}
-    # spin prints changes of variables, which start with 0.
+    # The initial value of each variable is 0, and spin prints only changes.
     local = collections.defaultdict(lambda: collections.defaultdict(int))
 
     def instance(lock, index, number):

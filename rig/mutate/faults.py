@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Generate faults: all changes that the rules of this module can make to the driver. As a program, count them by kind.
+"""Generate all faults that the rules of this module can make in the driver. As a program, count the faults of each kind.
 
 libclang parses each file with the options of kbuild. Statements and the types of operands come from the syntax tree.
 Operators, numbers and names come from the tokens, because the tree hides the arguments of macros. Assertions such as
-lockdep_assert_held() and WARN_ON() are not changed, because no test can notice that one is missing.
+lockdep_assert_held() and WARN_ON() are not changed, because no test can notice a missing assertion.
 """
 import argparse
 import bisect
@@ -27,7 +27,7 @@ except ModuleNotFoundError:
 from rig.mutate.mutate import DRIVER, KERNEL, LINUX
 from rig.run import boot
 
-# The trace header is a format for user space made of macros, not code.
+# The trace header contains no code, only macros that define the format for user space.
 NOT_MUTATED = re.compile(r"_test\.c$|_trace\.[ch]$|\.mod\.c$")
 
 CHECKS = re.compile(r"lockdep_|might_|WARN|BUILD_BUG|static_assert|__acquire|__release|mutex_destroy")
@@ -37,7 +37,7 @@ WAKEUPS = re.compile(r"wake|notify|signal|complete|(queue|mod|flush|cancel)_\w*w
 TWINS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
 LOGIC = {"&&": "||", "||": "&&"}
 NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|\d+)([uUlL]*)$")
-# Waits that a signal can end, and the same waits without that.
+# Calls that a signal can interrupt, and replacements that no signal can interrupt.
 PATIENT = {
     "mutex_lock_killable": "({{ mutex_lock({}); 0; }})",
     "mutex_lock_interruptible": "({{ mutex_lock({}); 0; }})",
@@ -50,13 +50,13 @@ PATIENT = {
 JUMPS = (CursorKind.RETURN_STMT, CursorKind.GOTO_STMT, CursorKind.BREAK_STMT, CursorKind.CONTINUE_STMT)
 LABELS = (CursorKind.CASE_STMT, CursorKind.DEFAULT_STMT, CursorKind.LABEL_STMT)
 LOOPS = (CursorKind.FOR_STMT, CursorKind.WHILE_STMT, CursorKind.SWITCH_STMT)
-# What replaces a deleted statement. An empty statement would make the compiler warn.
+# The replacement for a deleted statement. An empty statement would cause a compiler warning.
 NOTHING = "{ }"
 
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """One change: the bytes start..end of a file of the driver become text."""
+    """One change: text replaces the bytes from start to end in a file of the driver."""
     kind: str
     file: str
     function: str
@@ -68,7 +68,7 @@ class Fault:
     last: int
 
     def what(self):
-        """The change in one line."""
+        """Return the change in one line."""
         return f"{squeeze(self.old)} => {squeeze(self.text)}"
 
     def where(self):
@@ -84,14 +84,14 @@ def squeeze(text):
 
 @dataclasses.dataclass
 class Statement:
-    """A statement as it stands in the file, macros not expanded."""
+    """A statement as the file contains it, without expanded macros."""
     node: cindex.Cursor
     start: int
     end: int
 
 
 class Source:
-    """One file of the driver: its text, its tokens, and the faults found so far."""
+    """One file of the driver: its text, its tokens, and the faults that were found so far."""
 
     def __init__(self, path, unit):
         self.name = os.path.basename(path)
@@ -105,7 +105,7 @@ class Source:
         self.tokens = [(token.extent.start.offset, token.spelling, token.kind) for token in tokens]
         self.starts = [start for start, _, _ in self.tokens]
         self.lines = [0] + [match.end() for match in re.finditer("\n", self.text)]
-        # Offsets of operators that the syntax tree has handled, so from_tokens() skips them.
+        # self.seen has the offsets of operators that Walk has handled and from_tokens() must skip.
         self.faults, self.function, self.seen = [], "", set()
 
     def index(self, offset):
@@ -125,20 +125,20 @@ class Source:
             depth += (self.tokens[at][1] == opens) - (self.tokens[at][1] == closes)
             if not depth:
                 return at
-        raise ValueError(f"{self.name}: nothing closes the {opens} at {self.tokens[index][0]}")
+        raise ValueError(f"{self.name}: no match for the {opens} at {self.tokens[index][0]}")
 
     def line(self, offset):
         return bisect.bisect_right(self.lines, offset)
 
     def add(self, kind, start, end, text):
-        """Add a fault. It keeps the number of lines, so that __LINE__ and debugging information do not change."""
+        """Add a fault. Keep the number of lines, so that __LINE__ and debugging information do not change."""
         old = self.text[start:end]
         text += "\n" * (old.count("\n") - text.count("\n"))
         self.faults.append(Fault(kind, self.name, self.function, start, end, text, old, self.line(start), self.line(end - 1)))
 
 
 class Walk:
-    """Find the faults of one function from its syntax tree."""
+    """Find the faults in one function from its syntax tree."""
 
     def __init__(self, source, function):
         self.source, self.function = source, function
@@ -154,7 +154,7 @@ class Walk:
     # Statements
 
     def statement(self, this):
-        """Find the faults of a statement and of the statements in it."""
+        """Find the faults in a statement and in its substatements."""
         node, source = this.node, self.source
         while node.kind in LABELS:
             children = list(node.get_children())
@@ -242,7 +242,7 @@ class Walk:
         if word == "scoped_guard":
             source.add("lock deleted", this.start, source.tokens[close][0] + 1, "if (1)")
             self.out_of_the_guard(this.start, close)
-        # The body of a loop macro is not always its last child, so find the block by its offset.
+        # The body of a loop macro is not always the last child, so find the block by its offset.
         if body is None or text[start] == "{" and (body.kind != CursorKind.COMPOUND_STMT or body.extent.start.offset != start):
             body = next((node for node in this.node.walk_preorder() if node.extent.start.offset == start), None)
         if body is not None and body.extent.start.offset == start:
@@ -297,7 +297,7 @@ class Walk:
             self.term(node)
 
     def field(self, node):
-        """Use another field of the same type and structure."""
+        """Use another field of the same structure and type."""
         source, end = self.source, node.extent.end.offset
         start = end - len(node.spelling)
         if not node.spelling or source.text[start:end] != node.spelling or node.referenced is None:
@@ -309,7 +309,7 @@ class Walk:
             source.add("field exchanged", start, end, twins[(twins.index(node.spelling) + 1) % len(twins)])
 
     def operand(self, node):
-        """Use another variable or argument of the same type."""
+        """Use another local variable or argument of the same type."""
         source, start, end = self.source, node.extent.start.offset, node.extent.end.offset
         this = node.referenced
         if source.text[start:end] != node.spelling or this not in self.locals:
@@ -335,14 +335,14 @@ class Walk:
                 source.add("arguments exchanged", start, end, text[after:end] + text[middle:after] + text[start:middle])
 
     def term(self, node):
-        """Drop one of two conditions."""
+        """Drop one of two conditions, or exchange "and" and "or"."""
         source, text = self.source, self.source.text
         (start, middle), (after, end) = [(child.extent.start.offset, child.extent.end.offset) for child in node.get_children()]
         if start < middle < after < end and text[middle:after].strip() in LOGIC:
             source.add("condition left out", start, end, text[start:middle])
             source.add("condition left out", start, end, text[after:end])
             other = LOGIC[text[middle:after].strip()]
-            # The parentheses avoid a compiler warning about a mixture of both operators.
+            # The parentheses avoid a compiler warning about mixed operators.
             source.add("and, or", start, end, f"(({text[start:middle]}) {other} ({text[after:end]}))")
             source.seen.add(source.starts[source.index(middle)])
 
@@ -354,7 +354,7 @@ class Walk:
 
 
 def from_tokens(source, functions):
-    """Find the faults of single tokens, also in the arguments and in the values of macros."""
+    """Find the faults in single tokens, including tokens in the arguments and values of macros."""
     spans = sorted((node.extent.start.offset, node.extent.end.offset, node.spelling) for node in functions)
     used = sorted({spelling for _, spelling, kind in source.tokens if kind == TokenKind.IDENTIFIER and spelling in errno.errorcode.values()})
     macros = [(match.start(1), match.end(1)) for match in re.finditer(r"^#define[ \t]+\w+[ \t]+(.*)$", source.text, re.M)]
@@ -400,7 +400,7 @@ def from_tokens(source, functions):
 
 
 def compile_commands():
-    """Return {file name: entry of compile_commands.json} of the driver, from kbuild."""
+    """Return {file name: entry of compile_commands.json} for the driver. The entries come from kbuild."""
     path = os.path.join(boot.BUILD, "compile_commands.json")
     subprocess.run([sys.executable, os.path.join(LINUX, "scripts/clang-tools/gen_compile_commands.py"), "-d", KERNEL, "-o", path,
                     os.path.join(KERNEL, DRIVER)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -410,7 +410,7 @@ def compile_commands():
 
 
 def parse(entry):
-    """Parse one file with libclang, without options that only gcc knows."""
+    """Parse one file with libclang, without options that only gcc supports."""
     words = shlex.split(entry["command"].replace("\\#", "#"))[1:]
     output = words.index("-o")
     words = [word for at, word in enumerate(words) if at not in (output, output + 1) and word not in ("-c", entry["file"])
@@ -426,7 +426,7 @@ def parse(entry):
 
 @functools.lru_cache(None)
 def sources():
-    """Return {file name: text} of the files that may change."""
+    """Return {file name: text} for the files that faults may change."""
     found = {}
     for path in sorted(glob.glob(os.path.join(LINUX, DRIVER, "vfio_ap_*.[ch]"))):
         if not NOT_MUTATED.search(path):

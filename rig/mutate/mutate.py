@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """Break the driver on purpose, one fault at a time, and check that a test notices.
 
-Each patch in rig/mutants/ is a fault. It describes what it breaks, changes files of this repository or of the base
-kernel, and names the test that must fail in a line "Caught-by:" (program:fixture.test, or a pattern). If the patch only
-changes the driver, it is built as a separate module. Otherwise it is applied to the kernel tree, built and reverted.
+Each patch in rig/mutants/ is one fault. It describes what it breaks, and changes files of this repository or of the base
+kernel. Its line "Caught-by:" names the test that must fail (program:fixture.test, or a pattern). If the patch changes only
+the driver, this program builds the faulty driver as a separate module. Otherwise, it applies the patch to the kernel tree,
+builds the kernel, and reverts the patch.
 
-A missing patch of the series is a fault, too, if its file in series/ has a line "Shown-by:" with the test that must fail
-without the patch, and optionally a variant of the kernel before the test. The name of this fault is "without-" and the
-name of the file.
+A missing patch of the series is also a fault if the file of the patch in series/ has a line "Shown-by:". This line has the
+test that must fail without the patch, after the kernel variant if it needs one. The fault is called without-NAME, where
+NAME is the name of the file.
 
 A fault is caught if the test fails, or if the boot ends with a panic, a warning, a lockdep report, a leak or a violation.
 The last line is `N caught, N survived`. The exit status is 0 if no fault survived.
@@ -55,13 +56,13 @@ class Mutant:
 class Without:
     """The series without one patch.
 
-    This reverts the changes of the patch to C files and to private headers. The changes below include/ and to headers in
-    the directory of our driver stay, because later patches and the driver need them.
+    This fault reverts the changes of the patch to C files and to private headers. It keeps the changes to headers in
+    include/ and in the directory of our driver, because later patches and the driver need them.
     """
     in_module, options = False, ["-R"]
 
     def __init__(self, entry):
-        """entry: a file of series/"""
+        """entry: path of a file in series/"""
         with open(entry) as lines:
             text = lines.read()
         shown = re.search(r"^Shown-by: (?:(\w+) )?(\w+:\S+)$", text, re.M)
@@ -81,14 +82,14 @@ class Without:
 
 
 def is_for_base(entry):
-    """Check whether the patch of a file in series/ belongs to this base. Patches in backport/ are for one base."""
+    """Return whether a file in series/ is for this base. A file that names a patch in backport/ is for one base only."""
     with open(entry) as lines:
         of = re.findall(r"^backport/([^/]+)/", lines.read(), re.M)
     return not of or boot.BASE in of
 
 
 def patches_missing():
-    """Return a fault for each patch of the series with a line "Shown-by:"."""
+    """Return a fault for each patch in series/ that has a line "Shown-by:"."""
     return [Without(path) for path in sorted(glob.glob(os.path.join(SERIES, "*/[0-9]*.txt")))
             if is_for_base(path) and re.search(r"^Shown-by:", open(path).read(), re.M)]
 
@@ -123,7 +124,7 @@ def patch(name, path, directory, *options):
 
 
 def prepare_module(place):
-    """Make a directory in which kbuild builds the driver as an external module. See other_driver() in rig/build/kernel.sh."""
+    """Create a directory in which kbuild builds the driver as an external module, like other_driver() in rig/build/kernel.sh."""
     os.makedirs(place)
     for path in glob.glob(os.path.join(LINUX, DRIVER, "vfio_ap_*.[ch]")):
         shutil.copy(path, place)
@@ -136,7 +137,7 @@ def prepare_module(place):
 
 
 def build_module(mutant):
-    """Build the faulty driver as an external module. Return {path in the initramfs: path here}, or None."""
+    """Build the faulty driver as an external module. Return {path in the initramfs: local path}, or None."""
     work = os.path.join(WORK, mutant.name)
     place = os.path.join(work, DRIVER)
     prepare_module(place)
@@ -146,9 +147,9 @@ def build_module(mutant):
 
 
 def build_kernel(mutant):
-    """Apply a fault to the kernel tree and build. Return {path in the initramfs: path here}, or None."""
+    """Apply a fault to the kernel tree and build it. Return {path in the initramfs: local path}, or None."""
     kernel = kernel_of(mutant.variant)
-    # If this is interrupted, the next make restores the files, and then builds because .built is missing.
+    # If the user interrupts this program, the next make restores the files, and rebuilds because .built is missing.
     if os.path.exists(os.path.join(kernel, ".built")):
         os.unlink(os.path.join(kernel, ".built"))
     shutil.rmtree(KEPT + ".new", ignore_errors=True)
@@ -162,11 +163,11 @@ def build_kernel(mutant):
 
 
 def take_back():
-    """Restore the files of the kernel tree that a mutant has changed, also after an interrupted run."""
+    """Restore the files of the kernel tree that a mutant has changed, even after an interrupted run."""
     for directory, _, files in os.walk(KEPT):
         for file in files:
             there = os.path.join(LINUX, os.path.relpath(directory, KEPT), file)
-            # The tree may have been removed.
+            # The kernel tree may have been removed.
             if os.path.exists(there):
                 shutil.copy(os.path.join(directory, file), there)
     shutil.rmtree(KEPT, ignore_errors=True)
@@ -174,7 +175,7 @@ def take_back():
 
 def verdict(mutant, files):
     log = f"mutant-{mutant.name}.run.log"
-    # Tests of a broken driver often time out, so shorten the timeouts, except in slow kernels.
+    # Tests of a broken driver often time out. Use shorter timeouts, except in slow kernels.
     patience = [] if mutant.variant else ["rig_patience=40"]
     word, tells = "cannot be built", ""
     if files:
@@ -190,7 +191,7 @@ def tell(trial):
 
 
 def try_modules(mutants):
-    """Try faults of the driver, and build the next one while a test runs. Return a list of booleans: caught or not."""
+    """Try faults of the driver. Build the next fault while a test runs. Return a list with True for each caught fault."""
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
     try:
         trials = []
@@ -203,7 +204,7 @@ def try_modules(mutants):
 
 
 def try_kernels(mutants):
-    """Try faults of the kernel, one after the other, and restore the kernel at the end. Return [(caught, text)]."""
+    """Try faults of the kernel one by one, and then restore the kernel. Return [(caught, text)]."""
     found = []
     try:
         for mutant in mutants:

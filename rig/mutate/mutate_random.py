@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """Try N random faults of the driver, one at a time, and count those that a test notices.
 
-The seed selects the faults from those of faults.py. Each kind is equally likely. Faults that do not compile or that do not
-change the code are replaced by others. Each fault is tested in one boot by the tests that run a changed line, according to
-the coverage of `make test LONG=1`. The fastest program runs first, and the first failure ends the boot. Programs that need
-their own boot or kernel only run if no other test runs a changed line. If the fault removes a call that frees something, one
-test also runs with kmemleak.
+faults.py generates the faults, and the seed selects a sample, in which each kind of fault is equally likely. A fault that
+does not compile, or does not change the compiled code, is replaced by another one. For each fault, one boot runs the tests
+that execute a changed line, according to the coverage of `make test LONG=1`. The fastest test program runs first, and the
+first failure ends the boot. Programs that need a separate boot or another kernel run only if no other test executes a
+changed line. If the fault removes a call that frees an object, one test also runs with kmemleak.
 
 The correct driver must pass all tests before the first fault and after the last one. rig/mutate/equivalent.txt lists faults
-that no test can notice, and why.
+that no test can notice, with the reason.
 
-The verdicts are stored in build/random/, so that the same seed continues an interrupted run, unless the driver, the
-simulator or a test has changed. The last line is `N caught, N caught by the compiler, N survived, N equivalent`.
+The program stores its verdicts in build/random/. With the same seed, it continues an interrupted run, unless the driver,
+the simulator or a test has changed. The last line is `N caught, N caught by the compiler, N survived, N equivalent`.
 """
 import argparse
 import concurrent.futures
@@ -36,15 +36,15 @@ KEPT = os.path.join(boot.BUILD, "random")
 EQUIVALENT = os.path.join(boot.TOP, "rig/mutate/equivalent.txt")
 # Timeout of the test programs, in seconds.
 PATIENCE = "rig_patience=40"
-# A boot ends if it is silent for SILENCE times the longest silence of the correct driver, but at least LEAST_SILENCE seconds.
+# A boot is ended after a silence of SILENCE times the longest silence with the correct driver, but not before LEAST_SILENCE s.
 SILENCE, LEAST_SILENCE = 4, 120
-# Only kmemleak notices if a call to a function with such a name is missing.
+# If a call of a function with such a name is missing, only kmemleak may notice the fault.
 FREES = re.compile(r"free|put|destroy|unregister|del")
 CAUGHT, COMPILER, SURVIVED, EQUAL, INVALID = "caught", "compiler", "SURVIVED", "equivalent", "invalid"
 
 
 class Builder:
-    """A copy of the driver, so that kbuild only compiles the file that a fault has changed."""
+    """Builds faults in a copy of the driver, so that kbuild compiles only the file that a fault has changed."""
 
     def __init__(self, number, variant=""):
         self.place = os.path.join(mutate.WORK, f"random-{number}{variant and '-' + variant}", mutate.DRIVER)
@@ -74,7 +74,7 @@ class Builder:
         return found
 
     def build(self, fault):
-        """Build a fault. Return (COMPILER, INVALID or EQUAL, reason), or (None, "") if the module must be tested."""
+        """Build a fault. Return (None, "") if the module must be tested, or else (COMPILER, INVALID or EQUAL, reason)."""
         path = os.path.join(self.place, fault.file)
         source = faults.sources()[fault.file]
         with open(path, "w", encoding="latin-1") as out:
@@ -94,18 +94,18 @@ class Builder:
             out.write(faults.sources()[fault.file])
 
     def module(self):
-        """Return {path in the initramfs: path here}."""
+        """Return {path in the initramfs: local path}."""
         return {"/lib/vfio_ap.ko": os.path.join(self.place, "vfio_ap.ko")}
 
 
 class Session:
-    """Results of the correct driver: {test: seconds}, and the longest silence."""
+    """Measurements of the correct driver: seconds is {test: seconds}, and silence is derived from its longest silence."""
 
     def __init__(self):
         self.seconds, self.silence = {"kunit": 1}, LEAST_SILENCE
 
     def measure(self, name):
-        """Run all tests on the correct driver. Return the failures."""
+        """Run all tests with the correct driver. Return the failures."""
         count, heard, begun = test.Count(say=lambda *words: None), [], []
         programs = test.Programs(count)
 
@@ -125,19 +125,19 @@ class Session:
 
 
 class Plan:
-    """The tests that run each line: {file: {line: {test}}}."""
+    """The tests that execute each line of the driver, as {file: {line: {test}}}."""
 
     def __init__(self):
         self.runs = coverage.tests_of_lines()
         self.alone = dict(test.table(test.BOOTS))
 
     def tests(self, fault):
-        """Return (ordinary tests, programs with their own boot) that run a changed line."""
+        """Return the ordinary tests, and the programs with a separate boot, that execute a changed line."""
         ordinary, own = set(), set()
         for file, line in self.lines(fault):
             found = self.runs.get(file, {}).get(line, set())
             here = {name for name in found if name == "kunit" or name.partition(":")[0].endswith("_test")}
-            # Prefer tests to the code that a program runs after its last test.
+            # Prefer tests to programs that execute the line only outside of their tests.
             here = {name for name in here if ":" in name or name == "kunit"} or here
             ordinary |= here
             own |= set() if here else {name.partition(":")[0] for name in found - {"end"}}
@@ -149,7 +149,7 @@ class Plan:
         known = self.runs.get(fault.file, {})
         lines = [line for line in range(fault.first, fault.last + 1) if line in known]
         if not lines:
-            # gcov counts a statement at its first line.
+            # gcov counts a statement in its first line.
             lines = [line for line in range(fault.first, fault.first - 10, -1) if line in known][:1]
         return [(fault.file, line) for line in lines]
 
@@ -163,7 +163,7 @@ class Plan:
 
 
 def boot_with(module, programs, tests, session, parameters=(), variant="", log=""):
-    """Boot a faulty driver. Run some tests, or all tests of some programs. Return the first failure, or None."""
+    """Boot with a faulty driver, and run some tests or all tests of some programs. Return the first failure, or None."""
     count = test.Count(say=lambda *words: None)
     reader, told = test.Programs(count), []
 
@@ -197,7 +197,7 @@ def boot_with(module, programs, tests, session, parameters=(), variant="", log="
 
 
 def in_order(tests, session):
-    """Return the programs of some tests, the fastest first."""
+    """Return the programs of these tests, the fastest program first."""
     seconds = {}
     for name in tests:
         program = name.partition(":")[0]
@@ -206,7 +206,7 @@ def in_order(tests, session):
 
 
 def stages(fault, plan, session):
-    """Return the boots of one fault: [(kernel variant, programs in their order, tests or nothing, parameters)]."""
+    """Return the boots for one fault, [(kernel variant, ordered programs, tests, parameters)]. No tests means all tests."""
     ordinary, own = plan.tests(fault)
     by_name = {name for name in ordinary if ":" in name}
     found = [("", in_order(ordinary, session), by_name, [])] if ordinary else []
@@ -234,7 +234,7 @@ class Trials:
         return self.builders[number, variant]
 
     def verdict(self, fault, number):
-        """Return (verdict, reason) of one fault."""
+        """Return (verdict, reason) for one fault."""
         if (fault.file, fault.function, fault.what()) in equivalents():
             return EQUAL, "rig/mutate/equivalent.txt"
         builder = self.builder(number)
@@ -248,12 +248,12 @@ class Trials:
                 if told:
                     return CAUGHT, told
             tests = sum(len(tests) or len(programs) for _, programs, tests, _ in wanted)
-            return SURVIVED, f"{tests} tests" if wanted else "no test runs it"
+            return SURVIVED, f"{tests} tests" if wanted else "no test executes the line"
         finally:
             builder.restore(fault)
 
     def tried(self, fault, number, variant, programs, tests, parameters):
-        """Boot one fault. Return the first failure, or None. verdict() has built the module for the ordinary kernel."""
+        """Boot with one fault. Return the first failure, or None. verdict() has already built the module for the ordinary kernel."""
         builder = self.builder(number, variant)
         if not variant:
             return boot_with(builder.module(), programs, tests, self.session, parameters, log=f"random-{number}.log")
@@ -273,12 +273,12 @@ class Trials:
 
 
 def equivalents():
-    """Return {(file, function, change)} of rig/mutate/equivalent.txt."""
+    """Return {(file, function, change)} from rig/mutate/equivalent.txt."""
     return {tuple(row[:3]) for row in test.table(EQUIVALENT)}
 
 
 def drawn(seed):
-    """Yield all faults in the order of this seed."""
+    """Yield all faults in the random order of this seed."""
     chance, kinds = random.Random(seed), {}
     for fault in faults.all_faults():
         kinds.setdefault(fault.kind, []).append(fault)
@@ -296,7 +296,7 @@ def key(fault):
 
 
 class Kept:
-    """Stored verdicts of a seed."""
+    """The stored verdicts for one seed."""
 
     def __init__(self, seed):
         os.makedirs(KEPT, exist_ok=True)
@@ -313,7 +313,7 @@ class Kept:
 
     @staticmethod
     def state():
-        """Return a hash of all that verdicts depend on."""
+        """Return a hash of everything on which the verdicts depend."""
         text = hashlib.sha256()
         listed = subprocess.run(["git", "-C", boot.TOP, "ls-files", "-z", "--", "drivers", "tools", "patches"], check=True,
                                 capture_output=True, text=True).stdout
@@ -329,7 +329,7 @@ class Kept:
 
 
 def sample(wanted, seed, trials, kept):
-    """Try faults until this many were valid. Return [(fault, verdict, reason)]."""
+    """Try faults until this number of them was valid. Return [(fault, verdict, reason)]."""
     found, running, faults_left, valid = [], {}, drawn(seed), 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
@@ -360,7 +360,7 @@ def sample(wanted, seed, trials, kept):
 
 
 def counts(verdict, reason):
-    """Check whether a fault belongs to the sample."""
+    """Return whether a fault belongs to the sample."""
     return verdict != INVALID and (verdict, reason) != (EQUAL, "same code")
 
 
@@ -369,7 +369,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter,
                                      parents=[boot.machine_options()])
     parser.add_argument("count", type=int, help="number of faults to try")
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="repeat or continue the sample of this seed")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="repeat or continue the sample with this seed")
     args = parser.parse_args()
     wanted, seed = args.count, args.seed
     say(f"seed {seed}: {wanted} of {len(faults.all_faults())} faults")

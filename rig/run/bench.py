@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Compare the performance of this driver and of the stock driver, in one kernel on the same simulated machine.
 
-Three boots measure latencies (both drivers alternate), costs (with a clock that counts instructions), and how long locks
-are held (lock statistics of the ordinary test kernel). The program prints a table, writes it to build/bench.json, and
-plots the latency of an unrelated guest. A missed goal is not an error. The exit status is 1 if a measurement failed.
+The first boot measures latencies, with both drivers in turn. The second measures costs, with a clock that counts
+instructions. The third measures how long locks are held, with the lock statistics of the ordinary test kernel. The program
+prints a table, writes it to build/bench.json, and plots the latency that an unrelated administrator observes. A missed goal
+is not an error. The exit status is 1 if a measurement failed.
 """
 import argparse
 import json
@@ -22,7 +23,7 @@ WAITS = ("sysfs", "status", "aqic", "host")
 
 
 class Figures:
-    """waits[id, driver, mode] is a list of microseconds of all runs. values[id, driver] is a number."""
+    """waits[id, driver, mode] has the microseconds of all measured operations. values[id, driver] is a number."""
 
     def __init__(self):
         self.waits, self.values, self.broken = {}, {}, []
@@ -40,7 +41,7 @@ class Figures:
 
 
 def at(waits, share):
-    """Return the quantile of the waits for this share, in ms."""
+    """Return the quantile of the waits for this share (0 to 1), in ms."""
     ordered = sorted(waits)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] / 1000 if ordered else None
 
@@ -62,7 +63,7 @@ def stall_rows(figures):
                 goal = 2 * still if still is not None and share > 0.5 else None
                 notes = [f"n={len(found['base'])}/{len(found['ours'])}/{len(quiet)}"]
                 if goal and base is not None and base <= goal:
-                    notes.append("the stock driver meets it, too")
+                    notes.append("the stock driver also meets the goal")
                 if mode == "stuck" and name == "sysfs":
                     notes.append("the stock driver abandons the reset")
                 rows.append(row(f"stall{title}.{name} {word}", "ms", base, ours, still,
@@ -83,7 +84,7 @@ def unplug_rows(figures):
     for reset in (1, 15, 60, 250):
         base, ours = (at(figures.waits.get((f"unplug.time.{reset}", driver, "busy"), []), 0.5) for driver in DRIVERS)
         goal = 1.3 * 4 * reset + 20
-        # Four sequential writes cannot be faster than hardware.
+        # Four writes in sequence cannot be faster than four resets by hardware.
         note = "the stock driver returns before the queues are reset" if base is not None and base < 4 * reset else ""
         rows.append(row(f"unplug.time {reset} ms", "ms", base, ours, None, f"<= {goal:.0f} ms",
                         ours <= goal if ours is not None else None, note))
@@ -127,7 +128,7 @@ def cost_rows(figures):
 
 
 def text_rows():
-    """Return the code size of both modules, and of each file of this driver, in bytes."""
+    """Return rows with the code size in bytes of both modules, and of each file of this driver."""
     def code(path):
         words = subprocess.run(["s390x-linux-gnu-size", path], check=True, capture_output=True, text=True).stdout.split("\n")
         return int(words[1].split()[0])
@@ -162,14 +163,14 @@ def table(rows):
 
 
 def plot(figures):
-    """Plot the distribution of the waits of an unrelated administrator."""
+    """Plot the distribution of the times that an unrelated administrator waits."""
     curves = []
     data = os.path.join(boot.BUILD, "bench.dat")
     with open(data, "w") as out:
         for driver, mode, title in (("base", "busy", "stock driver"), ("ours", "busy", "this driver"),
                                     ("ours", "quiet", "this driver, otherwise idle")):
             waits = sorted(figures.waits.get(("sysfs", driver, mode), []))
-            # Thin out the points, except the longest waits.
+            # Plot every 20th point, and all of the 50 longest waits.
             for n, wait in enumerate(waits):
                 if n % 20 == 0 or n > len(waits) - 50:
                     out.write(f"{max(wait, 1) / 1000} {(len(waits) - n) / len(waits)}\n")

@@ -2,8 +2,8 @@
 """Boot the test kernel for a demonstration, a program or a shell, and report failures.
 
 QEMU writes three channels: the kernel console, the output of programs ("out"), and the verdict of init. This program logs
-all three, except @gcov lines, which have the coverage of a test and a file. A run is good only if its verdict is good. A
-kernel panic, a kernel warning, silence and a timeout are failures.
+all three, except for @gcov lines, which contain the coverage of a source file by a test. A run succeeds only if init's
+verdict is "ok". A kernel panic, a kernel warning, a long silence and a timeout are failures.
 """
 import argparse
 import base64
@@ -20,13 +20,13 @@ import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-# See rig/build/lib.sh for BASE and VARIANT.
+# rig/build/lib.sh explains BASE and VARIANT.
 BASE = os.environ.get("BASE") or "6.12"
 BUILD = os.path.join(TOP, "build", *([BASE] if BASE != "6.12" else []))
 VARIANT = os.environ.get("VARIANT") or ""
 LOGS = os.path.join(BUILD, "log")
 DEBIAN = os.path.join(TOP, "build", "debian")
-# In seconds. No test may be silent for longer on a busy machine, except a stress test with a longer duration.
+# Maximum time without output, in seconds. Even on a busy machine, only a long stress test is silent for longer.
 SILENCE = 400
 # Kernels with KASAN or KCSAN are several times slower.
 SILENCE_OF_SLOW_KERNEL = 1600
@@ -36,14 +36,14 @@ TROUBLE = re.compile(
     r"|Unable to handle|Oops|kernel BUG at|ilc:\d+ \[#|bad unlock balance|possible recursive locking|held lock freed"
     r"|UBSAN:|BUG \S+ \(")
 
-# Before a command, this makes the kernel kill the command when this process ends, even by SIGKILL.
+# A prefix for a command, which makes the kernel kill the command when this process ends, even if SIGKILL ends it.
 DIES_WITH_ME = ["setpriv", "--pdeathsig", "KILL"]
 machines = set()
 ending = threading.Event()
 
 
 def terminate(*_):
-    """Kill all machines and exit. Runs that end because of this have no result."""
+    """Kill all machines and exit. The runs that this ends have no result."""
     ending.set()
     for qemu in list(machines):
         qemu.kill()
@@ -54,15 +54,15 @@ signal.signal(signal.SIGTERM, terminate)
 # Respect nohup, which ignores SIGHUP.
 if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
     signal.signal(signal.SIGHUP, terminate)
-# isatty() is false for a terminal that has been closed, so call it at the start.
+# Call isatty() at the start, because it returns false for a terminal that has been closed.
 TERMINALS = {fd for fd in (0, 1) if os.isatty(fd)}
 
 
 def end_with_terminal(fds):
-    """End if one of these descriptors was a terminal that has been closed.
+    """End this process if one of these descriptors was a terminal that has been closed.
 
-    When make leads the session (`xterm -e make shell`), the kernel sends SIGHUP to make alone, and make then waits
-    for this process without passing the signal on.
+    When make leads the session (`xterm -e make shell`), the kernel sends SIGHUP only to make. Make does not pass the
+    signal on, but waits for this process.
     """
     if signal.getsignal(signal.SIGHUP) != terminate:
         return
@@ -73,12 +73,12 @@ def end_with_terminal(fds):
         os.kill(os.getpid(), signal.SIGHUP)
 
 
-# The simulated machine of all runs of this process.
+# Options of the simulated machine, for all runs of this process.
 machine = argparse.Namespace(hwsim="", cpus="2", memory=1024, append="", gdb=False)
 
 
 class MachineAction(argparse.Action):
-    """Store an option in machine."""
+    """Store the value of an option in machine."""
 
     def __call__(self, parser, namespace, value, option=None):
         setattr(machine, self.dest, self.const if self.nargs == 0 else value)
@@ -91,7 +91,7 @@ def machine_options():
     group.add_argument("--hwsim", action=MachineAction, metavar="WORDS", help="parameters of ap_hwsim, such as 'adapters=1,2 domains=0-3'")
     group.add_argument("--cpus", action=MachineAction, metavar="N", help="number of CPUs (default: 2); with one CPU, the clock counts instructions")
     group.add_argument("--memory", action=MachineAction, type=int, metavar="MB", help="memory in MB (default: 1024)")
-    group.add_argument("--append", action=MachineAction, metavar="WORDS", help="further kernel parameters")
+    group.add_argument("--append", action=MachineAction, metavar="WORDS", help="additional kernel parameters")
     group.add_argument("--gdb", action=MachineAction, nargs=0, const=True, help="wait for gdb on port 1234")
     return parser
 
@@ -101,20 +101,20 @@ def say(*words):
 
 
 def hwsim_words():
-    """Return the words of --hwsim. Exit if one is not a parameter of the simulator, because the kernel ignores it."""
+    """Return the words of --hwsim. Exit if a word is not a parameter of the simulator, because the kernel would ignore it."""
     with open(os.path.join(TOP, "drivers/s390/crypto/ap_hwsim/machine.c")) as source:
         known = re.findall(r"^module_param(?:_string)?\((\w+)", source.read(), re.M)
     words = machine.hwsim.split()
     for word in words:
         name, _, value = word.partition("=")
         if name not in known or not value or len(value) > 63:
-            say(f"FAILED: HWSIM: {word}: need NAME=VALUE with a VALUE of less than 64 characters; names: {' '.join(known)}")
+            say(f"FAILED: HWSIM: {word}: must be NAME=VALUE, with a VALUE of less than 64 characters; names: {' '.join(known)}")
             sys.exit(2)
     return words
 
 
 def base_source():
-    """Return package, version and hash of the source of the base kernel."""
+    """Return the package, version and hash of the base kernel's source."""
     with open(os.path.join(BUILD, "base")) as text:
         return text.read().strip()
 
@@ -133,11 +133,11 @@ def shown(path):
 
 
 class Enough(Exception):
-    """on_line raises this to stop the machine, because the rest of the run does not matter."""
+    """on_line() raises this exception to stop the machine early."""
 
 
 class Run:
-    """One boot. run() sets reason (None if the run was good), status (of the program) and trouble (first bad console line)."""
+    """One boot. run() sets reason (None if the run succeeded), status (of the program) and trouble (first bad console line)."""
 
     def __init__(self, verb, options=(), log=None, files=None, timeout=None, on_line=None, fatal_warnings=True,
                  variant=None, cpus=None, shift=3, slowness=1):
@@ -147,7 +147,7 @@ class Run:
         self.fatal_warnings = fatal_warnings
         stress = sum(int(word.partition("=")[2]) for word in self.options if word.startswith("rig_stress="))
         self.timeout = timeout or TIMEOUT[verb]
-        # slowness: factor for timeouts on a busy machine
+        # slowness is the factor by which timeouts grow on a busy machine.
         if self.timeout:
             self.timeout *= slowness
         self.console, self.verdict, self.trouble, self.reason, self.status = [], "", None, None, None
@@ -167,7 +167,7 @@ class Run:
         # Emulated CPUs can stall for a long time on a busy machine, so use a long timeout for RCU stalls.
         append = ["console=ttyS0", "panic=1", "oops=panic", "rcupdate.rcu_cpu_stall_timeout=120",
                   "ap.apmask=0x0", "ap.aqmask=0x0", f"rig={self.verb}"]
-        # P: poison freed memory to detect a use after free early. A: fault_slow can fail allocations from this cache only.
+        # P poisons freed memory, to detect a use after free early. A lets fault_slow fail allocations from this cache only.
         append += ["panic_on_warn=1", "slub_debug=P;A,radix_tree_node"] if self.fatal_warnings else []
         append += ["kmemleak=on"] if self.variant == "memory" else []
         append += [f"ap_hwsim.{word}" for word in hwsim_words()]
@@ -175,7 +175,7 @@ class Run:
         append += [*self.options, machine.append]
         cmd = ["qemu-system-s390x", "-machine", "s390-ccw-virtio", "-cpu", "max"]
         if self.cpus == "1" and self.verb != "shell":
-            # The clock of a single CPU can count instructions, so the load of the host does not affect the guest.
+            # With a single CPU, the clock can count instructions, so the load of the host does not affect the guest.
             cmd += ["-accel", "tcg,thread=single", "-icount", f"shift={self.shift},sleep=off"]
         else:
             cmd += ["-accel", "tcg,thread=multi"]
@@ -198,7 +198,7 @@ class Run:
         return cmd
 
     def initramfs(self, scratch):
-        """Return the path of the initramfs. Files of this run, {path in the initramfs: path here}, are appended to it."""
+        """Return the path of the initramfs, to which the files of this run, {path in the initramfs: local path}, are added."""
         if not self.files:
             return self.initrd
         with open(os.path.join(scratch, "list"), "w") as spec:
@@ -275,12 +275,12 @@ class Run:
                         lines.append(rest[key.data])
                     for line in lines:
                         self.take(key.data, line.decode(errors="replace").rstrip("\r"), log)
-                # Only a shell reads from its terminal.
+                # Only a shell reads from the terminal.
                 end_with_terminal({0, 1} if self.verb == "shell" else {1})
                 if self.gdb or self.verb == "shell":
                     continue
                 if time.time() - self.start > self.timeout:
-                    self.reason = f"no end within {self.timeout} s"
+                    self.reason = f"did not end within {self.timeout} s"
                 elif time.time() - heard > self.silence:
                     self.reason = f"silent for {self.silence} s"
                 if self.reason:
@@ -310,7 +310,7 @@ class Run:
         elif word == "bad":
             self.reason = text
         elif word != "ok":
-            self.reason = "the test kernel ended without a verdict" if self.up else "the test kernel did not start"
+            self.reason = "the test kernel ended without a verdict of init" if self.up else "the test kernel did not start"
 
 
 def failed(run, reason=None):
@@ -318,7 +318,7 @@ def failed(run, reason=None):
 
 
 def demo(client, fault):
-    """Run the demonstration. Print its last line only if the run is good."""
+    """Run the demonstration. Print its last line only if the run succeeds."""
     held = []
 
     def on_line(line):
@@ -356,7 +356,7 @@ def execute(path):
 
 
 def shell():
-    say("  exit stops the shell and the machine; files are lost then")
+    say("  Type exit to stop the shell and the machine. All files in the machine are then lost.")
     run = Run("shell", [f"rig_term={os.environ.get('TERM') or 'dumb'}"], on_line=say).run()
     if run.reason:
         failed(run)
@@ -371,7 +371,7 @@ def main():
     parents = [machine_options()]
     verb = verbs.add_parser("demo", parents=parents, help="plug a queue into a running guest, and unplug it")
     verb.add_argument("--client", choices=("", "qemu"), default="", help="run the guest with Debian's QEMU")
-    verb.add_argument("--fault", default="", help="a fault for the demonstration to inject into the simulator")
+    verb.add_argument("--fault", default="", help="a fault that the demonstration injects: noplug")
     verb = verbs.add_parser("exec", parents=parents, help="run a static s390x program or a shell script",
                             description="Exit with the status of the program, or with 125 if the run failed.")
     verb.add_argument("file")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * C code to test the SIE interpreter. The same source runs natively and interpreted, so results must
- * not depend on byte order, addresses or undefined behaviour.
+ * C code to test the SIE interpreter. The same source also runs natively, so the results must not
+ * depend on byte order, addresses or undefined behaviour.
  */
 #ifndef SIE_CORPUS_H
 #define SIE_CORPUS_H

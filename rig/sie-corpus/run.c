@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Run the corpus natively and interpreted, and compare the results. usage: run IMAGE
+ * Run the corpus natively and in the interpreter, and compare the results. usage: run IMAGE
  *
  * IMAGE is a flat binary that starts with corpus() and is loaded at 0x10000.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Compilers do not reliably emit MVST, CLST, SRST, MVCLE and CLCLE, so use inline assembly on s390x.
+ * Use inline assembly for MVST, CLST, SRST, MVCLE and CLCLE, because compilers do not reliably emit them.
  */
 #include "corpus.h"
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Report the lines of the driver that no test has run.
+"""Report the lines of the driver that no test has executed.
 
-A kernel with gcov prints the counts of each line after each test. Debian's gcov for s390x reads them, and this module
-adds them up. A line that never ran is a failure, unless rig/test/not-run.txt has a reason.
+A kernel with gcov counts how often each line is executed. After each test, init prints the counts, and Debian's gcov for
+s390x decodes them. This module adds them up. It reports a failure for each line that no test has executed, unless
+rig/test/not-run.txt gives a reason for the line.
 """
 import concurrent.futures
 import difflib
@@ -17,9 +18,9 @@ import subprocess
 from rig.run import boot
 
 COUNTS = os.path.join(boot.BUILD, "coverage")
-# This suffix of a directory stands for another run of the same test.
+# This suffix of a directory marks another run of the same test.
 AGAIN = "~"
-# The files of the driver that were counted.
+# The source files of the driver at the time of the run.
 COUNTED = os.path.join(COUNTS, "sources")
 NOTES = os.path.join(boot.BUILD, "kernel-memory/drivers/s390/crypto")
 SOURCES = os.path.join(boot.TOP, "drivers/s390/crypto")
@@ -31,7 +32,7 @@ def forget():
 
 
 def keep(name, counts):
-    """Store the counts of one boot, [(test, file name, bytes)], and the sources that it counted."""
+    """Store the counts of one boot, [(test, file name, bytes)], and the source files that they belong to."""
     for test, file, data in counts:
         directory = os.path.join(COUNTS, name, test)
         # A test can run more than once, for example with N=2.
@@ -48,7 +49,7 @@ def keep(name, counts):
 
 
 def lines_of(directory):
-    """Return [(source file, line, count)] of one test."""
+    """Return [(source file, line, count)] for one test."""
     counts = sorted(glob.glob("*.gcda", root_dir=directory))
     subprocess.run(["s390x-linux-gnu-gcov", "--json-format", *counts], cwd=directory, check=True, stdout=subprocess.DEVNULL)
     found = []
@@ -61,9 +62,9 @@ def lines_of(directory):
 
 
 def lines_run():
-    """Return {source file: {line: {test: count}}}, with an empty entry for a line that no test runs.
+    """Return {source file: {line: {test: count}}}. The inner dictionary is empty for a line that no test executes.
 
-    Lines that run outside of a test, such as at the end of a program, count for the program.
+    Lines that are executed outside of a test, for example at the end of a program, are counted for the program.
     """
     total, directories = {}, sorted({os.path.dirname(path) for path in glob.glob(os.path.join(COUNTS, "*/*/*.gcda"))})
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -77,7 +78,7 @@ def lines_run():
 
 
 def tests_of_lines():
-    """Return {source file: {line: {test}}}, with current line numbers if the driver has changed since the tests ran."""
+    """Return {source file: {line: {test}}}. If the driver has changed since the tests ran, use its current line numbers."""
     total = {}
     for file, lines in lines_run().items():
         texts = []
@@ -93,17 +94,17 @@ def tests_of_lines():
 
 
 def excuses():
-    """Return [(file, text of the line)]. An entry excuses one line, even if other lines have the same text."""
+    """Return [(file, text of the line)]. Each entry excuses only one line, even if other lines have the same text."""
     with open(EXCUSES) as lines:
         rows = [line.rstrip("\n").split("\t") for line in lines if line.strip() and not line.startswith("#")]
     return [(file, text) for file, text, _ in rows]
 
 
 def report(count):
-    """Print how many lines ran. Count each line that did not run, and has no excuse, as a failure."""
+    """Print how many lines were executed. Add a failure for each line that was neither executed nor excused."""
     total, known, used = lines_run(), excuses(), 0
     if not total:
-        count.fail("coverage: no boot counted any line")
+        count.fail("coverage: no boot has counted lines")
         return
     for file, lines in sorted(total.items()):
         with open(os.path.join(SOURCES, file)) as source:
@@ -114,7 +115,7 @@ def report(count):
                 known.remove(key)
                 used += 1
             else:
-                count.fail(f"coverage: {file}:{number} never ran: {key[1]}")
+                count.fail(f"coverage: {file}:{number} was never executed: {key[1]}")
     covered = sum(bool(tests) for lines in total.values() for tests in lines.values())
-    boot.say(f"coverage: {covered} of {sum(map(len, total.values()))} lines of the driver ran, "
-             f"{used} did not, for a reason in rig/test/not-run.txt")
+    boot.say(f"coverage: {covered} of {sum(map(len, total.values()))} lines of the driver were executed, "
+             f"{used} were not, for a reason in rig/test/not-run.txt")

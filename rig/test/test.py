@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Run the tests in the test kernel and count the results.
 
-One boot runs KUnit and the kselftest programs, except the programs that have a boot of their own in machines.txt. These
-are failures, too: a program that ends before it has reported all tests of its plan, a violation seen by the simulator, a
-kernel warning, a disabled lockdep, and a run without any test. The last line is `N passed, N failed, N skipped`. The
-results are stored in build/results/ for --list.
+One boot runs KUnit and most kselftest programs. The programs in machines.txt need a separate boot each. A run also fails
+if a program ends before it has reported all its planned tests, if the simulator has found a violation, if the kernel has
+logged a warning or disabled lockdep, or if no test ran. The last line is `N passed, N failed, N skipped`. The results are
+stored in build/results/ for --list.
 """
 import argparse
 import concurrent.futures
@@ -24,7 +24,7 @@ TESTS = os.path.join(boot.TOP, "tools/testing/selftests/vfio-ap")
 ROWS = os.path.join(TESTS, "rows.txt")
 BOOTS = os.path.join(TESTS, "machines.txt")
 LONG = os.path.join(boot.TOP, "rig/test/long.txt")
-# In long.txt, this stands for all tests of `make test` under load.
+# In long.txt, this word means all tests of `make test`, under load.
 LOAD = "LOAD=1"
 LOAD_LOOPS, LOAD_TIMES, LOAD_SLOWNESS = 4, 10, 4
 PAGE = os.path.join(boot.TOP, "doc/tests-by-driver.rst")
@@ -36,7 +36,7 @@ STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[ *\w+\])? ?")
 
 
 class Count:
-    """Results so far. failed has a list for each failure: its name, and the output before it."""
+    """Results so far. failed has one list for each failure: the name of the test, and the output before the failure."""
 
     def __init__(self, say=boot.say):
         self.passed, self.failed, self.skipped, self.say, self.words = 0, [], 0, say, {}
@@ -95,9 +95,9 @@ class Programs:
             count.fail(f"{name}: ended{where} after {self.answers} of {self.plan or '?'} tests, "
                        f"status {facts['status']}", self.noise)
         elif facts["status"] not in ("0", "4") and not failures:
-            count.fail(f"{name}: every test passed, yet its status is {facts['status']}", self.noise)
+            count.fail(f"{name}: every test passed, but the exit status is {facts['status']}", self.noise)
         if facts["violations"] != "0":
-            count.fail(f"{name}: {facts['violations']} violation(s) seen by the simulator", self.violations)
+            count.fail(f"{name}: {facts['violations']} violation(s) found by the simulator", self.violations)
         if facts["lockdep"] != "1":
             count.fail(f"{name}: lockdep is off")
         if facts["warned"] != "0":
@@ -138,7 +138,7 @@ class Programs:
 
 
 def kunit(console, count, pattern):
-    """Count the KUnit cases in the kernel log. Results of cases are indented by four blanks, those of suites are not."""
+    """Count the KUnit cases in the kernel log. Results of cases are indented by four blanks, results of suites are not."""
     suite, noise, failures, plan, cases = None, [], 0, None, 0
     for line in console:
         line = STAMP.sub("", line)
@@ -179,7 +179,7 @@ def table(path):
 
 
 def rows():
-    """Return [(row, test or None, note)] of rows.txt, which maps rows of doc/behaviours.md to tests."""
+    """Return [(row, test or None, note)] for each line of rows.txt, which maps rows of doc/behaviours.md to tests."""
     found = []
     for line in table(ROWS):
         row, test, note = (line + ["", ""])[:3]
@@ -188,7 +188,7 @@ def rows():
 
 
 def keep_results(column, words):
-    """Store {test: result}, and keep the older results of other tests."""
+    """Store {test: result}. Keep the older results of tests that are not in words."""
     known = {**results(column), **words}
     os.makedirs(RESULTS, exist_ok=True)
     with open(os.path.join(RESULTS, column), "w") as out:
@@ -201,13 +201,13 @@ def results(column):
 
 
 def word(column, words, test, note):
-    """Return the last result of a test. "lacks it" replaces a failure of the stock driver if the test is for a new feature."""
+    """Return the last result of a test, or "lacks it" if the stock driver failed a test of a feature that it does not have."""
     last = words.get(test, "-")
     return "lacks it" if column in ("base-driver", "base-both") and note.startswith("new") and last != "passes" and last != "-" else last
 
 
 def show_rows():
-    """Print the rows with their tests, and the last results."""
+    """Print the rows with their tests and the last results."""
     known = [(name, title, results(name)) for name, title in COLUMNS if results(name)]
     say(f"{'row':6} {'runs in':7} " + "".join(f"{title:13}" for _, title, _ in known) + "test")
     for row, test, note in rows():
@@ -227,7 +227,7 @@ def page():
     columns = [(name, results(name)) for name in titles if results(name)]
     name = "Tests that tell the drivers apart"
     lines = [".. SPDX-License-Identifier: GPL-2.0", "", "=" * len(name), name, "=" * len(name), "",
-             f"``make test LIST=rst`` made this page from the last result of each test on {boot.base_source()}.",
+             f"``make test LIST=rst`` wrote this page from the last result of each test on {boot.base_source()}.",
              "It leaves out tests with the same result for the stock driver and for this driver, and tests that",
              "did not run with the stock driver. *lacks it*: the stock driver does not have the tested feature.", ""]
     done = set()
@@ -252,7 +252,7 @@ def page():
 
 
 def boots(pattern):
-    """Return [(programs, further kernel parameters)], one per boot. A program of machines.txt needs its name in the pattern."""
+    """Return [(programs, additional kernel parameters)], one per boot. Programs in machines.txt match only by program name."""
     program, colon, _ = pattern.rpartition(":")
     own = dict(table(BOOTS))
     named = [name for name in own if (colon or pattern == "*") and fnmatch.fnmatch(name, program or "*")]
@@ -260,7 +260,7 @@ def boots(pattern):
 
 
 def one_boot(count, pattern, times, tests, parameters="", name=None, seed="", **machine):
-    """Run some programs, and KUnit unless the programs have a boot of their own. Return the reason why the boot failed, or None."""
+    """Boot and run some programs, and also KUnit for "*_test". Return the reason why the boot failed, or None."""
     programs, before, known = Programs(count), len(count.failed), count.total()
     run = boot.Run("test", [*parameters.split(), *options(pattern, times, seed), f"rig_tests={tests}"],
                    log=f"test-{time.strftime('%H%M%S')}-{name or tests.strip('*_')}.log",
@@ -283,22 +283,22 @@ def one_boot(count, pattern, times, tests, parameters="", name=None, seed="", **
 
 
 def long_rows(wanted):
-    """Return the rows of long.txt whose name matches. "1" means all."""
+    """Return the rows of long.txt whose name matches the pattern. "1" matches all rows."""
     return [(row + [""])[:5] for row in table(LONG) if wanted == "1" or fnmatch.fnmatch(row[0], wanted)]
 
 
 def long_boots(wanted):
-    """Return the rows that are one boot each."""
+    """Return the matching rows that need a boot, which are all except LOAD=1."""
     return [row for row in long_rows(wanted) if row[3] != LOAD]
 
 
 def long_kernels(wanted):
-    """Return the variants of the kernel that these rows need."""
+    """Return the kernel variants that these rows need."""
     return dict.fromkeys(kernel for _, kernel, *_ in long_boots(wanted) if kernel != "-")
 
 
 def one_long(pattern, times, seed, row):
-    """Run one row in a boot of its own. Return (counts, output, reason why the boot failed or None)."""
+    """Run one row in a separate boot. Return (counts, output, reason why the boot failed or None)."""
     name, kernel, cpus, tests, parameters = row
     parameters = parameters or dict(table(BOOTS)).get(tests, "")
     said = [f"{name}: {tests} with {cpus} CPUs, kernel {kernel} {parameters}"]
@@ -310,7 +310,7 @@ def one_long(pattern, times, seed, row):
 
 
 def all_long(count, pattern, times, seed, wanted):
-    """Run the rows in parallel, one per CPU, because tests mostly wait. Print the output of each row at its end."""
+    """Run the rows in parallel, one per CPU, because tests mostly wait. Print the output of each row when it has ended."""
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
     reasons = []
     try:
@@ -327,7 +327,7 @@ def all_long(count, pattern, times, seed, wanted):
 
 @contextlib.contextmanager
 def busy_loops(loops):
-    """Run this many processes that spin. The kernel kills them when this process ends, even by SIGKILL."""
+    """Run this number of processes that spin. The kernel kills them when this process ends, even if SIGKILL ends it."""
     spin = [*boot.DIES_WITH_ME, "sh", "-c", "while :; do :; done"]
     processes = []
     try:
@@ -343,7 +343,7 @@ def busy_loops(loops):
 
 
 def under_load(count, pattern, times, seed):
-    """Run the tests beside busy loops. Return the reasons why boots failed."""
+    """Run the tests while busy loops use the CPUs. Return the reasons why boots failed."""
     found = Count()
     say(f"load: {times} times with {LOAD_LOOPS} busy loops")
     with busy_loops(LOAD_LOOPS):
@@ -356,7 +356,7 @@ def under_load(count, pattern, times, seed):
 
 
 def check_fetched(count):
-    """Fail once if programs of Debian could not be downloaded, because the tests that need them skip."""
+    """Add one failure if Debian programs could not be downloaded, because the tests that need these programs are skipped."""
     path = boot.DEBIAN + ".failed"
     if os.path.exists(path):
         with open(path) as text:
@@ -376,9 +376,9 @@ def ours(args):
         reasons += all_long(count, pattern, times, seed, wanted)
         if wanted == "1" and pattern == "*":
             coverage.report(count)
-    # Run the load last and alone, because its loops would slow the other rows down.
+    # Run the tests under load last and alone, because the busy loops would slow down the other rows.
     if load or any(row[3] == LOAD for row in long_rows(wanted)):
-        # Ten times take hours, so LONG=1 runs the tests once.
+        # Ten runs under load take hours, so LONG=1 runs the tests only once.
         reasons += under_load(count, pattern, args.times or (LOAD_TIMES if load else 1), seed)
     keep_results("ours", count.words)
     if pattern == "*" and wanted in ("", "1"):
@@ -393,7 +393,7 @@ def ours(args):
 
 
 def trial(pattern, *parameters, **how):
-    """Boot for one test, up to its first failure.
+    """Boot and run one test, and stop at its first failure.
 
     Return (result, reason). The result is "passes", "fails", "skips", "hangs", "is broken" or "did not run".
     """
@@ -402,7 +402,7 @@ def trial(pattern, *parameters, **how):
 
     def on_line(line):
         programs.take(line)
-        # The harness reports the failed line first. Stop there, because a broken driver may need long to end.
+        # The harness first reports the failed line. Stop at this line, because a broken driver may take long to end.
         found = re.match(r"# (\S+\.c:\d+:\w+:Expected .*)", line)
         if found:
             told.append(found[1])
@@ -422,7 +422,7 @@ def trial(pattern, *parameters, **how):
     told += [count.failed[0][0]] if count.failed else []
     if told:
         return "fails", told[0]
-    # init reports leaks and other faults at the end.
+    # init reports leaks and other faults after the last test.
     if begun and run.verdict.startswith("bad "):
         return "fails", run.reason
     if run.reason:
@@ -431,7 +431,7 @@ def trial(pattern, *parameters, **how):
 
 
 def base(args):
-    """Test the stock driver, or the stock kernel, or both. Each test has a boot of its own, because a failed test may break it."""
+    """Test the stock driver, the stock kernel, or both. Each test has a separate boot, because it may break the kernel."""
     driver, kernel = args.driver == "base", args.kernel == "base"
     column = "base-both" if driver and kernel else "base-driver" if driver else "base-kernel"
     pattern, seen = args.pattern, {}
@@ -461,11 +461,11 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter, parents=[boot.machine_options()])
     parser.add_argument("pattern", nargs="?", default="*", help="tests to run: fixture.test or program:fixture.test (default: *)")
     parser.add_argument("-n", "--times", type=int, metavar="N", help="run each test N times")
-    parser.add_argument("--seed", default="", help="seed of stress_test, to repeat a run")
-    parser.add_argument("--long", default="", metavar="NAME", help="run the rows of rig/test/long.txt that match, or with 1 all tests and all rows")
-    parser.add_argument("--load", action="store_true", help=f"run all tests {LOAD_TIMES} times beside busy loops, to find tests that depend on timing")
-    parser.add_argument("--driver", choices=("ours", "base"), default="ours", help="base: test the stock driver, in one boot per test")
-    parser.add_argument("--kernel", choices=("ours", "base"), default="ours", help="base: test on the stock kernel, in one boot per test")
+    parser.add_argument("--seed", default="", help="random seed of stress_test, to repeat a run")
+    parser.add_argument("--long", default="", metavar="NAME", help="run the rows of rig/test/long.txt whose name matches; 1 runs all tests and all rows")
+    parser.add_argument("--load", action="store_true", help=f"run all tests {LOAD_TIMES} times while busy loops use the CPUs, to find tests that depend on timing")
+    parser.add_argument("--driver", choices=("ours", "base"), default="ours", help="base: test the stock driver, with a separate boot for each test")
+    parser.add_argument("--kernel", choices=("ours", "base"), default="ours", help="base: test on the stock kernel, with a separate boot for each test")
     parser.add_argument("--list", choices=("rows", "rst"), help="print the tests and their last results, or write doc/tests-by-driver.rst")
     parser.add_argument("--variants", action="store_true", help="print the kernel variants that --long needs")
     args = parser.parse_args()

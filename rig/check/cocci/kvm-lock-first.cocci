@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/// Do not acquire or try kvm->lock while a lock of the driver is held or asserted.
+/// Do not acquire or try to acquire kvm->lock while a lock of the driver is held or asserted.
 // Options: --no-includes
 
 virtual report
@@ -30,7 +30,7 @@ guard(mutex)@p(&kvm->lock)
 callee@p(...)
 )
 
-// The guard ends with the scope. The rules below look at what is inside.
+// The guard ends with its scope. The rules below check the statements in the scope.
 @nested@
 iterator name scoped_guard;
 symbol matrix_dev, mutex;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Definitions of macros that Coccinelle cannot parse. It would silently skip the functions that use them. */
+/* Definitions of macros that Coccinelle cannot parse. Without them, it silently skips functions that use these macros. */
 #define scoped_guard YACFE_ITERATOR
 #define DECLARE_BITMAP(name, bits) unsigned long name[bits]
 #define __attribute__(what)
@@ -10,7 +10,7 @@
 #define TEST(name) void name(void)
 #define TEST_F(fixture, name) void name(void)
 #define TEST_F_TIMEOUT(fixture, name, timeout) void name(void)
-/* These may have a statement after them: TH_LOG(). */
+/* A statement, TH_LOG(), may follow these macros. */
 #define ASSERT_EQ YACFE_ITERATOR
 #define ASSERT_GE YACFE_ITERATOR
 #define ASSERT_LE YACFE_ITERATOR
