@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-# The targets of the rig. `make help` lists them. The scripts in rig/ do the work.
+# `make help` lists the targets. The programs in rig/ do the work.
 
 MAKEFLAGS += --no-print-directory
-# Do not pass variables of the command line to kbuild, which would take M= for the directory of a module.
+# Do not pass command-line variables to kbuild, which would use M= as the directory of a module.
 MAKEOVERRIDES :=
 .DELETE_ON_ERROR:
 .PHONY: help run test mutate bench model check series tree compdb deb exec shell log clean kernel bootable
 
-# People set variables; programs get options. The environment only has BASE and VARIANT, see rig/build/lib.sh.
-# option NAME,VALUE: --NAME='VALUE', or nothing if VALUE is empty; flag NAME,VALUE: --NAME, or nothing
+# Users set variables, and make passes them to the programs as options. Only BASE and VARIANT are environment variables, which
+# rig/build/lib.sh explains.
+# option NAME,VALUE: --NAME='VALUE', or nothing if VALUE is empty. flag NAME,VALUE: --NAME, or nothing if VALUE is empty.
 option = $(if $2,--$1='$(subst ','\'',$2)')
 flag = $(if $2,--$1)
 RIG := python3 -m rig
@@ -20,32 +21,32 @@ MACHINE = $(call option,hwsim,$(HWSIM)) $(call option,cpus,$(CPUS)) $(call optio
 	$(call option,append,$(APPEND)) $(call flag,gdb,$(GDB))
 TEST = $(call option,times,$(N)) $(call option,seed,$(SEED)) $(call option,long,$(LONG)) $(call flag,load,$(LOAD)) \
 	$(call option,driver,$(DRIVER)) $(call option,kernel,$(KERNEL)) $(if $(LIST),--list=$(if $(filter rst,$(LIST)),rst,rows))
-# M has several patterns.
+# M can contain several patterns.
 FAULTS = '$(subst ','\'',$(M))'
 
-# The kernel that everything is built for.
+# The base kernel: 6.12 or mainline.
 BASE ?= 6.12
-$(if $(filter 6.12 mainline,$(BASE)),,$(error BASE=$(BASE): there are 6.12 and mainline))
+$(if $(filter 6.12 mainline,$(BASE)),,$(error BASE=$(BASE): must be 6.12 or mainline))
 export BASE
 D := build
 B := $D$(addprefix /,$(filter mainline,$(BASE)))
 BACKPORT := $(wildcard backport/$(BASE))
-# kbuild rejects a path with a blank or a colon. Fail early instead of after the download. The dot detects a trailing blank.
+# kbuild rejects a path with a blank or a colon. Fail now, not after the download. The dot detects a trailing blank.
 ifneq ($(if $(LIST),,$(filter-out help log clean,$(or $(MAKECMDGOALS),help))),)
-$(if $(filter 1,$(words $(subst :, ,$(CURDIR)/.))),,$(error the kernel cannot be built in '$(CURDIR)': its build system refuses a path with a blank or a colon))
+$(if $(filter 1,$(words $(subst :, ,$(CURDIR)/.))),,$(error the kernel cannot be built in '$(CURDIR)': its build system rejects a path with a blank or a colon))
 endif
-# Only one make may run in a clone, because two would overwrite each other's files. PPID is this make.
+# Allow only one make per clone, because two would overwrite each other's files. PPID is the process id of this make.
 ifeq ($(MAKELEVEL),0)
 ifneq ($(if $(LIST),,$(filter-out help log shell,$(MAKECMDGOALS))),)
 other := $(shell mkdir -p $(B); made=$$(cat $(D)/.make 2>/dev/null); \
 	if [ "$${made:-$$PPID}" != $$PPID ] && [ "$$(cat /proc/$$made/comm 2>/dev/null)" = make ] && \
 		[ /proc/$$made/cwd -ef . ]; then echo $$made; else echo $$PPID >$(D)/.make; fi)
-$(if $(other),$(error another make runs here (process $(other)); wait until it has ended))
+$(if $(other),$(error another make runs in this directory (process $(other)); wait until it has ended))
 # Restore the kernel tree after an interrupted `make mutate`.
 $(if $(wildcard $(B)/mutant.kept),$(shell $(RIG).mutate.mutate --restore))
 endif
 endif
-# A kernel with a further fragment in rig/config/variant/.
+# A variant is a kernel with an additional fragment from rig/config/variant/.
 VARIANT ?= $(or $(filter base,$(KERNEL)),$(if $(GDB),gdb))
 export VARIANT
 # The stock kernel has its own source tree.
@@ -61,43 +62,43 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 
 ## make run                  boot, plug an AP queue into a running guest, and unplug it
 ##      CLIENT=qemu            run the guest with Debian's QEMU, and show what it prints
-## make test                 all tests except the slow ones, under lockdep: one boot, and four small ones
-##      T=PATTERN              only tests that match, as fixture.test or program:fixture.test. Give the program if it
-##                             has a boot of its own
+## make test                 run all tests except the slow ones, under lockdep: one long boot and four short ones
+##      T=PATTERN              run only tests that match fixture.test or program:fixture.test. Programs in machines.txt
+##                             match only with the program name
 ##      N=TIMES                run each test several times
-##      LIST=1                 list the behaviours, their tests and the last results. LIST=rst: write
+##      LIST=1                 list the behaviours, their tests and the last results. LIST=rst writes
 ##                             doc/tests-by-driver.rst
-##      LONG=1                 then also the slow tests: other kernels, more CPUs, faults, 10 minutes of stress, and
-##                             the lines of the driver that never ran. LONG=NAME: one row of rig/test/long.txt
-##      LOAD=1                 run the tests 10 times, or N times, beside four busy loops, to find tests that depend
-##                             on timing. This takes hours on two cores. LONG=1 does it once
+##      LONG=1                 also run the slow tests: other kernels, more CPUs, faults, 10 minutes of stress. List
+##                             the lines of the driver that no test executes. LONG=NAME: one row of rig/test/long.txt
+##      LOAD=1                 run the tests 10 times (or N times) beside four busy loops, to find tests that depend
+##                             on timing. This takes hours on two cores. LONG=1 runs them once beside the loops
 ##      SEED=NUMBER            repeat a run of stress_test
 ##      DRIVER=base            test the stock driver, in one boot per test
 ##      KERNEL=base            test this driver on the stock kernel with the simulator, in one boot per test
 ## make mutate               break the driver on purpose, one fault at a time, and check that a test notices
-##      M='PATTERN ...'        only these faults of rig/mutants/. without-*: a patch of series/ is missing
-##      RANDOM=N SEED=NUMBER   try N random faults. The same seed repeats a sample, or continues an interrupted one
+##      M='PATTERN ...'        try only these faults of rig/mutants/. In without-*, a patch of series/ is missing
+##      RANDOM=N SEED=NUMBER   try N random faults. The same seed repeats a run, or continues an interrupted run
 ## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
-## make shell                a shell in the test kernel with the driver, QEMU, mdevctl, lszcrypt and udevadm
-##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    the machine of run, exec, shell and test. run ignores
-##                             HWSIM="adapters=1,2 domains=0-3" and uses adapters 4 to 6
-##      CPUS=1                 the clock counts instructions, so that the load of your machine does not matter
-## make bench                compare with the stock driver: a table, build/bench.json and a plot. 15 minutes
-## make model                check the lock rule with spin in every order of steps: rig/model/vfio_ap.pml
-##      MUTATE=1               check that spin finds a fault in the model, one at a time
-## make series               write the patches for git am to build/series/, and check them. 30 minutes
+## make shell                start a shell in the test kernel with the driver, QEMU, mdevctl, lszcrypt and udevadm
+##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    options of the machine for run, exec, shell and test, such
+##                             as HWSIM="adapters=1,2 domains=0-3". run always uses adapters 4 to 6
+##      CPUS=1                 let the clock count instructions, so that the load of your machine does not matter
+## make bench                compare the drivers in a table, build/bench.json and a plot, which takes 15 minutes
+## make model                check the locking in the model rig/model/vfio_ap.pml with spin, in every order of steps
+##      MUTATE=1               check that spin finds each fault in MUTANTS of rig/model/check.sh
+## make series               write the patches for git am to build/series/, and check them, which takes 30 minutes
 ##      FAST=1                 do not build, boot or run Coccinelle
 ##      SIGNOFF=1              make you the author, and add your Signed-off-by
 ##      LONG=1                 also check the fixes that need another kernel
 ## make tree                 make build/linux a git branch: the base, and one commit for each patch
 ## make compdb               write compile_commands.json for clangd
-## make deb                  kernel packages for a real machine in build/deb/: Debian's configuration, the series
-## make check                check our files with W=1, sparse, checkpatch, kernel-doc and others
-## make kernel               only build the kernel. VARIANT=memory, races, base, gdb: see rig/config/variant/
+## make deb                  build kernel packages for a real machine in build/deb/, in Debian's configuration
+## make check                check our files with W=1, sparse, checkpatch, kernel-doc and other tools
+## make kernel               only build the kernel, with VARIANT=NAME in the variant of rig/config/variant/NAME.config
 ## make log                  show the last full log
-## make clean                remove all that was built, but not what was downloaded
-## BASE=mainline             use mainline instead of Linux 6.12, with any target, in build/mainline/. make downloads
-##                           the newest version once; remove build/mainline/base to download a newer one
+## make clean                remove everything that was built, but not what was downloaded
+## BASE=mainline             use mainline instead of Linux 6.12, with any target, in build/mainline/. Make downloads
+##                           the newest version once. Remove build/mainline/base to download a newer one
 ## The programs in rig/ have more options: python3 -m rig.test.test -h
 help:
 	@sed -n 's/^## //p' Makefile
@@ -118,7 +119,7 @@ test: $(if $(LIST),,$(BOOTABLE))
 
 bootable: $(BOOTABLE)
 
-# python3-clang is for Debian's Python.
+# Use /usr/bin/python3, because python3-clang is for Debian's Python.
 mutate: $(BOOTABLE)
 ifdef RANDOM
 	@rig/build/install.sh packages-mutate.txt
@@ -130,7 +131,7 @@ else
 	@$(RIG).mutate.mutate $(MACHINE) $(FAULTS)
 endif
 
-# Lock debugging is slow, so use a kernel without it. The ordinary kernel measures how long locks are held.
+# Measure in a kernel without lock debugging, which is slow. The ordinary kernel measures how long locks are held.
 bench:
 	@$(MAKE) VARIANT= bootable
 	@$(MAKE) VARIANT=bench bootable
@@ -179,7 +180,7 @@ $(B)/base: $(D)/.packages rig/build/fetch.sh
 	@rig/build/fetch.sh
 	@touch $@
 
-# The source tree of a kernel: $1 is empty, or -base.
+# Rules for the source tree of a kernel. $1 is empty or -base.
 define tree
 $(B)/.source$1: $(B)/base rig/build/source.sh $(wildcard patches/* $(BACKPORT)/*.patch $(BACKPORT)/series)
 	@VARIANT=$(1:-%=%) rig/build/source.sh

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Make the patch series build/series/fixes and build/series/vfio-ap, and check them like a maintainer.
+"""Make the patch series build/series/fixes and build/series/vfio-ap, and check them as a maintainer would.
 
-The fixes stand alone, and vfio-ap applies on top of them. Each file in series/NAME/ is one patch. It has the subject and
-the message, a line ---, and patterns of the files in the patch, one per line. If the only file is a patch of patches/, the
-message can be empty, and the message of that patch is used. A patch of the same name in backport/BASE/ replaces the one in
-patches/. Patches that are only in backport/BASE/ are only in the series of this base.
+The series fixes applies to the base kernel, and vfio-ap applies on top of fixes. Each file in series/NAME/ describes one
+patch. It has the subject and the message, a line ---, and patterns for the files in the patch, one per line. A pattern that
+ends with .patch names a patch in patches/. If the message is empty, the message of this patch is used. A patch in
+backport/BASE/ replaces the patch of the same name in patches/. Other patches in backport/BASE/ are only for this base.
 
-A patch that only changes code of the base kernel needs a line "Shown-by:", with the test that fails without it, or
-"Not-shown:", with the reason. series/NAME/cover.txt is the cover letter, in which @BASE@, @SIZES@, @MEASURED@, @FAULTS@,
-@SHOWN@ and the names of patches, such as @13-sie@, are replaced.
+If a patch changes only code of the base kernel, its file needs a line "Shown-by:" with a test that fails without the patch,
+or a line "Not-shown:" with the reason why no test does. series/NAME/cover.txt is the cover letter. The program replaces
+@BASE@, @SIZES@, @MEASURED@, @FAULTS@, @SHOWN@ and the names of patches, such as @13-sie@, in it.
 
 The program checks that each of our files is in exactly one patch, that `git am` on the pristine base gives the tree that is
-built, that checkpatch and get_maintainer report nothing, that SPDX lines are present, and that UAPI headers compile. Unless
---fast is given, it runs Coccinelle, builds the kernel after each patch, and runs the test of each fix with the fix and
-without it. The kernel without a fix has all other patches, because the tests and the simulator are in the last ones.
-`make check` runs sparse, kernel-doc and Sphinx.
+built, that checkpatch and get_maintainer report nothing, that SPDX lines are present, and that UAPI headers compile. Without
+--fast, it also runs Coccinelle, builds the kernel after each patch, and runs the test of each fix with and without the fix.
+The kernel without a fix has all later patches, because these add the tests and the simulator. `make check` runs sparse,
+kernel-doc and Sphinx.
 """
 import argparse
 import concurrent.futures
@@ -41,7 +41,7 @@ OUT = os.path.join(boot.BUILD, "series")
 NAMES = ("fixes", "vfio-ap")
 BACKPORT = os.path.join("backport", boot.BASE)
 TARBALL = os.path.join(boot.BUILD, "linux-source.tar.xz")
-# The cover letter must explain why a patch adds more lines than this.
+# If a patch adds more lines than this, the cover letter must explain why.
 LARGE = 1500
 CROSS = "s390x-linux-gnu-"
 # main() sets this for --signoff.
@@ -65,18 +65,18 @@ def git(tree, *words, **more):
 
 
 def ours():
-    """Return the files of this repository that belong into the kernel."""
+    """Return the files of this repository that belong in the kernel."""
     return git(TOP, "ls-files", "-co", "--exclude-standard", "--", "arch", "drivers", "include", "Documentation", "tools").split()
 
 
 def for_base(path):
-    """Return the patch of this base for a patch of patches/."""
+    """Return the path of the patch that this base uses for a patch in patches/."""
     own = os.path.join(BACKPORT, os.path.basename(path))
     return own if os.path.exists(os.path.join(TOP, own)) else path
 
 
 def place(path):
-    """Return the path in the kernel of a file of this repository, see rig/build/overlay.sh."""
+    """Return the kernel's path of a file in this repository, like rig/build/overlay.sh."""
     return path.replace("Documentation/s390/", "Documentation/arch/s390/")
 
 
@@ -101,10 +101,10 @@ class Entry:
                 self.message = patch.read().partition("---\n")[0]
         self.message = self.message.removeprefix("Subject: ").strip()
         if not self.files and not self.patches:
-            raise Failed(f"{path}: carries nothing")
+            raise Failed(f"{path}: names no files and no patches")
         of_base = not self.files and any(file.endswith((".c", ".h")) for patch in self.patches for file in patched(patch))
         if len(shown) != of_base:
-            raise Failed(f"{path}: a patch needs one line `Shown-by: test` or `Not-shown: reason` if it only changes code of the base, or else none")
+            raise Failed(f"{path}: needs one line `Shown-by: test` or `Not-shown: reason` if the patch changes only code of the base, or else none")
 
     def touched(self):
         return sorted({*map(place, self.files), *(file for patch in self.patches for file in patched(patch))})
@@ -126,13 +126,13 @@ def entries():
 
 
 def unpack_base(paths):
-    """Make a repository whose first commit has the pristine files of the base that the series touches."""
+    """Create a repository. Its first commit has the pristine base files that the series changes."""
     tree = os.path.join(WORK, "base")
     shutil.rmtree(WORK, ignore_errors=True)
     os.makedirs(tree)
     top = boot.base_source().split()[0]
     names = [f"{top}/{path}" for path in paths]
-    # tar reports an error for each new file, and unpacks the others.
+    # tar reports an error for each file that a patch adds, and unpacks all other files.
     done = subprocess.run(["tar", "-C", tree, "--strip-components=1", "-xf", TARBALL, *names], capture_output=True, text=True, check=False)
     wrong = [line for line in done.stderr.split("\n") if line and not re.search(r"Not found in archive|previous errors", line)]
     if wrong:
@@ -150,14 +150,14 @@ def commit(tree, entry):
     for file in entry.files:
         there = os.path.join(tree, place(file))
         os.makedirs(os.path.dirname(there), exist_ok=True)
-        # LINUX has the file as adapted to this base.
+        # In LINUX, the file is adapted to this base.
         shutil.copy(os.path.join(LINUX, place(file)), there)
     git(tree, "add", "-A")
     git(tree, "commit", "-q", *(["-s"] if sign_off else []), "-F", "-", text=entry.message)
 
 
 def sizes(tree, found):
-    """[(entry, lines added, lines removed)]"""
+    """Return [(entry, lines added, lines removed)]."""
     rows = []
     for entry, line in zip(found, git(tree, "log", "--reverse", "--format=%x00", "--numstat", "base..").split("\0")[1:]):
         numbers = [row.split("\t") for row in line.split("\n") if row.strip()]
@@ -171,22 +171,22 @@ def results(page):
 
 
 def measured():
-    """Return the first table of doc/measurements.rst, without the markup that readers of mail do not want."""
+    """Return the first table in doc/measurements.rst as plain text, without markup."""
     rule = r"=+(?:  =+)+\n"
     table = re.search(rf"^{rule}(.*?\n)(?={rule}\n)", results("measurements.rst"), re.M | re.S)[1].replace(
         re.search(rule, results("measurements.rst"))[0], "").rstrip("\n")
-    # The columns stay where they are.
+    # Keep the columns aligned.
     return re.sub(r"``(.*?)``(.*?)(?=  )", r"\1\2    ", table)
 
 
 def faults():
-    """List the tests that fail with the stock driver and pass with this one."""
+    """Return a list of the tests that fail with the stock driver and pass with this driver."""
     cells = re.findall(r"^   \* - (.*) \(\w+\)\n     - fails\n(?:     - .*\n)?     - passes$", results("tests-by-driver.rst"), re.M)
     return "\n".join(f"- {name}" for name in cells)
 
 
 def shown(missing, rows):
-    """List the patches whose absence a test notices."""
+    """Return a list of the patches without which a test fails."""
     numbers = {f"without-{entry.name}": number for number, (entry, _, _) in enumerate(rows, 1)}
     missing = [each for each in missing if each.name in numbers]
     return "\n".join(f"  patch {numbers[each.name]}: {each.test}" + (f" (in the {each.variant} kernel)" if each.variant else "") for each in missing)
@@ -209,8 +209,8 @@ def write_cover(name, rows, missing):
     table = "\n".join(f"  {add:6} {gone:5}  {entry.message.partition(chr(10))[0]}" for entry, add, gone in rows)
     for entry, add, _ in rows:
         if add > LARGE and f"{entry.name}:" not in cover:
-            raise Failed(f"{entry.name}: {add} lines, and the cover letter does not say why (a line `{entry.name}: ...`)")
-    # Readers of the mail do not know the names of the files in series/.
+            raise Failed(f"{entry.name}: {add} lines, but the cover letter does not explain why in a line `{entry.name}: ...`")
+    # The mail has the numbers of the patches, because its readers do not know the file names in series/.
     for number, (entry, _, _) in enumerate(rows, 1):
         cover = cover.replace(f"{entry.name}:", f"patch {number}:").replace(f"@{entry.name}@", str(number))
     cover = cover.replace("@SIZES@", "   added  gone  patch\n" + table)
@@ -228,7 +228,7 @@ def write_cover(name, rows, missing):
 
 
 def written():
-    """Return the paths of the patches of both series, in their order, without cover letters."""
+    """Return the paths of the patches of both series in order, without the cover letters."""
     return [path for name in NAMES for path in sorted(glob.glob(os.path.join(OUT, name, "0*.patch")))[1:]]
 
 
@@ -244,7 +244,7 @@ def check_am(tree, found):
         if not os.path.exists(here) or not os.path.exists(there) or open(here, "rb").read() != open(there, "rb").read():
             differ.append(path)
     if differ:
-        raise Failed(f"git am gives a different tree than the one that is built: {' '.join(differ)}")
+        raise Failed(f"git am gives a tree that differs from the built tree: {' '.join(differ)}")
     return again
 
 
@@ -261,7 +261,7 @@ def check_style():
     for path in written():
         said = run("perl", "scripts/checkpatch.pl", "--strict", "--emacs", "--show-types", "--showfile",
                    *([] if sign_off else ["--no-signoff"]), path, cwd=LINUX, check=False)
-        # Without --terse, checkpatch prints a total if it could read the patch.
+        # Without --terse, checkpatch prints a total if it was able to read the patch.
         if "total:" not in said:
             raise Failed(f"{os.path.basename(path)}: checkpatch failed")
         found += [line for line in said.split("\n") if re.search(r": (ERROR|WARNING|CHECK):", line) and not excepted.search(line)]
@@ -269,7 +269,7 @@ def check_style():
 
 
 def check_maintainers(found):
-    """Check that get_maintainer.pl finds more than the general list for each file except MAINTAINERS."""
+    """Check that get_maintainer.pl finds more than linux-kernel@vger.kernel.org for each file except MAINTAINERS."""
     files = sorted({file for entry in found for file in entry.touched()} - {"MAINTAINERS"})
 
     def people(file):
@@ -285,14 +285,14 @@ def check_licences(found):
     for file in (file for entry in found for file in entry.files):
         with open(os.path.join(TOP, file), errors="replace") as text:
             head = "".join(text.readline() for _ in range(3))
-        # In the kernel, ABI descriptions, pictures, lists and the configuration of selftests have no SPDX line.
+        # In the kernel, ABI descriptions, pictures, text files and the configuration of selftests have no SPDX line.
         if "SPDX-License-Identifier" not in head and not re.search(r"Documentation/ABI/|\.svg$|\.txt$|/(config|settings)$", file):
             bad.append(f"{file}: no SPDX line")
     return bad
 
 
 def check_uapi(tree, found):
-    """Check that each UAPI header compiles in C90 as it is installed."""
+    """Check that each UAPI header, in its installed form, compiles as C90."""
     headers = [file for entry in found for file in entry.touched() if "/uapi/" in file]
     place = os.path.join(WORK, "headers")
     os.makedirs(os.path.join(place, "scripts"))
@@ -306,7 +306,7 @@ def check_uapi(tree, found):
 
 
 def check_builds(tree, found, long):
-    """Build the kernel after each patch. Return the faults."""
+    """Build the kernel after each patch. Return the faults that were found."""
     commits = git(tree, "log", "--reverse", "--format=%H", "base..").split()
     fragments = sorted(glob.glob(os.path.join(TOP, "rig/config/*.config")))
 
@@ -322,7 +322,7 @@ def check_builds(tree, found, long):
 
 
 def check_fixes(missing, long):
-    """Run the tests of the fixes with and without the fix. Return the faults."""
+    """Run the test of each fix with and without the fix. Return the faults that were found."""
     for each in missing:
         if each.variant and not long:
             say(f"  only with LONG=1: {each.name} ({each.variant} kernel)")
@@ -339,7 +339,7 @@ def main():
     global sign_off
     parser = argparse.ArgumentParser(prog="python3 -m rig.series.series", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fast", action="store_true", help="do not build, boot or run Coccinelle")
-    parser.add_argument("--long", action="store_true", help="run the tests of all fixes, also those that need another kernel")
+    parser.add_argument("--long", action="store_true", help="also run the tests of fixes that need another kernel")
     parser.add_argument("--signoff", action="store_true", help="make you the author, and add your Signed-off-by (user.name and user.email of git)")
     args = parser.parse_args()
     sign_off = args.signoff
@@ -353,11 +353,11 @@ def main():
         rows = sizes(tree, found)
         write_series(tree, rows, missing)
         again = check_am(tree, found)
-        say("git am on the pristine base gives the tree that is built")
+        say("git am on the pristine base gives the built tree")
         objections = check_style() + check_maintainers(found) + check_licences(found)
         check_uapi(again, found)
         if not args.fast:
-            # Coccinelle and boots leave CPUs idle, so build at the same time with a lower priority.
+            # Coccinelle and boots do not use all CPUs, so build at the same time, with a lower priority.
             with concurrent.futures.ThreadPoolExecutor(1) as beside:
                 builds = beside.submit(check_builds, again, found, args.long)
                 excepted = exceptions()

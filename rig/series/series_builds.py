@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Build the kernel after each patch of the series.
 
-After each patch, build the directories that it touches with W=1, in the configuration of the tests. After a patch that
-touches a Kconfig file or a Makefile, and after the last one, also build other configurations, and link the kernel and its
-modules. Linking without KVM takes long because ccache has none of its objects, and it builds nothing of vfio_ap, so it
-needs --long.
+After each patch, build the directories that the patch changes with W=1, in the configuration of the tests. After the last
+patch, and after each patch that changes a Kconfig file or a Makefile, also build other configurations, and link the kernel
+and its modules. Link the kernel without KVM only with --long, because this takes long and builds nothing of vfio_ap.
 """
 import os
 import re
@@ -13,7 +12,7 @@ import time
 
 from rig.run import boot
 
-# Differences to the configuration of the tests.
+# Differences from the configuration of the tests.
 OTHERS = {
     "VFIO_AP=y": "CONFIG_VFIO_AP=y\nCONFIG_VFIO_AP_KUNIT_TEST=n\n",
     "VFIO_AP_DIAGNOSTICS=n": "CONFIG_VFIO_AP_DIAGNOSTICS=n\n",
@@ -21,7 +20,7 @@ OTHERS = {
     "KVM=n": "CONFIG_KVM=n\n",
     "KVM=m": "CONFIG_KVM=m\nCONFIG_AP_HWSIM=n\nCONFIG_AP_HWSIM_KUNIT_TEST=n\n",
 }
-# (path, directories to build if a patch touches files below this path). The first match counts.
+# (path, directories to build if a patch changes files below this path). The first match counts.
 BUILDS = [
     ("arch/s390/include/", ["arch/s390/kvm/", "drivers/s390/crypto/"]),
     ("include/", ["arch/s390/kvm/", "drivers/vfio/", "drivers/s390/crypto/"]),
@@ -41,7 +40,7 @@ class Broken(Exception):
 
 
 class Tree:
-    """A pristine base, to which patches are applied one by one, and an output directory for each configuration."""
+    """A base tree that gets one patch after another, with an output directory for each configuration."""
 
     def __init__(self, work, tarball, fragments):
         self.source, self.work, self.fragments = os.path.join(work, "linux"), work, fragments
@@ -83,13 +82,13 @@ class Tree:
         for line in wanted.split():
             symbol, _, value = line.partition("=")
             if value != "n" and line not in got or value == "n" and any(each.startswith(symbol + "=") for each in got):
-                # The symbol may not exist before the patch that adds it.
+                # The symbol does not exist before a patch has added it.
                 if subprocess.run(["grep", "-rqw", f"config {symbol.removeprefix('CONFIG_')}", "--include=Kconfig*", "arch/s390", "drivers", "mm"],
                                   cwd=self.source, check=False).returncode == 0:
                     raise Broken(f"the configuration lost {line}")
 
     def build(self, out, directories, link):
-        """Build, and return {file: warnings}, also for files that the patch does not touch, because they may use its headers."""
+        """Build, and return {file: warnings}, even for files that the patch does not change, because they may include its headers."""
         what = ["vmlinux", "modules"] if link else [each for each in directories if os.path.exists(os.path.join(self.source, each))]
         said = self.make(out, "W=1", *([] if link else ["KBUILD_MODPOST_WARN=1"]), *what)
         found = {}
@@ -104,7 +103,7 @@ class Tree:
                 out = os.path.join(self.work, "programs")
                 os.makedirs(out, exist_ok=True)
                 said = self.run("make", "-C", program, f"OUTPUT={out}", "CC=s390x-linux-gnu-gcc", f"-j{os.cpu_count()}")
-                # gcc warns about kselftest_harness.h of the base, because a string in a table could be NULL.
+                # Ignore a gcc warning about kselftest_harness.h of the base, that a string in a table could be NULL.
                 warned = re.search(r"^(?!\S*/kselftest_harness\.h:)\S+: warning: .*", said, re.M)
                 if warned:
                     raise Broken(f"{program}: {warned[0]}")
@@ -121,7 +120,7 @@ def directories_of(files):
 
 
 def build_all(tree, git, commits, say, long):
-    """Build after each of commits, [(name, commit, files)], of the repository git. Return the faults, one line each."""
+    """Build after each of commits, [(name, commit, files)]. git(*words) runs git. Return the faults, one line each."""
     wrong, number, begin = [], 0, time.time()
     everything = {file for _, _, files in commits for file in files}
     known = set()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Turn build/linux into a git repository: the pristine base, and one commit for each patch of the series.
 
-The branch "series" ends with the tree that is built, and the tag "base" is the pristine base. The files of build/linux are
-not touched, so make does not rebuild them, and quilt still works. Only .git is added: 340 MB, which takes about a minute of
-CPU time. Run it again after a change: it keeps the base, and replaces the branch. Do not edit files there, because make
-overwrites them.
+The tag "base" is the pristine base. The branch "series" has the patches, and its last commit is the tree that is built. The
+program does not change the files in build/linux, so make does not rebuild them, and quilt still works. It adds only .git,
+which has 340 MB and takes about a minute of CPU time. After a change, run the program again. It keeps the tag and replaces
+the branch. Do not edit files in build/linux, because make overwrites them.
 """
 import argparse
 import os
@@ -17,14 +17,14 @@ from rig.run.boot import say
 from rig.series import series
 from rig.series.series import LINUX, Failed, git
 
-# What source.sh and quilt add to the tree.
+# Files that git, source.sh and quilt add to the tree.
 NOT_IN_GIT = {".git", ".pc", ".unpacked"}
-# The commit that this program has made last, to detect commits of the user.
+# The last commit that this program has made. It serves to detect commits of the user.
 MADE = "refs/rig/made"
 
 
 class Import:
-    """A stream of commands for git fast-import, which writes one pack instead of a file per object."""
+    """A stream of commands for git fast-import, which writes one pack instead of one file per object."""
 
     def __init__(self):
         command = ["git", "-C", LINUX, "-c", "core.compression=1", "fast-import", "--quiet", "--force", "--depth=0"]
@@ -46,7 +46,7 @@ class Import:
             self.write(f"from {parent}\n")
 
     def file(self, path, directory):
-        """Add a file of a directory to the commit, or delete the file if it is not there."""
+        """Add a file in a directory to the commit, or delete the file if the directory does not have it."""
         there = os.path.join(directory, path)
         if os.path.islink(there):
             mode, content = "120000", os.readlink(there).encode()
@@ -71,7 +71,7 @@ def in_linux(*words, check=True):
 
 
 def base_files(touched):
-    """Yield the files of build/linux, except those that the series touches."""
+    """Yield the files in build/linux that the series does not change."""
     for directory, directories, files in os.walk(LINUX):
         directories[:] = sorted(set(directories) - NOT_IN_GIT)
         links = [name for name in directories if os.path.islink(os.path.join(directory, name))]
@@ -82,7 +82,7 @@ def base_files(touched):
 
 
 def import_base(who, touched, pristine):
-    """Make the commit of the base, unless the repository has it."""
+    """Make the commit of the base, unless the repository already has it."""
     name = f"Linux: {boot.base_source()}"
     if in_linux("log", "-1", "--format=%s", "base", check=False) == name:
         return
@@ -99,7 +99,7 @@ def import_base(who, touched, pristine):
 
 
 def prepare():
-    """Create the repository, or check that the user has no commits on its branch."""
+    """Create the repository, or check that the user has no commits on the branch series."""
     if not os.path.exists(os.path.join(LINUX, ".git")):
         series.run("git", "init", "-q", "--initial-branch=series", LINUX)
         for name, value in (("core.untrackedCache", "true"), ("gc.auto", "0")):
@@ -108,8 +108,8 @@ def prepare():
             ignored.write("/.pc\n/.unpacked\n")
     mine, made = (in_linux("rev-parse", "--verify", "-q", name, check=False) for name in ("refs/heads/series", MADE))
     if mine != made:
-        raise Failed("build/linux has commits of yours on the branch series: move them to another branch, "
-                     f"then run `git update-ref refs/heads/series {MADE}` there")
+        raise Failed("the branch series in build/linux has commits of yours: move them to another branch, "
+                     f"and then run `git update-ref refs/heads/series {MADE}` there")
 
 
 def make_tree():
@@ -130,11 +130,11 @@ def make_tree():
     stream.end()
     in_linux("update-ref", MADE, "series")
     in_linux("symbolic-ref", "HEAD", "refs/heads/series")
-    # Write the index only.
+    # Write only the index.
     in_linux("reset", "-q", "--mixed")
     differ = in_linux("status", "--porcelain")
     if differ:
-        raise Failed(f"build/linux is not the tree that the series gives:\n{differ}")
+        raise Failed(f"build/linux differs from the tree that the series gives:\n{differ}")
     return len(found)
 
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Output for people: grids, a legend, and the reasons for missing queues. */
+/* Print grids, a legend, and the reasons why a guest lacks queues. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static void title_draw(const char *title, const bool adapters[NR_IDS], const boo
 	putchar('\n');
 }
 
-/* The number of domains side by side: a round number that fits, but at least one. */
+/* Return the number of domains per line: a round number that fits, but at least one. */
 static unsigned int block_size(void)
 {
 	unsigned int room = columns > MARGIN ? (columns - MARGIN) / CELL : 0;
@@ -154,7 +154,7 @@ bool host_draw(void)
 	return true;
 }
 
-/* Print each queue that is neither in the guest nor ready, or has a hardware problem. */
+/* Print each queue that is neither in the guest nor ready, or that has a hardware problem. */
 static void reasons_draw(const struct mdev *mdev)
 {
 	unsigned int apid, apqi, shown = 0, left = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Output for programs. */
+/* Print JSON for programs. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * lsvfioap shows the owner of each AP queue, and why a guest does not have a queue. It
- * only reads sysfs and changes nothing. See help_print().
+ * only reads files and changes nothing. help_print() describes the options.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ static void help_print(FILE *to)
 	      "  -h, --help         print this text\n", to);
 }
 
-/* A terminal may not know its width, for example a serial console. */
+/* Return the width of the terminal. Some terminals, such as a serial console, do not report it. */
 static unsigned int terminal_columns(void)
 {
 	const char *set = getenv("COLUMNS");

@@ -9,12 +9,12 @@
 #define BUS	"/sys/bus/ap"
 #define MATRIX	"/sys/devices/vfio_ap/matrix"
 
-/* The width of output that does not go to a terminal. */
+/* Width of the output if it does not go to a terminal. */
 #define DEFAULT_COLUMNS	80
 
 #define NR_IDS		256
 #define UUID_LEN	36
-/* The length of a line of queue_states. */
+/* Length of a line in queue_states. */
 #define STATE_LINE	64
 
 /* A cell of a grid: a letter for the owner or state, and a mark for the hardware. */
@@ -47,7 +47,7 @@ extern struct mdev *mdevs;
 extern unsigned int nr_mdevs;
 
 void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
-/* Close stdout. Exit with a message if not all output was written. */
+/* Close stdout. If some output could not be written, print a message and exit. */
 void output_end(const char *name);
 void *need(void *memory);
 /* Read a whole file as a string. Return NULL and set errno on failure. */
@@ -59,7 +59,7 @@ struct grid *mdev_grid(const struct mdev *mdev);
 void mdevs_read(void);
 const struct mdev *mdev_find(const char *uuid);
 const struct mdev *mdev_of(unsigned int apid, unsigned int apqi);
-/* Split a line of queue_states into the APQN and the words after it, without trailing spaces. */
+/* Split a line of queue_states into the APQN and the other words, without trailing spaces. */
 bool line_read(const struct mdev *mdev, size_t nr, unsigned int *apid, unsigned int *apqi,
 	       char text[STATE_LINE]);
 

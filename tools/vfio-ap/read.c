@@ -65,7 +65,7 @@ void output_end(const char *name)
 {
 	bool failed = ferror(stdout);
 
-	/* fclose() retries output that could not be written, and sets errno again. */
+	/* If an earlier write failed, fclose() tries to write again, and sets errno. */
 	errno = 0;
 	if (fclose(stdout) || failed)
 		fail("cannot write %s: %s", name, errno ? strerror(errno) : "incomplete");
@@ -154,7 +154,7 @@ static char queue_mark(const char *queue)
 	return queue_says(queue, "reset_pending", "1") ? '*' : ' ';
 }
 
-/* Parse AA.DDDD; nothing may follow. */
+/* Parse an APQN in the format AA.DDDD. Nothing may follow it. */
 static bool queue_parse(const char *name, unsigned int *apid, unsigned int *apqi)
 {
 	int end = 0;
@@ -248,7 +248,7 @@ static bool is_uuid(const char *name)
 	       name[23] == '-';
 }
 
-/* Ignore a device that was removed while it was read. Report any other error. */
+/* Report an error, unless the device was removed while its attributes were read. */
 static void mdev_complain(const char *uuid)
 {
 	int error = errno;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Write everything that is needed for support to one file. */
+/* Write a report with everything that support needs to one file. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ static void attribute_print(const char *directory, const char *name)
 	free(text);
 }
 
-/* Check the mode bits: root can open a write-only attribute, and the read then fails. */
+/* Check the mode bits, because root can open even a write-only attribute, but not read it. */
 static bool is_readable(const char *path)
 {
 	struct stat status;
@@ -82,7 +82,7 @@ static double trace_time(const char *line)
 	return atof(begin);
 }
 
-/* Print the last minute before the newest event, so that the trace clock does not matter. */
+/* Print the last minute before the newest event, which works with any trace clock. */
 static void trace_print(void)
 {
 	char *text = file_get(NULL, TRACE), *line, *rest, *copy;
@@ -132,7 +132,7 @@ static void report_print(void)
 		attributes_print(path);
 	}
 	attributes_print(NUMBERS);
-	/* The debug feature has few entries and a clock of its own, so print it completely. */
+	/* The debug feature has few entries and another clock, so print all its entries. */
 	file_print(DBF);
 	trace_print();
 }
