@@ -2,9 +2,9 @@
 """Write compile_commands.json for clangd at the top of this repository.
 
 The kernel's gen_compile_commands.py lists how kbuild has compiled each file in build/linux. Our files in build/linux are
-copies, so their entries get the paths in this repository, where you edit them. clangd finds other headers of the directory,
-such as ap_bus.h, in build/linux. Options that only gcc supports are removed. Our files are written for mainline. Unless you
-use BASE=mainline, clangd reports errors in the lines that backport/6.12/ours/ adapts.
+copies, so their entries get the paths in this repository, where you edit them. clangd finds the other headers in their
+directories, such as ap_bus.h, in build/linux. Options that only gcc supports are removed. Our files are written for
+mainline. Unless you use BASE=mainline, clangd reports errors in the lines that backport/6.12/ours/ adapts.
 """
 import argparse
 import json

@@ -66,7 +66,7 @@ fetch() {
 	tried debian "download and unpack: of $1" install "$debian.new" $names
 }
 
-# put DIRECTORY: replace the old programs by those in this directory
+# put DIRECTORY: replace the old programs with those in this directory
 put() {
 	rm -rf "$debian"
 	mv "$1" "$debian"

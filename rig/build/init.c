@@ -309,7 +309,7 @@ static void print_base64(const unsigned char *data, size_t size)
 	}
 }
 
-/* What executed the lines that give_count() prints: "kunit", a program, or one of its tests. */
+/* The name with which give_count() prints the counts: "kunit", a program, or one of its tests. */
 static const char *counted;
 
 static int give_count(const char *path, const struct stat *st, int type, struct FTW *where)

@@ -27,7 +27,7 @@ kernel=$build/kernel
 logs=$build/log
 jobs=$(nproc)
 export ARCH=s390 CROSS_COMPILE=s390x-linux-gnu-
-# If LOCALVERSION is not set, kbuild appends "+" to the release of a git repository, which `make tree` creates.
+# If LOCALVERSION is not set, kbuild appends "+" to the kernel release in a git repository, such as that of `make tree`.
 export LOCALVERSION=
 mkdir -p "$logs"
 

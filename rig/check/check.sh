@@ -13,7 +13,7 @@ cd "$top"
 
 sources() { git ls-files -co --exclude-standard -- "$@" | while read -r file; do [ ! -f "$file" ] || echo "$file"; done; }
 
-# In mainline, get_abi has another place.
+# In mainline, get_abi is in tools/docs/.
 if [ -d "$linux/tools/docs" ]; then
 	get_abi() { python3 "$linux/tools/docs/get_abi.py" --dir "$1" validate; }
 else

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Run Coccinelle: the rules of the kernel on our C files, and the rules in rig/check/cocci/ on the driver.
 
-For each rule in rig/check/cocci/, a C file has faults in lines that are marked "wrong". The rule must report these lines and
-no others. The rules of the kernel run in the mode "report", as in the kernel's coccicheck. They run one by one, so that this
-program notices if a rule cannot run.
+For each rule in rig/check/cocci/, a C file has faults in lines that are marked "wrong". The rule must report these lines
+and no others. The rules of the kernel run in the mode "report", as in the kernel's coccicheck. Each rule runs in a separate
+process, so that this program notices if a rule cannot run.
 """
 import argparse
 import concurrent.futures
@@ -19,7 +19,7 @@ from rig.run.boot import say
 LINUX = os.path.join(boot.BUILD, "linux")
 OURS = os.path.join(boot.TOP, "rig/check/cocci")
 MACROS = os.path.join(OURS, "macros.h")
-# Maximum share of our lines that Coccinelle may fail to parse. They are mostly macros that define functions.
+# Maximum share of our lines that Coccinelle may fail to parse. These lines are mostly macros that define functions.
 UNREADABLE_PERCENT = 1
 INCLUDES = ["arch/s390/include", "arch/s390/include/generated", "include", "arch/s390/include/uapi", "include/uapi"]
 

@@ -30,7 +30,7 @@ def symbols(path):
 
 
 def references(objects):
-    """Return {file: {file: {symbol}}} for {file: path of its object}."""
+    """Return {file: {other file: {its symbols that the file uses}}}. objects: {file: path of its object}"""
     known = {file: symbols(path) for file, path in objects.items()}
     return {file: {other: undefined & known[other][0] for other in known if other != file and undefined & known[other][0]}
             for file, (_, undefined) in known.items()}

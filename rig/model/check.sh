@@ -20,7 +20,7 @@ an administrator does not wait for another guest:ADMINS HOLD ATTACHED
 an unbind does not wait for another guest:BUS HOLD
 a change of the host configuration does not wait for another guest:HOST HOLD
 '
-# TEXT:FLAGS:ASSERTION. spin must report that an assertion is violated that begins with ASSERTION (without parentheses).
+# TEXT:FLAGS:ASSERTION. spin must report the violation of an assertion that begins with ASSERTION, without parentheses.
 MUTANTS='
 the guest is not looked up again under its lock:NO_SECOND_LOOK ADMINS:apcb[0]==
 a transaction restarts although no other task made progress:RETRY_FOR_NOTHING ADMINS:seen!=attachments

@@ -217,7 +217,7 @@ inline change_remove(m) {
 	assigned[m] = 0;
 	guest_commit(m, 0);
 	guest_unlock(0);
-	/* vfio_ap_reset_wait_removed(), with no lock and a timeout */
+	/* vfio_ap_reset_wait_removed(), without a lock and with a timeout */
 	if
 	:: !owes
 	:: true
@@ -409,7 +409,7 @@ proctype bus() {
 		fi
 	:: else
 	fi;
-	/* vfio_ap_reset_wait_removed(), at most 2 s */
+	/* vfio_ap_reset_wait_removed(), which waits at most 2 s */
 	lock(matrix_lock);
 	binding = UNBOUND;
 	unlock(matrix_lock);

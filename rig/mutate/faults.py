@@ -151,7 +151,7 @@ class Walk:
         for node in self.function.walk_preorder():
             self.expression(node)
 
-    # Statements
+    # Methods for statements
 
     def statement(self, this):
         """Find the faults in a statement and in its substatements."""
@@ -282,7 +282,7 @@ class Walk:
                 else "wake-up deleted" if WAKEUPS.search(name) else "statement deleted")
         self.source.add(kind, this.start, this.end, NOTHING)
 
-    # Expressions
+    # Methods for expressions
 
     def expression(self, node):
         if node.kind == CursorKind.MEMBER_REF_EXPR:

@@ -175,7 +175,7 @@ def take_back():
 
 def verdict(mutant, files):
     log = f"mutant-{mutant.name}.run.log"
-    # Tests of a broken driver often time out. Use shorter timeouts, except in slow kernels.
+    # Tests of a broken driver often time out, so use shorter timeouts, except in slow kernels.
     patience = [] if mutant.variant else ["rig_patience=40"]
     word, tells = "cannot be built", ""
     if files:

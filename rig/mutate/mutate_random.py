@@ -36,7 +36,7 @@ KEPT = os.path.join(boot.BUILD, "random")
 EQUIVALENT = os.path.join(boot.TOP, "rig/mutate/equivalent.txt")
 # Timeout of the test programs, in seconds.
 PATIENCE = "rig_patience=40"
-# A boot is ended after a silence of SILENCE times the longest silence with the correct driver, but not before LEAST_SILENCE s.
+# A boot ends after a silence of SILENCE times the longest silence of the correct driver, and at least LEAST_SILENCE seconds.
 SILENCE, LEAST_SILENCE = 4, 120
 # If a call of a function with such a name is missing, only kmemleak may notice the fault.
 FREES = re.compile(r"free|put|destroy|unregister|del")
@@ -329,7 +329,7 @@ class Kept:
 
 
 def sample(wanted, seed, trials, kept):
-    """Try faults until this number of them was valid. Return [(fault, verdict, reason)]."""
+    """Try faults until the wanted number of valid faults is reached. Return [(fault, verdict, reason)]."""
     found, running, faults_left, valid = [], {}, drawn(seed), 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         try:

@@ -23,7 +23,7 @@ WAITS = ("sysfs", "status", "aqic", "host")
 
 
 class Figures:
-    """waits[id, driver, mode] has the microseconds of all measured operations. values[id, driver] is a number."""
+    """waits[id, driver, mode] has the microseconds of all measured operations. values[id, driver] is one measured number."""
 
     def __init__(self):
         self.waits, self.values, self.broken = {}, {}, []
@@ -96,7 +96,7 @@ def notify_rows(figures):
     for name in ("poll", "uevent"):
         waits = figures.waits.get((f"notify.{name}", "ours", "quiet"), [])
         for share, word in ((0.5, "p50"), (1, "longest")):
-            rows.append(row(f"notify.{name} {word}", "ms", None, at(waits, share), text=f"n={len(waits)}; the stock driver does not notify"))
+            rows.append(row(f"notify.{name} {word}", "ms", None, at(waits, share), text=f"n={len(waits)}; the stock driver sends no notifications"))
     return rows
 
 

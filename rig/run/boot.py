@@ -43,7 +43,7 @@ ending = threading.Event()
 
 
 def terminate(*_):
-    """Kill all machines and exit. The runs that this ends have no result."""
+    """Kill all machines and exit. Their runs have no result."""
     ending.set()
     for qemu in list(machines):
         qemu.kill()

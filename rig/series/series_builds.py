@@ -103,7 +103,7 @@ class Tree:
                 out = os.path.join(self.work, "programs")
                 os.makedirs(out, exist_ok=True)
                 said = self.run("make", "-C", program, f"OUTPUT={out}", "CC=s390x-linux-gnu-gcc", f"-j{os.cpu_count()}")
-                # Ignore a gcc warning about kselftest_harness.h of the base, that a string in a table could be NULL.
+                # Ignore the warning of gcc that a string in the base's kselftest_harness.h could be NULL.
                 warned = re.search(r"^(?!\S*/kselftest_harness\.h:)\S+: warning: .*", said, re.M)
                 if warned:
                     raise Broken(f"{program}: {warned[0]}")

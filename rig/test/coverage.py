@@ -18,7 +18,7 @@ import subprocess
 from rig.run import boot
 
 COUNTS = os.path.join(boot.BUILD, "coverage")
-# This suffix of a directory marks another run of the same test.
+# A directory whose name ends with this suffix belongs to another run of the same test.
 AGAIN = "~"
 # The source files of the driver at the time of the run.
 COUNTED = os.path.join(COUNTS, "sources")

@@ -327,7 +327,7 @@ def all_long(count, pattern, times, seed, wanted):
 
 @contextlib.contextmanager
 def busy_loops(loops):
-    """Run this number of processes that spin. The kernel kills them when this process ends, even if SIGKILL ends it."""
+    """Run this number of busy loops. The kernel kills them when this process ends, even if SIGKILL ends it."""
     spin = [*boot.DIES_WITH_ME, "sh", "-c", "while :; do :; done"]
     processes = []
     try:

@@ -28,7 +28,7 @@ static void help_print(FILE *to)
 	      "  -h, --help         print this text\n", to);
 }
 
-/* Return the width of the terminal. Some terminals, such as a serial console, do not report it. */
+/* Return the width of the terminal. Some terminals, such as a serial console, report none. */
 static unsigned int terminal_columns(void)
 {
 	const char *set = getenv("COLUMNS");

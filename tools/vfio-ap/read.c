@@ -154,7 +154,7 @@ static char queue_mark(const char *queue)
 	return queue_says(queue, "reset_pending", "1") ? '*' : ' ';
 }
 
-/* Parse an APQN in the format AA.DDDD. Nothing may follow it. */
+/* Parse an APQN in the format AA.DDDD. No other characters may follow. */
 static bool queue_parse(const char *name, unsigned int *apid, unsigned int *apqi)
 {
 	int end = 0;

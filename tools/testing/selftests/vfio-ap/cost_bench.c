@@ -36,7 +36,7 @@ static void assign_many(const char *attribute, int first, int count)
 		must(!mdev_write(UUID1, attribute, "%d", id));
 }
 
-/* The stock driver has no reset_pending. The failed read of it counts as no pending reset. */
+/* The stock driver has no reset_pending. A failed read counts as no pending reset. */
 static bool nothing_is_outstanding(void *unused)
 {
 	char text[8192];
@@ -125,7 +125,7 @@ static void big_measure(void)
 	guest_begin();
 	guest_park();
 	plug_measure("plug.cost.16x16", 0x1f, REPEAT / 5);
-	/* Assign all other ids, too, which are not in the host. */
+	/* Also assign all other ids, which are not in the host. */
 	assign_many("assign_adapter", 0x40, 256 - 0x40);
 	assign_many("assign_domain", 0x40, 256 - 0x40);
 	plug_measure("plug.big", 0x1f, REPEAT / 5);

@@ -61,7 +61,7 @@ check_readme() {
 	expect $MATRIX/$UUID/matrix 04.0004
 }
 
-# The guest runs until a q is typed, so type one as soon as the guest has printed its queues.
+# The guest runs until a q is typed, so type a q as soon as the guest has printed its queues.
 readme() {
 	need mdevctl qemu-system-s390x
 	mkfifo $SCRATCH/keys

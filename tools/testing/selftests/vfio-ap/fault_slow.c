@@ -89,7 +89,7 @@ static bool is_allowed(const struct operation *operation, int ret)
 	return false;
 }
 
-/* Which code made the failed allocation, according to the stack trace in the log. */
+/* The code that made the failed allocation, according to the stack trace in the log. */
 enum caller {
 	FAULT_NONE,
 	/* __GFP_NOWARN suppressed the stack trace */

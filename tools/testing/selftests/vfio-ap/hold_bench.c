@@ -3,8 +3,8 @@
  * Print how long a commit holds guests_lock and kvm->lock, according to /proc/lock_stat.
  * Usage: hold_bench DRIVER
  *
- * Unplug and plug all queues of a guest that has 1, 4 and 64 vCPUs. For each change of
- * the APCB, KVM must kick all vCPUs out of SIE.
+ * Unplug and plug all queues of a guest, with 1, 4 and 64 vCPUs in turn. For each change
+ * of the APCB, KVM must kick all vCPUs out of SIE.
  */
 #include <linux/kvm.h>
 #include <signal.h>
@@ -131,8 +131,8 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	/*
-	 * Measure no stock driver, because it causes lockdep reports, and lockdep
-	 * collects no lock statistics after its first report.
+	 * Do not measure the stock driver, because it causes lockdep reports. At its
+	 * first report, lockdep stops collecting lock statistics.
 	 */
 	if (!strcmp(bench_driver(argc, argv), "base"))
 		return 0;

@@ -202,7 +202,7 @@ TEST_F(guest, last_adapter_and_domain_removed)
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "05.0006"));
 }
 
-/* If an adapter is removed from one guest, another guest is not affected. */
+/* Removing an adapter from one guest does not affect the other guest. */
 TEST_F(guest, other_guest_unaffected)
 {
 	struct other other;

@@ -220,7 +220,7 @@ TEST_F(guest, ioctl_page_fault_isolation)
 	EXPECT_TRUE(mdev_shows(UUID2, "guest_matrix", "05.0005"));
 	EXPECT_EQ(0, mdev_write(UUID2, "assign_domain", "6"));
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
-	/* The missing page is zero, so argsz is 0. */
+	/* hold_release() fills the missing page with zeroes, so argsz is 0. */
 	EXPECT_EQ(-EINVAL, hold_release(&hold));
 	other_end(_metadata, &owner);
 }

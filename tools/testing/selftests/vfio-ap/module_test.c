@@ -44,7 +44,7 @@ TEST_F(guest, unload_with_pinned_nib)
 	EXPECT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* Unloading the module removes unused mdevs and leaves nothing behind, each time. */
+/* Each unload of the module removes unused mdevs and leaves nothing behind. */
 TEST_F(guest, module_reload)
 {
 	int i;
@@ -67,7 +67,8 @@ TEST_F(guest, module_reload)
 
 /*
  * A delayed work item must not run after the module has been unloaded. The AP bus binds
- * queue 04.0004 first, so it unbinds this queue last.
+ * queue 04.0004 first and unbinds queues in the reverse order, so this queue is unbound
+ * last.
  */
 TEST_F(guest, unload_during_reset_retry)
 {

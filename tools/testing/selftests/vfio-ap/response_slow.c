@@ -287,8 +287,8 @@ static void operation_try(struct __test_metadata *_metadata, const struct operat
 	operation->unplug(_metadata, vfio, vm);
 	if (times == FOREVER) {
 		/*
-		 * The guest loses the queues for any code. The resets complete when the
-		 * injection stops.
+		 * The guest loses the queues, regardless of the code. Their resets
+		 * complete when the injection stops.
 		 */
 		EXPECT_TRUE(vm_sees(vm, ""));
 		responses_inject(_metadata, function, 0);
@@ -361,8 +361,8 @@ TEST_F(responses, close_all_codes)
 }
 
 /*
- * The test does not count the resets, because the AP bus also resets each queue, and gets
- * some of the codes.
+ * The test does not count the resets, because the AP bus also resets each queue and
+ * consumes some of the injected codes.
  */
 TEST_F(responses, unbind_all_codes)
 {

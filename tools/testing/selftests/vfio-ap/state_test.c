@@ -518,7 +518,7 @@ TEST_F(guest, dry_run_errors)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* A dry run does not wait for the kvm->lock of any guest, not even of its own. */
+/* A dry run waits for no kvm->lock, not even for the lock of its own guest. */
 TEST_F(guest, dry_run_under_kvm_lock)
 {
 	struct other owner = {};

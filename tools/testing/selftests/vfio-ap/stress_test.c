@@ -86,7 +86,7 @@ static void expect(struct actor *actor, int ret, const char *what, const int *al
 			 strerror(-ret));
 }
 
-/* Write random masks of the ids that the other actors use, too. */
+/* Write random masks. The other actors use the same ids. */
 static int mdev_write_masks(struct actor *actor, const char *uuid, const char *attribute)
 {
 	unsigned int shift = 8 - FIRST - COUNT, some = (1 << COUNT) - 1;
@@ -518,10 +518,7 @@ static void view_expected(const char *uuid, struct view *view)
 	mask_add(view->masks, sizeof(view->masks), "adm", control_domains);
 }
 
-/*
- * Condition for until(): all queues that are bound to vfio_ap are clean. Other queues
- * need not be.
- */
+/* Condition for until(): all queues of vfio_ap are clean. Queues of other drivers may hold data. */
 static bool queues_are_clean(void *data)
 {
 	static char text[sizeof(machine)];
@@ -536,7 +533,7 @@ static bool queues_are_clean(void *data)
 	return true;
 }
 
-/* Condition for until(). No guest may be left that could enable an interrupt. */
+/* Condition for until(): all interrupts are disabled. All guests must have ended before. */
 static bool no_interrupt_is_enabled(void *data)
 {
 	(void)data;

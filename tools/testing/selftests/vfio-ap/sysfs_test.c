@@ -480,7 +480,7 @@ TEST_F(mdev, list_of_any_length)
 		first_ids(domains, sizes[i].domains);
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "%s,%s,0", adapters, domains));
 		for (reader = 0; reader < ARRAY_SIZE(readers); reader++) {
-			/* Skip slow readers of long lists, because they take too long. */
+			/* Do not read long lists in small pieces, because this takes too long. */
 			if ((readers[reader] == read_bytes && length > 4096) ||
 			    (readers[reader] == read_in_pieces && length > 16384))
 				continue;

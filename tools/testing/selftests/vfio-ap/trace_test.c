@@ -165,7 +165,7 @@ TEST_F(guest, irq_set_event)
 	snprintf(nib, sizeof(nib), " nib=%#lx rc=00\n", (unsigned long)AGENT_NIB);
 	trace_begin(_metadata);
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
-	/* The event of a disable shows NIB 0, whatever the register contains. */
+	/* The event of a disable shows NIB 0, regardless of the NIB in the register. */
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, AGENT_NIB));
 	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, AGENT_NIB));
 	trace_end(_metadata);

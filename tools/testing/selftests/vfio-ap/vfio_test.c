@@ -144,7 +144,7 @@ TEST_F(guest, removal_wait_for_close)
 	EXPECT_TRUE(writer_waits(&writer));
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&writer));
-	/* The driver has logged this only once, although it repeats the request. */
+	/* The driver repeats the request, but logs only once that the VMM accepts none. */
 	EXPECT_FALSE(no_request_was_logged(&log));
 	close(log);
 	EXPECT_NE(0, access(MATRIX UUID1, F_OK));
@@ -291,7 +291,7 @@ TEST_F(guest, device_set_irqs)
 		{ 23, 36, 0, 0, 1, -1, -EINVAL }, { 24, 36, IRQS, 0, 1, -1, -EINVAL },
 		{ 24, 36, 0, 1, 1, -1, -EINVAL }, { 24, 36, 0, 0, 2, -1, -EINVAL },
 		{ 24, 36, 0, 0, 0, -1, -EINVAL }, { 20, 36, 0, 0, 0, -1, -EINVAL },
-		/* no data, or a boolean; MASK or UNMASK; no action */
+		/* flags with DATA_NONE or DATA_BOOL, with MASK or UNMASK, or without an action */
 		{ 24, 33, 0, 0, 1, -1, -EINVAL }, { 24, 34, 0, 0, 1, -1, -EINVAL },
 		{ 24, 12, 0, 0, 1, -1, -EINVAL }, { 24, 20, 0, 0, 1, -1, -EINVAL },
 		{ 24, 4, 0, 0, 1, -1, -EINVAL }, { 24, 36 | 64, 0, 0, 1, -1, -EINVAL },
@@ -743,7 +743,7 @@ TEST_F(guest, eventfd_signal_without_locks)
 	EXPECT_EQ(-SIGKILL, remover_end(&remover));
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(0, until(is_signalled, &changed));
-	/* Call by the close of the device. */
+	/* Call when the device is closed. */
 	close(self->vfio.device);
 	EXPECT_EQ(0, until(is_signalled, &changed));
 	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);

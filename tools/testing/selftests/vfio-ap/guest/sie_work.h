@@ -219,7 +219,7 @@ static unsigned long sie_atomics(unsigned long seed)
 
 		__atomic_add_fetch(&wide, i * seed, __ATOMIC_SEQ_CST);
 		__atomic_xor_fetch(&word, i, __ATOMIC_SEQ_CST);
-		/* This always fails and stores the current value in seen. */
+		/* The comparison always fails, so this call stores the value of word in seen. */
 		if (!__atomic_compare_exchange_n(&word, &seen, 0, 0, __ATOMIC_SEQ_CST,
 						 __ATOMIC_SEQ_CST))
 			wide += seen;

@@ -203,7 +203,7 @@ qemu_start_with() {
 		grep -q '^AP:' "$SCRATCH/$1/console"
 }
 
-# sees NUMBER "QUEUE...": make the guest print its queues, and succeed if they are these
+# sees NUMBER "QUEUE...": make the guest print its queues, and succeed if it prints these queues
 sees() {
 	answers=$(grep -c '^AP now:' "$SCRATCH/$1/console")
 	printf l >"$SCRATCH/$1/console.in"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Helpers for tests of the simulator, which control guests without vfio_ap and imitate
+ * Helpers for tests of the simulator. They control guests without vfio_ap and imitate
  * faulty drivers. Functions return 0 or a negative errno unless stated otherwise.
  */
 #ifndef VFIO_AP_TEST_HWSIM_H

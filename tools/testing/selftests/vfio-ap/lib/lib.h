@@ -66,7 +66,7 @@ struct vm {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool running;
-	/* the thread that operates on this VM, for task_sleeps() */
+	/* a thread that uses this VM, so that a test can wait until the thread sleeps */
 	pid_t thread_id;
 	/* the thread that runs the vCPU */
 	pid_t vcpu_thread_id;

@@ -122,7 +122,7 @@ long hwsim_state(int apid, int apqi, const char *key)
 	return value ? strtol(value + strlen(name), NULL, 0) : -EINVAL;
 }
 
-/* Return how often the simulator saw a change of the APCB of the guest of process pid. */
+/* Return the number of APCB updates that the simulator has counted for the guest of process pid. */
 long hwsim_guest_updates(int pid)
 {
 	static char text[65536];
