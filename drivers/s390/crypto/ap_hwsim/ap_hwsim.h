@@ -1,34 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Simulated AP and SIE hardware, to test vfio_ap on machines that have neither.
- * Documentation/arch/s390/ap-hwsim.rst describes the kernel parameters and knobs.
+ * Simulated adjunct processors (AP) and interpretive execution (SIE), for testing vfio_ap on
+ * machines that have neither. Documentation/arch/s390/ap-hwsim.rst describes the kernel
+ * parameters and the debugfs files.
  *
- * Order of the files: a file uses only files further down in this list.
+ * Each source file uses only files that are below it in this list:
  *
- *   insn_test.c      KUnit tests of insn.c
- *   sie_insn_test.c  KUnit tests of sie_insn.c
- *   main.c           arms the simulator at boot
- *   trap.c           host instructions that raise an operation exception
- *   debugfs.c        knobs and state in debugfs
- *   fault.c          faults that tests provoke
- *   stall.c          stalls the memory management of a process
- *   hold.c           holds calls of vfio_ap
- *   sclp.c           SCLP requests to configure an adapter
- *   uv.c             ultravisor calls
- *   sie.c            START INTERPRETIVE EXECUTION
- *   sie_insn.c       instructions of guests, except NQAP, DQAP and PQAP
- *   insn.c           NQAP, DQAP and PQAP
- *   watch.c          watches KVM, the AP bus and eventfds
+ *   insn_test.c      tests insn.c with KUnit
+ *   sie_insn_test.c  tests sie_insn.c with KUnit
+ *   main.c           enables the simulator at boot
+ *   trap.c           emulates host instructions that the machine lacks
+ *   debugfs.c        provides control and state files for tests
+ *   fault.c          injects faults
+ *   stall.c          holds a memory management lock of a process
+ *   hold.c           delays calls from vfio_ap to other kernel functions
+ *   sclp.c           handles SCLP requests to configure an adapter
+ *   uv.c             handles ultravisor calls
+ *   sie.c            simulates START INTERPRETIVE EXECUTION
+ *   sie_insn.c       interprets guest instructions, except NQAP, DQAP and PQAP
+ *   insn.c           executes NQAP, DQAP and PQAP
+ *   watch.c          observes KVM, the AP bus and eventfds
  *   config.c         changes the configuration of the machine
- *   check.c          the rules for queues
- *   irq.c            adapter interrupts
- *   queue.c          one queue: resets, AQIC, power
- *   guest.c          the guests and their APCBs
- *   machine.c        the machine and its kernel parameters
- *   violation.c      the list of violations
+ *   check.c          checks the rules for queues
+ *   irq.c            delivers adapter interrupts
+ *   queue.c          changes the state of a queue
+ *   guest.c          lists the guests and their APCBs
+ *   machine.c        contains the machine's data and kernel parameters
+ *   violation.c      records violations
  *
- * hwsim_lock, which is irq-safe, protects the machine, its queues and the guests. The
- * functions that trap.c and sie.c call do not sleep.
+ * hwsim_lock, an irq-safe spinlock, protects the machine, its queues and the list of guests.
+ * Functions that trap.c or sie.c call do not sleep.
  */
 #ifndef AP_HWSIM_H
 #define AP_HWSIM_H
@@ -45,7 +46,7 @@
  * enum hwsim_ap_opcode - operation codes of the AP instructions
  * @HWSIM_NQAP: enqueue a request
  * @HWSIM_DQAP: dequeue a reply
- * @HWSIM_PQAP: execute the function that general register 0 selects
+ * @HWSIM_PQAP: perform the function that general register 0 selects
  */
 enum hwsim_ap_opcode {
 	HWSIM_NQAP = 0xb2ad,
@@ -54,16 +55,18 @@ enum hwsim_ap_opcode {
 };
 
 /**
- * enum hwsim_function - function codes of PQAP, and indexes for NQAP and DQAP
+ * enum hwsim_function - PQAP functions, NQAP and DQAP
  * @HWSIM_TAPQ: test a queue
  * @HWSIM_RAPQ: reset a queue
- * @HWSIM_ZAPQ: reset a queue and clear what it holds for its user
+ * @HWSIM_ZAPQ: reset a queue and erase the data of its user
  * @HWSIM_AQIC: control the interrupt of a queue
- * @HWSIM_QCI: query the configuration
+ * @HWSIM_QCI: query the AP configuration
  * @HWSIM_QACT: query the compatible adapter type
- * @HWSIM_FN_NQAP: index of NQAP, not a function code
- * @HWSIM_FN_DQAP: index of DQAP, not a function code
- * @HWSIM_NR_FUNCTIONS: number of indexes
+ * @HWSIM_FN_NQAP: NQAP
+ * @HWSIM_FN_DQAP: DQAP
+ * @HWSIM_NR_FUNCTIONS: number of values
+ *
+ * The values of the PQAP functions are their function codes. All values are array indexes.
  */
 enum hwsim_function {
 	HWSIM_TAPQ,
@@ -78,20 +81,21 @@ enum hwsim_function {
 };
 
 /**
- * enum hwsim_violation_kind - the rules that a driver can violate
+ * enum hwsim_violation_kind - violations that the simulator reports
  * @HWSIM_TWO_GUESTS: a queue is in the APCBs of two guests
- * @HWSIM_NO_RESET: a queue enters a guest without a reset since its last use
+ * @HWSIM_NO_RESET: a guest got a queue that had been used since its last reset
  * @HWSIM_FOREIGN_DRIVER: a guest has a queue that is bound to a driver other than vfio_ap
- * @HWSIM_UNBOUND: at rest, a guest has a queue that is bound to no driver
- * @HWSIM_UNPINNED_NIB: an interrupt would write to a page that is not pinned
+ * @HWSIM_UNBOUND: a guest has a queue without a driver, although no change is in progress
+ * @HWSIM_UNPINNED_NIB: the page with a notification indicator byte (NIB) is not pinned
  * @HWSIM_APCB_IN_SIE: an APCB changed while a vCPU of the guest was in SIE
- * @HWSIM_HOST_NO_RESET: the host uses a queue that was not reset since a guest had it
- * @HWSIM_FOREIGN_GISA: an interrupt would go to a GISA that belongs to no guest
- * @HWSIM_SIGNAL_UNDER_LOCK: a task signalled an eventfd and held a lock that others need
- * @HWSIM_UNWATCHED: the simulator missed a guest or a call of KVM
- * @HWSIM_NR_VIOLATIONS: number of kinds
+ * @HWSIM_HOST_NO_RESET: the host used a queue that was not reset after a guest had it
+ * @HWSIM_FOREIGN_GISA: an interrupt is directed to a GISA that belongs to no guest
+ * @HWSIM_SIGNAL_UNDER_LOCK: a task signalled an eventfd while it held a lock that unrelated
+ *	tasks need
+ * @HWSIM_UNWATCHED: the simulator failed to observe a guest or a KVM function
+ * @HWSIM_NR_VIOLATIONS: number of values
  *
- * The names are in hwsim_violation_names.
+ * hwsim_violation_names[] has the names that the log shows.
  */
 enum hwsim_violation_kind {
 	HWSIM_TWO_GUESTS,
@@ -108,7 +112,7 @@ enum hwsim_violation_kind {
 };
 
 /**
- * struct hwsim_apcb - masks in AP bit order, where id 0 is the leftmost bit
+ * struct hwsim_apcb - AP masks of a guest, in which the leftmost bit stands for id 0
  */
 struct hwsim_apcb {
 	/** @apm: adapters */
@@ -120,28 +124,28 @@ struct hwsim_apcb {
 };
 
 /**
- * struct hwsim_guest - a guest, with or without queues
+ * struct hwsim_guest - a guest that the simulator observes
  */
 struct hwsim_guest {
 	/** @node: element of hwsim_guests */
 	struct list_head node;
-	/** @kvm: the VM; the simulator holds no reference */
+	/** @kvm: the VM; the simulator holds no reference to the VM */
 	struct kvm *kvm;
-	/** @id: number of the guest in debugfs */
+	/** @id: guest number that debugfs shows */
 	unsigned int id;
-	/** @pid: the process that created the VM */
+	/** @pid: PID of the process that created the VM */
 	pid_t pid;
 	/** @updates: number of writes to the APCB */
 	unsigned long updates;
-	/** @apcb: contents after the last write */
+	/** @apcb: APCB contents after the last write */
 	struct hwsim_apcb apcb;
 };
 
 /**
- * struct hwsim_view - the host or guest that executes an AP instruction
+ * struct hwsim_view - queues and storage that an AP instruction can access
  */
 struct hwsim_view {
-	/** @apcb: what the guest may use; NULL for the host, which may use everything */
+	/** @apcb: APCB of the guest; NULL for the host, which can access all queues */
 	const struct hwsim_apcb *apcb;
 	/** @read: read from storage; returns 0 or an errno */
 	int (*read)(void *ctx, u64 addr, void *buf, size_t len);
@@ -152,10 +156,10 @@ struct hwsim_view {
 };
 
 /**
- * enum hwsim_reset_mode - how long a reset takes
- * @HWSIM_RESET_POLLS: a number of PQAPs for the queue
- * @HWSIM_RESET_MS: a time in milliseconds
- * @HWSIM_RESET_HOLD: until a test releases the queue
+ * enum hwsim_reset_mode - when a reset completes
+ * @HWSIM_RESET_POLLS: after a number of PQAPs for the queue
+ * @HWSIM_RESET_MS: after a number of milliseconds
+ * @HWSIM_RESET_HOLD: when a test releases the queue
  */
 enum hwsim_reset_mode {
 	HWSIM_RESET_POLLS,
@@ -167,9 +171,9 @@ enum hwsim_reset_mode {
  * struct hwsim_response - a response code that a test injects
  */
 struct hwsim_response {
-	/** @code: the response code, which replaces the real one */
+	/** @code: the response code to return instead of the real one */
 	u8 code;
-	/** @count: how many more times to respond with @code; -1: forever */
+	/** @count: remaining number of responses with @code; -1: no limit */
 	int count;
 };
 
@@ -181,57 +185,60 @@ struct hwsim_queue {
 	struct list_head node;
 	/** @apqn: adapter in the left byte, domain in the right byte */
 	u16 apqn;
-	/** @checkstop: the queue responds with 04 */
+	/** @checkstop: the queue is checkstopped and returns response code 04 */
 	bool checkstop;
 	/** @resetting: a reset is in progress */
 	bool resetting;
-	/** @mode: how long a reset takes */
+	/** @mode: when a reset of the queue completes */
 	enum hwsim_reset_mode mode;
-	/** @mode_value: PQAPs or milliseconds, depending on @mode */
+	/** @mode_value: number of PQAPs or milliseconds, depending on @mode */
 	unsigned int mode_value;
-	/** @polls_left: remaining PQAPs for the queue until the reset is complete */
+	/** @polls_left: number of PQAPs for the queue until the current reset completes */
 	unsigned int polls_left;
-	/** @reset_until: when the reset completes, in nanoseconds since boot */
+	/** @reset_until: when the current reset completes, in nanoseconds since boot */
 	u64 reset_until;
-	/** @reset_cleans: the reset is a ZAPQ and began while no guest had the queue */
+	/**
+	 * @reset_cleans: the current reset will clear @dirty, because it is a ZAPQ that began
+	 * while no guest had the queue.
+	 */
 	bool reset_cleans;
 	/** @driver: name of the driver that the queue is bound to, or NULL */
 	const char *driver;
-	/** @dirty: the host or a guest used the queue since the last completed ZAPQ */
+	/** @dirty: the host or a guest has used the queue since the last completed ZAPQ */
 	bool dirty;
 	/**
-	 * @early_gisa: GISA of the guest for which the interrupt was enabled, if the queue
-	 * was not used in any other way since the last completed ZAPQ; otherwise 0. The
-	 * queue may enter this guest although it is dirty, because a driver may enable
-	 * the interrupt just before it adds the queue to the APCB.
+	 * @early_gisa: GISA for which AQIC enabled the interrupt, if this was the only use of
+	 * the queue since the last completed ZAPQ; otherwise 0. The guest with this GISA may
+	 * get the queue although the queue is dirty, because a driver may enable the
+	 * interrupt just before it adds the queue to the APCB.
 	 */
 	u64 early_gisa;
 	/** @guest_data: the queue may hold data of a guest */
 	bool guest_data;
-	/** @irq: AQIC enabled the interrupt */
+	/** @irq: the last successful AQIC enabled the interrupt */
 	bool irq;
 	/**
-	 * @irq_shown: TAPQ shows the interrupt as enabled; follows @irq after @irq_delay
-	 * PQAPs. The queue may write to its NIB while @irq or @irq_shown is set.
+	 * @irq_shown: TAPQ shows the interrupt as enabled. When @irq changes, @irq_shown
+	 * changes @irq_delay PQAPs later. The queue may write to its NIB while either is set.
 	 */
 	bool irq_shown;
 	/**
-	 * @irq_unshown: AQIC disabled the interrupt before TAPQ showed that it was enabled.
-	 * TAPQ will show first the enable and then the disable. Until it has shown both,
-	 * the queue may write to its NIB.
+	 * @irq_unshown: AQIC enabled and disabled the interrupt before TAPQ showed either
+	 * change. TAPQ will show the two changes one after the other, and the queue may
+	 * write to its NIB until TAPQ has shown the second one.
 	 */
 	bool irq_unshown;
-	/** @aqic_delay: number of PQAPs for the queue before TAPQ shows the effect of an AQIC */
+	/** @aqic_delay: number of PQAPs for the queue until TAPQ shows the effect of an AQIC */
 	unsigned int aqic_delay;
-	/** @irq_delay: remaining PQAPs of @aqic_delay */
+	/** @irq_delay: remaining number of PQAPs until TAPQ shows the effect of the last AQIC */
 	unsigned int irq_delay;
-	/** @nib: absolute address of the notification indicator byte */
+	/** @nib: absolute address of the notification indicator byte (NIB) */
 	phys_addr_t nib;
-	/** @gisa: absolute address of the guest's GISA; 0: interrupt for the host */
+	/** @gisa: absolute address of the guest's GISA; 0 if the interrupt is for the host */
 	u64 gisa;
-	/** @isc: the host's interruption subclass */
+	/** @isc: interruption subclass of the host */
 	u8 isc;
-	/** @gisc: the guest's interruption subclass */
+	/** @gisc: interruption subclass of the guest */
 	u8 gisc;
 	/** @responses: injected responses, indexed by enum hwsim_function */
 	struct hwsim_response responses[HWSIM_NR_FUNCTIONS];
@@ -239,17 +246,17 @@ struct hwsim_queue {
 	unsigned long counts[HWSIM_NR_FUNCTIONS];
 	/** @replies: message ids of pending replies */
 	u64 replies[8];
-	/** @nr_replies: number of elements of @replies in use */
+	/** @nr_replies: number of message ids in @replies */
 	unsigned int nr_replies;
-	/** @forced_replies: number of replies without a request (the knob `reply`) */
+	/** @forced_replies: number of replies that a test created without a request */
 	unsigned int forced_replies;
 };
 
 /**
- * struct hwsim_machine - configuration and queues of a machine
+ * struct hwsim_machine - a simulated machine
  */
 struct hwsim_machine {
-	/** @apxa: the AP extended addressing facility is installed: 256 x 256 instead of 64 x 16 */
+	/** @apxa: AP extended addressing is installed: 256 x 256 queues instead of 64 x 16 */
 	bool apxa;
 	/** @no_ap: AP instructions are not installed */
 	bool no_ap;
@@ -257,11 +264,11 @@ struct hwsim_machine {
 	bool no_qci;
 	/** @type: hardware type of all adapters */
 	u8 type;
-	/** @mode: A (accelerator), D (CCA coprocessor) or X (EP11 coprocessor) */
+	/** @mode: mode of all adapters: A (accelerator), D (CCA) or X (EP11) */
 	u8 mode;
-	/** @apid_max: greatest valid adapter id */
+	/** @apid_max: highest valid adapter id */
 	unsigned int apid_max;
-	/** @domain_max: greatest valid domain */
+	/** @domain_max: highest valid domain id */
 	unsigned int domain_max;
 	/** @apm: adapters */
 	DECLARE_BITMAP(apm, HWSIM_IDS);
@@ -269,13 +276,16 @@ struct hwsim_machine {
 	DECLARE_BITMAP(aqm, HWSIM_IDS);
 	/** @adm: control domains */
 	DECLARE_BITMAP(adm, HWSIM_IDS);
-	/** @deconfigured: adapters in standby */
+	/** @deconfigured: adapters that are deconfigured */
 	DECLARE_BITMAP(deconfigured, HWSIM_IDS);
-	/** @reset_mode: how long a reset takes by default */
+	/** @reset_mode: default of &hwsim_queue.mode */
 	enum hwsim_reset_mode reset_mode;
-	/** @reset_value: PQAPs or milliseconds, depending on @reset_mode */
+	/** @reset_value: default of &hwsim_queue.mode_value */
 	unsigned int reset_value;
-	/** @queues: indexed by APQN; a queue is never freed, so that it keeps its state */
+	/**
+	 * @queues: queues, indexed by APQN. A queue is never freed, so a queue that leaves the
+	 * configuration and comes back keeps its state.
+	 */
 	struct hwsim_queue *queues[HWSIM_IDS * HWSIM_IDS];
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The rules for queues: who may use a queue, and in which state it may change its
- * user. Each breach of a rule is a violation.
+ * Checks of the rules for queues: a queue has only one user at a time, and is reset
+ * before it gets another user. A broken rule is reported as a violation.
  */
 #include <linux/kprobes.h>
 #include <linux/string.h>
@@ -9,8 +9,8 @@
 #include "ap_hwsim.h"
 
 /**
- * hwsim_check_driver - report a queue of a guest that is bound to a foreign driver
- * @queue: a queue that a guest has
+ * hwsim_check_driver - check that a guest's queue has no driver other than vfio_ap
+ * @queue: a queue in the APCB of a guest
  *
  * Context: The caller holds hwsim_lock.
  */
@@ -23,7 +23,7 @@ void hwsim_check_driver(const struct hwsim_queue *queue)
 				queue->apqn >> 8, queue->apqn & 0xff, queue->driver);
 }
 
-/* Call before the APCB of @guest in hwsim_guests includes the queue. */
+/* Check a queue that is about to be added to the recorded APCB of @guest. */
 static void hwsim_check_joining(struct hwsim_queue *queue, struct hwsim_guest *guest)
 {
 	bool early = queue->early_gisa && queue->early_gisa == hwsim_guest_gisa(guest);
@@ -37,8 +37,8 @@ static void hwsim_check_joining(struct hwsim_queue *queue, struct hwsim_guest *g
 }
 
 /**
- * hwsim_check_new_queue - check a queue that was just created
- * @queue: the queue; guests may already have its APQN in their APCBs
+ * hwsim_check_new_queue - check a new queue whose APQN may already be in an APCB
+ * @queue: the queue
  *
  * Context: The caller holds hwsim_lock.
  */
@@ -73,12 +73,12 @@ void hwsim_check_new_apcb(struct hwsim_guest *guest, const struct hwsim_apcb *ap
 
 		if (has && !had)
 			hwsim_check_joining(queue, guest);
-		/* A queue that is not operational holds nothing: hwsim_queue_power() reset it. */
+		/* hwsim_queue_power() has reset queues that are not operational. */
 		if (had && !has && hwsim_queue_operational(&hwsim, queue)) {
 			queue->dirty = true;
 			queue->early_gisa = 0;
 			queue->guest_data = true;
-			/* The guest could use the queue after a reset in progress had begun. */
+			/* The guest may have used the queue during a reset in progress. */
 			queue->reset_cleans = false;
 		}
 	}
@@ -86,8 +86,8 @@ void hwsim_check_new_apcb(struct hwsim_guest *guest, const struct hwsim_apcb *ap
 }
 
 /**
- * hwsim_check_host_use - check a queue that the host sends a request to or gets a reply from
- * @queue: the queue
+ * hwsim_check_host_use - check that a queue that the host uses contains no guest data
+ * @queue: the queue; the host sends a request to it, or receives a reply from it
  *
  * Context: The caller holds hwsim_lock.
  */
@@ -98,14 +98,14 @@ void hwsim_check_host_use(struct hwsim_queue *queue)
 	if (queue->guest_data)
 		hwsim_violation(HWSIM_HOST_NO_RESET, "queue %02x.%04x", queue->apqn >> 8,
 				queue->apqn & 0xff);
-	/* Report only the first request, to keep the list of violations short. */
+	/* Report only the first use, to keep the list of violations short. */
 	queue->guest_data = false;
 }
 
 NOKPROBE_SYMBOL(hwsim_check_host_use);
 
 /**
- * hwsim_check_at_rest - report states that are allowed only while a driver changes them
+ * hwsim_check_at_rest - report states that are allowed only while a change is in progress
  *
  * Context: Takes hwsim_lock.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Changes to the configuration of the machine, as the firmware, an operator or an
- * LPAR administrator would make them.
+ * Changes to the simulated machine that firmware, an operator or an LPAR
+ * administrator can make on a real machine.
  */
 #include <linux/init.h>
 #include <linux/slab.h>
@@ -49,7 +49,7 @@ static int hwsim_config_create_queues(void)
 	return 0;
 }
 
-/* A queue that leaves the configuration raises no more interrupts but stays dirty. */
+/* Disable the interrupts of queues that left the configuration. These queues stay dirty. */
 static void hwsim_config_forget_removed(void)
 {
 	struct hwsim_queue *queue;
@@ -63,16 +63,16 @@ static void hwsim_config_forget_removed(void)
 }
 
 /**
- * hwsim_config_change - add an id to the configuration or remove it
- * @mask: the adapter, usage domain or control domain mask of the machine
- * @id: adapter or domain
- * @add: true to add, false to remove
+ * hwsim_config_change - add or remove an adapter, usage domain or control domain
+ * @mask: the mask to change: hwsim.apm, hwsim.aqm or hwsim.adm
+ * @id: the adapter or domain
+ * @add: true to add @id, false to remove it
  *
  * Context: May sleep. Takes hwsim_lock.
  * Return:
  * * 0		- success
- * * -EEXIST	- the id to add is already in the mask
- * * -ENOENT	- the id to remove is not in the mask
+ * * -EEXIST	- @add is true, but @id is already in @mask
+ * * -ENOENT	- @add is false, but @id is not in @mask
  * * -ENOMEM	- the mask has changed, but not all queues could be created
  */
 int hwsim_config_change(unsigned long *mask, unsigned int id, bool add)
@@ -97,8 +97,8 @@ int hwsim_config_change(unsigned long *mask, unsigned int id, bool add)
  * Context: Takes hwsim_lock.
  * Return:
  * * 0		- success
- * * -ENOENT	- the adapter to configure is not deconfigured
- * * -EEXIST	- the adapter to deconfigure is already deconfigured
+ * * -ENOENT	- @on is true, but the adapter is not deconfigured
+ * * -EEXIST	- @on is false, but the adapter is already deconfigured
  */
 int hwsim_config_adapter(unsigned int apid, bool on)
 {
@@ -119,10 +119,10 @@ int hwsim_config_adapter(unsigned int apid, bool on)
 }
 
 /**
- * hwsim_config_reset - restore the machine of the kernel command line
+ * hwsim_config_reset - restore the configuration from the kernel command line
  *
- * Held resets complete, and queues that are not operational become operational. All
- * other queues keep what they hold, and resets in progress continue.
+ * This completes held resets, and makes deconfigured and checkstopped queues operational.
+ * Other queues keep their contents, and their resets continue.
  *
  * Context: Takes hwsim_lock.
  */
@@ -150,9 +150,9 @@ void hwsim_config_reset(void)
 }
 
 /**
- * hwsim_config_boot - set up the machine of the kernel command line
+ * hwsim_config_boot - set up the machine that the kernel command line describes
  *
- * Return: 0, -ENOMEM, or an errno of hwsim_machine_init().
+ * Return: 0, -ENOMEM, or an errno from hwsim_machine_init().
  */
 int __init hwsim_config_boot(void)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Provoke faults of a driver and of KVM, to test the checks and the error paths. The
- * checks get no hint from this file: they must detect each fault on their own.
+ * Fault injection, to test the error paths of vfio_ap and the checks for violations. The
+ * checks must detect each fault without knowing that it was injected.
  */
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
@@ -14,10 +14,10 @@
 
 #include "ap_hwsim.h"
 
-/* How long to wait until a vCPU is in SIE, in milliseconds. */
+/* Maximum number of attempts, 1 ms apart, to find a vCPU in SIE. */
 #define HWSIM_DISTURB_TRIES	2000
 
-/* Get a reference to the guest, because it may end at any time. */
+/* Return the VM of a guest with a reference, because the VM may be destroyed at any time. */
 static struct kvm *hwsim_kvm_get(unsigned int id)
 {
 	struct hwsim_guest *guest;
@@ -31,14 +31,14 @@ static struct kvm *hwsim_kvm_get(unsigned int id)
 }
 
 /**
- * hwsim_fault_apcb - write the APCB of a guest without the knowledge of its driver
+ * hwsim_fault_apcb - write the APCB of a guest without involving the driver
  * @id: number of the guest
  * @apcb: the new contents
  *
- * The checks cannot tell this write from one of the driver, because both use the same
- * function.
+ * The checks cannot distinguish this write from a write by the driver, because both call
+ * kvm_arch_crypto_set_masks().
  *
- * Context: Process. Takes kvm->lock of the guest.
+ * Context: Process context. Takes the kvm->lock of the guest.
  * Return: 0, or -ENOENT if there is no such guest.
  */
 int hwsim_fault_apcb(unsigned int id, struct hwsim_apcb *apcb)
@@ -54,12 +54,12 @@ int hwsim_fault_apcb(unsigned int id, struct hwsim_apcb *apcb)
 }
 
 /**
- * hwsim_fault_signal - signal an eventfd with the lock of a guest held
+ * hwsim_fault_signal - signal an eventfd while holding the kvm->lock of a guest
  * @id: number of the guest
- * @fd: descriptor of the eventfd in the current process
+ * @fd: file descriptor of the eventfd in the current process
  *
- * Context: Process. Takes kvm->lock of the guest.
- * Return: 0, -ENOENT if there is no such guest, or an errno of eventfd_ctx_fdget().
+ * Context: Process context. Takes the kvm->lock of the guest.
+ * Return: 0, -ENOENT if there is no such guest, or an errno from eventfd_ctx_fdget().
  */
 int hwsim_fault_signal(unsigned int id, int fd)
 {
@@ -83,7 +83,7 @@ int hwsim_fault_signal(unsigned int id, int fd)
  * @queue: the queue
  *
  * Context: The caller holds hwsim_lock.
- * Return: 0, or -ENODATA if no guest has enabled the interrupt.
+ * Return: 0, or -ENODATA if no guest has enabled the interrupt of the queue.
  */
 int hwsim_fault_unpinned_nib(struct hwsim_queue *queue)
 {
@@ -96,11 +96,11 @@ int hwsim_fault_unpinned_nib(struct hwsim_queue *queue)
 }
 
 /**
- * hwsim_fault_foreign_gisa - move the interrupt of a queue to a GISA without a guest
+ * hwsim_fault_foreign_gisa - direct the interrupt of a queue to a GISA that belongs to no guest
  * @queue: the queue
  *
  * Context: The caller holds hwsim_lock.
- * Return: 0, or -ENODATA if no guest has enabled the interrupt.
+ * Return: 0, or -ENODATA if no guest has enabled the interrupt of the queue.
  */
 int hwsim_fault_foreign_gisa(struct hwsim_queue *queue)
 {
@@ -124,7 +124,7 @@ static bool hwsim_guest_in_sie(const struct hwsim_guest *guest)
 	return false;
 }
 
-/* Flip the bit of a control domain, because this affects no queue. */
+/* Flip the bit of a control domain, because control domains do not affect queues. */
 static void hwsim_guest_disturb(const struct hwsim_guest *guest, u16 apqn)
 {
 	struct kvm_s390_crypto *crypto = &guest->kvm->arch.crypto;
@@ -139,7 +139,7 @@ static void hwsim_guest_disturb(const struct hwsim_guest *guest, u16 apqn)
 static u16 hwsim_disturb_apqn;
 static unsigned int hwsim_disturb_tries;
 
-/* Return: true to try again, because no vCPU was in SIE. */
+/* Return true if the timer must try again, because no vCPU was in SIE. */
 static bool hwsim_disturb_try(void)
 {
 	struct hwsim_guest *guest;
@@ -165,12 +165,12 @@ static struct hrtimer hwsim_disturb_timer;
 
 /**
  * hwsim_fault_apcb_in_sie - write to an APCB while a vCPU of the guest is in SIE
- * @apqn: a queue that the guest has
+ * @apqn: APQN of a queue that the guest has
  *
- * A timer writes the APCB, because on a machine with one CPU only an interrupt can run
- * while the vCPU is in SIE. The vCPU stays in SIE, because KVM does not notice the write.
+ * A timer interrupt writes the APCB, because on a machine with one CPU no task can run while
+ * a vCPU is in SIE. The write bypasses KVM, so KVM does not make the vCPU leave SIE.
  *
- * Context: Process. Takes hwsim_lock.
+ * Context: Process context. Takes hwsim_lock.
  * Return: 0, or -ENODATA if no guest has the queue.
  */
 int hwsim_fault_apcb_in_sie(u16 apqn)
@@ -191,7 +191,7 @@ static atomic_t hwsim_gisc_failures;
 static DECLARE_WAIT_QUEUE_HEAD(hwsim_gisc_wait);
 static bool hwsim_gisc_held;
 
-/* Called instead of kvm_s390_gisc_register() by the same task, so it may sleep. */
+/* Runs instead of kvm_s390_gisc_register() in the calling task, and may sleep. */
 static int hwsim_gisc_register_later(struct kvm *kvm, u32 gisc)
 {
 	if (wait_event_killable(hwsim_gisc_wait, !READ_ONCE(hwsim_gisc_held)))
@@ -199,7 +199,7 @@ static int hwsim_gisc_register_later(struct kvm *kvm, u32 gisc)
 	return kvm_s390_gisc_register(kvm, gisc);
 }
 
-/* Delay the call, let it fail with -ENODEV, or let it proceed. */
+/* Delay the call, make it fail with -ENODEV, or let it continue unchanged. */
 static int hwsim_gisc_register(struct kprobe *probe, struct pt_regs *regs)
 {
 	if (READ_ONCE(hwsim_gisc_held)) {
@@ -221,8 +221,8 @@ static struct kprobe hwsim_gisc_probe = {
 };
 
 /**
- * hwsim_fault_gisc - make registrations of interruption subclasses with KVM fail
- * @count: number of registrations that fail from now on
+ * hwsim_fault_gisc - make kvm_s390_gisc_register() fail
+ * @count: number of calls that fail from now on
  */
 void hwsim_fault_gisc(unsigned int count)
 {
@@ -230,8 +230,8 @@ void hwsim_fault_gisc(unsigned int count)
 }
 
 /**
- * hwsim_fault_gisc_hold - hold registrations of interruption subclasses with KVM
- * @hold: true to make registrations wait, false to let all of them continue
+ * hwsim_fault_gisc_hold - hold or release calls to kvm_s390_gisc_register()
+ * @hold: true to make new calls wait, false to let all waiting calls continue
  */
 void hwsim_fault_gisc_hold(bool hold)
 {

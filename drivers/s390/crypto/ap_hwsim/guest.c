@@ -11,10 +11,10 @@
 LIST_HEAD(hwsim_guests);
 
 /**
- * hwsim_apcb_read - copy the masks of a CRYCB of any format
+ * hwsim_apcb_read - read the AP masks from a crypto control block (CRYCB)
  * @apcb: destination
  * @crycb: the CRYCB
- * @format: CRYCB_FORMAT0, CRYCB_FORMAT1 or CRYCB_FORMAT2
+ * @format: format of the CRYCB: CRYCB_FORMAT0, CRYCB_FORMAT1 or CRYCB_FORMAT2
  */
 void hwsim_apcb_read(struct hwsim_apcb *apcb, const struct kvm_s390_crypto_cb *crycb, u32 format)
 {
@@ -52,11 +52,11 @@ struct hwsim_guest *hwsim_guest_find(const struct kvm *kvm)
 
 /**
  * hwsim_guest_with - find a guest that has a queue in its APCB
- * @apqn: the queue
+ * @apqn: APQN of the queue
  * @except: a guest to skip, or NULL
  *
  * Context: The caller holds hwsim_lock.
- * Return: The first such guest, or NULL.
+ * Return: The first such guest, or NULL if there is none.
  */
 struct hwsim_guest *hwsim_guest_with(u16 apqn, const struct hwsim_guest *except)
 {
@@ -73,7 +73,7 @@ struct hwsim_guest *hwsim_guest_with(u16 apqn, const struct hwsim_guest *except)
 
 NOKPROBE_SYMBOL(hwsim_guest_with);
 
-/* Return: the absolute address of the guest's GISA. */
+/* Return the absolute address of a guest's GISA (guest interruption state area). */
 u64 hwsim_guest_gisa(const struct hwsim_guest *guest)
 {
 	return virt_to_phys(&guest->kvm->arch.sie_page2->gisa);
@@ -86,7 +86,7 @@ NOKPROBE_SYMBOL(hwsim_guest_gisa);
  * @gisa: absolute address of the GISA
  *
  * Context: The caller holds hwsim_lock.
- * Return: true if the guest exists.
+ * Return: true if a guest has this GISA.
  */
 bool hwsim_gisa_has_guest(u64 gisa)
 {

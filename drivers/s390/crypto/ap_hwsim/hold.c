@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Hold calls of vfio_ap to kernel functions until a test releases them, so that the
- * test controls the order of events.
+ * Holds calls from vfio_ap to other kernel functions until a test releases the calls.
+ * This lets the test control the order of events.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>
@@ -24,16 +24,16 @@ enum hwsim_hold_id {
 };
 
 /**
- * struct hwsim_hold - a function whose calls may be held
+ * struct hwsim_hold - a kernel function whose calls can be held
  */
 struct hwsim_hold {
-	/** @probe: probe at the first instruction of the function */
+	/** @probe: kprobe at the first instruction of the function */
 	struct kprobe probe;
-	/** @instead: called instead of the function when a call is held; same arguments */
+	/** @instead: replaces the function while @on is true; has the same arguments */
 	void *instead;
-	/** @on: calls are held */
+	/** @on: new calls are held */
 	bool on;
-	/** @count: number of calls that are held now */
+	/** @count: number of calls that are currently held */
 	atomic_t count;
 };
 
@@ -50,7 +50,7 @@ static void hwsim_hold_wait(enum hwsim_hold_id id)
 		wake_up_all(&hwsim_hold_waiters);
 }
 
-/* Let held registrations fail, to test the error path of vfio_ap. */
+/* Make held registrations fail, to test the error path of vfio_ap. */
 static int hwsim_held_register(struct vfio_device *device)
 {
 	hwsim_hold_wait(HWSIM_HOLD_REGISTER);
@@ -106,9 +106,10 @@ static struct hwsim_hold hwsim_holds[HWSIM_NR_HOLDS] = {
 };
 
 /*
- * Continue the call in @instead, which runs in the task and may sleep. watch.c has
- * return probes on some of these functions. They see only the call that @instead makes,
- * because the probe that was registered last runs first and skips the others.
+ * Redirect a call from vfio_ap to @instead, which runs in the calling task and may sleep.
+ * watch.c has return probes on some of these functions. If a function has several probes,
+ * the one that was registered last runs first. By returning 1, it skips the return probe,
+ * which then sees only the call that @instead makes.
  */
 static int hwsim_hold_called(struct kprobe *probe, struct pt_regs *regs)
 {
@@ -134,7 +135,7 @@ static struct hwsim_hold *hwsim_hold_find(const char *function)
 }
 
 /**
- * hwsim_hold_begin - hold all calls that vfio_ap makes to a function from now on
+ * hwsim_hold_begin - hold all future calls from vfio_ap to a function
  * @function: name of the function
  *
  * Return:
@@ -165,7 +166,7 @@ static void hwsim_hold_end(struct hwsim_hold *hold)
  * hwsim_hold_release - release the held calls to a function and stop holding calls
  * @function: name of the function
  *
- * Context: Process. Sleeps until no call is held.
+ * Context: Process context. Sleeps until no call is held.
  * Return: 0, or -EINVAL if calls to this function cannot be held.
  */
 int hwsim_hold_release(const char *function)
@@ -178,7 +179,7 @@ int hwsim_hold_release(const char *function)
 	return 0;
 }
 
-/* Like hwsim_hold_release(), for all functions. */
+/* Release the held calls to all functions and stop holding calls. */
 void hwsim_hold_release_all(void)
 {
 	unsigned int i;
@@ -204,7 +205,7 @@ int __init hwsim_hold_init(void)
 	for (i = 0; i < HWSIM_NR_HOLDS; i++) {
 		hwsim_holds[i].probe.pre_handler = hwsim_hold_called;
 		ret = register_kprobe(&hwsim_holds[i].probe);
-		/* Ignore functions that this kernel lacks, for example without VFIO. */
+		/* Some functions do not exist in all configurations, for example without VFIO. */
 		if (ret && ret != -ENOENT)
 			return ret;
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The instructions NQAP, DQAP and PQAP, for the host and for guests. A guest sees only
- * the part of the machine that its APCB contains. This file does not depend on the
- * caller (trap.c or sie.c), and its tests use a machine of their own.
+ * Executes NQAP, DQAP and PQAP for the host (trap.c) and for guests (sie.c). A guest can
+ * use only the queues in its APCB. hwsim_machine_execute() takes the machine as an argument,
+ * so that each KUnit test can use a machine of its own.
  */
 #include <linux/kprobes.h>
 #include <linux/mm.h>
@@ -43,7 +43,7 @@ static bool hwsim_view_has(const struct hwsim_view *view, u16 apqn)
 	return !view->apcb || hwsim_apcb_has(view->apcb, apqn);
 }
 
-/* Return: the response code that all functions give for the state of the queue. */
+/* Return the response code that the state of the queue requires, whatever the function. */
 static u8 hwsim_queue_state(const struct hwsim_machine *machine, struct hwsim_queue *queue)
 {
 	if (test_bit_inv(queue->apqn >> 8, machine->deconfigured))
@@ -56,7 +56,7 @@ static u8 hwsim_queue_state(const struct hwsim_machine *machine, struct hwsim_qu
 	return HWSIM_RC_NORMAL;
 }
 
-/* Get the response code that a test injected (the knob `respond`), if there is one. */
+/* Set @rc to the response code that a test injected. Return false if there is none. */
 static bool hwsim_response_injected(struct hwsim_queue *queue, enum hwsim_function function, u8 *rc)
 {
 	struct hwsim_response *response = &queue->responses[function];
@@ -70,8 +70,8 @@ static bool hwsim_response_injected(struct hwsim_queue *queue, enum hwsim_functi
 }
 
 /*
- * Put the queue into the state that an injected response code reports, because drivers
- * rely on it: for example, they do not reset a queue that has lost its contents anyway.
+ * Put the queue into the state that an injected response code reports. For example, a driver
+ * does not reset a queue that returns 03 or 04, because such a queue has lost its contents.
  */
 static void hwsim_response_apply(struct hwsim_queue *queue, u8 rc)
 {
@@ -106,14 +106,14 @@ static u64 hwsim_tapq_info(const struct hwsim_machine *machine)
 {
 	u64 info = 0;
 
-	/* Facilities: APSC, 4096-bit RSA, the bit of the mode, APXA. */
+	/* Facility bits: APSC, 4096-bit RSA (two bits), mode, APXA. */
 	info |= 1ULL << 63 | 1ULL << 62 | 1ULL << 61;
 	info |= machine->mode == 'D' ? 1ULL << 60 : machine->mode == 'A' ? 1ULL << 59 : 1ULL << 58;
 	if (machine->apxa)
 		info |= 1ULL << 57;
 	info |= (u64)machine->type << 24;
 	info |= (u64)machine->domain_max << 16;
-	/* Maximum message size 0 (12 KiB), queue depth minus one. */
+	/* The queue depth is encoded as depth - 1. A maximum message size of 0 means 12 KiB. */
 	info |= HWSIM_QUEUE_DEPTH - 1;
 	return info;
 }
@@ -166,7 +166,7 @@ static u8 hwsim_aqic(struct hwsim_queue *queue, u64 gr[16])
 		queue->gisc = gr1.control.gisc;
 		queue->gisa = (u64)gr1.control.gisa << 4;
 	}
-	/* Enabling makes the queue dirty, because the adapter keeps the addresses of the user. */
+	/* Enabling makes the queue dirty, because the adapter now has its user's NIB address. */
 	if (gr1.control.ir) {
 		if (!queue->dirty)
 			queue->early_gisa = queue->gisa;
@@ -189,7 +189,7 @@ static u8 hwsim_pqap_queue(struct hwsim_machine *machine, enum hwsim_function fu
 {
 	u8 rc;
 
-	/* Count every PQAP, so that a reset also completes if a driver only repeats ZAPQ. */
+	/* Count every PQAP, so that a reset completes even if the driver only repeats ZAPQ. */
 	hwsim_queue_polled(queue);
 	if (function == HWSIM_TAPQ && gr[0] & GR0_T)
 		gr[2] = hwsim_tapq_info(machine);
@@ -240,7 +240,7 @@ static int hwsim_pqap(struct hwsim_machine *machine, u64 gr[16], const struct hw
 		return -PGM_SPECIFICATION;
 
 	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(machine, apqn) : NULL;
-	/* Also count PQAPs of the host for a queue that has left the configuration. */
+	/* Also count PQAPs from the host for a queue that has left the configuration. */
 	if (machine->queues[apqn] && (queue || !view->apcb))
 		machine->queues[apqn]->counts[function]++;
 	if (queue)
@@ -261,7 +261,7 @@ static int hwsim_nqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 	u64 pos, part;
 	int ret;
 
-	/* Bits 32, 34, 35 and 40 must be 0. */
+	/* Bits 32, 34, 35 and 40 of general register 0 must be 0. */
 	if (r1 & 1 || r2 & 1 || !gr[r2 + 1] || gr[0] & 0xb0800000UL)
 		return -PGM_SPECIFICATION;
 	if (gr[r2 + 1] > HWSIM_MSG_MAX)
@@ -276,14 +276,14 @@ static int hwsim_nqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 		if (!rc && queue->nr_replies >= HWSIM_QUEUE_DEPTH)
 			rc = HWSIM_RC_FULL_OR_EMPTY;
 	}
-	/* Read the whole message, as the adapter would, to find missing pages. */
+	/* Read the whole message, as an adapter does, to detect missing pages. */
 	for (pos = 0; !rc && pos < gr[r2 + 1]; pos += part) {
 		part = min_t(u64, gr[r2 + 1] - pos, sizeof(message));
 		ret = view->read(view->ctx, gr[r2] + pos, message, part);
 		if (ret)
 			return ret;
 	}
-	/* Do not count executions that a missing page nullified. */
+	/* Count NQAP only here, because a missing page nullifies the instruction. */
 	if (queue)
 		queue->counts[HWSIM_FN_NQAP]++;
 	if (!rc) {
@@ -304,8 +304,8 @@ static int hwsim_nqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 NOKPROBE_SYMBOL(hwsim_nqap);
 
 /*
- * The reply to every request is an error reply of type 82 (operand invalid), because
- * this reply is architected, needs no key, and does not make zcrypt disable the queue.
+ * DQAP returns the same reply to every request: an error reply of type 82, operand invalid.
+ * This reply does not depend on a key, and does not make zcrypt disable the queue.
  */
 static int hwsim_dqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 		      const struct hwsim_view *view)
@@ -316,7 +316,7 @@ static int hwsim_dqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 	u8 rc = HWSIM_RC_NOT_AVAILABLE;
 	int ret;
 
-	/* Bits 33, 34, 35, 40 and 41 must be 0. */
+	/* Bits 33, 34, 35, 40 and 41 of general register 0 must be 0. */
 	if (r1 & 1 || r2 & 1 || !gr[r2 + 1] || gr[0] & 0x70c00000UL)
 		return -PGM_SPECIFICATION;
 	if (gr[r2 + 1] < sizeof(reply))
@@ -332,7 +332,7 @@ static int hwsim_dqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 			rc = HWSIM_RC_FULL_OR_EMPTY;
 	}
 	if (!rc) {
-		/* The reply may contain data of a guest. */
+		/* The reply may contain a guest's data. */
 		if (!view->apcb)
 			hwsim_check_host_use(queue);
 		ret = view->write(view->ctx, gr[r2], reply, sizeof(reply));
@@ -357,16 +357,16 @@ NOKPROBE_SYMBOL(hwsim_dqap);
 /**
  * hwsim_machine_execute - execute an AP instruction on a machine
  * @machine: the machine
- * @op: the instruction
- * @gr: the general registers; the instruction may change them
- * @r1: first register field
- * @r2: second register field
- * @view: the host or guest that executes the instruction
+ * @op: the operation code
+ * @gr: general registers, which the instruction may change
+ * @r1: first register field of the instruction
+ * @r2: second register field of the instruction
+ * @view: queues and storage that the instruction can access
  *
- * Context: The caller holds hwsim_lock. The callbacks of @view run with it held.
+ * Context: The caller holds hwsim_lock, so the callbacks of @view must not sleep.
  * Return:
  * * 0 to 3	- the condition code
- * * < 0	- the negated program interruption code, or the errno of a callback
+ * * < 0	- a negated program interruption code, or an errno from a callback
  */
 int hwsim_machine_execute(struct hwsim_machine *machine, enum hwsim_ap_opcode op, u64 gr[16],
 			  u8 r1, u8 r2, const struct hwsim_view *view)
@@ -387,7 +387,7 @@ int hwsim_machine_execute(struct hwsim_machine *machine, enum hwsim_ap_opcode op
 
 NOKPROBE_SYMBOL(hwsim_machine_execute);
 
-/* Like hwsim_machine_execute() for the simulated machine of this kernel. Takes hwsim_lock. */
+/* Call hwsim_machine_execute() for the machine that this kernel simulates. */
 int hwsim_ap_execute(enum hwsim_ap_opcode op, u64 gr[16], u8 r1, u8 r2,
 		     const struct hwsim_view *view)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of the AP instructions. Each test has a machine of its own, which initially
- * has the adapters 4 and 5 and the domains 6 and 7.
+ * KUnit tests of the AP instructions. Each test starts with a new machine, which has
+ * adapters 4 and 5 and domains 6 and 7.
  */
 #include <kunit/test.h>
 #include <linux/mm.h>
@@ -25,7 +25,7 @@
 
 #define IR_BIT		BIT_ULL(47)
 
-/* The status word in the low half of general register 1. */
+/* Fields of the status word, which is in the low half of general register 1. */
 #define EMPTY		0x80000000U
 #define REPLIES		0x40000000U
 #define FULL		0x20000000U
@@ -140,7 +140,7 @@ static void tapq_response_codes(struct kunit *test)
 
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY);
 	KUNIT_EXPECT_EQ(test, it->gr[1] >> 32, 0xaaaaaaaaULL);
-	/* The configuration must contain both the adapter and the domain. */
+	/* The machine has neither domain 8 nor adapter 6. */
 	EXPECT_PQAP(it, TAPQ | 0x0408, RC(0x01));
 	EXPECT_PQAP(it, TAPQ | 0x0606, RC(0x01));
 	it->machine->queues[0x0406]->checkstop = true;
@@ -217,7 +217,7 @@ static void reset_poll_count(struct kunit *test)
 	struct insn_test *it = test->priv;
 	struct hwsim_queue *queue = it->machine->queues[0x0406];
 
-	/* Each of the next four PQAPs counts, whatever its function. */
+	/* The reset takes four more PQAPs, whatever their function. */
 	queue->mode_value = 4;
 	queue->dirty = true;
 	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
@@ -235,7 +235,7 @@ static void reset_poll_count(struct kunit *test)
 	EXPECT_PQAP(it, TAPQ | 0x0407, EMPTY);
 }
 
-/* RAPQ does not clear what a queue holds for its user; only ZAPQ does. */
+/* Only ZAPQ erases the data of the queue's user. RAPQ does not. */
 static void rapq_without_zeroize(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
@@ -275,7 +275,7 @@ static void timed_reset(struct kunit *test)
 	queue->mode_value = 3600 * 1000;
 	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY | RC(0x02));
-	/* Functions other than TAPQ also complete the reset when its time has passed. */
+	/* ZAPQ, like every other PQAP, completes a reset whose time has passed. */
 	queue->reset_until = ktime_get_mono_fast_ns();
 	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
 }
@@ -338,7 +338,7 @@ static void aqic_delayed_by_polls(struct kunit *test)
 	EXPECT_AQIC(it, true, virt_to_phys(it->storage), EMPTY);
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY);
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY | IRQ);
-	/* A reset disables the interrupt when it completes. */
+	/* The end of the reset disables the interrupt. */
 	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY | IRQ);
 	EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY);
 }
@@ -359,7 +359,7 @@ static void qci_configuration(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, info->adm[0], BIT(31 - 9));
 	for (it->gr[2]++; it->gr[2] & 7; it->gr[2]++)
 		KUNIT_EXPECT_EQ(test, pqap(it, QCI), SPECIFICATION);
-	/* QCI fails for a valid address, too, if it is not installed. */
+	/* If QCI is not installed, even a valid address causes an exception. */
 	it->machine->no_qci = true;
 	KUNIT_EXPECT_EQ(test, pqap(it, QCI), SPECIFICATION);
 }
@@ -370,7 +370,7 @@ static void guest_view_of_apcb(struct kunit *test)
 	struct ap_config_info *info = (void *)it->storage;
 
 	set_bit_inv(5, it->apcb.apm);
-	/* The guest does not see adapter 9, because the machine does not have it. */
+	/* QCI must hide adapter 9, which is in the APCB but not in the machine. */
 	set_bit_inv(9, it->apcb.apm);
 	set_bit_inv(7, it->apcb.aqm);
 	it->gr[0] = QCI;
@@ -437,7 +437,7 @@ static void reply_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, it->gr[4], 0x11111111ULL);
 	KUNIT_EXPECT_EQ(test, it->gr[5], 0x22222222ULL);
 	KUNIT_EXPECT_EQ(test, it->gr[7], PAGE_SIZE - 8);
-	/* An error reply: type 82, operand invalid. */
+	/* This is an error reply of type 82, operand invalid. */
 	KUNIT_EXPECT_EQ(test, it->storage[1], 0x82);
 	KUNIT_EXPECT_EQ(test, it->storage[4], 0x82);
 	KUNIT_EXPECT_EQ(test, dqap(it, &it->host), 0);

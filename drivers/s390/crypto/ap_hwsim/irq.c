@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Adapter interrupts. The host gets an interrupt through the handlers that drivers
- * registered with the channel subsystem. A guest gets it through its GISA; if no vCPU
- * can take it, the alert list of the GIB notifies KVM.
+ * Adapter interrupts. For the host, this calls the handlers that drivers have registered.
+ * For a guest, it makes the interrupt pending in the guest interruption state area (GISA).
+ * If KVM has requested an alert, it also adds the GISA to the alert list in the guest
+ * information block (GIB), and interrupts the host.
  */
 #define pr_fmt(fmt) "ap_hwsim: " fmt
 
@@ -19,7 +20,7 @@
 static struct airq_struct *hwsim_airqs[HWSIM_MAX_AIRQS];
 static struct kvm_s390_gib *hwsim_gib;
 
-/* irq_work runs with interrupts off, as the handlers expect. */
+/* irq_work calls this with interrupts disabled, as the handlers require. */
 static void hwsim_airq_deliver(struct irq_work *work)
 {
 	struct tpi_info info = {};
@@ -36,9 +37,8 @@ static void hwsim_airq_deliver(struct irq_work *work)
 static DEFINE_IRQ_WORK(hwsim_airq_work, hwsim_airq_deliver);
 
 /*
- * Put the GISA on the alert list. The host handles alerts only for the interruption
- * subclass that the GIB names. Return: true if the list was empty before, so the host
- * needs an interrupt.
+ * Add a GISA to the alert list if KVM handles alerts for interruption subclass @isc.
+ * Return true if KVM needs an interrupt, because the list was empty before.
  */
 static bool hwsim_gib_alert(struct kvm_s390_gisa *gisa, u8 isc)
 {
@@ -61,7 +61,7 @@ static void hwsim_gisa_post(struct kvm_s390_gisa *gisa, u8 gisc, u8 isc)
 	do {
 		old = READ_ONCE(gisa->u64.word[0]);
 		new = old | ipm;
-		/* Clear the alert mask, to alert only once. KVM sets it again. */
+		/* Clear the alert mask: KVM gets no more alerts until it sets the mask again. */
 		if (old & iam)
 			new &= ~0xffULL;
 	} while (cmpxchg(&gisa->u64.word[0], old, new) != old);
@@ -71,8 +71,8 @@ static void hwsim_gisa_post(struct kvm_s390_gisa *gisa, u8 gisc, u8 isc)
 }
 
 /*
- * Return: true if the interrupt is neither enabled nor being enabled or disabled, so the
- * queue cannot write to its NIB.
+ * Return true if the queue cannot write to its NIB, because the interrupt is disabled and
+ * TAPQ has shown the effects of all AQICs.
  */
 static bool hwsim_irq_is_off(const struct hwsim_queue *queue)
 {
@@ -84,11 +84,11 @@ static bool hwsim_irq_is_off(const struct hwsim_queue *queue)
 NOKPROBE_SYMBOL(hwsim_irq_is_off);
 
 /**
- * hwsim_irq_check - report an interrupt that would write to the wrong memory
+ * hwsim_irq_check - check that the interrupt of a queue cannot write to the wrong memory
  * @queue: the queue
  *
  * Context: The caller holds hwsim_lock.
- * Return: true if the interrupt is off, or its GISA and NIB are valid.
+ * Return: true if the interrupt is disabled or for the host, or its GISA and NIB are valid.
  */
 bool hwsim_irq_check(const struct hwsim_queue *queue)
 {
@@ -112,7 +112,7 @@ bool hwsim_irq_check(const struct hwsim_queue *queue)
 
 NOKPROBE_SYMBOL(hwsim_irq_check);
 
-/* Raise the interrupt for a reply if it is enabled. */
+/* Set the NIB and deliver an interrupt, if the interrupt of the queue is enabled. */
 void hwsim_irq_raise(struct hwsim_queue *queue)
 {
 	lockdep_assert_held(&hwsim_lock);
@@ -169,7 +169,7 @@ static int hwsim_sgib_called(struct kretprobe_instance *instance, struct pt_regs
 	return 0;
 }
 
-/* Report success, because the simulator handles the GIB and the machine's CHSC cannot. */
+/* Report success: the machine's CHSC cannot handle the GIB, but the simulator can. */
 static int hwsim_sgib_returns(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	regs->gprs[2] = 0;
@@ -183,10 +183,10 @@ static struct kretprobe hwsim_sgib_probe = {
 };
 
 /**
- * hwsim_irq_init - register probes to track the interrupt handlers and the GIB
+ * hwsim_irq_init - register probes that record the interrupt handlers and the GIB
  *
- * Context: Boot, before the first driver registers an adapter interrupt handler.
- * Return: 0 or an errno of register_kprobe() or register_kretprobe().
+ * Context: During boot, before the first driver registers an adapter interrupt handler.
+ * Return: 0, or an errno from register_kprobe() or register_kretprobe().
  */
 int __init hwsim_irq_init(void)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The simulated machine: its data, the lock that protects them, and the kernel
- * parameters that describe the machine at boot.
+ * The data of the simulated machine, its lock, and the kernel parameters that describe
+ * the machine at boot.
  */
 #include <linux/init.h>
 #include <linux/kprobes.h>
@@ -15,13 +15,13 @@
 
 struct hwsim_machine hwsim;
 DEFINE_SPINLOCK(hwsim_lock);
-/* Loops over all queues use this list, because hwsim.queues is large and mostly empty. */
+/* All queues. Loops use this list, because hwsim.queues is large and mostly empty. */
 LIST_HEAD(hwsim_queues);
 
 static char hwsim_boot_adapters[64] = "4-6";
 static char hwsim_boot_domains[64] = "4-6";
 static char hwsim_boot_mode[8] = "cca";
-/* module_param() derives the names of the parameters from those of the variables. */
+/* These variables lack the prefix hwsim_, because module_param() uses their names. */
 static unsigned int type = 13;
 static bool apxa = true;
 static bool ap = true;
@@ -30,23 +30,23 @@ static unsigned int reset_polls = 2;
 static unsigned int reset_ms;
 
 module_param_string(adapters, hwsim_boot_adapters, sizeof(hwsim_boot_adapters), 0444);
-MODULE_PARM_DESC(adapters, "adapters of the machine, decimal ids or ranges: 4-6,8");
+MODULE_PARM_DESC(adapters, "adapters of the machine, as decimal ids and ranges such as 4-6,8");
 module_param_string(domains, hwsim_boot_domains, sizeof(hwsim_boot_domains), 0444);
-MODULE_PARM_DESC(domains, "usage and control domains of the machine, in the same format");
+MODULE_PARM_DESC(domains, "usage and control domains of the machine (same format as adapters)");
 module_param(type, uint, 0444);
-MODULE_PARM_DESC(type, "hardware type, 10 (CEX4) to 14 (CEX8)");
+MODULE_PARM_DESC(type, "hardware type of the adapters, 10 (CEX4) to 14 (CEX8)");
 module_param_string(mode, hwsim_boot_mode, sizeof(hwsim_boot_mode), 0444);
-MODULE_PARM_DESC(mode, "accel, cca or ep11");
+MODULE_PARM_DESC(mode, "mode of the adapters: accel, cca or ep11");
 module_param(apxa, bool, 0444);
-MODULE_PARM_DESC(apxa, "256 x 256 instead of 64 x 16");
+MODULE_PARM_DESC(apxa, "256 adapters and 256 domains instead of 64 and 16");
 module_param(ap, bool, 0444);
 MODULE_PARM_DESC(ap, "AP instructions are installed");
 module_param(qci, bool, 0444);
 MODULE_PARM_DESC(qci, "PQAP(QCI) is installed");
 module_param(reset_polls, uint, 0444);
-MODULE_PARM_DESC(reset_polls, "duration of a reset, in PQAPs for the queue");
+MODULE_PARM_DESC(reset_polls, "number of PQAPs for the queue until a reset completes");
 module_param(reset_ms, uint, 0444);
-MODULE_PARM_DESC(reset_ms, "duration of a reset in milliseconds; 0: reset_polls applies");
+MODULE_PARM_DESC(reset_ms, "duration of a reset in milliseconds, or 0 to use reset_polls");
 
 /**
  * hwsim_queue_find - look up a queue in the machine's configuration
@@ -69,9 +69,9 @@ NOKPROBE_SYMBOL(hwsim_queue_find);
 
 /**
  * hwsim_mask_parse - convert a list of ids to a mask
- * @text: decimal ids and ranges: 4-6,9
- * @limit: greatest valid id
- * @mask: the result, in AP bit order; unchanged on failure
+ * @text: decimal ids and ranges, for example 4-6,9
+ * @limit: highest valid id
+ * @mask: the mask, in which the leftmost bit stands for id 0; unchanged on failure
  *
  * Return:
  * * 0		- success
@@ -98,7 +98,7 @@ int hwsim_mask_parse(const char *text, unsigned int limit, unsigned long *mask)
 static DECLARE_BITMAP(hwsim_boot_apm, HWSIM_IDS);
 static DECLARE_BITMAP(hwsim_boot_aqm, HWSIM_IDS);
 
-/* Set the masks, PQAP(QCI) and the duration of resets to the values of the command line. */
+/* Restore the masks, PQAP(QCI) and the reset duration from the kernel command line. */
 void hwsim_machine_defaults(void)
 {
 	bitmap_copy(hwsim.apm, hwsim_boot_apm, HWSIM_IDS);
@@ -111,7 +111,7 @@ void hwsim_machine_defaults(void)
 }
 
 /**
- * hwsim_machine_init - parse the kernel command line
+ * hwsim_machine_init - check and convert the kernel parameters
  *
  * Return:
  * * 0		- success

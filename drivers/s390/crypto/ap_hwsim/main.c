@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Arms the simulator at boot: initializes the other files and makes the kernel
- * find AP and SIE. KVM then calls sie.c instead of SIE, see sie64a() in
+ * Enables the simulator at boot: initializes the other files, and makes the kernel
+ * detect AP and SIE. KVM then calls sie.c instead of SIE, see sie64a() in
  * <asm/kvm_host.h>.
  */
 #define pr_fmt(fmt) "ap_hwsim: " fmt
@@ -37,8 +37,8 @@ static int hwsim_facility_answered(struct kretprobe_instance *instance, struct p
 }
 
 /*
- * Hide multiple subchannel sets, because the kernel would search three empty sets.
- * With lockdep, a slow machine needs 7 s for these 200,000 subchannels.
+ * Report that the machine lacks multiple subchannel sets. Otherwise, the kernel scans
+ * three empty sets with 200,000 subchannels, which can take 7 s with lockdep.
  */
 static struct kretprobe hwsim_subchannel_sets_probe = {
 	.kp.symbol_name = "chsc_enable_facility",
@@ -47,7 +47,7 @@ static struct kretprobe hwsim_subchannel_sets_probe = {
 	.data_size = sizeof(u32),
 };
 
-/* Register all probes early: only one CPU is up, so stop_machine() is cheap. */
+/* Register all probes early, while only one CPU is online and stop_machine() is cheap. */
 static int __init hwsim_probes_register(void)
 {
 	int ret;
@@ -69,12 +69,12 @@ static int __init hwsim_probes_register(void)
 	return ret;
 }
 
-/* sie64a() calls hwsim_sie64a() if this is set. */
+/* If this is set, sie64a() calls hwsim_sie64a(). */
 bool hwsim_armed __ro_after_init;
 
 /*
- * The decompressor has already patched each test_facility() of a constant according to
- * the facilities of the machine. Patch them again, while only one CPU is up.
+ * The decompressor has already patched the code of test_facility() for the facilities of
+ * the real machine. Patch this code again, while only one CPU is online.
  */
 static void __init hwsim_facilities_set(void)
 {
@@ -89,13 +89,13 @@ static int __init hwsim_arm(void)
 {
 	int ret;
 
-	/* Installed AP instructions do not trap, so tests would use (and reset) real queues. */
+	/* Real AP instructions do not trap, so tests would use and reset real queues. */
 	if (ap_instructions_available()) {
 		pr_err("the machine has AP instructions: nothing is simulated\n");
 		return -ENODEV;
 	}
 	ret = hwsim_config_boot();
-	/* Do not continue with a machine other than the one on the command line. */
+	/* Do not run tests on a machine that differs from the kernel command line. */
 	if (ret)
 		panic("ap_hwsim: invalid machine on the kernel command line: %d\n", ret);
 	ret = hwsim_probes_register();
@@ -113,7 +113,7 @@ static int __init hwsim_arm(void)
 }
 early_initcall(hwsim_arm);
 
-/* Run after the channel subsystem has set its characteristics and before KVM reads them. */
+/* Runs after css_general_characteristics has been set, and before KVM is initialized. */
 static int __init hwsim_arm_late(void)
 {
 	if (!hwsim_armed)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How the state of one queue changes over time: resets, AQIC, loss of power.
+ * State changes of a queue: resets, the effects of AQIC, deconfiguration, checkstops.
  */
 #include <linux/kprobes.h>
 #include <linux/timekeeping.h>
@@ -8,7 +8,7 @@
 #include "ap_hwsim.h"
 
 /**
- * hwsim_queue_operational - test whether a queue can hold anything
+ * hwsim_queue_operational - test whether a queue is operational
  * @machine: the machine
  * @queue: the queue
  *
@@ -23,7 +23,7 @@ bool hwsim_queue_operational(const struct hwsim_machine *machine,
 
 NOKPROBE_SYMBOL(hwsim_queue_operational);
 
-/* Discard what AQIC set, and all pending replies. */
+/* Disable the interrupt, and discard all pending replies. */
 void hwsim_queue_forget(struct hwsim_queue *queue)
 {
 	lockdep_assert_held(&hwsim_lock);
@@ -66,7 +66,7 @@ void hwsim_queue_settle(struct hwsim_queue *queue)
 NOKPROBE_SYMBOL(hwsim_queue_settle);
 
 /**
- * hwsim_queue_polled - advance the durations that are counted in PQAPs
+ * hwsim_queue_polled - count a PQAP towards the completion of a reset and of an AQIC
  * @queue: the queue for which a PQAP is being executed
  *
  * Context: The caller holds hwsim_lock.
@@ -99,10 +99,9 @@ NOKPROBE_SYMBOL(hwsim_queue_polled);
 /**
  * hwsim_queue_reset - begin a reset
  * @queue: the queue
- * @zeroize: true for ZAPQ, which clears what the queue holds for its user
+ * @zeroize: true for ZAPQ, false for RAPQ
  *
- * The queue may still write to its notification indicator byte until the reset
- * is complete.
+ * The queue may write to its notification indicator byte until the reset is complete.
  *
  * Context: The caller holds hwsim_lock.
  */
@@ -121,11 +120,11 @@ void hwsim_queue_reset(struct hwsim_queue *queue, bool zeroize)
 NOKPROBE_SYMBOL(hwsim_queue_reset);
 
 /**
- * hwsim_queue_power - make a queue operational or not operational
+ * hwsim_queue_power - reset a queue that starts or stops being operational
  * @queue: the queue
  *
- * The adapter loses everything it holds on both transitions, so each of them
- * counts as a complete reset.
+ * An adapter loses the contents of its queues at both transitions. Therefore, each
+ * transition counts as a complete ZAPQ.
  *
  * Context: The caller holds hwsim_lock.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SCLP requests to configure and deconfigure an adapter, which chzcrypt issues.
+ * SCLP requests to configure or deconfigure an adapter, for example from chzcrypt.
  */
 #include <linux/kprobes.h>
 
@@ -16,7 +16,7 @@ static int hwsim_sclp_called(struct kretprobe_instance *instance, struct pt_regs
 	return 0;
 }
 
-/* Ignore errors: the support element also accepts a request that changes nothing. */
+/* Ignore errors, because a real machine accepts a request that changes nothing. */
 static void hwsim_sclp_execute(struct kretprobe_instance *instance, struct pt_regs *regs, bool on)
 {
 	u32 apid = ((struct hwsim_sclp_call *)instance->data)->apid;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The simulated START INTERPRETIVE EXECUTION (SIE) runs a guest, starting from its state
- * description, until KVM has to handle an interception.
+ * The simulated START INTERPRETIVE EXECUTION (SIE). It runs the guest that a state
+ * description defines, until KVM has to handle an interception.
  *
- * SIE checks before each instruction for requests of the host: prog20, a stop, and the
- * interruption pending mask of the GISA. It accesses guest storage through the memory
- * slots of KVM with copies that do not fault. If a page is missing, SIE leaves with the
- * same fault data as real SIE, and the guest executes the instruction again later.
+ * Before each guest instruction, SIE checks for requests from the host (prog20, a stop) and
+ * for interruptions that are pending in the GISA. It accesses guest storage through KVM's
+ * memory slots, and does not handle page faults. If a page is missing, the vCPU leaves SIE
+ * with the same fault data as on hardware. KVM makes the page available, and the guest then
+ * executes the instruction again.
  *
- * Not simulated: DAT, floating point and vector instructions, storage keys, PER, and the
- * CPU timer. The clock comparator works only while the guest waits, because KVM handles
- * it then.
+ * DAT, floating point and vector instructions, storage keys, PER, and the CPU timer are not
+ * simulated. The clock comparator has an effect only while the vCPU waits in KVM.
  */
 #include <linux/bitops.h>
 #include <linux/io.h>
@@ -29,7 +29,7 @@
 /* Leave SIE after this number of instructions, so that the host stays responsive. */
 #define SIE_BUDGET		3000
 
-/* Functions return SIE_LEAVE if the vCPU must leave SIE, and 0 if it can stay. */
+/* Functions return SIE_LEAVE if the vCPU must leave SIE, and 0 if it can stay in SIE. */
 #define SIE_LEAVE		1
 
 #define PREFIX_SHIFT		12
@@ -58,12 +58,12 @@
 #define FACILITY_DOUBLEWORDS	32
 
 /**
- * struct sie - data of one execution of SIE
- * @cpu: the guest's CPU
- * @scb: state description
- * @vcpu: the vCPU, whose VM owns the guest storage
- * @apcb: masks of the APCB at entry to SIE
- * @host_fault: guest storage was missing; current->thread has the fault data
+ * struct sie - state of a vCPU in SIE
+ * @cpu: registers of the guest
+ * @scb: state description of the vCPU
+ * @vcpu: the vCPU
+ * @apcb: masks that the APCB had when the vCPU entered SIE
+ * @host_fault: a page of guest storage is missing; current->thread has the fault data
  */
 struct sie {
 	struct hwsim_cpu cpu;
@@ -86,7 +86,7 @@ static u64 real_to_absolute(const struct sie *sie, u64 real)
 	return real;
 }
 
-/* Leave the fault data of a program check in SIE for vcpu_post_run_handle_fault(). */
+/* Store the data of a host page fault, as real SIE does, for vcpu_post_run_handle_fault(). */
 static int host_fault(struct sie *sie, u64 absolute, bool write)
 {
 	union teid teid = {
@@ -136,8 +136,8 @@ static int guest_read(void *ctx, u64 addr, void *buf, size_t len)
 }
 
 /*
- * Test a page with a store that changes nothing. Use compare and swap, so that a concurrent
- * store of another CPU is not lost.
+ * Test whether a page is writable by storing a value that it already contains. Use compare and
+ * swap, so that a concurrent store by another CPU is not lost.
  */
 static bool writable(u8 __user *user)
 {
@@ -168,7 +168,7 @@ static int guest_probe(struct sie *sie, u64 addr, size_t len)
 	return 0;
 }
 
-/* Probe all pages first if there are several, so that the write is all or nothing. */
+/* A write that crosses a page boundary first probes all pages, so that it is never partial. */
 static int guest_write(void *ctx, u64 addr, const void *buf, size_t len)
 {
 	struct sie *sie = ctx;
@@ -187,7 +187,7 @@ static int guest_write(void *ctx, u64 addr, const void *buf, size_t len)
 	return 0;
 }
 
-/* Interceptions: these functions return SIE_LEAVE. */
+/* Interceptions. These functions return SIE_LEAVE. */
 
 static int intercept(struct sie *sie, u8 code)
 {
@@ -206,15 +206,15 @@ static int intercept_with_text(struct sie *sie, const struct hwsim_insn *insn, u
 	sie->scb->ipa = insn->text[0] << 8 | insn->text[1];
 	sie->scb->ipb = (u32)insn->text[2] << 24 | insn->text[3] << 16 | insn->text[4] << 8 |
 			insn->text[5];
-	/* Tell KVM the length of EXECUTE, because the text is that of the target. */
+	/* For EXECUTE, KVM gets the text of the target, but the length of EXECUTE itself. */
 	if (insn->executed)
 		sie->scb->icptstatus = insn->len << 4 | 1;
 	return intercept(sie, code);
 }
 
 /*
- * Intercept every program interruption, as SIE does on request. KVM then delivers the
- * interruption, detects interruption loops and can fault in the lowcore.
+ * Intercept all program interruptions, most of which real SIE would deliver to the guest. KVM
+ * then delivers the interruption, detects interruption loops, and can fault in the lowcore.
  */
 static int program_interruption(struct sie *sie, u16 code, u8 ilc)
 {
@@ -241,9 +241,9 @@ static int privileged(struct sie *sie, const struct hwsim_insn *insn)
 	return intercept_with_text(sie, insn, ICPT_INST);
 }
 
-/* Interruptions of the guest */
+/* Guest interruptions */
 
-/* If the first write succeeds, the second one cannot fail: both write to the same page. */
+/* If the first write succeeds, the second cannot fail, because both are to the same page. */
 static int swap_psw(struct sie *sie, u64 old_psw, u64 new_psw, u64 identity, const void *data,
 		    size_t len)
 {
@@ -277,7 +277,7 @@ static struct kvm_s390_gisa *gisa(const struct sie *sie)
 	return origin && sie->scb->eca & ECA_AIV ? phys_to_virt(origin) : NULL;
 }
 
-/* Return: 1 if there is no interruption to deliver, otherwise the result of swap_psw(). */
+/* Return 1 if there is no interruption to deliver, otherwise the result of swap_psw(). */
 static int adapter_interruption(struct sie *sie)
 {
 	struct kvm_s390_gisa *block = gisa(sie);
@@ -298,7 +298,7 @@ static int adapter_interruption(struct sie *sie)
 		return 1;
 	isc = 8 - fls(pending);
 	bit = offsetof(struct kvm_s390_gisa, ipm) * BITS_PER_BYTE + isc;
-	/* Another vCPU or KVM may have cleared the bit since the read of the mask. */
+	/* Another vCPU or KVM may have cleared the bit since the mask was read. */
 	if (!test_and_clear_bit_inv(bit, bits))
 		return 1;
 	identity.word = IO_WORD_ADAPTER | isc << IO_WORD_ISC_SHIFT;
@@ -343,7 +343,7 @@ static int before_instruction(struct sie *sie)
 		return before_instruction(sie);
 	if (sie->cpu.psw_mask & PSW_MASK_WAIT)
 		return intercept(sie, ICPT_WAIT);
-	/* DAT is not supported: reject the translation tables of the guest. */
+	/* DAT is not simulated. Behave as if the guest's translation tables were invalid. */
 	if (sie->cpu.psw_mask & PSW_MASK_DAT)
 		return program_interruption(sie, PGM_TRANSLATION_SPEC, 0);
 	return 0;
@@ -412,7 +412,7 @@ static int store_clock(struct sie *sie, const struct hwsim_insn *insn)
 	return 0;
 }
 
-/* KVM uses the clock comparator while the guest waits. */
+/* Only store the clock comparator. KVM uses its value while the vCPU waits. */
 static int load_clock_comparator(struct sie *sie, const struct hwsim_insn *insn)
 {
 	u64 addr = hwsim_insn_operand_address(&sie->cpu, insn);
@@ -429,7 +429,7 @@ static int load_clock_comparator(struct sie *sie, const struct hwsim_insn *insn)
 	return 0;
 }
 
-/* The leftmost bit of lctl is for control register 0. The register range may wrap. */
+/* The leftmost bit of lctl is for control register 0. Register 15 is followed by 0. */
 static bool load_control_intercepted(const struct sie *sie, const struct hwsim_insn *insn)
 {
 	unsigned int r = hwsim_insn_r1(insn), last = hwsim_insn_r3(insn);
@@ -442,7 +442,7 @@ static bool load_control_intercepted(const struct sie *sie, const struct hwsim_i
 	}
 }
 
-/* Test whether KVM wants to intercept an instruction that the interpreter knows. */
+/* Test whether KVM intercepts an instruction that the interpreter could execute. */
 static bool intercepted(const struct sie *sie, const struct hwsim_insn *insn)
 {
 	switch (insn->code) {
@@ -481,7 +481,7 @@ static int control_instruction(struct sie *sie, const struct hwsim_insn *insn)
 	}
 }
 
-/* Intercept privileged instructions that KVM or user space emulates. */
+/* Handle instructions that are not in sie_opcodes.h. KVM or user space emulates some of them. */
 static int unknown_instruction(struct sie *sie, const struct hwsim_insn *insn)
 {
 	switch (insn->code) {
@@ -529,7 +529,7 @@ static int instruction(struct sie *sie)
 	}
 }
 
-/* State description */
+/* Access to the state description */
 
 static void read_apcb(const struct kvm_s390_sie_block *scb, struct hwsim_apcb *apcb)
 {
@@ -550,7 +550,7 @@ static void load_guest(struct sie *sie, const u64 *gprs)
 	sie->cpu.gr[14] = scb->gg14;
 	sie->cpu.gr[15] = scb->gg15;
 	memcpy(sie->cpu.cr, scb->gcr, sizeof(scb->gcr));
-	/* KVM has loaded the guest's access registers into the host CPU. */
+	/* KVM has loaded the guest's access registers into the registers of the host CPU. */
 	save_access_regs(sie->cpu.ar);
 	read_apcb(scb, &sie->apcb);
 	scb->icptstatus = 0;
@@ -569,14 +569,14 @@ static void store_guest(struct sie *sie, u64 *gprs)
 	restore_access_regs(sie->cpu.ar);
 }
 
-/* KVM must keep all vCPUs of the guest out of SIE while it changes the APCB. */
+/* Report a changed APCB. KVM must keep all vCPUs out of SIE while it changes the APCB. */
 static void check_apcb(const struct sie *sie)
 {
 	struct hwsim_apcb now;
 
 	read_apcb(sie->scb, &now);
 	if (memcmp(&now, &sie->apcb, sizeof(now)))
-		hwsim_violation(HWSIM_APCB_IN_SIE, "pid=%d the APCB changed while a CPU was in SIE",
+		hwsim_violation(HWSIM_APCB_IN_SIE, "pid=%d APCB changed while a vCPU was in SIE",
 				task_pid_nr(current));
 }
 
@@ -587,8 +587,8 @@ static void run(struct sie *sie, u64 *gprs)
 
 	WRITE_ONCE(scb->prog0c, scb->prog0c | PROG_IN_SIE);
 	/*
-	 * Set PROG_IN_SIE before reading prog20. KVM sets prog20 and then waits until
-	 * PROG_IN_SIE is clear.
+	 * Set PROG_IN_SIE before reading prog20, because KVM sets prog20 and then waits
+	 * until PROG_IN_SIE is clear.
 	 */
 	smp_mb();
 	if (!atomic_read(&scb->prog20)) {
@@ -598,24 +598,23 @@ static void run(struct sie *sie, u64 *gprs)
 		store_guest(sie, gprs);
 		check_apcb(sie);
 	}
-	/* Make the stores of the guest visible before KVM sees that the vCPU has left SIE. */
+	/* Make the guest's stores visible before KVM sees that the vCPU has left SIE. */
 	smp_mb();
 	WRITE_ONCE(scb->prog0c, scb->prog0c & ~PROG_IN_SIE);
 }
 
 /**
- * hwsim_sie64a - execute SIE instead of __sie64a()
+ * hwsim_sie64a - run a vCPU in the simulated SIE
  * @scb: state description
  * @gprs: the guest's general registers 0 to 13
  *
- * Like real SIE, this function leaves immediately if prog20 already contains a request,
- * and sets PROG_IN_SIE while it owns the state of the guest. It accepts only the state
- * description of the running vCPU, and leaves with a validity interception for any other
- * one, such as that of a nested guest.
+ * Like real SIE, this function returns immediately if prog20 already contains a request, and
+ * sets PROG_IN_SIE while it uses the state of the guest. If the guest is nested or protected,
+ * it returns with a validity interception.
  *
- * Context: The thread of the vCPU, outside of kvm->srcu. KVM may have disabled interrupts;
- * they are enabled while the guest runs.
- * Return: 0, because no machine check can occur.
+ * Context: The thread of the vCPU, without kvm->srcu held. If interrupts are disabled, the
+ * function enables them while the guest runs.
+ * Return: Always 0, because machine checks are not simulated.
  */
 int hwsim_sie64a(struct kvm_s390_sie_block *scb, u64 *gprs)
 {
@@ -626,7 +625,7 @@ int hwsim_sie64a(struct kvm_s390_sie_block *scb, u64 *gprs)
 		.scb = scb,
 		.vcpu = vcpu,
 	};
-	/* Bypass lockdep: KVM has already told it that interrupts are enabled in SIE. */
+	/* Use the raw functions: KVM has already told lockdep that SIE enables interrupts. */
 	bool irqs_disabled = raw_irqs_disabled();
 
 	sie.cpu.ctx = &sie;

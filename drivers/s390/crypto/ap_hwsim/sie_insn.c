@@ -2,11 +2,11 @@
 /*
  * The instruction interpreter of the simulated SIE.
  *
- * It executes the instructions that gcc emits for freestanding integer C on z900, and the
- * control instructions that affect only the PSW and control registers. An action reads all
- * of its storage operands before it changes anything. It writes to storage at most once,
- * with the last call that can fail. Therefore, a missing page nullifies the instruction
- * without any cleanup.
+ * It executes the instructions that gcc emits for freestanding C code without floating point
+ * on z900, and control instructions that change only the PSW or control registers. There is
+ * one function for each operation. The function reads all storage operands before it changes
+ * anything, and writes to storage at most once, in the last step that can fail. Therefore, the
+ * function does not have to undo anything if a page is missing.
  */
 #include <linux/bitops.h>
 #include <linux/errno.h>
@@ -34,8 +34,9 @@ enum insn_source {
 };
 
 /*
- * @r2 is also the mask, the index register or the third register. The immediate of SI and the
- * length of SS are in @insn->text[1].
+ * Operands of an instruction. Depending on the format, @r2 is the second register, the third
+ * register, the index register or the mask. The immediate operand of an SI instruction and the
+ * length of an SS instruction are in @insn->text[1].
  */
 struct operands {
 	const struct hwsim_insn *insn;
@@ -44,7 +45,7 @@ struct operands {
 	u64 v;
 };
 
-/* Interlocks CS, CSG, CDS and TS of all vCPUs against each other, but not against the host. */
+/* Serializes CS, CSG, CDS and TS of all vCPUs, but not stores by the host. */
 static DEFINE_SPINLOCK(hwsim_interlock);
 
 static u64 base_displacement(const struct hwsim_cpu *cpu, const u8 *field)
@@ -54,7 +55,7 @@ static u64 base_displacement(const struct hwsim_cpu *cpu, const u8 *field)
 	return (base ? cpu->gr[base] : 0) + (get_unaligned_be16(field) & 0xfff);
 }
 
-/* The high displacement byte of RXY and RSY, which is zero in code for z900. */
+/* Return the signed high byte of an RXY or RSY displacement. It is zero in code for z900. */
 static u64 long_displacement(const struct hwsim_insn *insn)
 {
 	return (u64)(s64)(s8)insn->text[4] * 4096;
@@ -156,8 +157,8 @@ static int branch_relative(struct hwsim_cpu *cpu, const struct operands *o)
 }
 
 /*
- * Also used for BAL and BALR, which differ from BAS and BASR only in 24-bit mode, where no C
- * code runs.
+ * Store the return address in a register. This also serves BAL and BALR, which differ from BAS
+ * and BASR only in 24-bit mode. Compiled C code does not use 24-bit mode.
  */
 static void set_link(struct hwsim_cpu *cpu, unsigned int r)
 {
@@ -186,7 +187,7 @@ ACTION(CONTROL)
 	return HWSIM_INSN_CONTROL;
 }
 
-/* Never called, because hwsim_insn_fetch() replaces EXECUTE by its target. */
+/* Never called, because hwsim_insn_fetch() replaces EXECUTE with its target. */
 ACTION(EX)
 {
 	return PGM_EXECUTE;
@@ -343,7 +344,7 @@ ACTION(STRV8)
 	return store(cpu, o->addr, 8, swab64(R1));
 }
 
-/* Return: the number of registers from r1 to r3, where register 0 follows register 15. */
+/* Return the number of registers from r1 to r3. Register 15 is followed by register 0. */
 static unsigned int range_count(const struct operands *o)
 {
 	return ((o->r2 - o->r1) & 15) + 1;
@@ -487,7 +488,7 @@ ACTION(EAR)
 	return 0;
 }
 
-/* Selected bytes of a register half. The mask is in the field of the third register. */
+/* Instructions for selected bytes of a register half. Their r3 field contains the mask. */
 
 static int insert_masked(struct hwsim_cpu *cpu, const struct operands *o, unsigned int shift)
 {
@@ -614,8 +615,8 @@ ACTION(SGR)
 }
 
 /*
- * The left bit of the condition code is the carry, the right bit is set if the result is not
- * zero. A subtraction adds the complement, so the carry means that there was no borrow.
+ * The left bit of the condition code is the carry, and the right bit is one if the result is
+ * not zero. A subtraction adds the complement, so a carry means that there was no borrow.
  */
 static int add_logical32(struct hwsim_cpu *cpu, const struct operands *o, u32 b, unsigned int carry)
 {
@@ -746,7 +747,7 @@ ACTION(DR)
 	if (o->r1 & 1)
 		return PGM_SPECIFICATION;
 	dividend = get_pair(cpu, o->r1);
-	/* S64_MIN / -1 overflows, and would raise an exception in the host. */
+	/* S64_MIN / -1 overflows, which would raise an exception in the host. */
 	if (!divisor || (divisor == -1 && dividend == S64_MIN))
 		return PGM_FIXED_POINT_DIVIDE;
 	quotient = dividend / divisor;
@@ -856,8 +857,8 @@ ACTION(XGR)
 }
 
 /*
- * If only some of the selected bits are one, the condition code depends on the leftmost selected
- * bit. TM does not make this distinction.
+ * Set the condition code for TMHH, TMHL, TMLH and TMLL. If some but not all selected bits are
+ * one, the condition code depends on the leftmost selected bit. This differs from TM.
  */
 static int test_mask(struct hwsim_cpu *cpu, u16 value, u16 mask)
 {
@@ -872,7 +873,10 @@ static int test_mask(struct hwsim_cpu *cpu, u16 value, u16 mask)
 	return 0;
 }
 
-/* Return: the shift for the quarter of the register. A5 and A7 number the quarters differently. */
+/*
+ * Return the shift count for the quarter of the register that the instruction selects. A5 and
+ * A7 instructions number the quarters differently.
+ */
 static unsigned int quarter_shift(const struct operands *o)
 {
 	unsigned int quarter = o->insn->code & 3;
@@ -1094,7 +1098,7 @@ ACTION(RLLG)
 	return 0;
 }
 
-/* Branches. The PSW already points behind the instruction. */
+/* Branches. The PSW already points past the instruction. */
 
 ACTION(BC)
 {
@@ -1299,7 +1303,7 @@ ACTION(BASSM)
 	return o->r2 ? branch_set_mode(cpu, o->v) : 0;
 }
 
-/* Storage to storage. Process bytes from left to right, because the operands may overlap. */
+/* Storage to storage. Bytes are processed from left to right, because operands may overlap. */
 
 static int combine(struct hwsim_cpu *cpu, const struct operands *o, u8 (*op)(u8 d, u8 s), bool *any)
 {
@@ -1400,9 +1404,10 @@ ACTION(TR)
 }
 
 /*
- * MVCLE, CLCLE and the string instructions may stop after any number of bytes with condition
- * code 3 and updated registers. Process up to 256 bytes per execution, so that the guest stays
- * interruptible. Stop at a page boundary, so that a missing page does not undo progress.
+ * Return the number of bytes to process. MVCLE, CLCLE and the string instructions may stop
+ * after any number of bytes with condition code 3 and updated registers. Stop after 256 bytes,
+ * so that the guest can be interrupted. Also stop at a page boundary: if the next page is
+ * missing, the bytes before the boundary have already been processed.
  */
 static u64 portion(u64 len, u64 a, u64 b)
 {
@@ -1582,7 +1587,7 @@ static int compare_and_swap(struct hwsim_cpu *cpu, const struct operands *o, siz
 
 	scoped_guard(spinlock_irqsave, &hwsim_interlock) {
 		rc = load(cpu, o->addr, len, current_value);
-		/* Do not write back the old value, because the host may have changed it. */
+		/* Do not store if the values differ, because the host may store concurrently. */
 		if (!rc && *current_value == expected)
 			rc = store(cpu, o->addr, len, value);
 	}
@@ -1642,7 +1647,7 @@ ACTION(TS)
 	return rc;
 }
 
-/* PSW */
+/* Program status word (PSW) */
 
 ACTION(IPM)
 {
@@ -1698,7 +1703,7 @@ ACTION(STOSM)
 	return store(cpu, o->addr, 1, mask) ?: set_system_mask(cpu, mask | o->insn->text[1]);
 }
 
-/* Bit 12 of a short PSW is one. Invert it for the long format. */
+/* Bit 12 is one in a short PSW, and zero in a long PSW. */
 ACTION(LPSW)
 {
 	u64 psw;
@@ -1798,7 +1803,7 @@ struct table_line {
 	int (*act)(struct hwsim_cpu *cpu, const struct operands *o);
 };
 
-/* In ascending order of the codes, for dispatch(). */
+/* Sorted by code, because dispatch() uses a binary search. */
 static const struct table_line hwsim_insn_table[] = {
 #define INSN(code, mnemonic, format, operand, action)					\
 	{ code, FMT_##format, SRC_##operand, act_##action },
@@ -1860,7 +1865,7 @@ static int fetch_text(struct hwsim_cpu *cpu, u64 addr, struct hwsim_insn *insn)
 
 	if (addr & 1)
 		return PGM_SPECIFICATION;
-	/* Read all six bytes at once unless they cross into a page that may be missing. */
+	/* Read six bytes at once, unless some are on the next page, which may be missing. */
 	first = (addr & 4095) <= 4096 - sizeof(insn->text) ? sizeof(insn->text) : 2;
 	rc = cpu->read(cpu->ctx, addr, insn->text, first);
 	if (rc)
@@ -1877,13 +1882,13 @@ static int fetch_text(struct hwsim_cpu *cpu, u64 addr, struct hwsim_insn *insn)
 }
 
 /**
- * hwsim_insn_operand_address - calculate the address of the (first) storage operand
- * @cpu: registers and addressing mode
- * @insn: instruction with a base and a displacement in its third and fourth byte
+ * hwsim_insn_operand_address - calculate the address of the first storage operand
+ * @cpu: the CPU that provides the registers and the addressing mode
+ * @insn: instruction with a base and a displacement in its third and fourth bytes
  *
- * The result does not include the index register of RX and RXY.
+ * The index register of RX and RXY instructions is not added.
  *
- * Return: The address, truncated to the addressing mode.
+ * Return: The address, truncated according to the addressing mode.
  */
 u64 hwsim_insn_operand_address(const struct hwsim_cpu *cpu, const struct hwsim_insn *insn)
 {
@@ -1895,15 +1900,15 @@ u64 hwsim_insn_operand_address(const struct hwsim_cpu *cpu, const struct hwsim_i
 }
 
 /**
- * hwsim_insn_fetch - read and decode the instruction at the PSW
+ * hwsim_insn_fetch - read and decode the instruction at the address in the PSW
  * @cpu: the CPU; its PSW advances only if an EXECUTE ends in a program interruption
- * @insn: the result; for EXECUTE, its target
+ * @insn: the decoded instruction; for EXECUTE, the decoded target
  *
- * Context: That of the callbacks of @cpu.
+ * Context: As for the callbacks of @cpu.
  * Return:
  * * 0		- success
  * * > 0	- a program interruption code
- * * -EFAULT	- the host has to fault in a page first
+ * * -EFAULT	- the host must fault in a page before a retry
  */
 int hwsim_insn_fetch(struct hwsim_cpu *cpu, struct hwsim_insn *insn)
 {
@@ -1936,14 +1941,14 @@ int hwsim_insn_fetch(struct hwsim_cpu *cpu, struct hwsim_insn *insn)
  * @cpu: the CPU, unchanged since hwsim_insn_fetch()
  * @insn: the instruction
  *
- * If the result is not negative, the PSW is updated as the old PSW of an interruption would
- * be. Otherwise, the CPU is unchanged.
+ * If the return value is 0 or greater, the PSW contains the address of the next instruction.
+ * If the return value is negative, the CPU is unchanged.
  *
- * Context: That of the callbacks of @cpu. May hold a spinlock while it calls them.
+ * Context: As for the callbacks of @cpu, some of which are called with a spinlock held.
  * Return:
  * * 0				- success
  * * > 0			- a program interruption code
- * * -EFAULT			- the host has to fault in a page first
+ * * -EFAULT			- the host must fault in a page before a retry
  * * HWSIM_INSN_CONTROL		- the caller must execute the instruction
  * * HWSIM_INSN_UNKNOWN		- the instruction is not in sie_opcodes.h
  */

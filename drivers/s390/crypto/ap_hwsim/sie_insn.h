@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The instruction interpreter of the simulated SIE. It is stateless and independent of KVM. */
+/* The instruction interpreter of the simulated SIE. It does not depend on KVM. */
 #ifndef AP_HWSIM_SIE_INSN_H
 #define AP_HWSIM_SIE_INSN_H
 
 #include <linux/types.h>
 #include <asm/ptrace.h>
 
-/* Return values in addition to 0 (executed), a program interruption code (> 0) and -EFAULT. */
+/* Return values besides 0 (executed), program interruption codes (> 0) and -EFAULT. */
 
 /* The instruction is not in sie_opcodes.h. */
 #define HWSIM_INSN_UNKNOWN	(-0x2000)
-/* The caller must execute the instruction, because it needs more than the CPU and storage. */
+/* The caller must execute the instruction, which needs more than registers and storage. */
 #define HWSIM_INSN_CONTROL	(-0x2001)
 
 /**
- * struct hwsim_cpu - the state that an instruction can read and change
+ * struct hwsim_cpu - registers and storage that an instruction can access
  * @gr: general registers
  * @cr: control registers
  * @ar: access registers
  * @psw_mask: first half of the PSW
  * @psw_addr: instruction address
  * @ctx: first argument of the callbacks
- * @read: copies from storage
- * @write: copies to storage, completely or not at all
+ * @read: copy from storage
+ * @write: copy to storage, completely or not at all
  *
  * The callbacks take real addresses. They return 0, a program interruption code (> 0), or
- * -EFAULT if the host has to fault in the page first. They change nothing if they fail.
+ * -EFAULT if the host must fault in a page before a retry.
  */
 struct hwsim_cpu {
 	u64 gr[16];
@@ -40,10 +40,10 @@ struct hwsim_cpu {
 
 /**
  * struct hwsim_insn - a decoded instruction
- * @text: the instruction; for EXECUTE, its modified target
+ * @text: bytes of the instruction; for EXECUTE, bytes of the modified target
  * @code: operation code in the format of sie_opcodes.h
- * @addr: address of @text in storage, to which relative operands are added
- * @len: length of the instruction in bytes; for EXECUTE, not that of its target
+ * @addr: address of @text in storage, to which relative offsets are added
+ * @len: length of the instruction in bytes; for EXECUTE, length of EXECUTE itself
  * @executed: @text is the target of an EXECUTE
  */
 struct hwsim_insn {
@@ -58,19 +58,19 @@ int hwsim_insn_fetch(struct hwsim_cpu *cpu, struct hwsim_insn *insn);
 int hwsim_insn_execute(struct hwsim_cpu *cpu, const struct hwsim_insn *insn);
 u64 hwsim_insn_operand_address(const struct hwsim_cpu *cpu, const struct hwsim_insn *insn);
 
-/* The first register field, in formats that have it in the second byte. */
+/* Return the first register field, if the format has this field in the second byte. */
 static inline unsigned int hwsim_insn_r1(const struct hwsim_insn *insn)
 {
 	return insn->text[1] >> 4;
 }
 
-/* The third register field, in formats that have it in the second byte. */
+/* Return the third register field, if the format has this field in the second byte. */
 static inline unsigned int hwsim_insn_r3(const struct hwsim_insn *insn)
 {
 	return insn->text[1] & 15;
 }
 
-/* Truncate an address to the 64, 31 or 24 bits of the addressing mode. */
+/* Truncate an address to 64, 31 or 24 bits, depending on the addressing mode. */
 static inline u64 hwsim_cpu_wrap(const struct hwsim_cpu *cpu, u64 addr)
 {
 	if (cpu->psw_mask & PSW_MASK_EA)

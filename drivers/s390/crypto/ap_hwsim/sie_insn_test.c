@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of the interpreter. They compare the results of register instructions with those
- * of the CPU, and all other results with values derived from the Principles of Operation.
+ * KUnit tests of the instruction interpreter. Instructions that use only registers are also
+ * executed by the CPU, and the two results are compared. The expected results of all other
+ * instructions are derived from the Principles of Operation.
  */
 #include <kunit/test.h>
 #include <linux/kvm_host.h>
@@ -16,7 +17,7 @@
 /**
  * struct test_storage - storage of the CPU under test
  * @bytes: contents, starting at address 0
- * @missing: pages from this address on are missing
+ * @missing: address of the first missing page; all pages after it are missing, too
  * @writes: number of successful writes
  */
 struct test_storage {
@@ -73,7 +74,7 @@ static u8 *test_bytes(struct hwsim_cpu *cpu, u64 addr)
 	return ((struct test_storage *)cpu->ctx)->bytes + addr;
 }
 
-/* Execute one instruction at CODE. It is left-aligned in @text. */
+/* Execute the instruction in the leftmost bytes of @text, at the address CODE. */
 static int test_run(struct hwsim_cpu *cpu, u64 text)
 {
 	struct hwsim_insn insn;
@@ -90,8 +91,8 @@ static int test_run(struct hwsim_cpu *cpu, u64 text)
 #define SIX(text)	((u64)(text) << 16)
 
 /*
- * The operands of each instruction are general register 2 (or the pair 2 and 3) and register 4.
- * Shifts take their amount from register 1.
+ * The first operand of each instruction is general register 2, or the pair of registers 2 and 3.
+ * The second operand is register 4. Shift amounts are calculated from register 1.
  */
 struct native_regs {
 	u64 r1, r2, r3, r4;
@@ -248,7 +249,7 @@ static void native_compare(struct kunit *test, struct hwsim_cpu *cpu,
 	cpu->gr[4] = regs->r4;
 	hwsim_cpu_set_cc(cpu, regs->cc);
 	rc = test_run(cpu, insn->text);
-	/* The exception would crash the kernel. divide_exceptions() tests it without the CPU. */
+	/* Skip the CPU, because the exception would crash the kernel. See divide_exceptions(). */
 	if (rc == PGM_FIXED_POINT_DIVIDE && insn->name[0] == 'd')
 		return;
 	KUNIT_ASSERT_EQ_MSG(test, rc, 0, "%s", insn->name);
@@ -298,7 +299,7 @@ static void divide_exceptions(struct kunit *test)
 	/* The instruction is suppressed: only the PSW advances. */
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 4);
 	KUNIT_EXPECT_EQ(test, cpu->gr[3], 5);
-	/* The quotient does not fit into the register. */
+	/* The quotient does not fit in the register. */
 	cpu->gr[2] = 5;
 	cpu->gr[4] = 5;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xb9870024)), PGM_FIXED_POINT_DIVIDE);
@@ -306,7 +307,7 @@ static void divide_exceptions(struct kunit *test)
 	cpu->gr[3] = S64_MIN;
 	cpu->gr[4] = -1;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xb90d0024)), PGM_FIXED_POINT_DIVIDE);
-	/* This is the greatest quotient that fits. */
+	/* This is the largest quotient that fits in the register. */
 	cpu->gr[2] = 4;
 	cpu->gr[3] = 0xffffffff;
 	cpu->gr[4] = 5;
@@ -394,7 +395,7 @@ static void masked_bytes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, memcmp(test_bytes(cpu, DATA), "\x66\x88\0", 3), 0);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xeb392000002c)), 0);
 	KUNIT_EXPECT_EQ(test, memcmp(test_bytes(cpu, DATA), "\x11\x44\0", 3), 0);
-	/* CLM with mask 1001 compares 55 88 with 11 44: high. ICM then inserts a positive value. */
+	/* CLM 1001: 55 88 is higher than 11 44. ICM 1001 inserts bytes whose leftmost bit is 0. */
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xbd392000)), 0);
 	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 2);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xbf392000)), 0);
@@ -409,7 +410,7 @@ static void test_under_mask(struct kunit *test)
 {
 	struct hwsim_cpu *cpu = test_cpu(test);
 
-	/* TMLL 0x0180 with none, the left one, the right one and both of the bits set */
+	/* TMLL 0x0180 selects two bits. None, the left one, the right one, or both are set. */
 	static const struct {
 		u64 value;
 		unsigned int cc;
@@ -421,7 +422,7 @@ static void test_under_mask(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xa7310180)), 0);
 		KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), cases[i].cc);
 	}
-	/* TM does not distinguish mixed results. */
+	/* TM sets condition code 1 if some but not all selected bits are one. */
 	cpu->gr[2] = DATA;
 	*test_bytes(cpu, DATA) = 0x80;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x91c02000)), 0);
@@ -440,7 +441,7 @@ static void load_store_multiple_wrap(struct kunit *test)
 	cpu->gr[2] = DATA;
 	cpu->gr[14] = 14;
 	cpu->gr[15] = 15;
-	/* Store registers 14 to 1 with STMG and load them into 4 to 7 with LMG. */
+	/* STMG stores registers 14, 15, 0 and 1. LMG loads the values into registers 4 to 7. */
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xebe120000024)), 0);
 	KUNIT_EXPECT_EQ(test, memcmp(test_bytes(cpu, DATA), expected, sizeof(expected)), 0);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xeb4720000004)), 0);
@@ -468,7 +469,7 @@ static void overlapping_storage(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xd70320002000)), 0);
 	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 0);
 	KUNIT_EXPECT_EQ(test, memcmp(test_bytes(cpu, DATA), "\0\0\0\0ff", 7), 0);
-	/* OC, CLC, NC and CLC */
+	/* OC, CLC, NC, and CLC again */
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xd60120022004)), 0);
 	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 1);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xd50120022004)), 0);
@@ -528,17 +529,17 @@ static void branches_and_modes(struct kunit *test)
 {
 	struct hwsim_cpu *cpu = test_cpu(test);
 
-	/* BRAS 3 with offset -4 stores all 64 bits of the return address in 64-bit mode. */
+	/* In 64-bit mode, BRAS stores a return address of 64 bits. The branch offset is -4. */
 	cpu->gr[3] = -1UL;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xa735fffe)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE - 4);
 	KUNIT_EXPECT_EQ(test, cpu->gr[3], CODE + 4);
-	/* In 31-bit mode, it stores the mode bit and does not change the left half. */
+	/* In 31-bit mode, BRAS sets the mode bit and does not change the left half. */
 	cpu->psw_mask = PSW_MASK_BA;
 	cpu->gr[3] = -1UL;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xa735fffe)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->gr[3], 0xffffffff80000000 | (CODE + 4));
-	/* LA truncates the address to 31 bits. */
+	/* In 31-bit mode, LA truncates the address to 31 bits. */
 	cpu->gr[2] = 0xfffffffe;
 	cpu->gr[3] = -1UL;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x41302005)), 0);
@@ -554,7 +555,7 @@ static void branches_and_modes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 4);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, TWO(0x07f0)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 2);
-	/* BRXLE with an odd register, which is both the increment and the limit */
+	/* BRXLE with an odd third register, which is both the increment and the limit */
 	cpu->gr[3] = -5;
 	cpu->gr[5] = 5;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x85350008)), 0);
@@ -575,7 +576,7 @@ static void execute_target_modification(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x44306000)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 4);
 	KUNIT_EXPECT_STREQ(test, test_bytes(cpu, DATA + 0x10), "abcd");
-	/* A target at an odd address, and an EXECUTE as target, raise exceptions. */
+	/* EXECUTE raises an exception if the target is at an odd address or is an EXECUTE. */
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x44306001)), PGM_SPECIFICATION);
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 4);
 	memcpy(test_bytes(cpu, CODE + 0x100), ex, sizeof(ex));
@@ -612,7 +613,7 @@ static void missing_page_nullification(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, test_run(cpu, texts[i]), -EFAULT, "%llx", texts[i]);
 		KUNIT_EXPECT_EQ_MSG(test, memcmp(cpu, before, sizeof(*cpu)), 0, "%llx", texts[i]);
 	}
-	/* Part of the instruction is on the missing page. */
+	/* The second half of the instruction is on the missing page. */
 	cpu->psw_addr = DATA - 2;
 	*test_bytes(cpu, DATA - 2) = 0x58;
 	KUNIT_EXPECT_EQ(test, hwsim_insn_fetch(cpu, &insn), -EFAULT);
@@ -687,7 +688,7 @@ static const u16 table_codes[] = {
 #undef INSN
 };
 
-/* dispatch() uses a binary search. */
+/* The table must be sorted, because dispatch() uses a binary search. */
 static void opcode_table_sorted(struct kunit *test)
 {
 	unsigned int i;

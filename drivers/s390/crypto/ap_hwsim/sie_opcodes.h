@@ -4,18 +4,25 @@
  *
  * INSN(code, mnemonic, format, operand, action)
  *
- * code:    first byte of the operation code, followed by its second part: the second byte, the
- *          low digit of the second byte (A5, A7, C0), the last byte (E3, EB, EC), or else 00
- * operand: source of the second operand, and how it is extended to 64 bits:
- *          NO none, ADR only its address, REG/RGS/RGZ register (64 bits/32 signed/32 unsigned),
- *          B1 byte, H2 signed halfword, HZ unsigned halfword, W4 signed word, WZ unsigned word,
- *          D8 doubleword, IMS/IMU signed/unsigned 16-bit immediate
- * action:  name of the function that executes the instruction, without act_; 32-bit actions
- *          ignore the high half of the operand
+ * code:    two bytes. The first is the first byte of the operation code. The second depends on
+ *          the format: the second byte of the instruction, the low digit of the second byte (A5,
+ *          A7, C0), the last byte (E3, EB, EC), or 00 if the operation code is one byte.
+ * operand: source of the second operand, which is extended to 64 bits:
+ *            NO        no operand
+ *            ADR       storage, of which only the address is calculated
+ *            REG       64-bit register
+ *            RGS, RGZ  32-bit register, signed or unsigned
+ *            B1        byte in storage
+ *            H2, HZ    halfword in storage, signed or unsigned
+ *            W4, WZ    word in storage, signed or unsigned
+ *            D8        doubleword in storage
+ *            IMS, IMU  16-bit immediate, signed or unsigned
+ * action:  name of the function that executes the instruction, without the prefix act_. The
+ *          functions of 32-bit instructions ignore the high half of the operand.
  *
  * Keep the lines in ascending order of their codes, because dispatch() uses a binary search.
- * There is no include guard, because each user defines INSN in its own way. Keep each
- * instruction on one line, because scripts parse the lines.
+ * There is no include guard, because each file that includes this one defines INSN differently.
+ * Keep each instruction on one line, because scripts parse this file.
  */
 
 INSN(0x010c, SAM24, E,   NO,  SAM24)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Stall the memory management of a process, as slow storage would, until the caller
- * gets a signal.
+ * Holds the mmap_lock of a process, or the lock of one of its pages, until the calling
+ * task gets a signal. On a real machine, slow storage can cause such a delay.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -30,10 +30,10 @@ static void hwsim_stall_until_signal(void)
 }
 
 /**
- * hwsim_stall_mmap - hold mmap_lock, as a page fault on slow storage would
- * @pid: the process
+ * hwsim_stall_mmap - hold the mmap_lock of a process, as a slow page fault would
+ * @pid: PID of the process
  *
- * Context: Process. Sleeps with mmap_lock held for reading.
+ * Context: Process context. Sleeps with mmap_lock held for reading.
  * Return: -EINTR after a signal, or -ESRCH if there is no such process.
  */
 int hwsim_stall_mmap(pid_t pid)
@@ -50,11 +50,11 @@ int hwsim_stall_mmap(pid_t pid)
 }
 
 /**
- * hwsim_stall_page - lock a page, as its write-back to slow storage would
- * @pid: the process
+ * hwsim_stall_page - hold the lock of a page, as a slow writeback would
+ * @pid: PID of the process that has mapped the page
  * @addr: an address in the page
  *
- * Context: Process. Sleeps with the page locked.
+ * Context: Process context. Sleeps with the page locked.
  * Return:
  * * -EINTR	- a signal ended the stall
  * * -ESRCH	- there is no such process

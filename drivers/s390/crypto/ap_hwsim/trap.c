@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Instructions of the host that the machine lacks. They raise an operation
- * exception, which the kernel passes to its die notifiers.
+ * Emulates host instructions that the machine lacks. Such an instruction raises an
+ * operation exception, which the kernel passes to its die notifiers.
  */
 #include <linux/kdebug.h>
 #include <linux/kprobes.h>
@@ -49,7 +49,7 @@ static int hwsim_trap(struct notifier_block *nb, unsigned long event, void *data
 	if (event != DIE_BPT)
 		return NOTIFY_DONE;
 
-	/* The PSW points behind the instruction, whose length is in the left half of int_code. */
+	/* The PSW points past the instruction. The left half of int_code is its length. */
 	if (copy_from_kernel_nofault(insn, (void *)(regs->psw.addr - (regs->int_code >> 16)),
 				     sizeof(insn)))
 		return NOTIFY_DONE;
@@ -70,7 +70,7 @@ static int hwsim_trap(struct notifier_block *nb, unsigned long event, void *data
 			return NOTIFY_DONE;
 		break;
 	default:
-		/* KVM executes PLO to find out which of its functions are installed: none. */
+		/* KVM executes PLO to query which PLO functions are installed. Report none. */
 		if (insn[0] >> 8 != HWSIM_PLO)
 			return NOTIFY_DONE;
 		cc = HWSIM_CC_NOT_INSTALLED;
@@ -81,7 +81,7 @@ static int hwsim_trap(struct notifier_block *nb, unsigned long event, void *data
 
 NOKPROBE_SYMBOL(hwsim_trap);
 
-/* Run after the notifier of kprobes, which has the highest possible priority. */
+/* Runs after the notifier of kprobes, which has the highest possible priority. */
 static struct notifier_block hwsim_trap_nb = {
 	.notifier_call = hwsim_trap,
 	.priority = INT_MAX - 1,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An ultravisor that accepts calls but protects nothing, so that KVM can make a guest
- * protected and unprotected again. The simulated SIE refuses to run a protected vCPU.
+ * A simulated ultravisor. It accepts the calls with which KVM makes a guest protected or
+ * unprotected, but protects nothing. The simulated SIE does not run protected vCPUs.
  */
 #include <linux/kprobes.h>
 #include <linux/uaccess.h>
@@ -16,13 +16,13 @@
  * hwsim_uv_offer - show or hide the ultravisor
  * @on: whether KVM offers protected guests
  *
- * Changing prot_virt_host at run time is safe, because its users other than KVM read
- * it only at boot. hwsim_uv_execute() does not test prot_virt_host, so that protected
- * guests can still end.
+ * Changing prot_virt_host at run time is safe, because only KVM acts on it after boot.
+ * hwsim_uv_execute() does not test prot_virt_host, so that protected guests can still end
+ * after the ultravisor has been hidden.
  */
 void hwsim_uv_offer(bool on)
 {
-	/* Sizes of the memory that KVM donates. Features, such as adapter interrupts, stay off. */
+	/* Set the sizes of the areas that KVM must donate. Optional features remain off. */
 	uv_info.guest_base_stor_len = PAGE_SIZE;
 	uv_info.guest_virt_base_stor_len = PAGE_SIZE;
 	uv_info.guest_virt_var_stor_len = PAGE_SIZE;
@@ -34,7 +34,7 @@ void hwsim_uv_offer(bool on)
  * hwsim_uv_execute - execute an ultravisor call of the host
  * @uvcb: address of the control block
  *
- * Context: Trap. Does not sleep.
+ * Context: Program check handler. Does not sleep.
  * Return: The condition code, or -EFAULT if the control block is not accessible.
  */
 int hwsim_uv_execute(u64 uvcb)

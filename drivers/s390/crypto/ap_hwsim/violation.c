@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The list of violations: events that a correct driver never causes. Hardware
- * would not report most of them. Each one ends in a failed test run.
+ * The list of violations, which are events that a correct driver never causes. Most of
+ * them would go unnoticed on hardware. In a test run, any violation is a failure.
  */
 #define pr_fmt(fmt) "ap_hwsim: " fmt
 
@@ -31,8 +31,8 @@ static unsigned int hwsim_nr_violations;
 
 /**
  * hwsim_violation - log and record a violation
- * @kind: the rule that was violated
- * @fmt: the queue, guest or task concerned, printf style
+ * @kind: kind of violation
+ * @fmt: printf() format of a text that describes the queue, the guest or the task
  */
 void hwsim_violation(enum hwsim_violation_kind kind, const char *fmt, ...)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Probes and notifiers that watch KVM, the AP bus and eventfds. They track the guests
- * and drivers of the queues, and call check.c for each change.
+ * Probes and notifiers that observe KVM, the AP bus and eventfds. They track which guest
+ * and which driver has a queue, and call check.c when this changes.
  */
 #include <linux/device.h>
 #include <linux/kprobes.h>
@@ -33,7 +33,7 @@ static int hwsim_guest_begins(struct kretprobe_instance *instance, struct pt_reg
 		return 0;
 	guest = kzalloc(sizeof(*guest), GFP_ATOMIC);
 	if (!guest) {
-		hwsim_violation(HWSIM_UNWATCHED, "guest of pid %d: no memory", current->tgid);
+		hwsim_violation(HWSIM_UNWATCHED, "guest of pid %d: out of memory", current->tgid);
 		return 0;
 	}
 	guest->kvm = ((struct hwsim_kvm_call *)instance->data)->kvm;
@@ -84,7 +84,7 @@ static struct kretprobe hwsim_kvm_probes[] = {
 	},
 };
 
-/* When a guest ends, its queues leave its APCB and are as dirty as after an unplug. */
+/* When a guest ends, it loses its queues. They are then dirty, as after an unplug. */
 static int hwsim_guest_ends(struct kprobe *probe, struct pt_regs *regs)
 {
 	static const struct hwsim_apcb nothing;
@@ -106,21 +106,21 @@ static struct kprobe hwsim_end_probe = {
 	.pre_handler = hwsim_guest_ends,
 };
 
-/* Report calls that the return probes missed, because no instance was free. */
+/* Report calls that the return probes missed because no kretprobe instance was free. */
 void hwsim_watch_check_missed(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(hwsim_kvm_probes); i++) {
 		if (hwsim_kvm_probes[i].nmissed)
-			hwsim_violation(HWSIM_UNWATCHED, "%d calls of %s",
+			hwsim_violation(HWSIM_UNWATCHED, "%d missed calls of %s",
 					hwsim_kvm_probes[i].nmissed,
 					hwsim_kvm_probes[i].kp.symbol_name);
 		hwsim_kvm_probes[i].nmissed = 0;
 	}
 }
 
-/* Test whether the code of vfio_ap contains an address. */
+/* Test whether an address is in the module vfio_ap. */
 bool hwsim_is_in_vfio_ap(unsigned long addr)
 {
 	struct module *module;
@@ -134,11 +134,11 @@ NOKPROBE_SYMBOL(hwsim_is_in_vfio_ap);
 
 #ifdef CONFIG_LOCKDEP
 /*
- * While a task signals an eventfd, it runs the wakeup functions of all pollers. Tasks
- * that wait for a lock of that task wait for these functions, too. This affects
- * unrelated tasks if the lock is kvm->lock, which any code may hold, or a lock that
- * vfio_ap took. The exception is trigger_lock, which only the VMM of the eventfd's mdev
- * needs.
+ * A task that signals an eventfd calls the wakeup functions of all its pollers. If the task
+ * holds a lock at that time, other tasks that need the lock wait until the functions return.
+ * Return true if such tasks can be unrelated to the eventfd. This is the case for kvm->lock,
+ * and for all locks that vfio_ap takes except trigger_lock, which belongs to the same mdev
+ * as the eventfd.
  */
 static bool hwsim_lock_delays_others(const struct held_lock *held)
 {
@@ -149,7 +149,7 @@ static bool hwsim_lock_delays_others(const struct held_lock *held)
 	return hwsim_is_in_vfio_ap(held->acquire_ip) && strcmp(name, "&mdev->trigger_lock");
 }
 
-/* Ignore interrupt handlers: the interrupted task holds these locks, not the handler. */
+/* Ignore interrupt handlers, because current->held_locks belongs to the interrupted task. */
 static int hwsim_eventfd_signalled(struct kprobe *probe, struct pt_regs *regs)
 {
 	int i;
@@ -211,7 +211,7 @@ static void hwsim_driver_bound(struct device *dev)
 		hwsim_check_driver(queue);
 }
 
-/* Check a driver only after its probe function accepted the queue. */
+/* Check the driver of a queue only after its probe function has accepted the queue. */
 static int hwsim_bus_event(struct notifier_block *nb, unsigned long event, void *data)
 {
 	struct device *dev = data;
@@ -240,7 +240,7 @@ static int hwsim_driver_called(struct kretprobe_instance *instance, struct pt_re
 	return 0;
 }
 
-/* The AP bus is not exported, but every registered driver points to it. */
+/* ap_bus_type is not exported. Get its address from the first driver that registers. */
 static int hwsim_driver_registered(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	struct ap_driver *driver = *(struct ap_driver **)instance->data;
@@ -276,10 +276,10 @@ static int __init hwsim_bus_watch(void)
 late_initcall(hwsim_bus_watch);
 
 /**
- * hwsim_watch_init - register the probes
+ * hwsim_watch_init - register the probes that observe KVM, the AP bus and eventfds
  *
- * Context: Boot, before AP drivers register and before KVM initializes.
- * Return: 0 or an errno of register_kprobe() or register_kretprobe().
+ * Context: During boot, before AP drivers register and before KVM is initialized.
+ * Return: 0, or an errno from register_kprobe() or register_kretprobe().
  */
 int __init hwsim_watch_init(void)
 {
