@@ -12,7 +12,7 @@
  *   trap.c           emulates host instructions that the machine lacks
  *   debugfs.c        provides control and state files for tests
  *   fault.c          injects faults
- *   stall.c          holds a memory management lock of a process
+ *   stall.c          holds a process's mmap_lock or the lock of one of its pages
  *   hold.c           delays calls from vfio_ap to other kernel functions
  *   sclp.c           handles SCLP requests to configure an adapter
  *   uv.c             handles ultravisor calls
@@ -20,8 +20,8 @@
  *   sie_insn.c       interprets guest instructions, except NQAP, DQAP and PQAP
  *   insn.c           executes NQAP, DQAP and PQAP
  *   watch.c          observes KVM, the AP bus and eventfds
- *   config.c         changes the configuration of the machine
- *   check.c          checks the rules for queues
+ *   config.c         changes the machine's configuration
+ *   check.c          checks that queues are neither shared nor passed on without a reset
  *   irq.c            delivers adapter interrupts
  *   queue.c          changes the state of a queue
  *   guest.c          lists the guests and their APCBs
@@ -58,8 +58,8 @@ enum hwsim_ap_opcode {
  * enum hwsim_function - PQAP functions, NQAP and DQAP
  * @HWSIM_TAPQ: test a queue
  * @HWSIM_RAPQ: reset a queue
- * @HWSIM_ZAPQ: reset a queue and erase the data of its user
- * @HWSIM_AQIC: control the interrupt of a queue
+ * @HWSIM_ZAPQ: reset a queue and erase its user's data
+ * @HWSIM_AQIC: control a queue's interrupt
  * @HWSIM_QCI: query the AP configuration
  * @HWSIM_QACT: query the compatible adapter type
  * @HWSIM_FN_NQAP: NQAP
@@ -83,11 +83,11 @@ enum hwsim_function {
 /**
  * enum hwsim_violation_kind - violations that the simulator reports
  * @HWSIM_TWO_GUESTS: a queue is in the APCBs of two guests
- * @HWSIM_NO_RESET: a guest got a queue that had been used since its last reset
+ * @HWSIM_NO_RESET: a guest got a queue that had not been reset since its last use
  * @HWSIM_FOREIGN_DRIVER: a guest has a queue that is bound to a driver other than vfio_ap
- * @HWSIM_UNBOUND: a guest has a queue without a driver, although no change is in progress
- * @HWSIM_UNPINNED_NIB: the page with a notification indicator byte (NIB) is not pinned
- * @HWSIM_APCB_IN_SIE: an APCB changed while a vCPU of the guest was in SIE
+ * @HWSIM_UNBOUND: a guest has a queue that has no driver, although no change is in progress
+ * @HWSIM_UNPINNED_NIB: the page that contains a notification indicator byte (NIB) is not pinned
+ * @HWSIM_APCB_IN_SIE: an APCB changed while one of the guest's vCPUs was in SIE
  * @HWSIM_HOST_NO_RESET: the host used a queue that was not reset after a guest had it
  * @HWSIM_FOREIGN_GISA: an interrupt is directed to a GISA that belongs to no guest
  * @HWSIM_SIGNAL_UNDER_LOCK: a task signalled an eventfd while it held a lock that unrelated
@@ -95,7 +95,7 @@ enum hwsim_function {
  * @HWSIM_UNWATCHED: the simulator failed to observe a guest or a KVM function
  * @HWSIM_NR_VIOLATIONS: number of values
  *
- * hwsim_violation_names[] has the names that the log shows.
+ * hwsim_violation_names[] contains the names that appear in the log.
  */
 enum hwsim_violation_kind {
 	HWSIM_TWO_GUESTS,
@@ -112,7 +112,7 @@ enum hwsim_violation_kind {
 };
 
 /**
- * struct hwsim_apcb - AP masks of a guest, in which the leftmost bit stands for id 0
+ * struct hwsim_apcb - a guest's AP masks, in which the leftmost bit stands for id 0
  */
 struct hwsim_apcb {
 	/** @apm: adapters */
@@ -129,7 +129,7 @@ struct hwsim_apcb {
 struct hwsim_guest {
 	/** @node: element of hwsim_guests */
 	struct list_head node;
-	/** @kvm: the VM; the simulator holds no reference to the VM */
+	/** @kvm: the VM, to which the simulator holds no reference */
 	struct kvm *kvm;
 	/** @id: guest number that debugfs shows */
 	unsigned int id;
@@ -145,7 +145,7 @@ struct hwsim_guest {
  * struct hwsim_view - queues and storage that an AP instruction can access
  */
 struct hwsim_view {
-	/** @apcb: APCB of the guest; NULL for the host, which can access all queues */
+	/** @apcb: the guest's APCB; NULL for the host, which can access all queues */
 	const struct hwsim_apcb *apcb;
 	/** @read: read from storage; returns 0 or an errno */
 	int (*read)(void *ctx, u64 addr, void *buf, size_t len);
@@ -157,7 +157,7 @@ struct hwsim_view {
 
 /**
  * enum hwsim_reset_mode - when a reset completes
- * @HWSIM_RESET_POLLS: after a number of PQAPs for the queue
+ * @HWSIM_RESET_POLLS: after a number of PQAPs that address the queue
  * @HWSIM_RESET_MS: after a number of milliseconds
  * @HWSIM_RESET_HOLD: when a test releases the queue
  */
@@ -173,7 +173,7 @@ enum hwsim_reset_mode {
 struct hwsim_response {
 	/** @code: the response code to return instead of the real one */
 	u8 code;
-	/** @count: remaining number of responses with @code; -1: no limit */
+	/** @count: number of future responses that return @code; -1 means all */
 	int count;
 };
 
@@ -193,7 +193,7 @@ struct hwsim_queue {
 	enum hwsim_reset_mode mode;
 	/** @mode_value: number of PQAPs or milliseconds, depending on @mode */
 	unsigned int mode_value;
-	/** @polls_left: number of PQAPs for the queue until the current reset completes */
+	/** @polls_left: number of PQAPs until the current reset completes */
 	unsigned int polls_left;
 	/** @reset_until: when the current reset completes, in nanoseconds since boot */
 	u64 reset_until;
@@ -213,7 +213,7 @@ struct hwsim_queue {
 	 * interrupt just before it adds the queue to the APCB.
 	 */
 	u64 early_gisa;
-	/** @guest_data: the queue may hold data of a guest */
+	/** @guest_data: the queue may contain a guest's data */
 	bool guest_data;
 	/** @irq: the last successful AQIC enabled the interrupt */
 	bool irq;
@@ -225,10 +225,10 @@ struct hwsim_queue {
 	/**
 	 * @irq_unshown: AQIC enabled and disabled the interrupt before TAPQ showed either
 	 * change. TAPQ will show the two changes one after the other, and the queue may
-	 * write to its NIB until TAPQ has shown the second one.
+	 * write to its NIB until TAPQ has shown the second change.
 	 */
 	bool irq_unshown;
-	/** @aqic_delay: number of PQAPs for the queue until TAPQ shows the effect of an AQIC */
+	/** @aqic_delay: number of PQAPs until TAPQ shows the effect of an AQIC */
 	unsigned int aqic_delay;
 	/** @irq_delay: remaining number of PQAPs until TAPQ shows the effect of the last AQIC */
 	unsigned int irq_delay;
@@ -236,9 +236,9 @@ struct hwsim_queue {
 	phys_addr_t nib;
 	/** @gisa: absolute address of the guest's GISA; 0 if the interrupt is for the host */
 	u64 gisa;
-	/** @isc: interruption subclass of the host */
+	/** @isc: host interruption subclass (ISC) */
 	u8 isc;
-	/** @gisc: interruption subclass of the guest */
+	/** @gisc: guest interruption subclass (GISC) */
 	u8 gisc;
 	/** @responses: injected responses, indexed by enum hwsim_function */
 	struct hwsim_response responses[HWSIM_NR_FUNCTIONS];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Checks of the rules for queues: a queue has only one user at a time, and is reset
- * before it gets another user. A broken rule is reported as a violation.
+ * Checks that each queue has only one user at a time, and is reset before it gets another
+ * user. Reports violations of these rules.
  */
 #include <linux/kprobes.h>
 #include <linux/string.h>
@@ -9,7 +9,7 @@
 #include "ap_hwsim.h"
 
 /**
- * hwsim_check_driver - check that a guest's queue has no driver other than vfio_ap
+ * hwsim_check_driver - check that no driver other than vfio_ap is bound to a guest's queue
  * @queue: a queue in the APCB of a guest
  *
  * Context: The caller holds hwsim_lock.
@@ -78,7 +78,7 @@ void hwsim_check_new_apcb(struct hwsim_guest *guest, const struct hwsim_apcb *ap
 			queue->dirty = true;
 			queue->early_gisa = 0;
 			queue->guest_data = true;
-			/* The guest may have used the queue during a reset in progress. */
+			/* The guest may have used the queue since a reset in progress began. */
 			queue->reset_cleans = false;
 		}
 	}
@@ -98,7 +98,7 @@ void hwsim_check_host_use(struct hwsim_queue *queue)
 	if (queue->guest_data)
 		hwsim_violation(HWSIM_HOST_NO_RESET, "queue %02x.%04x", queue->apqn >> 8,
 				queue->apqn & 0xff);
-	/* Report only the first use, to keep the list of violations short. */
+	/* Report only the host's first use, to keep the list of violations short. */
 	queue->guest_data = false;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Files in /sys/kernel/debug/s390/ap_hwsim/ with which tests control the machine and read
- * its state. Each write is one line. The files are not an ABI.
+ * Files in /sys/kernel/debug/s390/ap_hwsim/ that let tests control the machine and read its
+ * state. Tests write one line at a time. The files are not an ABI.
  */
 #include <linux/debugfs.h>
 #include <linux/fs.h>
@@ -28,7 +28,7 @@ static int hwsim_id_parse(const char *text, unsigned int limit, unsigned int *id
 	return *id > limit ? -ERANGE : 0;
 }
 
-/* Call @apply for each queue that matches AA.DDDD in @text, where * matches any id. */
+/* Call @apply for each queue that matches @text, which is AA.DDDD with * for any id. */
 static int hwsim_queues_apply(char *text, int (*apply)(struct hwsim_queue *queue, void *data),
 			      void *data)
 {

@@ -17,7 +17,7 @@
 /* Maximum number of attempts, 1 ms apart, to find a vCPU in SIE. */
 #define HWSIM_DISTURB_TRIES	2000
 
-/* Return the VM of a guest with a reference, because the VM may be destroyed at any time. */
+/* Get a reference to a guest's VM, because the VM may be destroyed at any time. */
 static struct kvm *hwsim_kvm_get(unsigned int id)
 {
 	struct hwsim_guest *guest;
@@ -31,14 +31,14 @@ static struct kvm *hwsim_kvm_get(unsigned int id)
 }
 
 /**
- * hwsim_fault_apcb - write the APCB of a guest without involving the driver
+ * hwsim_fault_apcb - write to a guest's APCB without involving the driver
  * @id: number of the guest
  * @apcb: the new contents
  *
  * The checks cannot distinguish this write from a write by the driver, because both call
  * kvm_arch_crypto_set_masks().
  *
- * Context: Process context. Takes the kvm->lock of the guest.
+ * Context: Process context. Takes the guest's kvm->lock.
  * Return: 0, or -ENOENT if there is no such guest.
  */
 int hwsim_fault_apcb(unsigned int id, struct hwsim_apcb *apcb)
@@ -54,11 +54,11 @@ int hwsim_fault_apcb(unsigned int id, struct hwsim_apcb *apcb)
 }
 
 /**
- * hwsim_fault_signal - signal an eventfd while holding the kvm->lock of a guest
+ * hwsim_fault_signal - signal an eventfd while holding a guest's kvm->lock
  * @id: number of the guest
  * @fd: file descriptor of the eventfd in the current process
  *
- * Context: Process context. Takes the kvm->lock of the guest.
+ * Context: Process context. Takes the guest's kvm->lock.
  * Return: 0, -ENOENT if there is no such guest, or an errno from eventfd_ctx_fdget().
  */
 int hwsim_fault_signal(unsigned int id, int fd)
@@ -79,11 +79,11 @@ int hwsim_fault_signal(unsigned int id, int fd)
 }
 
 /**
- * hwsim_fault_unpinned_nib - move the NIB of a queue to a page that is not pinned
+ * hwsim_fault_unpinned_nib - move a queue's NIB to a page that is not pinned
  * @queue: the queue
  *
  * Context: The caller holds hwsim_lock.
- * Return: 0, or -ENODATA if no guest has enabled the interrupt of the queue.
+ * Return: 0, or -ENODATA if no guest has enabled the queue's interrupt.
  */
 int hwsim_fault_unpinned_nib(struct hwsim_queue *queue)
 {
@@ -96,11 +96,11 @@ int hwsim_fault_unpinned_nib(struct hwsim_queue *queue)
 }
 
 /**
- * hwsim_fault_foreign_gisa - direct the interrupt of a queue to a GISA that belongs to no guest
+ * hwsim_fault_foreign_gisa - direct a queue's interrupt to a GISA that belongs to no guest
  * @queue: the queue
  *
  * Context: The caller holds hwsim_lock.
- * Return: 0, or -ENODATA if no guest has enabled the interrupt of the queue.
+ * Return: 0, or -ENODATA if no guest has enabled the queue's interrupt.
  */
 int hwsim_fault_foreign_gisa(struct hwsim_queue *queue)
 {
@@ -139,7 +139,7 @@ static void hwsim_guest_disturb(const struct hwsim_guest *guest, u16 apqn)
 static u16 hwsim_disturb_apqn;
 static unsigned int hwsim_disturb_tries;
 
-/* Return true if the timer must try again, because no vCPU was in SIE. */
+/* Change the APCB if a vCPU is in SIE. Return true if the timer must try again. */
 static bool hwsim_disturb_try(void)
 {
 	struct hwsim_guest *guest;
@@ -164,8 +164,8 @@ static enum hrtimer_restart hwsim_disturb(struct hrtimer *timer)
 static struct hrtimer hwsim_disturb_timer;
 
 /**
- * hwsim_fault_apcb_in_sie - write to an APCB while a vCPU of the guest is in SIE
- * @apqn: APQN of a queue that the guest has
+ * hwsim_fault_apcb_in_sie - write to an APCB while one of the guest's vCPUs is in SIE
+ * @apqn: an APQN in the guest's APCB
  *
  * A timer interrupt writes the APCB, because on a machine with one CPU no task can run while
  * a vCPU is in SIE. The write bypasses KVM, so KVM does not make the vCPU leave SIE.
@@ -191,7 +191,7 @@ static atomic_t hwsim_gisc_failures;
 static DECLARE_WAIT_QUEUE_HEAD(hwsim_gisc_wait);
 static bool hwsim_gisc_held;
 
-/* Runs instead of kvm_s390_gisc_register() in the calling task, and may sleep. */
+/* Runs in place of kvm_s390_gisc_register(), in the calling task, so it may sleep. */
 static int hwsim_gisc_register_later(struct kvm *kvm, u32 gisc)
 {
 	if (wait_event_killable(hwsim_gisc_wait, !READ_ONCE(hwsim_gisc_held)))
@@ -199,7 +199,7 @@ static int hwsim_gisc_register_later(struct kvm *kvm, u32 gisc)
 	return kvm_s390_gisc_register(kvm, gisc);
 }
 
-/* Delay the call, make it fail with -ENODEV, or let it continue unchanged. */
+/* Delay a call to kvm_s390_gisc_register(), make it fail, or let it continue unchanged. */
 static int hwsim_gisc_register(struct kprobe *probe, struct pt_regs *regs)
 {
 	if (READ_ONCE(hwsim_gisc_held)) {
@@ -222,7 +222,7 @@ static struct kprobe hwsim_gisc_probe = {
 
 /**
  * hwsim_fault_gisc - make kvm_s390_gisc_register() fail
- * @count: number of calls that fail from now on
+ * @count: number of future calls that fail
  */
 void hwsim_fault_gisc(unsigned int count)
 {

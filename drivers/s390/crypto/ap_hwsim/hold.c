@@ -29,7 +29,7 @@ enum hwsim_hold_id {
 struct hwsim_hold {
 	/** @probe: kprobe at the first instruction of the function */
 	struct kprobe probe;
-	/** @instead: replaces the function while @on is true; has the same arguments */
+	/** @instead: called instead of the function while @on is true, with the same arguments */
 	void *instead;
 	/** @on: new calls are held */
 	bool on;
@@ -50,7 +50,7 @@ static void hwsim_hold_wait(enum hwsim_hold_id id)
 		wake_up_all(&hwsim_hold_waiters);
 }
 
-/* Make held registrations fail, to test the error path of vfio_ap. */
+/* Make held registrations fail, to test vfio_ap's error path. */
 static int hwsim_held_register(struct vfio_device *device)
 {
 	hwsim_hold_wait(HWSIM_HOLD_REGISTER);
@@ -108,8 +108,8 @@ static struct hwsim_hold hwsim_holds[HWSIM_NR_HOLDS] = {
 /*
  * Redirect a call from vfio_ap to @instead, which runs in the calling task and may sleep.
  * watch.c has return probes on some of these functions. If a function has several probes,
- * the one that was registered last runs first. By returning 1, it skips the return probe,
- * which then sees only the call that @instead makes.
+ * the one that was registered last runs first. By returning 1, this function skips the
+ * return probe, which then sees only the call that @instead makes.
  */
 static int hwsim_hold_called(struct kprobe *probe, struct pt_regs *regs)
 {
@@ -205,7 +205,7 @@ int __init hwsim_hold_init(void)
 	for (i = 0; i < HWSIM_NR_HOLDS; i++) {
 		hwsim_holds[i].probe.pre_handler = hwsim_hold_called;
 		ret = register_kprobe(&hwsim_holds[i].probe);
-		/* Some functions do not exist in all configurations, for example without VFIO. */
+		/* Without VFIO, for example, some of these functions do not exist. */
 		if (ret && ret != -ENOENT)
 			return ret;
 	}

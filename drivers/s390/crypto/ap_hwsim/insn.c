@@ -2,7 +2,7 @@
 /*
  * Executes NQAP, DQAP and PQAP for the host (trap.c) and for guests (sie.c). A guest can
  * use only the queues in its APCB. hwsim_machine_execute() takes the machine as an argument,
- * so that each KUnit test can use a machine of its own.
+ * so that each KUnit test can use its own machine.
  */
 #include <linux/kprobes.h>
 #include <linux/mm.h>
@@ -27,7 +27,7 @@
 #define HWSIM_MSG_MAX		(12 * 1024)
 #define HWSIM_QUEUE_DEPTH	8
 
-/* Bits of general register 0. */
+/* Bits in general register 0. */
 #define GR0_T			BIT(23)
 #define GR0_F			BIT(22)
 #define GR0_RESERVED		GENMASK(21, 16)
@@ -43,7 +43,7 @@ static bool hwsim_view_has(const struct hwsim_view *view, u16 apqn)
 	return !view->apcb || hwsim_apcb_has(view->apcb, apqn);
 }
 
-/* Return the response code that the state of the queue requires, whatever the function. */
+/* Return the response code that any function returns in the queue's current state. */
 static u8 hwsim_queue_state(const struct hwsim_machine *machine, struct hwsim_queue *queue)
 {
 	if (test_bit_inv(queue->apqn >> 8, machine->deconfigured))
@@ -56,7 +56,7 @@ static u8 hwsim_queue_state(const struct hwsim_machine *machine, struct hwsim_qu
 	return HWSIM_RC_NORMAL;
 }
 
-/* Set @rc to the response code that a test injected. Return false if there is none. */
+/* Set @rc to the response code that a test injected. Return false if none was injected. */
 static bool hwsim_response_injected(struct hwsim_queue *queue, enum hwsim_function function, u8 *rc)
 {
 	struct hwsim_response *response = &queue->responses[function];
@@ -70,8 +70,8 @@ static bool hwsim_response_injected(struct hwsim_queue *queue, enum hwsim_functi
 }
 
 /*
- * Put the queue into the state that an injected response code reports. For example, a driver
- * does not reset a queue that returns 03 or 04, because such a queue has lost its contents.
+ * Put the queue into the state that an injected response code reports. For example, a queue
+ * that returns 03 or 04 has lost its contents, so a driver does not reset it.
  */
 static void hwsim_response_apply(struct hwsim_queue *queue, u8 rc)
 {
@@ -166,7 +166,7 @@ static u8 hwsim_aqic(struct hwsim_queue *queue, u64 gr[16])
 		queue->gisc = gr1.control.gisc;
 		queue->gisa = (u64)gr1.control.gisa << 4;
 	}
-	/* Enabling makes the queue dirty, because the adapter now has its user's NIB address. */
+	/* An enabled interrupt makes the queue dirty: the adapter knows its user's NIB address. */
 	if (gr1.control.ir) {
 		if (!queue->dirty)
 			queue->early_gisa = queue->gisa;
@@ -304,8 +304,8 @@ static int hwsim_nqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 NOKPROBE_SYMBOL(hwsim_nqap);
 
 /*
- * DQAP returns the same reply to every request: an error reply of type 82, operand invalid.
- * This reply does not depend on a key, and does not make zcrypt disable the queue.
+ * DQAP returns the same reply to every request: an error reply (type 82) with reply code 82,
+ * operand invalid. It does not depend on a key, and does not make zcrypt disable the queue.
  */
 static int hwsim_dqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 		      const struct hwsim_view *view)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of the AP instructions. Each test starts with a new machine, which has
+ * KUnit tests for the AP instructions. Each test starts with a new machine, which has
  * adapters 4 and 5 and domains 6 and 7.
  */
 #include <kunit/test.h>
@@ -25,7 +25,7 @@
 
 #define IR_BIT		BIT_ULL(47)
 
-/* Fields of the status word, which is in the low half of general register 1. */
+/* Fields of the status word, which is in the right half of general register 1. */
 #define EMPTY		0x80000000U
 #define REPLIES		0x40000000U
 #define FULL		0x20000000U
@@ -125,7 +125,7 @@ static u32 status(const struct insn_test *it)
 	return it->gr[1];
 }
 
-/* Expect a status word, and condition code 3 unless the response code is 00. */
+/* Expect a status word, and condition code 0 if its response code is 00, or 3 otherwise. */
 #define EXPECT_PQAP(it, gr0, want) do {							\
 	struct insn_test *_it = it;							\
 	u32 _want = want;								\
@@ -217,7 +217,7 @@ static void reset_poll_count(struct kunit *test)
 	struct insn_test *it = test->priv;
 	struct hwsim_queue *queue = it->machine->queues[0x0406];
 
-	/* The reset takes four more PQAPs, whatever their function. */
+	/* The reset takes four more PQAPs. Every function counts. */
 	queue->mode_value = 4;
 	queue->dirty = true;
 	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
@@ -235,7 +235,7 @@ static void reset_poll_count(struct kunit *test)
 	EXPECT_PQAP(it, TAPQ | 0x0407, EMPTY);
 }
 
-/* Only ZAPQ erases the data of the queue's user. RAPQ does not. */
+/* RAPQ, unlike ZAPQ, does not erase the data of the queue's user. */
 static void rapq_without_zeroize(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
@@ -437,7 +437,7 @@ static void reply_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, it->gr[4], 0x11111111ULL);
 	KUNIT_EXPECT_EQ(test, it->gr[5], 0x22222222ULL);
 	KUNIT_EXPECT_EQ(test, it->gr[7], PAGE_SIZE - 8);
-	/* This is an error reply of type 82, operand invalid. */
+	/* The reply has type 82 (error) and reply code 82 (operand invalid). */
 	KUNIT_EXPECT_EQ(test, it->storage[1], 0x82);
 	KUNIT_EXPECT_EQ(test, it->storage[4], 0x82);
 	KUNIT_EXPECT_EQ(test, dqap(it, &it->host), 0);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Adapter interrupts. For the host, this calls the handlers that drivers have registered.
- * For a guest, it makes the interrupt pending in the guest interruption state area (GISA).
- * If KVM has requested an alert, it also adds the GISA to the alert list in the guest
- * information block (GIB), and interrupts the host.
+ * Delivers adapter interrupts. An interrupt for the host calls the handlers that drivers have
+ * registered. An interrupt for a guest becomes pending in the guest interruption state area
+ * (GISA). If KVM has requested an alert, the simulator also adds the GISA to the alert list in
+ * the guest information block (GIB), and interrupts the host.
  */
 #define pr_fmt(fmt) "ap_hwsim: " fmt
 
@@ -84,11 +84,11 @@ static bool hwsim_irq_is_off(const struct hwsim_queue *queue)
 NOKPROBE_SYMBOL(hwsim_irq_is_off);
 
 /**
- * hwsim_irq_check - check that the interrupt of a queue cannot write to the wrong memory
+ * hwsim_irq_check - check that a queue's interrupt cannot write to the wrong memory
  * @queue: the queue
  *
  * Context: The caller holds hwsim_lock.
- * Return: true if the interrupt is disabled or for the host, or its GISA and NIB are valid.
+ * Return: true if the interrupt is disabled, belongs to the host, or has a valid GISA and NIB.
  */
 bool hwsim_irq_check(const struct hwsim_queue *queue)
 {
@@ -112,7 +112,7 @@ bool hwsim_irq_check(const struct hwsim_queue *queue)
 
 NOKPROBE_SYMBOL(hwsim_irq_check);
 
-/* Set the NIB and deliver an interrupt, if the interrupt of the queue is enabled. */
+/* If the queue's interrupt is enabled, set the NIB and deliver the interrupt. */
 void hwsim_irq_raise(struct hwsim_queue *queue)
 {
 	lockdep_assert_held(&hwsim_lock);

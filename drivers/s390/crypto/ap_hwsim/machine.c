@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The data of the simulated machine, its lock, and the kernel parameters that describe
- * the machine at boot.
+ * The simulated machine's data and lock, and the kernel parameters that describe the machine
+ * at boot.
  */
 #include <linux/init.h>
 #include <linux/kprobes.h>

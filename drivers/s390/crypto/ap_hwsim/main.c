@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Enables the simulator at boot: initializes the other files, and makes the kernel
- * detect AP and SIE. KVM then calls sie.c instead of SIE, see sie64a() in
+ * detect AP and SIE. KVM then runs guests in sie.c instead of SIE, see sie64a() in
  * <asm/kvm_host.h>.
  */
 #define pr_fmt(fmt) "ap_hwsim: " fmt
@@ -57,7 +57,7 @@ static int __init hwsim_probes_register(void)
 		ret = hwsim_watch_init();
 	if (!ret)
 		ret = hwsim_fault_init();
-	/* This must follow hwsim_watch_init(), see hwsim_hold_called(). */
+	/* hwsim_hold_init() must follow hwsim_watch_init(), see hwsim_hold_called(). */
 	if (!ret)
 		ret = hwsim_hold_init();
 	if (!ret)
@@ -73,8 +73,8 @@ static int __init hwsim_probes_register(void)
 bool hwsim_armed __ro_after_init;
 
 /*
- * The decompressor has already patched the code of test_facility() for the facilities of
- * the real machine. Patch this code again, while only one CPU is online.
+ * The decompressor has already patched the code of test_facility() for the real machine's
+ * facilities. Patch this code again, while only one CPU is online.
  */
 static void __init hwsim_facilities_set(void)
 {
@@ -95,7 +95,7 @@ static int __init hwsim_arm(void)
 		return -ENODEV;
 	}
 	ret = hwsim_config_boot();
-	/* Do not run tests on a machine that differs from the kernel command line. */
+	/* Do not run tests on a machine other than the one on the kernel command line. */
 	if (ret)
 		panic("ap_hwsim: invalid machine on the kernel command line: %d\n", ret);
 	ret = hwsim_probes_register();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * State changes of a queue: resets, the effects of AQIC, deconfiguration, checkstops.
+ * Changes to a queue's state: resets, the effects of AQIC, deconfiguration, and checkstops.
  */
 #include <linux/kprobes.h>
 #include <linux/timekeeping.h>
@@ -23,7 +23,7 @@ bool hwsim_queue_operational(const struct hwsim_machine *machine,
 
 NOKPROBE_SYMBOL(hwsim_queue_operational);
 
-/* Disable the interrupt, and discard all pending replies. */
+/* Disable a queue's interrupt, and discard its pending replies. */
 void hwsim_queue_forget(struct hwsim_queue *queue)
 {
 	lockdep_assert_held(&hwsim_lock);
@@ -53,7 +53,7 @@ void hwsim_queue_complete_reset(struct hwsim_queue *queue)
 
 NOKPROBE_SYMBOL(hwsim_queue_complete_reset);
 
-/* Complete a reset of mode HWSIM_RESET_MS if its time has passed. */
+/* Complete a reset in mode HWSIM_RESET_MS if its time has passed. */
 void hwsim_queue_settle(struct hwsim_queue *queue)
 {
 	lockdep_assert_held(&hwsim_lock);

@@ -4,9 +4,9 @@
  * description defines, until KVM has to handle an interception.
  *
  * Before each guest instruction, SIE checks for requests from the host (prog20, a stop) and
- * for interruptions that are pending in the GISA. It accesses guest storage through KVM's
+ * for interruptions that are pending in the GISA. SIE accesses guest storage through KVM's
  * memory slots, and does not handle page faults. If a page is missing, the vCPU leaves SIE
- * with the same fault data as on hardware. KVM makes the page available, and the guest then
+ * with the same fault data as on real hardware. KVM makes the page available, and the guest then
  * executes the instruction again.
  *
  * DAT, floating point and vector instructions, storage keys, PER, and the CPU timer are not
@@ -37,7 +37,7 @@
 #define GISA_FLAGS		0x3f
 #define CRYCB_FLAGS		0x7
 #define AQIC_FUNCTION		3
-/* State description format of protected vCPUs, which only an ultravisor can run. */
+/* State description format for protected vCPUs, which only an ultravisor can run. */
 #define SDF_PROTECTED		2
 
 /* Assigned storage locations of the guest */
@@ -59,10 +59,10 @@
 
 /**
  * struct sie - state of a vCPU in SIE
- * @cpu: registers of the guest
- * @scb: state description of the vCPU
+ * @cpu: the guest's registers
+ * @scb: the vCPU's state description
  * @vcpu: the vCPU
- * @apcb: masks that the APCB had when the vCPU entered SIE
+ * @apcb: contents of the APCB when the vCPU entered SIE
  * @host_fault: a page of guest storage is missing; current->thread has the fault data
  */
 struct sie {
@@ -86,7 +86,7 @@ static u64 real_to_absolute(const struct sie *sie, u64 real)
 	return real;
 }
 
-/* Store the data of a host page fault, as real SIE does, for vcpu_post_run_handle_fault(). */
+/* Describe a host page fault to vcpu_post_run_handle_fault(), as real SIE does. */
 static int host_fault(struct sie *sie, u64 absolute, bool write)
 {
 	union teid teid = {
@@ -187,7 +187,7 @@ static int guest_write(void *ctx, u64 addr, const void *buf, size_t len)
 	return 0;
 }
 
-/* Interceptions. These functions return SIE_LEAVE. */
+/* Interceptions */
 
 static int intercept(struct sie *sie, u8 code)
 {
@@ -206,7 +206,7 @@ static int intercept_with_text(struct sie *sie, const struct hwsim_insn *insn, u
 	sie->scb->ipa = insn->text[0] << 8 | insn->text[1];
 	sie->scb->ipb = (u32)insn->text[2] << 24 | insn->text[3] << 16 | insn->text[4] << 8 |
 			insn->text[5];
-	/* For EXECUTE, KVM gets the text of the target, but the length of EXECUTE itself. */
+	/* For EXECUTE, KVM gets the target's text, but the length of EXECUTE itself. */
 	if (insn->executed)
 		sie->scb->icptstatus = insn->len << 4 | 1;
 	return intercept(sie, code);
@@ -277,7 +277,7 @@ static struct kvm_s390_gisa *gisa(const struct sie *sie)
 	return origin && sie->scb->eca & ECA_AIV ? phys_to_virt(origin) : NULL;
 }
 
-/* Return 1 if there is no interruption to deliver, otherwise the result of swap_psw(). */
+/* Return 0 after delivering an interruption, 1 if there is none to deliver, or -EFAULT. */
 static int adapter_interruption(struct sie *sie)
 {
 	struct kvm_s390_gisa *block = gisa(sie);
@@ -338,7 +338,7 @@ static int before_instruction(struct sie *sie)
 	rc = adapter_interruption(sie);
 	if (rc < 0)
 		return SIE_LEAVE;
-	/* Check the new PSW, too. */
+	/* The interruption has loaded a new PSW, which needs the same checks. */
 	if (!rc)
 		return before_instruction(sie);
 	if (sie->cpu.psw_mask & PSW_MASK_WAIT)
@@ -429,7 +429,7 @@ static int load_clock_comparator(struct sie *sie, const struct hwsim_insn *insn)
 	return 0;
 }
 
-/* The leftmost bit of lctl is for control register 0. Register 15 is followed by 0. */
+/* The leftmost bit of lctl is for control register 0. Register 0 follows register 15. */
 static bool load_control_intercepted(const struct sie *sie, const struct hwsim_insn *insn)
 {
 	unsigned int r = hwsim_insn_r1(insn), last = hwsim_insn_r3(insn);
@@ -609,10 +609,10 @@ static void run(struct sie *sie, u64 *gprs)
  * @gprs: the guest's general registers 0 to 13
  *
  * Like real SIE, this function returns immediately if prog20 already contains a request, and
- * sets PROG_IN_SIE while it uses the state of the guest. If the guest is nested or protected,
+ * sets PROG_IN_SIE while it uses the guest's state. If the guest is nested or protected,
  * it returns with a validity interception.
  *
- * Context: The thread of the vCPU, without kvm->srcu held. If interrupts are disabled, the
+ * Context: The vCPU's thread, without kvm->srcu held. If interrupts are disabled, the
  * function enables them while the guest runs.
  * Return: Always 0, because machine checks are not simulated.
  */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The instruction interpreter of the simulated SIE.
+ * The instruction interpreter for the simulated SIE.
  *
  * It executes the instructions that gcc emits for freestanding C code without floating point
- * on z900, and control instructions that change only the PSW or control registers. There is
- * one function for each operation. The function reads all storage operands before it changes
- * anything, and writes to storage at most once, in the last step that can fail. Therefore, the
- * function does not have to undo anything if a page is missing.
+ * on z900, and control instructions that change only the PSW or control registers. Each
+ * operation has a function, which reads all storage operands before it changes anything, and
+ * writes to storage at most once, in the last step that can fail. Therefore, the function does
+ * not have to undo anything if a page is missing.
  */
 #include <linux/bitops.h>
 #include <linux/errno.h>
@@ -45,7 +45,7 @@ struct operands {
 	u64 v;
 };
 
-/* Serializes CS, CSG, CDS and TS of all vCPUs, but not stores by the host. */
+/* Serializes CS, CSG, CDS and TS on all vCPUs. The host stores without this lock. */
 static DEFINE_SPINLOCK(hwsim_interlock);
 
 static u64 base_displacement(const struct hwsim_cpu *cpu, const u8 *field)
@@ -55,7 +55,7 @@ static u64 base_displacement(const struct hwsim_cpu *cpu, const u8 *field)
 	return (base ? cpu->gr[base] : 0) + (get_unaligned_be16(field) & 0xfff);
 }
 
-/* Return the signed high byte of an RXY or RSY displacement. It is zero in code for z900. */
+/* Return the signed high byte of an RXY or RSY displacement. Code for z900 sets it to zero. */
 static u64 long_displacement(const struct hwsim_insn *insn)
 {
 	return (u64)(s64)(s8)insn->text[4] * 4096;
@@ -157,8 +157,8 @@ static int branch_relative(struct hwsim_cpu *cpu, const struct operands *o)
 }
 
 /*
- * Store the return address in a register. This also serves BAL and BALR, which differ from BAS
- * and BASR only in 24-bit mode. Compiled C code does not use 24-bit mode.
+ * Store the return address in a register. BAL and BALR also use this function. They differ from
+ * BAS and BASR only in 24-bit mode, which compiled C code does not use.
  */
 static void set_link(struct hwsim_cpu *cpu, unsigned int r)
 {
@@ -344,7 +344,7 @@ ACTION(STRV8)
 	return store(cpu, o->addr, 8, swab64(R1));
 }
 
-/* Return the number of registers from r1 to r3. Register 15 is followed by register 0. */
+/* Return the number of registers from r1 to r3. Register 0 follows register 15. */
 static unsigned int range_count(const struct operands *o)
 {
 	return ((o->r2 - o->r1) & 15) + 1;
@@ -488,7 +488,7 @@ ACTION(EAR)
 	return 0;
 }
 
-/* Instructions for selected bytes of a register half. Their r3 field contains the mask. */
+/* Instructions that access the bytes of a register half that the r3 field selects. */
 
 static int insert_masked(struct hwsim_cpu *cpu, const struct operands *o, unsigned int shift)
 {
@@ -858,7 +858,7 @@ ACTION(XGR)
 
 /*
  * Set the condition code for TMHH, TMHL, TMLH and TMLL. If some but not all selected bits are
- * one, the condition code depends on the leftmost selected bit. This differs from TM.
+ * one, the condition code depends on the leftmost selected bit, unlike for TM.
  */
 static int test_mask(struct hwsim_cpu *cpu, u16 value, u16 mask)
 {
@@ -1886,7 +1886,7 @@ static int fetch_text(struct hwsim_cpu *cpu, u64 addr, struct hwsim_insn *insn)
  * @cpu: the CPU that provides the registers and the addressing mode
  * @insn: instruction with a base and a displacement in its third and fourth bytes
  *
- * The index register of RX and RXY instructions is not added.
+ * This function does not add the index register of RX and RXY instructions.
  *
  * Return: The address, truncated according to the addressing mode.
  */
@@ -1901,10 +1901,10 @@ u64 hwsim_insn_operand_address(const struct hwsim_cpu *cpu, const struct hwsim_i
 
 /**
  * hwsim_insn_fetch - read and decode the instruction at the address in the PSW
- * @cpu: the CPU; its PSW advances only if an EXECUTE ends in a program interruption
+ * @cpu: the CPU; its PSW advances only if EXECUTE causes a program interruption
  * @insn: the decoded instruction; for EXECUTE, the decoded target
  *
- * Context: As for the callbacks of @cpu.
+ * Context: The same as for the callbacks in @cpu.
  * Return:
  * * 0		- success
  * * > 0	- a program interruption code
@@ -1944,7 +1944,7 @@ int hwsim_insn_fetch(struct hwsim_cpu *cpu, struct hwsim_insn *insn)
  * If the return value is 0 or greater, the PSW contains the address of the next instruction.
  * If the return value is negative, the CPU is unchanged.
  *
- * Context: As for the callbacks of @cpu, some of which are called with a spinlock held.
+ * Context: The same as for the callbacks in @cpu. Some calls are made with a spinlock held.
  * Return:
  * * 0				- success
  * * > 0			- a program interruption code

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The instruction interpreter of the simulated SIE. It does not depend on KVM. */
+/* The instruction interpreter for the simulated SIE. It does not depend on KVM. */
 #ifndef AP_HWSIM_SIE_INSN_H
 #define AP_HWSIM_SIE_INSN_H
 
 #include <linux/types.h>
 #include <asm/ptrace.h>
 
-/* Return values besides 0 (executed), program interruption codes (> 0) and -EFAULT. */
+/* hwsim_insn_execute() returns these values, 0, a program interruption code (> 0) or -EFAULT. */
 
 /* The instruction is not in sie_opcodes.h. */
 #define HWSIM_INSN_UNKNOWN	(-0x2000)
@@ -58,13 +58,13 @@ int hwsim_insn_fetch(struct hwsim_cpu *cpu, struct hwsim_insn *insn);
 int hwsim_insn_execute(struct hwsim_cpu *cpu, const struct hwsim_insn *insn);
 u64 hwsim_insn_operand_address(const struct hwsim_cpu *cpu, const struct hwsim_insn *insn);
 
-/* Return the first register field, if the format has this field in the second byte. */
+/* Return the first register field, for formats that have it in the second byte. */
 static inline unsigned int hwsim_insn_r1(const struct hwsim_insn *insn)
 {
 	return insn->text[1] >> 4;
 }
 
-/* Return the third register field, if the format has this field in the second byte. */
+/* Return the third register field, for formats that have it in the second byte. */
 static inline unsigned int hwsim_insn_r3(const struct hwsim_insn *insn)
 {
 	return insn->text[1] & 15;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of the instruction interpreter. Instructions that use only registers are also
+ * KUnit tests for the instruction interpreter. Instructions that use only registers are also
  * executed by the CPU, and the two results are compared. The expected results of all other
  * instructions are derived from the Principles of Operation.
  */
@@ -91,7 +91,7 @@ static int test_run(struct hwsim_cpu *cpu, u64 text)
 #define SIX(text)	((u64)(text) << 16)
 
 /*
- * The first operand of each instruction is general register 2, or the pair of registers 2 and 3.
+ * The first operand of each instruction is general register 2, or the register pair 2 and 3.
  * The second operand is register 4. Shift amounts are calculated from register 1.
  */
 struct native_regs {
@@ -249,7 +249,7 @@ static void native_compare(struct kunit *test, struct hwsim_cpu *cpu,
 	cpu->gr[4] = regs->r4;
 	hwsim_cpu_set_cc(cpu, regs->cc);
 	rc = test_run(cpu, insn->text);
-	/* Skip the CPU, because the exception would crash the kernel. See divide_exceptions(). */
+	/* Dividing on the CPU would crash the kernel. See divide_exceptions(). */
 	if (rc == PGM_FIXED_POINT_DIVIDE && insn->name[0] == 'd')
 		return;
 	KUNIT_ASSERT_EQ_MSG(test, rc, 0, "%s", insn->name);
@@ -529,7 +529,7 @@ static void branches_and_modes(struct kunit *test)
 {
 	struct hwsim_cpu *cpu = test_cpu(test);
 
-	/* In 64-bit mode, BRAS stores a return address of 64 bits. The branch offset is -4. */
+	/* In 64-bit mode, BRAS stores a 64-bit return address. The branch offset is -4. */
 	cpu->gr[3] = -1UL;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xa735fffe)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE - 4);
@@ -555,7 +555,7 @@ static void branches_and_modes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 4);
 	KUNIT_EXPECT_EQ(test, test_run(cpu, TWO(0x07f0)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 2);
-	/* BRXLE with an odd third register, which is both the increment and the limit */
+	/* If the third register of BRXLE is odd, it is both the increment and the limit. */
 	cpu->gr[3] = -5;
 	cpu->gr[5] = 5;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x85350008)), 0);

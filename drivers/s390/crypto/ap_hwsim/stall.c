@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Holds the mmap_lock of a process, or the lock of one of its pages, until the calling
- * task gets a signal. On a real machine, slow storage can cause such a delay.
+ * Holds a process's mmap_lock, or the lock of one of its pages, until the calling task
+ * gets a signal. On a real machine, slow storage can cause such a delay.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -30,7 +30,7 @@ static void hwsim_stall_until_signal(void)
 }
 
 /**
- * hwsim_stall_mmap - hold the mmap_lock of a process, as a slow page fault would
+ * hwsim_stall_mmap - hold a process's mmap_lock, as a slow page fault would
  * @pid: PID of the process
  *
  * Context: Process context. Sleeps with mmap_lock held for reading.
@@ -50,7 +50,7 @@ int hwsim_stall_mmap(pid_t pid)
 }
 
 /**
- * hwsim_stall_page - hold the lock of a page, as a slow writeback would
+ * hwsim_stall_page - lock a page, as a slow writeback would
  * @pid: PID of the process that has mapped the page
  * @addr: an address in the page
  *

@@ -49,7 +49,7 @@ static int hwsim_trap(struct notifier_block *nb, unsigned long event, void *data
 	if (event != DIE_BPT)
 		return NOTIFY_DONE;
 
-	/* The PSW points past the instruction. The left half of int_code is its length. */
+	/* The PSW points past the instruction, whose length is in the left half of int_code. */
 	if (copy_from_kernel_nofault(insn, (void *)(regs->psw.addr - (regs->int_code >> 16)),
 				     sizeof(insn)))
 		return NOTIFY_DONE;
@@ -81,7 +81,7 @@ static int hwsim_trap(struct notifier_block *nb, unsigned long event, void *data
 
 NOKPROBE_SYMBOL(hwsim_trap);
 
-/* Runs after the notifier of kprobes, which has the highest possible priority. */
+/* Runs after the notifier for kprobes, which has the highest possible priority. */
 static struct notifier_block hwsim_trap_nb = {
 	.notifier_call = hwsim_trap,
 	.priority = INT_MAX - 1,

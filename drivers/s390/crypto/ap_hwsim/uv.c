@@ -31,7 +31,7 @@ void hwsim_uv_offer(bool on)
 }
 
 /**
- * hwsim_uv_execute - execute an ultravisor call of the host
+ * hwsim_uv_execute - execute an ultravisor call from the host
  * @uvcb: address of the control block
  *
  * Context: Program check handler. Does not sleep.

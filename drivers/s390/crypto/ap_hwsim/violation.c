@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The list of violations, which are events that a correct driver never causes. Most of
- * them would go unnoticed on hardware. In a test run, any violation is a failure.
+ * The list of violations, which are events that a correct driver never causes. Most
+ * violations would go unnoticed on hardware. In a test run, any violation is a failure.
  */
 #define pr_fmt(fmt) "ap_hwsim: " fmt
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Probes and notifiers that observe KVM, the AP bus and eventfds. They track which guest
- * and which driver has a queue, and call check.c when this changes.
+ * Probes and notifiers that observe KVM, the AP bus and eventfds. They track the guest and
+ * the driver of each queue, and call check.c when one of them changes.
  */
 #include <linux/device.h>
 #include <linux/kprobes.h>
@@ -84,7 +84,7 @@ static struct kretprobe hwsim_kvm_probes[] = {
 	},
 };
 
-/* When a guest ends, it loses its queues. They are then dirty, as after an unplug. */
+/* When a guest ends, it loses its queues, which are then dirty, as after an unplug. */
 static int hwsim_guest_ends(struct kprobe *probe, struct pt_regs *regs)
 {
 	static const struct hwsim_apcb nothing;
@@ -120,7 +120,7 @@ void hwsim_watch_check_missed(void)
 	}
 }
 
-/* Test whether an address is in the module vfio_ap. */
+/* Test whether an address is in the vfio_ap module. */
 bool hwsim_is_in_vfio_ap(unsigned long addr)
 {
 	struct module *module;
@@ -134,11 +134,11 @@ NOKPROBE_SYMBOL(hwsim_is_in_vfio_ap);
 
 #ifdef CONFIG_LOCKDEP
 /*
- * A task that signals an eventfd calls the wakeup functions of all its pollers. If the task
- * holds a lock at that time, other tasks that need the lock wait until the functions return.
- * Return true if such tasks can be unrelated to the eventfd. This is the case for kvm->lock,
- * and for all locks that vfio_ap takes except trigger_lock, which belongs to the same mdev
- * as the eventfd.
+ * A task that signals an eventfd calls the wakeup functions of all tasks that poll it. If
+ * the signalling task holds a lock, other tasks that need the lock wait for these functions.
+ * Return true if tasks that are unrelated to the eventfd can need the lock. They can need
+ * kvm->lock, and all locks that vfio_ap takes except trigger_lock, which belongs to the same
+ * mdev as the eventfd.
  */
 static bool hwsim_lock_delays_others(const struct held_lock *held)
 {
@@ -211,7 +211,7 @@ static void hwsim_driver_bound(struct device *dev)
 		hwsim_check_driver(queue);
 }
 
-/* Check the driver of a queue only after its probe function has accepted the queue. */
+/* Check a queue's driver only after the driver's probe function has accepted the queue. */
 static int hwsim_bus_event(struct notifier_block *nb, unsigned long event, void *data)
 {
 	struct device *dev = data;
