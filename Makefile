@@ -31,7 +31,7 @@ export BASE
 D := build
 B := $D$(addprefix /,$(filter mainline,$(BASE)))
 BACKPORT := $(wildcard backport/$(BASE))
-# kbuild rejects a path with a blank or a colon. Fail now, not after the download. The dot detects a trailing blank.
+# kbuild rejects a path with a blank or a colon. Fail now, not after the download. The appended dot reveals a trailing blank.
 ifneq ($(if $(LIST),,$(filter-out help log clean,$(or $(MAKECMDGOALS),help))),)
 $(if $(filter 1,$(words $(subst :, ,$(CURDIR)/.))),,$(error the kernel cannot be built in '$(CURDIR)': its build system rejects a path with a blank or a colon))
 endif
@@ -76,7 +76,7 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      DRIVER=base            test the stock driver, in one boot per test
 ##      KERNEL=base            test this driver on the stock kernel with the simulator, in one boot per test
 ## make mutate               break the driver on purpose, one fault at a time, and check that a test notices
-##      M='PATTERN ...'        try only these faults of rig/mutants/. In without-*, a patch of series/ is missing
+##      M='PATTERN ...'        try only these faults in rig/mutants/. Each fault without-* leaves out a patch of series/
 ##      RANDOM=N SEED=NUMBER   try N random faults. The same seed repeats a run, or continues an interrupted run
 ## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
 ## make shell                start a shell in the test kernel with the driver, QEMU, mdevctl, lszcrypt and udevadm

@@ -2,9 +2,9 @@
 """Write compile_commands.json for clangd at the top of this repository.
 
 The kernel's gen_compile_commands.py lists how kbuild has compiled each file in build/linux. Our files in build/linux are
-copies, so their entries get the paths in this repository, where you edit them. clangd finds the other headers in their
-directories, such as ap_bus.h, in build/linux. Options that only gcc supports are removed. Our files are written for
-mainline. Unless you use BASE=mainline, clangd reports errors in the lines that backport/6.12/ours/ adapts.
+copies, so their entries get the paths of the originals in this repository, which you edit. clangd finds other headers, such
+as ap_bus.h, in build/linux. The entries contain no options that only gcc supports. Our files are written for mainline, so
+clangd reports errors in the lines that backport/6.12/ours/ adapts, unless you use BASE=mainline.
 """
 import argparse
 import json
@@ -21,18 +21,18 @@ OURS = ("drivers", "arch", "include")
 
 
 def our_files():
-    """Return {path in build/linux: path in this repository}."""
+    """Return {path in build/linux: path in this repository} for our files."""
     listed = subprocess.run(["git", "-C", boot.TOP, "ls-files", "-co", "--exclude-standard", "--", *OURS], check=True,
                             capture_output=True, text=True).stdout.split()
     return {os.path.join(LINUX, path): os.path.join(boot.TOP, path) for path in listed}
 
 
 def mapped(entry, ours):
-    """Return an entry for clangd."""
+    """Convert an entry from gen_compile_commands.py to an entry for clangd."""
     there = os.path.normpath(os.path.join(entry["directory"], entry["file"]))
     here = ours.get(there, there)
     words = [word for word in shlex.split(entry["command"].replace("\\#", "#")) if not re.match(r"-[fm]|-W", word)]
-    # kbuild names the file relative to the directory of the entry.
+    # kbuild names the file relative to the entry's directory.
     words = [here if os.path.normpath(os.path.join(entry["directory"], word)) == there else word for word in words]
     words += ["--target=s390x-linux-gnu", "-march=z13", "-w"] + (["-I" + os.path.dirname(there)] if here != there else [])
     return {"directory": entry["directory"], "file": here, "arguments": words}

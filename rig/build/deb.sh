@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: deb.sh
-# Build kernel packages for a real machine in build/deb/. They have the complete base kernel with the series, in Debian's
+# Build kernel packages for a real machine in build/deb/. They contain the complete base kernel with the series, in Debian's
 # configuration for s390x plus VFIO.
 . "$(dirname "$0")/lib.sh"
 
@@ -32,7 +32,7 @@ configure() {
 	grep -x 'CONFIG_VFIO_AP=m' "$out/.config"
 }
 
-# Use -d, because a cross build does not need all build dependencies of the package.
+# Use -d, because a cross build does not need all of the package's build dependencies.
 packages() {
 	rm -f "$deb"/*.deb
 	make -C "$tree" O="$out" -j"$jobs" KDEB_PKGVERSION="$(make -s -C "$tree" O="$out" kernelrelease)-1" \

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # usage: debian.sh
 # Download the s390x packages in packages-s390x.txt, and unpack them into build/debian. The script uses separate package
-# lists, so the local apt needs no foreign architecture. It first tries Debian 13, and Debian 12 if this fails. It writes the
-# release to build/debian.suite. If both fail, the script keeps the old programs and writes the error to
+# lists, so the local apt needs no foreign architecture. It tries Debian 13, and then Debian 12, and writes the name of the
+# release to build/debian.suite. If both releases fail, the script keeps the old programs and writes the error to
 # build/debian.failed, and the next make tries again. The test kernel needs at least busybox-static.
 . "$(dirname "$0")/lib.sh"
 apt=$build/apt
@@ -13,7 +13,7 @@ foreign="-o APT::Architecture=s390x -o APT::Architectures=s390x -o Dir::State=$a
 	-o Dir::State::Status=$apt/status -o Dir::Cache=$apt/cache -o Dir::Etc::SourceList=$apt/sources.list
 	-o Dir::Etc::SourceParts=/dev/null -o APT::Sandbox::User=root -o Acquire::Languages=none"
 
-# tried NAME TEXT COMMAND...: call logged(), and set $status to its exit status
+# tried NAME TEXT COMMAND...: pass the arguments to logged(), and set $status to its exit status
 tried() {
 	# logged() must not be called as a condition, because set -e would have no effect in it.
 	set +e
@@ -29,7 +29,7 @@ install() {
 	mkdir -p "$apt/cache/archives/partial" "$directory"
 	apt-get $foreign install -y --no-install-recommends --download-only "$@"
 	for package in "$apt"/cache/archives/*.deb; do
-		# qemu-system-misc has QEMU for many architectures. Unpack only QEMU for s390x.
+		# qemu-system-misc contains QEMU for many architectures. Unpack only QEMU for s390x.
 		dpkg-deb --fsys-tarfile "$package" | tar -x -C "$directory" --wildcards \
 			--exclude='./usr/share/doc' --exclude='./usr/share/man' --exclude='./usr/bin/qemu-system-[!s]*' \
 			--exclude='./usr/bin/qemu-system-s[!3]*'
@@ -46,7 +46,7 @@ install() {
 	done
 }
 
-# fetch SUITE: set $status to 0 if $debian.new has all packages
+# fetch SUITE: download and unpack the packages of a release to $debian.new, and set $status to 0 on success
 fetch() {
 	rm -rf "$apt" "$debian.new"
 	mkdir -p "$apt/lists/partial"
@@ -66,7 +66,7 @@ fetch() {
 	tried debian "download and unpack: of $1" install "$debian.new" $names
 }
 
-# put DIRECTORY: replace the old programs with those in this directory
+# put DIRECTORY: replace the old programs with those in DIRECTORY
 put() {
 	rm -rf "$debian"
 	mv "$1" "$debian"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # usage: fetch.sh
 # Find or download the source of the base kernel. Store it as build/linux-source.tar.xz, and its version and hash in
-# build/base. Linux 6.12 is an installed Debian package. Mainline is the newest linux-source package in Debian's experimental
-# or sid. The script does not install this package, but only unpacks it. It uses separate package lists, and verifies the
-# package with Debian's keyring.
+# build/base. Linux 6.12 comes from an installed Debian package. Mainline comes from the newest linux-source package in
+# Debian's experimental or sid, which the script only unpacks and does not install. The script uses separate package lists,
+# and verifies the package with Debian's keyring.
 . "$(dirname "$0")/lib.sh"
 apt=$build/apt
 newest="-o Dir::State=$apt -o Dir::State::Lists=$apt/lists -o Dir::State::Status=$apt/status -o Dir::Cache=$apt/cache
@@ -25,7 +25,7 @@ download() {
 	mv "$build/$1.tar.xz" "$build/linux-source.tar.xz"
 }
 
-# describe PACKAGE VERSION: print the line for build/base
+# describe PACKAGE VERSION: print the contents of build/base
 describe() { echo "$1 $2 sha256 $(sha256sum <"$build/linux-source.tar.xz" | cut -d ' ' -f 1)"; }
 
 case $base in

@@ -2,9 +2,9 @@
 /*
  * The first process of the test kernel.
  *
- * It prepares the machine, loads the driver, and runs the programs that the kernel command line selects (rig=demo,
- * exec, shell, test or bench). It then checks for violations, leaks and warnings, and writes the verdict to a port. A
- * run without a verdict has failed.
+ * It prepares the machine, loads the driver, and runs the programs that the kernel command line
+ * selects (rig=demo, exec, shell, test or bench). It then checks for violations, leaks and
+ * warnings, and writes the verdict to a virtio serial port. A run without a verdict has failed.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -39,7 +39,7 @@ static char cmdline[4096];
 static int verdict_port = -1;
 static int violations;
 
-/* Return the value of a kernel parameter, or the default. */
+/* Return the value of a kernel parameter, or "otherwise" if it is not set. */
 static const char *option(const char *name, const char *otherwise)
 {
 	static char values[16][512];
@@ -106,7 +106,7 @@ static int find_port(const char *name)
 	return fd;
 }
 
-/* Wait for the port, which can appear after init has started, and open it. */
+/* Open the virtio serial port with this name, which may appear after init has started. */
 static int open_port(const char *name)
 {
 	int fd = -1;
@@ -150,7 +150,7 @@ static void mount_all(void)
 	}
 }
 
-/* Create a link in "to" for each name in "from", unless the name exists. */
+/* Create a symbolic link in "to" to each file in "from", unless "to" already has this name. */
 static void link_all(const char *from, const char *to)
 {
 	char pattern[64], path[320];
@@ -191,7 +191,7 @@ static int load(const char *path)
 	return err;
 }
 
-/* Kill processes that a program left behind, so that they cannot disturb the next program or the checks. */
+/* Kill processes that a program left behind, so that they do not affect what runs next. */
 static void clear_away(void)
 {
 	kill(-1, SIGKILL);
@@ -199,7 +199,7 @@ static void clear_away(void)
 		;
 }
 
-/* Run a program and wait for its end. Return its exit status as a shell would. */
+/* Run a program and wait until it ends. Return its exit status as a shell would. */
 static int run(char *const argv[], const char *terminal)
 {
 	int status, fd;
@@ -271,7 +271,10 @@ static int new_violations(void)
 	return count;
 }
 
-/* Print leaked objects. Count only those of the second scan, because a pointer may move during the first scan. */
+/*
+ * Print and count leaked objects. Ignore what the first scan reports, because pointers may move
+ * during this scan.
+ */
 static int leaks(void)
 {
 	static char text[65536];
@@ -309,7 +312,7 @@ static void print_base64(const unsigned char *data, size_t size)
 	}
 }
 
-/* The name with which give_count() prints the counts: "kunit", a program, or one of its tests. */
+/* The name that give_count() prints before the counts: "kunit", a program, or one of its tests. */
 static const char *counted;
 
 static int give_count(const char *path, const struct stat *st, int type, struct FTW *where)
@@ -331,7 +334,7 @@ static int give_count(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
-/* If the kernel has gcov, print the coverage of the driver since the last call. */
+/* If the kernel has gcov, print the driver's coverage since the last call. */
 static void give_counts(const char *name)
 {
 	counted = name;
@@ -383,7 +386,7 @@ static void run_tests(void)
 	globfree(&found);
 }
 
-/* Run the benchmark with the stock driver and with our driver in turn. */
+/* Run the benchmark with the stock driver, and then with our driver. */
 static int run_bench(void)
 {
 	char program[300], *argv[] = { program, NULL, NULL };
@@ -430,7 +433,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	mount_all();
-	/* Ignore leaks during the boot. */
+	/* Ignore leaks that occurred during boot. */
 	spill(KMEMLEAK, "clear");
 	slurp("/proc/cmdline", cmdline, sizeof(cmdline));
 	verdict_port = open_port("verdict");
@@ -444,8 +447,9 @@ int main(int argc, char **argv)
 	setenv("HOME", "/", 1);
 	setenv("TERM", option("rig_term", "dumb"), 1);
 	/*
-	 * Without an ld.so.cache, the dynamic loader looks for each library in one directory per combination of CPU
-	 * facilities. On 9p, these lookups take longer than the programs themselves, so disable them with this mask.
+	 * Without an ld.so.cache, the dynamic loader looks for each library in one directory per
+	 * combination of CPU facilities. On 9p, these lookups take longer than the programs
+	 * themselves, so disable them with this mask.
 	 */
 	setenv("GLIBC_TUNABLES", "glibc.cpu.hwcap_mask=0", 1);
 	if (run(install, NULL))

@@ -22,7 +22,7 @@ build_commands() {
 	rig check.commands --write "$commands"
 }
 
-# The programs need the UAPI headers of this kernel.
+# The programs need this kernel's UAPI headers.
 build_headers() {
 	make -C "$build/linux" O="$build/headers" -j"$jobs" headers
 	touch "$build/headers/.done"
@@ -37,7 +37,7 @@ build_tests() {
 		while read -r gone; do rm "$user/$gone"; done
 }
 
-# modules OURS [STOCK]: print the lines for our driver and for the stock driver
+# modules OURS [STOCK]: print the initramfs entries for our driver and for the stock driver
 modules() {
 	echo "file /lib/vfio_ap.ko $1 0644 0 0"
 	[ $# = 1 ] || echo "file /lib/base/vfio_ap.ko $2 0644 0 0"
@@ -60,10 +60,10 @@ spec() {
 	echo "dir $place 0755 0 0"
 	echo "slink $place/vfio_ap.ko /lib/vfio_ap.ko 0777 0 0"
 	echo "file $place/modules.dep $build/modules.dep 0644 0 0"
-	# Pack only the modules in modules.order. The build directory may also have modules whose source was removed.
+	# Pack only the modules in modules.order. The build directory may also contain modules whose source was removed.
 	sed -n 's,^\(drivers/s390/crypto/\([^/]*_test\)\)\.o$,file /lib/kunit/\2.ko '"$out"'/\1.ko 0644 0 0,p' \
 		"$out/modules.order"
-	# Install the scripts without their suffix, so that their names look like those of programs.
+	# Install the scripts without the suffix .sh, so that their names look like those of programs.
 	for script in "$tests"/*.sh; do
 		name=${script##*/}
 		echo "file /selftests/vfio-ap/${name%.sh} $script 0755 0 0"

@@ -36,7 +36,7 @@ other_driver() {
 	make -C "$linux" O="$out" M="$1" modules
 }
 
-# copied_driver FROM TO: copy the driver to TO and build it there, because FROM has objects for another kernel
+# copied_driver FROM TO: copy the driver to TO and build it there, because FROM contains objects for another kernel
 copied_driver() {
 	mkdir -p "$2"
 	cp -pu "$1"/vfio_ap_*.[ch] "$2"

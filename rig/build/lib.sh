@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-# Common code of the shell scripts: paths, progress and error messages. With -h, each script prints its head comment.
+# Code that the shell scripts share: paths, progress and error messages. With -h, a script prints the comment at its top.
 #
 # Two environment variables, which make sets, select a kernel for the shell scripts and the Python programs:
-#   BASE     the source: 6.12 (default) or mainline. Both test kernels run the same Debian programs.
+#   BASE     the source: 6.12 (default) or mainline. The test kernels of both sources run the same Debian programs.
 #   VARIANT  the configuration: empty for the ordinary test kernel, or the name of a fragment in rig/config/variant/.
 #            VARIANT=base is the stock kernel with the simulator, and with the headers that our driver needs.
 set -eu
@@ -55,7 +55,7 @@ logged() {
 	shift 2
 	printf '  %-34s' "$text"
 	start=$(date +%s)
-	# If COMMAND were a condition, set -e would have no effect in it, so run COMMAND in a subshell.
+	# Run COMMAND in a subshell. If it were a condition, set -e would have no effect in it.
 	set +e
 	(set -e; "$@") >"$logs/$name.log" 2>&1
 	rc=$?

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: overlay.sh
-# Copy the complete files of this repository into the kernel tree. Unchanged files keep their time stamps. The files are
-# written for mainline. The patches in backport/BASE/ours/ adapt them to an older base.
+# Copy the kernel files of this repository, other than patches, into the kernel tree. Unchanged files keep their time stamps.
+# The files are written for mainline. The patches in backport/BASE/ours/ adapt them to an older base.
 . "$(dirname "$0")/lib.sh"
 list=$linux.overlay
 
@@ -37,7 +37,7 @@ while read -r file; do
 	mkdir -p "$linux/$(dirname "$file")"
 	cp "$stage/$file" "$linux/$file"
 done <"$list.new"
-# Remove files that this repository no longer has.
+# Remove files that this repository no longer contains.
 if [ -f "$list" ]; then
 	comm -23 "$list" "$list.new" | while read -r file; do rm -f "$linux/$file"; done
 fi

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: source.sh
-# Unpack the base kernel if necessary, and apply the patches. The list of patches is backport/BASE/series, or else
-# patches/series. A patch in backport/BASE/ replaces the patch of the same name in patches/. VARIANT=base uses a separate
-# tree, with only two changes: the patch that builds the simulator, and the changes to headers that our driver needs.
+# Unpack the base kernel if necessary, and apply the patches in backport/BASE/series or, if there is none, in patches/series.
+# A patch in backport/BASE/ replaces the patch of the same name in patches/. VARIANT=base uses a separate tree, with only two
+# changes: the patch that builds the simulator, and the changes to headers that our driver needs.
 . "$(dirname "$0")/lib.sh"
 
 series=$top/patches/series
@@ -24,7 +24,7 @@ unpack() {
 	mv "$linux.new" "$linux"
 }
 
-# Copy the patches of this base into one directory.
+# Copy the patches for this base into one directory.
 gather() {
 	rm -rf "$linux.patches"
 	mkdir "$linux.patches"
@@ -44,7 +44,7 @@ gather() {
 
 simulator=0018-s390-ap_hwsim-build.patch
 
-# Print the changes to headers, which our driver needs to compile. Without the other changes, they have no effect.
+# Print the patches' changes to headers, which our driver needs to compile. Without the other changes, they have no effect.
 headers() {
 	(cd "$linux.patches" && grep -vxF "$simulator" series | xargs awk '
 		FNR == 1 { wanted = 0 }

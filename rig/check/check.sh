@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # usage: check.sh
-# Check our files and the lines that our patches add. Print the warnings of the compiler (W=1), sparse (C=2), checkpatch
+# Check our files and the lines that our patches add. Print the warnings from the compiler (W=1), sparse (C=2), checkpatch
 # --strict, kernel-doc, get_abi and Sphinx, except those that rig/check/exceptions.txt lists. Also check that only certain
-# files call certain functions, that calls between files have no cycles, the commands in the documents, the SIE interpreter,
-# and the terminal of `make shell`.
+# files call certain functions, that calls between files form no cycles, that the commands in the documents are correct, that
+# the SIE interpreter computes the right results, and that `make shell` ends when its terminal is closed.
 . "$(dirname "$0")/../build/lib.sh"
 out=$build/check
 found=$build/log/check.found
@@ -20,7 +20,7 @@ else
 	get_abi() { "$linux/scripts/get_abi.pl" validate --dir "$1"; }
 fi
 
-# patched REGEX: print the files of the base that the patches change and whose paths match REGEX
+# patched REGEX: print the base files that the patches change and whose paths match REGEX
 patched() { sed -n 's,^+++ [^/]*/,,p' "$linux.patches"/*.patch | sed 's/\t.*//' | sort -u | grep -E "$1" || true; }
 
 # pristine FILE: print the path of the unpatched copy of FILE, or nothing if a patch has added FILE
@@ -57,10 +57,10 @@ compile() {
 	make -C "$linux" O="$out" -j"$jobs" -k W=1 C=2 $others
 }
 
-# Print the warnings of the compiler and sparse about our files and lines.
+# Print the warnings from the compiler and sparse about our files and lines.
 compiled_findings() {
 	{ sources '*.c' '*.h' | sed 's/$/:/'; patched_lines; } >"$build/log/check.places"
-	# In the messages of kbuild, virt/kvm/ is arch/s390/kvm/../../../virt/kvm/.
+	# In kbuild's messages, virt/kvm/ is arch/s390/kvm/../../../virt/kvm/.
 	sed -e "s,$linux/,,g" -e 's,^\(\.\./\)*,,' -e 's,^arch/s390/kvm/[a-z0-9./]*\.\./virt/,virt/,' "$build/log/check-compile.log" |
 		grep -E '^[^ ]+:[0-9]+(:[0-9]+)?: (warning|error|note)' | grep -vE ': note' |
 		grep -F -f "$build/log/check.places" | sort -u || true
@@ -81,8 +81,8 @@ doc_warnings() { "$linux/scripts/kernel-doc" -none "$1" 2>&1 | sed 's/^[^:]*:[0-
 kernel_doc() {
 	local file
 	"$linux/scripts/kernel-doc" -none $(sources 'drivers/*.c' 'drivers/*.h') 2>&1 || true
-	# For files of the base, print only new warnings. Compare the texts, because kernel-doc reports the lines of declarations,
-	# which our patches may not have changed.
+	# For base files, print only new warnings. Compare their texts, not their lines: kernel-doc reports the lines of
+	# declarations, which our patches may not have changed.
 	for file in $(patched '\.[ch]$'); do
 		doc_warnings "$(pristine "$file")" >"$build/log/check.doc"
 		doc_warnings "$linux/$file" | grep -vxF -f "$build/log/check.doc" | sed "s,^,$file: ," || true
@@ -104,7 +104,7 @@ places() {
 	only vfio_ap_attachment.c '\b(un)?pin_user_pages?\w*\('
 }
 
-# Print the warnings of Sphinx about our pages. `make check` does not install Sphinx, because it is large.
+# Print Sphinx's warnings about our pages. `make check` does not install Sphinx, because it is large.
 pages() {
 	if ! command -v sphinx-build >/dev/null; then
 		say "  not checked: the documentation as HTML (apt-get install python3-sphinx)" >&2

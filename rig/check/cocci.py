@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Run Coccinelle: the rules of the kernel on our C files, and the rules in rig/check/cocci/ on the driver.
+"""Run Coccinelle: the kernel's rules on our C files, and the rules in rig/check/cocci/ on the driver.
 
-For each rule in rig/check/cocci/, a C file has faults in lines that are marked "wrong". The rule must report these lines
-and no others. The rules of the kernel run in the mode "report", as in the kernel's coccicheck. Each rule runs in a separate
+Each rule in rig/check/cocci/ has a C file with faults in lines that are marked "wrong". The rule must report these lines
+and no others. The kernel's rules run in the mode "report", as in the kernel's coccicheck. Each rule runs in a separate
 process, so that this program notices if a rule cannot run.
 """
 import argparse
@@ -19,7 +19,7 @@ from rig.run.boot import say
 LINUX = os.path.join(boot.BUILD, "linux")
 OURS = os.path.join(boot.TOP, "rig/check/cocci")
 MACROS = os.path.join(OURS, "macros.h")
-# Maximum share of our lines that Coccinelle may fail to parse. These lines are mostly macros that define functions.
+# Maximum share of our lines that Coccinelle may fail to parse. Most of these lines use macros that define functions.
 UNREADABLE_PERCENT = 1
 INCLUDES = ["arch/s390/include", "arch/s390/include/generated", "include", "arch/s390/include/uapi", "include/uapi"]
 
@@ -79,7 +79,7 @@ def check_ours():
 
 
 def check_kernels():
-    """Run the rules of the kernel. Return (number of rules, reports)."""
+    """Run the kernel's rules. Return (number of rules, reports)."""
     rules = [rule for rule in sorted(glob.glob(os.path.join(LINUX, "scripts/coccinelle/**/*.cocci"), recursive=True))
              if re.search(r"^virtual.*\breport\b", open(rule).read(), re.M)]
     files = [file for file in sources("drivers/*.c", "tools/*.c") if os.path.exists(os.path.join(LINUX, file))]

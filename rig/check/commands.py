@@ -3,11 +3,11 @@
 
 documents_test executes each literal block unchanged, unless the paragraph before the block says "on a real host". A literal
 block follows `::` in reStructuredText, or is indented in Markdown. Drawings and output belong in `.. code-block:: none`, or
-in a fence. With --write DIRECTORY, the program writes each block that the test executes to DIRECTORY/DOCUMENT/LINE.
+in a fence. With --write DIRECTORY, the program writes each block that documents_test executes to DIRECTORY/DOCUMENT/LINE.
 
-The test does not execute lines with `make`, which are for the machine that builds the kernel. `make help` must list their
-targets and variables. The program prints each fault: a command in a block that is not executed, an inline command that is in
-no block, and an unknown target or variable. The exit status is 1 if there is a fault.
+documents_test does not execute lines with `make`, which are for the machine that builds the kernel. `make help` must list
+the targets and variables in these lines. The program prints each fault: a command in a block that is not executed, an inline
+command that is in no block, and an unknown target or variable. The exit status is 1 if there is a fault.
 """
 import argparse
 import os
@@ -19,7 +19,7 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEBIAN = os.path.join(TOP, "build/debian")
 REAL_HOST = re.compile(r"\bon\s+a\s+real\s+host\b", re.I)
-# Commands that are known even if no document shows them in a block. programs() adds those in Debian packages.
+# Commands that are known even if no document shows them in a block. programs() adds the commands in Debian packages.
 PROGRAMS = set("apt cat cd chmod cp echo grep insmod kill ls make mkdir modprobe mount mv printf rm rmdir rmmod sed sh".split())
 
 
@@ -48,7 +48,7 @@ def indent_of(line):
 
 
 def taken(lines, start, indent):
-    """Return the lines from start that are empty or indented by more than indent, and the index of the first line after them."""
+    """Return the lines from lines[start] on that are empty or indented by more than indent, and the index after them."""
     end = start
     while end < len(lines) and (not lines[end].strip() or indent_of(lines[end]) > indent):
         end += 1
@@ -56,7 +56,7 @@ def taken(lines, start, indent):
 
 
 def blocks_of_rst(document, lines):
-    """Return (blocks, [(line number, text)] outside of blocks). Files in Documentation/ABI/ are parsed like reStructuredText."""
+    """Return (blocks, [(line number, text)] outside of blocks). This also parses the files in Documentation/ABI/."""
     blocks, prose, paragraph, here = [], [], [], 0
     while here < len(lines):
         line = lines[here]
@@ -114,7 +114,7 @@ def read(document):
 
 
 def programs(blocks):
-    """Return the names of known commands: those in blocks, and those that `make shell` has from Debian."""
+    """Return the names of known commands: those in blocks, and those from Debian that `make shell` provides."""
     known = set(PROGRAMS)
     for block in blocks:
         known |= {found[0] for found in (re.match(r"[a-z][\w.+-]+(?= )", line) for line in block.lines) if found and block.commands}
@@ -125,7 +125,7 @@ def programs(blocks):
 
 
 def inline_literals(prose):
-    """Yield (line number, text) for each inline literal, even if it continues in the next line."""
+    """Yield (line number, text) for each inline literal, even if it continues on the next line."""
     text = "\n".join(line for _, line in prose)
     for found in re.finditer(r"(`+)([^`]+)\1", text):
         yield prose[text.count("\n", 0, found.start())][0], " ".join(found[2].split())
@@ -168,7 +168,7 @@ def findings(blocks, prose):
 
 
 def write(directory, blocks):
-    """Write a file for each block that the test executes. Its name is the number of the first line of the block."""
+    """Write a file for each block that documents_test executes. The file name is the number of the block's first line."""
     shutil.rmtree(directory, ignore_errors=True)
     for block in blocks:
         if not block.typed():

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Check that references between the files of the driver, and between the files of the simulator, have no cycles.
 
-A file refers to another file if its object uses a function of that file, by a call or as a pointer, or a table of functions
-such as an attribute group. Other shared variables, such as matrix_dev, do not count. Files with tests are ignored. The
-program prints each cycle. The exit status is 1 if there is a cycle, or if an object is missing.
+A file refers to another file if its object calls a function in that file, takes the address of a function, or uses a table
+of functions such as an attribute group. Other shared variables, such as matrix_dev, do not count. The program ignores files
+with tests, and prints each cycle. The exit status is 1 if there is a cycle, or if an object is missing.
 """
 import argparse
 import glob
@@ -21,7 +21,7 @@ MODULES = {"vfio_ap": f"{DRIVER}/vfio_ap_*.c", "ap_hwsim": f"{DRIVER}/ap_hwsim/*
 
 
 def symbols(path):
-    """Return (global functions and tables of functions, undefined symbols) of an object."""
+    """Return (global functions and tables of functions that an object defines, its undefined symbols)."""
     listed = subprocess.run(["s390x-linux-gnu-nm", "--extern-only", "--format=posix", path], check=True, capture_output=True,
                             text=True).stdout.splitlines()
     words = [line.split() for line in listed]
@@ -60,7 +60,7 @@ def cycles(graph):
 
 
 def levels(graph):
-    """Return the levels of the files. Without a cycle, each file refers only to files of later levels."""
+    """Return the levels of the files. Without a cycle, each file refers only to files in later levels."""
     left, rows = set(graph), []
     while left:
         row = sorted(file for file in left if not any(file in graph[other] for other in left))

@@ -4,7 +4,7 @@
 # Check that the SIE interpreter supports the instructions that the compiler emits, and computes the same results as a CPU.
 #
 # Without arguments, compile rig/sie-corpus/ and the guest programs of the selftests at each optimization level, and check
-# that the table of the interpreter has all their instructions. Then run the corpus both in the interpreter and natively, and
+# that the interpreter's table contains all their instructions. Then run the corpus both in the interpreter and natively, and
 # compare the results. With arguments, only check the instructions in these s390x objects.
 . "$(dirname "$0")/../build/lib.sh"
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Check that make, boot.py and QEMU end when the terminal of `xterm -e make shell` is closed.
 
-Make leads the session in this case, so the kernel sends SIGHUP only to make. The check builds nothing: a sleeping program
-replaces QEMU, and a temporary directory replaces this repository. The exit status is 0 if all three programs have ended.
+In this case, make is the session leader, so the kernel sends SIGHUP only to make. The check builds nothing: a sleeping
+program replaces QEMU, and a temporary directory replaces this repository. The exit status is 0 if all three programs have
+ended.
 """
 import argparse
 import os
@@ -24,7 +25,7 @@ exec sleep 600
 
 
 def until(condition):
-    """Wait until the condition is true. Return False if it stays false."""
+    """Wait until the condition is true. Return False after PATIENCE seconds."""
     end = time.time() + PATIENCE
     while time.time() < end:
         if condition():
@@ -55,7 +56,7 @@ def tree_make(tree):
 
 
 def shell_start(tree):
-    """Start make as the leader of a session. Return (its pid, the master side of its terminal)."""
+    """Start make as a session leader. Return (its pid, the master side of its terminal)."""
     pid, master = pty.fork()
     if not pid:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # usage: check.sh [--mutate]
-# Check the model rig/model/vfio_ap.pml, with Debian's spin, in every order of steps. With --mutate, check models that have
-# one fault each, which spin must find. The last line is the result.
+# Check every order of steps in the model rig/model/vfio_ap.pml with Debian's spin. With --mutate, check models that have one
+# fault each, which spin must find. The last line is the result.
 . "$(dirname "$0")/../build/lib.sh"
 model=$top/rig/model/vfio_ap.pml
 work=$build/model
@@ -11,16 +11,16 @@ work=$build/model
 CHECKS='
 no queue moves to another guest without a reset:ADMINS RESETS ATTACHED STAYING
 a queue that is unbound, used by the host and bound again:ADMINS BUS ATTACHED STAYING
-changes of the host configuration:HOST
-changes of the host configuration, and a guest that resets its queue:HOST RESETS ATTACHED STAYING
-changes of the host configuration, and a queue that is unbound and bound again:HOST BUS ATTACHED STAYING
-ioctls of KVM that stop vCPUs:KVM
+changes to the host configuration:HOST
+changes to the host configuration, and a guest that resets its queue:HOST RESETS ATTACHED STAYING
+changes to the host configuration, and a queue that is unbound and bound again:HOST BUS ATTACHED STAYING
+KVM ioctls that stop vCPUs:KVM
 administrators, and guests that come and go:ADMINS
 an administrator does not wait for another guest:ADMINS HOLD ATTACHED
 an unbind does not wait for another guest:BUS HOLD
-a change of the host configuration does not wait for another guest:HOST HOLD
+a change to the host configuration does not wait for another guest:HOST HOLD
 '
-# TEXT:FLAGS:ASSERTION. spin must report the violation of an assertion that begins with ASSERTION, without parentheses.
+# TEXT:FLAGS:ASSERTION. spin must report a violated assertion whose text, without parentheses, begins with ASSERTION.
 MUTANTS='
 the guest is not looked up again under its lock:NO_SECOND_LOOK ADMINS:apcb[0]==
 a transaction restarts although no other task made progress:RETRY_FOR_NOTHING ADMINS:seen!=attachments
@@ -36,7 +36,7 @@ guests_lock is taken before kvm->lock, as in the stock driver:BASE_ORDER HOST HO
 guests_lock is taken before kvm->lock, in a write by an administrator:BASE_ORDER ADMINS HOLD:finished
 '
 
-# check TEXT:FLAGS[:ASSERTION]: check one model and print a line. Fail if the search is incomplete or has a wrong result.
+# check TEXT:FLAGS[:ASSERTION]: check one model and print a line. Fail if the search is incomplete or its result is wrong.
 check() {
 	local text flags violated place states errors found waits
 	IFS=: read -r text flags violated <<<"$1"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A model of the guest transaction of vfio_ap and of its lock order. It has two guests,
- * each of which uses the mdev with its number, and one queue, which is first assigned to
- * mdev 0 and later to mdev 1. Comments name the functions of the driver that are modelled.
+ * A model of vfio_ap's guest transaction and lock order. It has two guests, each of which
+ * uses the mdev with the guest's number, and one queue, which is first assigned to mdev 0
+ * and later to mdev 1. Comments name the driver functions that are modelled.
  *
  * spin checks these properties in every order of steps: No task waits indefinitely. No
  * task waits for a kvm->lock while it holds a lock that other guests need. A transaction
@@ -11,9 +11,9 @@
  * or gets it. At the end, each guest has the queues that are derived for it.
  *
  * The model does not include an mdev that several guests use in turn, the removal of an
- * mdev, failed resets and their retries, or more of AQIC than its locks.
+ * mdev, failed resets and their retries, or anything about AQIC except its locks.
  *
- * -DADMINS, -DBUS, -DHOST, -DRESETS, -DKVM: add processes to those of the guests.
+ * -DADMINS, -DBUS, -DHOST, -DRESETS, -DKVM: add processes other than the guests.
  * -DATTACHED: both guests run from the start. -DSTAYING: no guest ends.
  * -DHOLD: user space holds the kvm->lock of guest 0 indefinitely. All tasks that do not
  *  need guest 0 must finish.
@@ -30,7 +30,7 @@ bit hook[GUESTS];
 #define lock(l)		atomic { !l -> l = 1 }
 #define unlock(l)	l = 0
 
-/* struct vfio_ap_mdev. attached: 1 + number of the guest, or 0 */
+/* struct vfio_ap_mdev. attached: 1 + the guest's number, or 0 if there is no guest */
 bit assigned[GUESTS], committed[GUESTS], commit_queued[GUESTS];
 byte attached[GUESTS], attachments[GUESTS];
 
@@ -38,7 +38,7 @@ byte attached[GUESTS], attachments[GUESTS];
 bit apcb[GUESTS], resetting;
 byte data;
 
-/* Whether the queue is in the host's configuration, and whether it is reserved for the host */
+/* in_host: the host's configuration has the queue. reserved: it is reserved for the host */
 bit in_host = 1, reserved;
 
 /*
@@ -71,7 +71,7 @@ inline want_reset() {
 			 (a != 0 && slot_guest == a -> !away : (slot_guest == 0 && !outstanding)))
 #define derived(m, a)	(assigned[m] && in_host && fit(a))
 
-/* This is a single step, because an unlock never waits. */
+/* Release the locks in a single step, because an unlock never waits. */
 inline guest_unlock(with_perms) {
 	d_step {
 		unlock(guests_lock);
@@ -87,7 +87,7 @@ inline guest_unlock(with_perms) {
 }
 
 /*
- * vfio_ap_tx_begin(). The caller declares byte a, seen and bit got. patience: 0 for a
+ * vfio_ap_tx_begin(). The caller declares byte a, byte seen and bit got. patience: 0 for a
  * killable wait; 1 for no wait or a bounded wait, after which got can be 0.
  */
 inline guest_begin(m, with_perms, patience) {
@@ -148,7 +148,7 @@ inline guest_begin(m, with_perms, patience) {
 	od
 }
 
-/* vfio_ap_tx_commit(), which drops matrix_lock. The caller declares bit old, new. */
+/* vfio_ap_tx_commit(), which drops matrix_lock. The caller declares bit old and bit new. */
 inline guest_commit(m, is_assigned) {
 	atomic {
 		old = (a != 0 && committed[m]);
@@ -300,7 +300,7 @@ end:	do
 }
 
 #ifdef KVM
-/* An ioctl of KVM that stops the vCPUs. */
+/* A KVM ioctl that stops the vCPUs. */
 proctype kvm_user(byte m) {
 	lock(kvm_lock[m]);
 	lock(vcpu_mutex[m]);
@@ -493,7 +493,7 @@ proctype host() {
 #define OF_HOST		0
 #endif
 
-/* This process continues when no other process can make a step. */
+/* This process continues when no other process can execute a step. */
 proctype at_rest() {
 	timeout;
 #ifdef HOLD

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Print which process waits for which lock at the end of a trail of spin. Run it in the directory with pan and the trail."""
+"""Print which process waits for which lock at the end of a spin trail. Run this in the directory with pan and the trail."""
 import argparse
 import collections
 import re

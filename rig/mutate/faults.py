@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Generate all faults that the rules of this module can make in the driver. As a program, count the faults of each kind.
+"""Generate all faults that the rules in this module can make in the driver. As a program, count the faults of each kind.
 
-libclang parses each file with the options of kbuild. Statements and the types of operands come from the syntax tree.
+libclang parses each file with kbuild's options. Statements and the types of operands come from the syntax tree.
 Operators, numbers and names come from the tokens, because the tree hides the arguments of macros. Assertions such as
 lockdep_assert_held() and WARN_ON() are not changed, because no test can notice a missing assertion.
 """
@@ -37,7 +37,7 @@ WAKEUPS = re.compile(r"wake|notify|signal|complete|(queue|mod|flush|cancel)_\w*w
 TWINS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
 LOGIC = {"&&": "||", "||": "&&"}
 NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|\d+)([uUlL]*)$")
-# Calls that a signal can interrupt, and replacements that no signal can interrupt.
+# Calls that a signal can interrupt, and replacements that a signal cannot interrupt.
 PATIENT = {
     "mutex_lock_killable": "({{ mutex_lock({}); 0; }})",
     "mutex_lock_interruptible": "({{ mutex_lock({}); 0; }})",
@@ -56,7 +56,7 @@ NOTHING = "{ }"
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """One change: text replaces the bytes from start to end in a file of the driver."""
+    """One change: `text` replaces the bytes from `start` to `end` in a driver file."""
     kind: str
     file: str
     function: str
@@ -68,7 +68,7 @@ class Fault:
     last: int
 
     def what(self):
-        """Return the change in one line."""
+        """Return the change as one line."""
         return f"{squeeze(self.old)} => {squeeze(self.text)}"
 
     def where(self):
@@ -84,14 +84,14 @@ def squeeze(text):
 
 @dataclasses.dataclass
 class Statement:
-    """A statement as the file contains it, without expanded macros."""
+    """A statement as it is written in the file, with its macros not expanded."""
     node: cindex.Cursor
     start: int
     end: int
 
 
 class Source:
-    """One file of the driver: its text, its tokens, and the faults that were found so far."""
+    """One driver file: its text, its tokens, and the faults found so far."""
 
     def __init__(self, path, unit):
         self.name = os.path.basename(path)
@@ -105,7 +105,7 @@ class Source:
         self.tokens = [(token.extent.start.offset, token.spelling, token.kind) for token in tokens]
         self.starts = [start for start, _, _ in self.tokens]
         self.lines = [0] + [match.end() for match in re.finditer("\n", self.text)]
-        # self.seen has the offsets of operators that Walk has handled and from_tokens() must skip.
+        # self.seen contains the offsets of operators that Walk has handled and from_tokens() must skip.
         self.faults, self.function, self.seen = [], "", set()
 
     def index(self, offset):
@@ -203,7 +203,7 @@ class Walk:
         return bool(LOCKS.fullmatch(self.name(this)))
 
     def name(self, this):
-        """Return the first name of a statement, which is often the called function."""
+        """Return the first name in a statement, which is often the called function."""
         return re.match(r"\w*", self.source.text[this.start:])[0]
 
     def branch(self, this):
@@ -242,7 +242,7 @@ class Walk:
         if word == "scoped_guard":
             source.add("lock deleted", this.start, source.tokens[close][0] + 1, "if (1)")
             self.out_of_the_guard(this.start, close)
-        # The body of a loop macro is not always the last child, so find the block by its offset.
+        # The body of a loop macro is not always the last child, so find the body by its offset.
         if body is None or text[start] == "{" and (body.kind != CursorKind.COMPOUND_STMT or body.extent.start.offset != start):
             body = next((node for node in this.node.walk_preorder() if node.extent.start.offset == start), None)
         if body is not None and body.extent.start.offset == start:
@@ -400,7 +400,7 @@ def from_tokens(source, functions):
 
 
 def compile_commands():
-    """Return {file name: entry of compile_commands.json} for the driver. The entries come from kbuild."""
+    """Return {file name: entry in compile_commands.json} for the driver, from kbuild."""
     path = os.path.join(boot.BUILD, "compile_commands.json")
     subprocess.run([sys.executable, os.path.join(LINUX, "scripts/clang-tools/gen_compile_commands.py"), "-d", KERNEL, "-o", path,
                     os.path.join(KERNEL, DRIVER)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -415,7 +415,7 @@ def parse(entry):
     output = words.index("-o")
     words = [word for at, word in enumerate(words) if at not in (output, output + 1) and word not in ("-c", entry["file"])
              and not re.match(r"-[fm]|-W", word)]
-    # The paths in the command are relative to the directory of the entry.
+    # The paths in the command are relative to the entry's directory.
     os.chdir(entry["directory"])
     unit = cindex.Index.create().parse(entry["file"], ["--target=s390x-linux-gnu", "-march=z13", "-w", *words])
     errors = [str(said) for said in unit.diagnostics if said.severity >= cindex.Diagnostic.Error]
@@ -437,7 +437,7 @@ def sources():
 
 @functools.lru_cache(None)
 def all_faults():
-    """Return all faults of the driver, sorted by file."""
+    """Return all faults for the driver, sorted by file."""
     faults, seen, there = [], set(), os.getcwd()
     for name, entry in sorted(compile_commands().items()):
         if NOT_MUTATED.search(name):

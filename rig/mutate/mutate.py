@@ -3,12 +3,12 @@
 
 Each patch in rig/mutants/ is one fault. It describes what it breaks, and changes files of this repository or of the base
 kernel. Its line "Caught-by:" names the test that must fail (program:fixture.test, or a pattern). If the patch changes only
-the driver, this program builds the faulty driver as a separate module. Otherwise, it applies the patch to the kernel tree,
-builds the kernel, and reverts the patch.
+the driver, this program builds the faulty driver as a separate module. Otherwise, this program applies the patch to the
+kernel tree, builds the kernel, and reverts the patch.
 
-A missing patch of the series is also a fault if the file of the patch in series/ has a line "Shown-by:". This line has the
-test that must fail without the patch, after the kernel variant if it needs one. The fault is called without-NAME, where
-NAME is the name of the file.
+Leaving out a patch of the series is also a fault if its file in series/ has a line "Shown-by:". This line contains the
+kernel variant, if the test needs one, and the test that must fail without the patch. The fault is called without-NAME,
+where NAME is the name of the file in series/.
 
 A fault is caught if the test fails, or if the boot ends with a panic, a warning, a lockdep report, a leak or a violation.
 The last line is `N caught, N survived`. The exit status is 0 if no fault survived.
@@ -32,7 +32,7 @@ MUTANTS = os.path.join(boot.TOP, "rig/mutants")
 WORK = os.path.join(boot.BUILD, "mutant")
 LINUX = os.path.join(boot.BUILD, "linux")
 KERNEL = os.path.join(boot.BUILD, "kernel")
-# The original files of LINUX that a mutant has changed.
+# The original versions of the files in LINUX that a mutant has changed.
 KEPT = os.path.join(boot.BUILD, "mutant.kept")
 SERIES = os.path.join(boot.TOP, "series")
 
@@ -56,8 +56,8 @@ class Mutant:
 class Without:
     """The series without one patch.
 
-    This fault reverts the changes of the patch to C files and to private headers. It keeps the changes to headers in
-    include/ and in the directory of our driver, because later patches and the driver need them.
+    This fault reverts the patch's changes to C files and to private headers. It keeps the changes to headers in include/
+    and in the driver's directory, because later patches and the driver need these changes.
     """
     in_module, options = False, ["-R"]
 
@@ -175,7 +175,7 @@ def take_back():
 
 def verdict(mutant, files):
     log = f"mutant-{mutant.name}.run.log"
-    # Tests of a broken driver often time out, so use shorter timeouts, except in slow kernels.
+    # Tests often time out with a broken driver, so use shorter timeouts, except in slow kernels.
     patience = [] if mutant.variant else ["rig_patience=40"]
     word, tells = "cannot be built", ""
     if files:
@@ -191,7 +191,7 @@ def tell(trial):
 
 
 def try_modules(mutants):
-    """Try faults of the driver. Build the next fault while a test runs. Return a list with True for each caught fault."""
+    """Try faults in the driver. Build the next fault while a test runs. Return a list with True for each caught fault."""
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
     try:
         trials = []
@@ -204,7 +204,7 @@ def try_modules(mutants):
 
 
 def try_kernels(mutants):
-    """Try faults of the kernel one by one, and then restore the kernel. Return [(caught, text)]."""
+    """Try faults in the kernel one by one, and then restore the kernel. Return [(caught, text)]."""
     found = []
     try:
         for mutant in mutants:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Try N random faults of the driver, one at a time, and count those that a test notices.
+"""Try N random faults in the driver, one at a time, and count those that a test notices.
 
-faults.py generates the faults, and the seed selects a sample, in which each kind of fault is equally likely. A fault that
-does not compile, or does not change the compiled code, is replaced by another one. For each fault, one boot runs the tests
+faults.py generates the faults, and the seed selects a sample, in which each kind of fault is equally likely. If a fault does
+not compile, or does not change the compiled code, the program tries another fault. For each fault, one boot runs the tests
 that execute a changed line, according to the coverage of `make test LONG=1`. The fastest test program runs first, and the
 first failure ends the boot. Programs that need a separate boot or another kernel run only if no other test executes a
 changed line. If the fault removes a call that frees an object, one test also runs with kmemleak.
@@ -36,9 +36,10 @@ KEPT = os.path.join(boot.BUILD, "random")
 EQUIVALENT = os.path.join(boot.TOP, "rig/mutate/equivalent.txt")
 # Timeout of the test programs, in seconds.
 PATIENCE = "rig_patience=40"
-# A boot ends after a silence of SILENCE times the longest silence of the correct driver, and at least LEAST_SILENCE seconds.
+# A boot ends if it prints nothing for SILENCE times the longest silence with the correct driver, or LEAST_SILENCE seconds if
+# this is longer.
 SILENCE, LEAST_SILENCE = 4, 120
-# If a call of a function with such a name is missing, only kmemleak may notice the fault.
+# If a call to a function with such a name is missing, possibly only kmemleak notices the fault.
 FREES = re.compile(r"free|put|destroy|unregister|del")
 CAUGHT, COMPILER, SURVIVED, EQUAL, INVALID = "caught", "compiler", "SURVIVED", "equivalent", "invalid"
 
@@ -65,7 +66,7 @@ class Builder:
         return re.findall(r"vfio_ap_\w+\.[ch]:\d+:\d+: (?:warning: .*|error: .*\[-Werror.*)", said)
 
     def objects(self):
-        """Return the code of each file of the driver, without debugging information."""
+        """Return the code of each driver file, without debugging information."""
         found = {}
         for path in glob.glob(os.path.join(self.place, "vfio_ap_*.o")):
             subprocess.run(["s390x-linux-gnu-objcopy", "--strip-debug", "-R", ".comment", path, path + ".code"], check=True)
@@ -99,7 +100,7 @@ class Builder:
 
 
 class Session:
-    """Measurements of the correct driver: seconds is {test: seconds}, and silence is derived from its longest silence."""
+    """Measurements with the correct driver. seconds: {test: seconds}; silence: timeout for a boot without output"""
 
     def __init__(self):
         self.seconds, self.silence = {"kunit": 1}, LEAST_SILENCE
@@ -149,13 +150,13 @@ class Plan:
         known = self.runs.get(fault.file, {})
         lines = [line for line in range(fault.first, fault.last + 1) if line in known]
         if not lines:
-            # gcov counts a statement in its first line.
+            # gcov attributes a statement to its first line.
             lines = [line for line in range(fault.first, fault.first - 10, -1) if line in known][:1]
         return [(fault.file, line) for line in lines]
 
     @staticmethod
     def uses(fault):
-        """Return the lines that use a macro."""
+        """Return the lines that use the macro that a fault changes."""
         text = faults.sources()[fault.file].splitlines()[fault.first - 1]
         name = re.match(r"#define\s+(\w+)", text)
         return [(file, number) for file, source in faults.sources().items() if name
@@ -197,7 +198,7 @@ def boot_with(module, programs, tests, session, parameters=(), variant="", log="
 
 
 def in_order(tests, session):
-    """Return the programs of these tests, the fastest program first."""
+    """Return the programs that contain these tests, the fastest program first."""
     seconds = {}
     for name in tests:
         program = name.partition(":")[0]

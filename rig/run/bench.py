@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Compare the performance of this driver and of the stock driver, in one kernel on the same simulated machine.
+"""Compare the performance of this driver with that of the stock driver, in one kernel on the same simulated machine.
 
 The first boot measures latencies, with both drivers in turn. The second measures costs, with a clock that counts
 instructions. The third measures how long locks are held, with the lock statistics of the ordinary test kernel. The program
@@ -23,7 +23,7 @@ WAITS = ("sysfs", "status", "aqic", "host")
 
 
 class Figures:
-    """waits[id, driver, mode] has the microseconds of all measured operations. values[id, driver] is one measured number."""
+    """waits[id, driver, mode] lists durations of operations in microseconds. values[id, driver] is a single measurement."""
 
     def __init__(self):
         self.waits, self.values, self.broken = {}, {}, []
@@ -41,7 +41,7 @@ class Figures:
 
 
 def at(waits, share):
-    """Return the quantile of the waits for this share (0 to 1), in ms."""
+    """Return a quantile of the waits in ms. share: the quantile, from 0 to 1"""
     ordered = sorted(waits)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] / 1000 if ordered else None
 
@@ -128,7 +128,7 @@ def cost_rows(figures):
 
 
 def text_rows():
-    """Return rows with the code size in bytes of both modules, and of each file of this driver."""
+    """Return rows with the code size in bytes of both modules, and of each of this driver's files."""
     def code(path):
         words = subprocess.run(["s390x-linux-gnu-size", path], check=True, capture_output=True, text=True).stdout.split("\n")
         return int(words[1].split()[0])
@@ -163,14 +163,14 @@ def table(rows):
 
 
 def plot(figures):
-    """Plot the distribution of the times that an unrelated administrator waits."""
+    """Plot the distribution of the times for which an unrelated administrator waits."""
     curves = []
     data = os.path.join(boot.BUILD, "bench.dat")
     with open(data, "w") as out:
         for driver, mode, title in (("base", "busy", "stock driver"), ("ours", "busy", "this driver"),
                                     ("ours", "quiet", "this driver, otherwise idle")):
             waits = sorted(figures.waits.get(("sysfs", driver, mode), []))
-            # Plot every 20th point, and all of the 50 longest waits.
+            # Plot every 20th wait, and all of the 50 longest.
             for n, wait in enumerate(waits):
                 if n % 20 == 0 or n > len(waits) - 50:
                     out.write(f"{max(wait, 1) / 1000} {(len(waits) - n) / len(waits)}\n")

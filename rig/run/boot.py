@@ -36,7 +36,7 @@ TROUBLE = re.compile(
     r"|Unable to handle|Oops|kernel BUG at|ilc:\d+ \[#|bad unlock balance|possible recursive locking|held lock freed"
     r"|UBSAN:|BUG \S+ \(")
 
-# A prefix for a command, which makes the kernel kill the command when this process ends, even if SIGKILL ends it.
+# A command prefix that makes the kernel kill the command when this process ends, even if SIGKILL ends this process.
 DIES_WITH_ME = ["setpriv", "--pdeathsig", "KILL"]
 machines = set()
 ending = threading.Event()
@@ -59,7 +59,7 @@ TERMINALS = {fd for fd in (0, 1) if os.isatty(fd)}
 
 
 def end_with_terminal(fds):
-    """End this process if one of these descriptors was a terminal that has been closed.
+    """End this process if one of these descriptors is a terminal that has been closed.
 
     When make leads the session (`xterm -e make shell`), the kernel sends SIGHUP only to make. Make does not pass the
     signal on, but waits for this process.
@@ -78,7 +78,7 @@ machine = argparse.Namespace(hwsim="", cpus="2", memory=1024, append="", gdb=Fal
 
 
 class MachineAction(argparse.Action):
-    """Store the value of an option in machine."""
+    """Store the value of an option in `machine`."""
 
     def __call__(self, parser, namespace, value, option=None):
         setattr(machine, self.dest, self.const if self.nargs == 0 else value)
@@ -101,7 +101,7 @@ def say(*words):
 
 
 def hwsim_words():
-    """Return the words of --hwsim. Exit if a word is not a parameter of the simulator, because the kernel would ignore it."""
+    """Return the words in --hwsim. Exit if a word is not a parameter of the simulator, because the kernel would ignore it."""
     with open(os.path.join(TOP, "drivers/s390/crypto/ap_hwsim/machine.c")) as source:
         known = re.findall(r"^module_param(?:_string)?\((\w+)", source.read(), re.M)
     words = machine.hwsim.split()
@@ -175,7 +175,7 @@ class Run:
         append += [*self.options, machine.append]
         cmd = ["qemu-system-s390x", "-machine", "s390-ccw-virtio", "-cpu", "max"]
         if self.cpus == "1" and self.verb != "shell":
-            # With a single CPU, the clock can count instructions, so the load of the host does not affect the guest.
+            # With a single CPU, the clock can count instructions, so the load on the host does not affect the guest.
             cmd += ["-accel", "tcg,thread=single", "-icount", f"shift={self.shift},sleep=off"]
         else:
             cmd += ["-accel", "tcg,thread=multi"]
@@ -198,7 +198,7 @@ class Run:
         return cmd
 
     def initramfs(self, scratch):
-        """Return the path of the initramfs, to which the files of this run, {path in the initramfs: local path}, are added."""
+        """Add self.files, {path in the initramfs: local path}, to the initramfs. Return the path of the result."""
         if not self.files:
             return self.initrd
         with open(os.path.join(scratch, "list"), "w") as spec:

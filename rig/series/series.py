@@ -2,18 +2,18 @@
 """Make the patch series build/series/fixes and build/series/vfio-ap, and check them as a maintainer would.
 
 The series fixes applies to the base kernel, and vfio-ap applies on top of fixes. Each file in series/NAME/ describes one
-patch. It has the subject and the message, a line ---, and patterns for the files in the patch, one per line. A pattern that
-ends with .patch names a patch in patches/. If the message is empty, the message of this patch is used. A patch in
-backport/BASE/ replaces the patch of the same name in patches/. Other patches in backport/BASE/ are only for this base.
+patch. It contains the subject and the message, a line ---, and patterns for the files in the patch, one per line. A pattern
+that ends with .patch names a patch in patches/, which also provides the message if the file contains none. A patch in
+backport/BASE/ replaces the patch of the same name in patches/. Other patches in backport/BASE/ are only for BASE.
 
 If a patch changes only code of the base kernel, its file needs a line "Shown-by:" with a test that fails without the patch,
-or a line "Not-shown:" with the reason why no test does. series/NAME/cover.txt is the cover letter. The program replaces
+or a line "Not-shown:" with the reason why no test fails. series/NAME/cover.txt is the cover letter. The program replaces
 @BASE@, @SIZES@, @MEASURED@, @FAULTS@, @SHOWN@ and the names of patches, such as @13-sie@, in it.
 
 The program checks that each of our files is in exactly one patch, that `git am` on the pristine base gives the tree that is
 built, that checkpatch and get_maintainer report nothing, that SPDX lines are present, and that UAPI headers compile. Without
 --fast, it also runs Coccinelle, builds the kernel after each patch, and runs the test of each fix with and without the fix.
-The kernel without a fix has all later patches, because these add the tests and the simulator. `make check` runs sparse,
+A kernel without a fix includes all later patches, because they add the tests and the simulator. `make check` runs sparse,
 kernel-doc and Sphinx.
 """
 import argparse
@@ -76,7 +76,7 @@ def for_base(path):
 
 
 def place(path):
-    """Return the kernel's path of a file in this repository, like rig/build/overlay.sh."""
+    """Return the path in the kernel of a file in this repository, as rig/build/overlay.sh does."""
     return path.replace("Documentation/s390/", "Documentation/arch/s390/")
 
 
@@ -126,7 +126,7 @@ def entries():
 
 
 def unpack_base(paths):
-    """Create a repository. Its first commit has the pristine base files that the series changes."""
+    """Create a repository whose first commit contains the pristine base files that the series changes."""
     tree = os.path.join(WORK, "base")
     shutil.rmtree(WORK, ignore_errors=True)
     os.makedirs(tree)
@@ -150,7 +150,7 @@ def commit(tree, entry):
     for file in entry.files:
         there = os.path.join(tree, place(file))
         os.makedirs(os.path.dirname(there), exist_ok=True)
-        # In LINUX, the file is adapted to this base.
+        # Copy the file from LINUX, where it is adapted to this base.
         shutil.copy(os.path.join(LINUX, place(file)), there)
     git(tree, "add", "-A")
     git(tree, "commit", "-q", *(["-s"] if sign_off else []), "-F", "-", text=entry.message)
@@ -210,7 +210,7 @@ def write_cover(name, rows, missing):
     for entry, add, _ in rows:
         if add > LARGE and f"{entry.name}:" not in cover:
             raise Failed(f"{entry.name}: {add} lines, but the cover letter does not explain why in a line `{entry.name}: ...`")
-    # The mail has the numbers of the patches, because its readers do not know the file names in series/.
+    # Refer to patches by number, because the readers of the mail do not know the file names in series/.
     for number, (entry, _, _) in enumerate(rows, 1):
         cover = cover.replace(f"{entry.name}:", f"patch {number}:").replace(f"@{entry.name}@", str(number))
     cover = cover.replace("@SIZES@", "   added  gone  patch\n" + table)

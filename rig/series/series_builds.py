@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Build the kernel after each patch of the series.
 
-After each patch, build the directories that the patch changes with W=1, in the configuration of the tests. After the last
+After each patch, use W=1 and the tests' configuration to build the directories that the patch changes. After the last
 patch, and after each patch that changes a Kconfig file or a Makefile, also build other configurations, and link the kernel
-and its modules. Link the kernel without KVM only with --long, because this takes long and builds nothing of vfio_ap.
+and its modules. Link the kernel without KVM only with --long, because this link takes a long time and does not include
+vfio_ap.
 """
 import os
 import re
@@ -12,7 +13,7 @@ import time
 
 from rig.run import boot
 
-# Differences from the configuration of the tests.
+# Differences from the tests' configuration.
 OTHERS = {
     "VFIO_AP=y": "CONFIG_VFIO_AP=y\nCONFIG_VFIO_AP_KUNIT_TEST=n\n",
     "VFIO_AP_DIAGNOSTICS=n": "CONFIG_VFIO_AP_DIAGNOSTICS=n\n",
@@ -40,7 +41,7 @@ class Broken(Exception):
 
 
 class Tree:
-    """A base tree that gets one patch after another, with an output directory for each configuration."""
+    """A base tree to which one patch after another is applied, with an output directory for each configuration."""
 
     def __init__(self, work, tarball, fragments):
         self.source, self.work, self.fragments = os.path.join(work, "linux"), work, fragments
@@ -82,7 +83,7 @@ class Tree:
         for line in wanted.split():
             symbol, _, value = line.partition("=")
             if value != "n" and line not in got or value == "n" and any(each.startswith(symbol + "=") for each in got):
-                # The symbol does not exist before a patch has added it.
+                # The symbol may be missing because a later patch adds it.
                 if subprocess.run(["grep", "-rqw", f"config {symbol.removeprefix('CONFIG_')}", "--include=Kconfig*", "arch/s390", "drivers", "mm"],
                                   cwd=self.source, check=False).returncode == 0:
                     raise Broken(f"the configuration lost {line}")
@@ -103,7 +104,7 @@ class Tree:
                 out = os.path.join(self.work, "programs")
                 os.makedirs(out, exist_ok=True)
                 said = self.run("make", "-C", program, f"OUTPUT={out}", "CC=s390x-linux-gnu-gcc", f"-j{os.cpu_count()}")
-                # Ignore the warning of gcc that a string in the base's kselftest_harness.h could be NULL.
+                # Ignore gcc's warning that a string in the base's kselftest_harness.h could be NULL.
                 warned = re.search(r"^(?!\S*/kselftest_harness\.h:)\S+: warning: .*", said, re.M)
                 if warned:
                     raise Broken(f"{program}: {warned[0]}")
@@ -120,7 +121,7 @@ def directories_of(files):
 
 
 def build_all(tree, git, commits, say, long):
-    """Build after each of commits, [(name, commit, files)]. git(*words) runs git. Return the faults, one line each."""
+    """Build after each of these commits, [(name, commit, files)]. git(*words) runs git. Return one line for each fault."""
     wrong, number, begin = [], 0, time.time()
     everything = {file for _, _, files in commits for file in files}
     known = set()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Turn build/linux into a git repository: the pristine base, and one commit for each patch of the series.
 
-The tag "base" is the pristine base. The branch "series" has the patches, and its last commit is the tree that is built. The
-program does not change the files in build/linux, so make does not rebuild them, and quilt still works. It adds only .git,
-which has 340 MB and takes about a minute of CPU time. After a change, run the program again. It keeps the tag and replaces
+The tag "base" is the pristine base. The branch "series" contains the patches, and its last commit is the tree that is built.
+The program does not change the files in build/linux, so make does not rebuild them, and quilt still works. It adds only
+.git, which takes 340 MB and about a minute of CPU time. After a change, run the program again. It keeps the tag and replaces
 the branch. Do not edit files in build/linux, because make overwrites them.
 """
 import argparse
@@ -19,7 +19,7 @@ from rig.series.series import LINUX, Failed, git
 
 # Files that git, source.sh and quilt add to the tree.
 NOT_IN_GIT = {".git", ".pc", ".unpacked"}
-# The last commit that this program has made. It serves to detect commits of the user.
+# The last commit that this program has made, to detect commits made by the user.
 MADE = "refs/rig/made"
 
 
@@ -46,7 +46,7 @@ class Import:
             self.write(f"from {parent}\n")
 
     def file(self, path, directory):
-        """Add a file in a directory to the commit, or delete the file if the directory does not have it."""
+        """Add a file in a directory to the commit, or delete it from the commit if the directory does not contain it."""
         there = os.path.join(directory, path)
         if os.path.islink(there):
             mode, content = "120000", os.readlink(there).encode()
@@ -82,7 +82,7 @@ def base_files(touched):
 
 
 def import_base(who, touched, pristine):
-    """Make the commit of the base, unless the repository already has it."""
+    """Create the base commit, unless the repository already has it."""
     name = f"Linux: {boot.base_source()}"
     if in_linux("log", "-1", "--format=%s", "base", check=False) == name:
         return

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "corpus.h"
 
-/* The compiler may emit calls of these functions. */
+/* The compiler may emit calls to these functions. */
 #ifdef __s390x__
 void *memcpy(void *to, const void *from, unsigned long n)
 {
@@ -50,7 +50,7 @@ static u64 (*const parts[])(u64 seed) = {
 	corpus_control, corpus_atomic,
 };
 
-/* Entry point of the flat image. Each call runs one part of the corpus, so that a message can name the part. */
+/* Entry point of the flat image. Each call runs one part, so that a message can name the part. */
 __attribute__((section(".text.corpus"))) u64 corpus(u64 seed)
 {
 	return parts[seed >> 32](seed & 0xffffffff);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Use inline assembly for MVST, CLST, SRST, MVCLE and CLCLE, because compilers do not reliably emit them.
+ * Use inline assembly for MVST, CLST, SRST, MVCLE and CLCLE, because compilers do not reliably
+ * emit these instructions.
  */
 #include "corpus.h"
 

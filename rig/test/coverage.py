@@ -2,7 +2,7 @@
 """Report the lines of the driver that no test has executed.
 
 A kernel with gcov counts how often each line is executed. After each test, init prints the counts, and Debian's gcov for
-s390x decodes them. This module adds them up. It reports a failure for each line that no test has executed, unless
+s390x decodes them. This module adds up the counts. It reports a failure for each line that no test has executed, unless
 rig/test/not-run.txt gives a reason for the line.
 """
 import concurrent.futures
@@ -20,7 +20,7 @@ from rig.run import boot
 COUNTS = os.path.join(boot.BUILD, "coverage")
 # A directory whose name ends with this suffix belongs to another run of the same test.
 AGAIN = "~"
-# The source files of the driver at the time of the run.
+# The driver's source files at the time of the run.
 COUNTED = os.path.join(COUNTS, "sources")
 NOTES = os.path.join(boot.BUILD, "kernel-memory/drivers/s390/crypto")
 SOURCES = os.path.join(boot.TOP, "drivers/s390/crypto")

@@ -24,7 +24,7 @@ TESTS = os.path.join(boot.TOP, "tools/testing/selftests/vfio-ap")
 ROWS = os.path.join(TESTS, "rows.txt")
 BOOTS = os.path.join(TESTS, "machines.txt")
 LONG = os.path.join(boot.TOP, "rig/test/long.txt")
-# In long.txt, this word means all tests of `make test`, under load.
+# In long.txt, this word means all tests of `make test`, with busy loops.
 LOAD = "LOAD=1"
 LOAD_LOOPS, LOAD_TIMES, LOAD_SLOWNESS = 4, 10, 4
 PAGE = os.path.join(boot.TOP, "doc/tests-by-driver.rst")
@@ -36,7 +36,7 @@ STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[ *\w+\])? ?")
 
 
 class Count:
-    """Results so far. failed has one list for each failure: the name of the test, and the output before the failure."""
+    """Results so far. `failed` contains a list for each failure: the test's name, and the output before the failure."""
 
     def __init__(self, say=boot.say):
         self.passed, self.failed, self.skipped, self.say, self.words = 0, [], 0, say, {}
@@ -138,7 +138,7 @@ class Programs:
 
 
 def kunit(console, count, pattern):
-    """Count the KUnit cases in the kernel log. Results of cases are indented by four blanks, results of suites are not."""
+    """Count the KUnit cases in the kernel log. Case results are indented by four blanks, suite results are not."""
     suite, noise, failures, plan, cases = None, [], 0, None, 0
     for line in console:
         line = STAMP.sub("", line)
@@ -188,7 +188,7 @@ def rows():
 
 
 def keep_results(column, words):
-    """Store {test: result}. Keep the older results of tests that are not in words."""
+    """Store {test: result}. Keep the older results of tests that are not in `words`."""
     known = {**results(column), **words}
     os.makedirs(RESULTS, exist_ok=True)
     with open(os.path.join(RESULTS, column), "w") as out:
@@ -201,13 +201,13 @@ def results(column):
 
 
 def word(column, words, test, note):
-    """Return the last result of a test, or "lacks it" if the stock driver failed a test of a feature that it does not have."""
+    """Return a test's last result, or "lacks it" if the stock driver failed and does not have the tested feature."""
     last = words.get(test, "-")
     return "lacks it" if column in ("base-driver", "base-both") and note.startswith("new") and last != "passes" and last != "-" else last
 
 
 def show_rows():
-    """Print the rows with their tests and the last results."""
+    """Print each row of rows.txt with its test and the last results."""
     known = [(name, title, results(name)) for name, title in COLUMNS if results(name)]
     say(f"{'row':6} {'runs in':7} " + "".join(f"{title:13}" for _, title, _ in known) + "test")
     for row, test, note in rows():
@@ -222,7 +222,7 @@ SECTIONS = {"A": "Interface", "B": "Faults of earlier drivers", "C": "Weak point
 
 
 def page():
-    """Write a page with the tests whose results differ between the stock driver and ours."""
+    """Write a page with the tests whose results differ between the stock driver and this driver."""
     titles = {"base-driver": "stock driver", "base-kernel": "this driver, stock kernel", "ours": "this driver"}
     columns = [(name, results(name)) for name in titles if results(name)]
     name = "Tests that tell the drivers apart"
@@ -288,17 +288,17 @@ def long_rows(wanted):
 
 
 def long_boots(wanted):
-    """Return the matching rows that need a boot, which are all except LOAD=1."""
+    """Return the matching rows that need a boot, which are all rows except the one with LOAD=1."""
     return [row for row in long_rows(wanted) if row[3] != LOAD]
 
 
 def long_kernels(wanted):
-    """Return the kernel variants that these rows need."""
+    """Return the kernel variants that the matching rows need."""
     return dict.fromkeys(kernel for _, kernel, *_ in long_boots(wanted) if kernel != "-")
 
 
 def one_long(pattern, times, seed, row):
-    """Run one row in a separate boot. Return (counts, output, reason why the boot failed or None)."""
+    """Run one row of long.txt in a separate boot. Return (counts, output, reason why the boot failed or None)."""
     name, kernel, cpus, tests, parameters = row
     parameters = parameters or dict(table(BOOTS)).get(tests, "")
     said = [f"{name}: {tests} with {cpus} CPUs, kernel {kernel} {parameters}"]
@@ -310,7 +310,7 @@ def one_long(pattern, times, seed, row):
 
 
 def all_long(count, pattern, times, seed, wanted):
-    """Run the rows in parallel, one per CPU, because tests mostly wait. Print the output of each row when it has ended."""
+    """Run the matching rows in parallel, one per CPU, because tests mostly wait. Print the output of each row at its end."""
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
     reasons = []
     try:
@@ -327,7 +327,7 @@ def all_long(count, pattern, times, seed, wanted):
 
 @contextlib.contextmanager
 def busy_loops(loops):
-    """Run this number of busy loops. The kernel kills them when this process ends, even if SIGKILL ends it."""
+    """Run this number of busy loops. The kernel kills them when this process ends, even if SIGKILL ends this process."""
     spin = [*boot.DIES_WITH_ME, "sh", "-c", "while :; do :; done"]
     processes = []
     try:
@@ -343,7 +343,7 @@ def busy_loops(loops):
 
 
 def under_load(count, pattern, times, seed):
-    """Run the tests while busy loops use the CPUs. Return the reasons why boots failed."""
+    """Run the tests while busy loops use the CPUs. Return one reason per boot, or None if the boot succeeded."""
     found = Count()
     say(f"load: {times} times with {LOAD_LOOPS} busy loops")
     with busy_loops(LOAD_LOOPS):
@@ -364,7 +364,7 @@ def check_fetched(count):
 
 
 def ours(args):
-    """Test this driver on its kernel."""
+    """Test this driver on the patched kernel."""
     count, pattern, times, seed = Count(), args.pattern, args.times or 1, args.seed
     wanted, load = args.long, args.load
     check_fetched(count)
@@ -402,7 +402,7 @@ def trial(pattern, *parameters, **how):
 
     def on_line(line):
         programs.take(line)
-        # The harness first reports the failed line. Stop at this line, because a broken driver may take long to end.
+        # The harness first reports the line that failed. Stop at that point: a broken driver may take a long time to end.
         found = re.match(r"# (\S+\.c:\d+:\w+:Expected .*)", line)
         if found:
             told.append(found[1])

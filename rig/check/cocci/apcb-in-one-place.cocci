@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/// Only vfio_ap_tx_commit() writes the APCB of a guest.
+/// Only vfio_ap_tx_commit() writes to a guest's APCB.
 // Options: --no-includes
 
 virtual report

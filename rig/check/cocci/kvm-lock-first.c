@@ -6,7 +6,7 @@ static void vfio_ap_guest_assert_and_lock(struct kvm *kvm)
 	mutex_lock(&kvm->lock);	/* wrong */
 }
 
-/* All ways to acquire kvm->lock. */
+/* Acquire kvm->lock in all possible ways. */
 static void vfio_ap_guest_lock_in_many_ways(struct vfio_ap_attachment *attachment, struct kvm *kvm)
 {
 	int ret;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Definitions of macros that Coccinelle cannot parse. Without them, it silently skips functions that use these macros. */
+/* Macros that Coccinelle cannot parse. Without a definition, it silently skips their callers. */
 #define scoped_guard YACFE_ITERATOR
 #define DECLARE_BITMAP(name, bits) unsigned long name[bits]
 #define __attribute__(what)

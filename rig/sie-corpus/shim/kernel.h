@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The definitions from kernel headers that are needed to build the interpreter as a user-space program. */
+/* Definitions from kernel headers, to build the interpreter as a user-space program. */
 #ifndef SIE_SHIM_KERNEL_H
 #define SIE_SHIM_KERNEL_H
 
