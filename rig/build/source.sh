@@ -8,7 +8,7 @@
 
 series=$top/patches/series
 [ ! -d "$backport" ] || series=$backport/series
-tarball=$(readlink -e "$build/linux-source.tar.xz") || die "there is no source of the base kernel; run `make` first"
+tarball=$(readlink -e "$build/linux-source.tar.xz") || die "there is no source of the base kernel; run 'make' first"
 
 unpack() {
 	rm -rf "$linux" "$linux.new"

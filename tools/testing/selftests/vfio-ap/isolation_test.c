@@ -141,7 +141,7 @@ TEST_F(guest, next_guest_under_old_kvm_lock)
 	pthread_join(closer, NULL);
 	ASSERT_EQ(0, hold_wait(&again));
 
-	/* The next guest gets the mdev and follows changes of the host. */
+	/* The next guest gets the mdev and follows changes to the host's configuration. */
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID2));
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "05.0005"));
