@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Change the assigned matrix of an mdev: parse and plan the change, wait for resets, commit. */
+/* Change an mdev's assigned matrix: parse and plan the change, wait for resets, and commit. */
 #include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
 
 /**
- * vfio_ap_assign_parse_masks - parse the text of ap_config
- * @text: the text
- * @length: number of characters that were written
+ * vfio_ap_assign_parse_masks - parse a value written to ap_config
+ * @text: the written text, terminated by a NUL
+ * @length: number of characters written
  * @masks: receives the parsed masks
  *
  * Context: Takes matrix_dev->lock.
@@ -66,7 +66,7 @@ static bool vfio_ap_assign_find_reserved(const struct vfio_ap_matrix *candidate,
 
 /*
  * Check only the added queues against the host's masks, because vfio_ap_host_in_use() prevents
- * the host from reserving a queue that is assigned already.
+ * the host from reserving a queue that is already assigned.
  */
 static int vfio_ap_assign_validate(const struct vfio_ap_mdev *mdev,
 				   const struct vfio_ap_matrix *candidate,
@@ -96,8 +96,8 @@ static int vfio_ap_assign_validate(const struct vfio_ap_mdev *mdev,
 
 /*
  * List the queues whose pending resets keep an added queue out of the guest. A pending queue
- * keeps its whole adapter out or, if the guest already has the adapter, its domain. Therefore,
- * the list can include queues that were assigned before.
+ * keeps out its whole adapter or, if the guest already has the adapter, its domain. Therefore,
+ * the list can include queues that were already assigned.
  */
 static void vfio_ap_assign_list_awaited(const struct vfio_ap_mdev *mdev,
 					struct vfio_ap_plan *plan)
@@ -118,17 +118,20 @@ static void vfio_ap_assign_list_awaited(const struct vfio_ap_mdev *mdev,
 	vfio_ap_matrix_and(&plan->awaited, candidate, &matrix_dev->host);
 	if (!bitmap_subset(candidate->aqm, mdev->assigned.aqm, AP_DOMAINS))
 		return;
-	/* Only adapters were added, so the added queues do not depend on other missing adapters. */
+	/*
+	 * Only adapters were added. Ignore the adapters that were already assigned but are not
+	 * in the guest, because the added queues do not depend on them.
+	 */
 	bitmap_andnot(stays_out, mdev->assigned.apm, plan->had.apm, AP_DEVICES);
 	bitmap_andnot(plan->awaited.apm, plan->awaited.apm, stays_out, AP_DEVICES);
 }
 
 /**
- * vfio_ap_assign_plan - plan a change of the assigned matrix
+ * vfio_ap_assign_plan - plan a change to the assigned matrix
  * @mdev: the mdev
- * @op: how to combine the assigned matrix and @change
+ * @op: how to combine the assigned matrix with @change
  * @change: a matrix with ids within the host's limits
- * @plan: filled in
+ * @plan: receives the plan
  *
  * Context: matrix_dev->lock held, and ap_attr_mutex if the change adds an adapter or a
  * usage domain. The plan is valid until the locks are dropped.
@@ -166,22 +169,22 @@ static void vfio_ap_assign_report(struct vfio_ap_mdev *mdev, const struct vfio_a
 }
 
 /**
- * vfio_ap_assign_change - change the assigned matrix of an mdev
+ * vfio_ap_assign_change - change an mdev's assigned matrix
  * @mdev: the mdev
- * @op: how to combine the assigned matrix and @change
+ * @op: how to combine the assigned matrix with @change
  * @change: a matrix with ids within the host's limits
- * @conflict: set to the conflicting queue, if there is one
+ * @conflict: receives the conflicting queue, if there is one
  *
- * If added queues are still being reset, drops all locks, waits for these resets and plans the
- * change again, so that the guest gets all queues in one update. After the commit, waits for
- * the resets of the queues that left the guest. The two waits together take 10 s at most. If
- * the task is killed during the second wait, the change has still been made, and the function
- * returns 0.
+ * If added queues are still being reset, the function drops all locks, waits for these resets,
+ * and plans the change again, so that the guest gets all queues in one update. After the
+ * commit, it waits for the resets of the queues that left the guest. In total, the two waits
+ * take at most 10 s. If the task is killed during the second wait, the change has still been
+ * made, and the function returns 0.
  *
- * Context: Sleeps; no lock of this driver held. Killable.
+ * Context: Sleeps; none of this driver's locks held. Killable.
  * Return: 0, or one of these errors, in which case nothing has changed:
- * * -EADDRNOTAVAIL: a queue is reserved for the host
- * * -EADDRINUSE: another mdev has a queue
+ * * -EADDRNOTAVAIL: an added queue is reserved for the host
+ * * -EADDRINUSE: an added queue is assigned to another mdev
  * * -ENODEV: the mdev is being removed
  * * -EINTR, -ERESTARTSYS: the task was killed
  */

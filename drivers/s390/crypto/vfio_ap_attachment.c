@@ -4,9 +4,9 @@
  * the guest: the pages with notification indicator bytes (NIBs) and the guest interruption
  * subclasses (GISCs).
  *
- * A page is pinned and charged once for each guest, even if several registrations use it,
+ * A page is pinned and charged only once, even if several of the guest's registrations use it,
  * because a guest may put the NIBs of all its queues on one page. A work item unpins the page,
- * because setting a page dirty can sleep, and the last put often happens under a spinlock.
+ * because marking a page dirty can sleep, and the last put often happens under a spinlock.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -16,15 +16,15 @@
 #include "vfio_ap_private.h"
 
 /**
- * struct vfio_ap_page - a page of a guest that holds NIBs
+ * struct vfio_ap_page - a guest page that holds NIBs
  *
- * Holds a reference on the attachment, and a reference on the module, so that the module
- * cannot be unloaded before the page is unpinned.
+ * Holds a reference to the attachment, and one to the module, so that the module cannot be
+ * unloaded before the page is unpinned.
  */
 struct vfio_ap_page {
 	/** @node: entry in the attachment's list of pages, or in unused_pages if @users is 0 */
 	struct list_head node;
-	/** @attachment: the guest that owns the page; referenced */
+	/** @attachment: the guest that owns the page; this structure holds a reference to it */
 	struct vfio_ap_attachment *attachment;
 	/** @page: the page, which is pinned and charged to the guest's mm */
 	struct page *page;
@@ -52,7 +52,7 @@ static void vfio_ap_attachment_release(struct kref *kref)
 }
 
 /**
- * vfio_ap_attachment_get - get a reference
+ * vfio_ap_attachment_get - get a reference to an attachment
  * @attachment: the attachment, or NULL
  */
 void vfio_ap_attachment_get(struct vfio_ap_attachment *attachment)
@@ -62,7 +62,7 @@ void vfio_ap_attachment_get(struct vfio_ap_attachment *attachment)
 }
 
 /**
- * vfio_ap_attachment_put - put a reference
+ * vfio_ap_attachment_put - put a reference to an attachment
  * @attachment: the attachment, or NULL
  */
 void vfio_ap_attachment_put(struct vfio_ap_attachment *attachment)
@@ -71,7 +71,7 @@ void vfio_ap_attachment_put(struct vfio_ap_attachment *attachment)
 		kref_put(&attachment->kref, vfio_ap_attachment_release);
 }
 
-/* Needs kvm->lock, because KVM_PV_ENABLE checks under this lock whether GISCs are registered. */
+/* Requires kvm->lock, because KVM_PV_ENABLE checks under this lock whether GISCs are registered. */
 static void vfio_ap_gisc_drop_spares(struct vfio_ap_attachment *attachment)
 {
 	int gisc, count;
@@ -85,13 +85,13 @@ static void vfio_ap_gisc_drop_spares(struct vfio_ap_attachment *attachment)
 	}
 }
 
-/* The caller holds a reference on the module, as __module_get() requires. */
+/* The caller holds a reference to the module, as __module_get() requires. */
 static void vfio_ap_gisc_drop_after(struct vfio_ap_attachment *attachment, unsigned long delay)
 {
 	vfio_ap_attachment_get(attachment);
 	__module_get(THIS_MODULE);
 	if (mod_delayed_work(vfio_ap_commit_wq, &attachment->gisc_work, delay)) {
-		/* The work item was queued already and holds its own references. */
+		/* The work item was already queued and holds its own references. */
 		vfio_ap_attachment_put(attachment);
 		module_put(THIS_MODULE);
 	}
@@ -112,18 +112,18 @@ static void vfio_ap_gisc_work(struct work_struct *work)
 	vfio_ap_attachment_put(attachment);
 	/*
 	 * The module is not freed while this function runs, because vfio_ap_exit() destroys
-	 * the work queue, which waits for the function.
+	 * the workqueue and thereby waits until the function returns.
 	 */
 	module_put(THIS_MODULE);
 }
 
 /**
- * vfio_ap_gisc_get - register a GISC of a guest with KVM
- * @attachment: the guest
+ * vfio_ap_gisc_get - register a guest's GISC with KVM
+ * @attachment: the attachment to the guest
  * @gisc: the guest interruption subclass, 0 to 7
  *
- * Reuses a reference that gisc_work has not dropped yet, so that references do not accumulate
- * while user space holds kvm->lock.
+ * If gisc_work has not yet dropped an unused reference to the GISC, reuses this reference, so
+ * that references do not accumulate while user space holds kvm->lock.
  *
  * Return: The host's interruption subclass for alerts, 0 to 7, or the errno of
  * kvm_s390_gisc_register().
@@ -141,8 +141,9 @@ int vfio_ap_gisc_get(struct vfio_ap_attachment *attachment, u8 gisc)
 }
 
 /**
- * vfio_ap_gisc_put - put a reference that vfio_ap_gisc_get() acquired
- * @attachment: the guest; the caller holds a reference on it and on the module
+ * vfio_ap_gisc_put - put a reference acquired by vfio_ap_gisc_get()
+ * @attachment: the attachment to the guest; the caller holds a reference to it and to the
+ *	module
  * @gisc: the guest interruption subclass, 0 to 7
  *
  * Context: Not in an interrupt handler. gisc_work unregisters the GISC later,
@@ -156,9 +157,9 @@ void vfio_ap_gisc_put(struct vfio_ap_attachment *attachment, u8 gisc)
 
 /**
  * vfio_ap_attachment_drop_giscs - unregister the GISCs that are no longer used
- * @attachment: the guest
+ * @attachment: the attachment to the guest
  *
- * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
+ * Context: Sleeps; neither kvm->lock nor any of this driver's locks held. Killable.
  * Return: 0; -EINTR if the task was killed, in which case gisc_work unregisters the GISCs.
  */
 int vfio_ap_attachment_drop_giscs(struct vfio_ap_attachment *attachment)
@@ -175,7 +176,7 @@ int vfio_ap_attachment_drop_giscs(struct vfio_ap_attachment *attachment)
 
 /*
  * Charge a page to pinned_vm of the guest's mm, as drivers/infiniband does. Charging locked_vm
- * would need mmap_lock, which user space can hold indefinitely. The limit applies to the sum
+ * would need mmap_lock, which user space can hold indefinitely. RLIMIT_MEMLOCK limits the sum
  * of pinned and locked memory. The caller is a vCPU, so rlimit() and capable() use the limit
  * and the capabilities of the VMM.
  */
@@ -215,7 +216,10 @@ static struct vfio_ap_page *vfio_ap_page_find(struct vfio_ap_attachment *attachm
 	return NULL;
 }
 
-/* Return: the guest's existing object for this page, or else @added; NULL above the limit. */
+/*
+ * Return: the attachment's existing entry for this page, or @added if there is none; NULL if
+ * the limit would be exceeded.
+ */
 static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attachment,
 					       struct vfio_ap_page *added)
 {
@@ -239,7 +243,7 @@ static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attach
 }
 
 /*
- * The work item needs its own reference on the module, because a vCPU may unpin the last page,
+ * The work item needs its own reference to the module, because a vCPU may unpin the last page,
  * which drops the page's reference, while the work item is still queued.
  */
 static void vfio_ap_unpin_after(struct vfio_ap_attachment *attachment, unsigned long delay)
@@ -247,15 +251,15 @@ static void vfio_ap_unpin_after(struct vfio_ap_attachment *attachment, unsigned 
 	vfio_ap_attachment_get(attachment);
 	__module_get(THIS_MODULE);
 	if (!queue_delayed_work(vfio_ap_commit_wq, &attachment->unpin_work, delay)) {
-		/* The work item was queued already and holds its own references. */
+		/* The work item was already queued and holds its own references. */
 		vfio_ap_attachment_put(attachment);
 		module_put(THIS_MODULE);
 	}
 }
 
 /*
- * Do not wait for the lock of the page. If the page belongs to a file system in user space
- * (FUSE), it can stay locked indefinitely during write-back.
+ * Do not wait for the page lock. If the page belongs to a file system in user space (FUSE), it
+ * can stay locked indefinitely during write-back.
  */
 static bool vfio_ap_page_try_unpin(struct page *page)
 {
@@ -297,7 +301,10 @@ static void vfio_ap_unpin_work(struct work_struct *work)
 	struct vfio_ap_attachment *attachment =
 		container_of(to_delayed_work(work), struct vfio_ap_attachment, unpin_work);
 
-	/* Do not block the worker: the task that holds the mutex may wait for a file system. */
+	/*
+	 * Do not block the worker: the task that holds the mutex may be waiting for a file
+	 * system.
+	 */
 	if (mutex_trylock(&attachment->unpin_lock)) {
 		vfio_ap_pages_unpin(attachment);
 		mutex_unlock(&attachment->unpin_lock);
@@ -311,12 +318,12 @@ static void vfio_ap_unpin_work(struct work_struct *work)
 
 /**
  * vfio_ap_attachment_unpin - unpin the pages that no registration uses
- * @attachment: the guest
+ * @attachment: the attachment to the guest
  *
- * On return, these pages are unpinned and no longer charged, except pages that are locked, for
- * which unpin_work retries.
+ * On return, these pages are unpinned and no longer charged. Locked pages are an exception:
+ * unpin_work unpins them later.
  *
- * Context: Called by a thread of the VMM. Sleeps; no lock of this driver held.
+ * Context: Called by a thread of the VMM. Sleeps; none of this driver's locks held.
  */
 void vfio_ap_attachment_unpin(struct vfio_ap_attachment *attachment)
 {
@@ -328,14 +335,14 @@ void vfio_ap_attachment_unpin(struct vfio_ap_attachment *attachment)
 }
 
 /**
- * vfio_ap_page_get - pin a page of a guest, or share its existing pin
- * @attachment: the guest; its device is open
- * @hva: an address on the page, in the address space of the VMM
+ * vfio_ap_page_get - pin a guest page, or share an existing pin
+ * @attachment: the attachment to the guest; the device is open
+ * @hva: an address on the page, in the VMM's address space
  *
- * Context: Called by a vCPU of the guest. May sleep until user space provides the page. No
- * lock of this driver held.
- * Return: The page, to be released with vfio_ap_page_put(); NULL if memory runs out, if the
- * page cannot be pinned, or if RLIMIT_MEMLOCK would be exceeded.
+ * Context: Called by a vCPU of the guest. May sleep until user space provides the page. None
+ * of this driver's locks held.
+ * Return: The page, to be released with vfio_ap_page_put(); NULL if out of memory, if the page
+ * cannot be pinned, or if RLIMIT_MEMLOCK would be exceeded.
  */
 struct vfio_ap_page *vfio_ap_page_get(struct vfio_ap_attachment *attachment, unsigned long hva)
 {
@@ -354,10 +361,7 @@ struct vfio_ap_page *vfio_ap_page_get(struct vfio_ap_attachment *attachment, uns
 	}
 	page = vfio_ap_page_share(attachment, added);
 	if (!page) {
-		/*
-		 * Unpin unused pages and try again, because they must not count against the
-		 * limit.
-		 */
+		/* Unpin unused pages, which must not count against the limit, and try again. */
 		vfio_ap_attachment_unpin(attachment);
 		page = vfio_ap_page_share(attachment, added);
 	}
@@ -382,7 +386,7 @@ phys_addr_t vfio_ap_page_address(const struct vfio_ap_page *page, u64 addr)
 
 /**
  * vfio_ap_page_put - release a page that a registration used
- * @page: the page; after the last put, unpin_work unpins it
+ * @page: the page, which unpin_work unpins after the last put
  *
  * Context: Not in an interrupt handler.
  */
@@ -398,8 +402,8 @@ void vfio_ap_page_put(struct vfio_ap_page *page)
 }
 
 /**
- * vfio_ap_attachment_create - create the attachment of an mdev to a guest
- * @kvm: the guest; the attachment holds a reference on it
+ * vfio_ap_attachment_create - create an mdev's attachment to a guest
+ * @kvm: the guest; the attachment holds a reference to it
  * @uuid: UUID of the mdev
  * @pqap_hook: function that KVM calls when the guest executes PQAP(AQIC)
  *

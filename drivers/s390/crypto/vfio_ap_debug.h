@@ -10,7 +10,7 @@
 #define VFIO_AP_DBF_LEVEL_INFO	5
 #define VFIO_AP_DBF_LEVEL_DEBUG	6
 
-/* Size of an entry: the format string and its arguments. */
+/* Size of an entry in words: the address of the format string, and its arguments. */
 #define VFIO_AP_DBF_WORDS	10
 
 extern debug_info_t *vfio_ap_dbf;

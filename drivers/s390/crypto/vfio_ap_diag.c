@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attributes of an mdev that show why a queue is not in the guest: queue_states shows the
- * state of each assigned queue, and last_error shows the last write that failed.
+ * Mdev attributes that show why a queue is not in the guest: queue_states shows the state of
+ * each assigned queue, and last_error shows the last write that failed.
  */
 #include <linux/ctype.h>
 #include <linux/ktime.h>
@@ -60,7 +60,7 @@ static bool vfio_ap_diag_find_blocker(const struct vfio_ap_mdev *mdev, unsigned 
 	return false;
 }
 
-/* Return: length of the text; 0 if the queue itself is ready for the guest. */
+/* Return: length of the text; 0 if nothing about the queue itself keeps it out of the guest. */
 static size_t vfio_ap_diag_print_queue(struct vfio_ap_queue *q, char *text, size_t size)
 {
 	lockdep_assert_held(&q->lock);

@@ -179,7 +179,7 @@ static int __init vfio_ap_init(void)
 	ret = vfio_ap_matrix_dev_register(root);
 	if (ret)
 		goto err_bus;
-	/* Work items use matrix_dev, so destroy the work queues before matrix_dev is freed. */
+	/* Work items use matrix_dev, so destroy the workqueues before matrix_dev is freed. */
 	ret = vfio_ap_workqueues_create();
 	if (ret)
 		goto err_matrix_dev;
@@ -189,7 +189,7 @@ static int __init vfio_ap_init(void)
 	ret = ap_driver_register(&vfio_ap_drv, THIS_MODULE, VFIO_AP_MODULE_NAME);
 	if (ret)
 		goto err_matrix_driver;
-	/* Read the configuration after the registration, so that no change is missed. */
+	/* Read the configuration after registering with the AP bus, so that no change is missed. */
 	ret = vfio_ap_read_config();
 	if (ret)
 		goto err_ap_driver;

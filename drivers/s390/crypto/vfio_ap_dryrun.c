@@ -9,17 +9,17 @@
  * struct vfio_ap_dry_run - a write to ap_config_dry_run, and its result
  */
 struct vfio_ap_dry_run {
-	/** @asked: the masks that were written */
+	/** @asked: the masks written by user space */
 	struct vfio_ap_matrix asked;
 	/** @now: the guest's matrix at the time of the write */
 	struct vfio_ap_matrix now;
-	/** @then: the guest's matrix when a write to ap_config would return */
+	/** @then: the guest's matrix at the time when a write to ap_config would return */
 	struct vfio_ap_matrix then;
 	/** @conflict: the conflicting queue, if @error is not 0 */
 	struct vfio_ap_conflict conflict;
 	/** @wait_ms: maximum time to wait for resets of added queues, in milliseconds */
 	unsigned int wait_ms;
-	/** @error: negative errno of a write to ap_config, or 0 */
+	/** @error: negative errno that a write to ap_config would return, or 0 */
 	int error;
 };
 
@@ -28,7 +28,7 @@ struct vfio_ap_dry_run_guest {
 	const struct vfio_ap_matrix *awaited;
 };
 
-/* Remove the domains of queues for whose resets a write to ap_config would wait. */
+/* Remove from @pending the domains of queues for whose resets a write to ap_config would wait. */
 static void vfio_ap_dry_run_assume_done(unsigned int apid, unsigned long *pending)
 {
 	struct vfio_ap_queue *q;
@@ -44,7 +44,7 @@ static void vfio_ap_dry_run_assume_done(unsigned int apid, unsigned long *pendin
 	}
 }
 
-/* Lists unfit queues, except those for whose resets a write to ap_config would wait. */
+/* List unfit queues, except those for whose resets a write to ap_config would wait. */
 static void vfio_ap_dry_run_list_unfit(unsigned int apid, const unsigned long *domains,
 				       struct vfio_ap_unfit *unfit, void *data)
 {

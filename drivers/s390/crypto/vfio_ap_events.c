@@ -2,9 +2,9 @@
 /*
  * Count events of mdevs and queues, and emit trace events.
  *
- * The core of the driver calls these functions, which call no other file of the driver.
- * vfio_ap_stats.c shows the counters. Documentation/arch/s390/vfio-ap-tracing.rst explains the
- * trace events.
+ * The core of the driver calls these functions, which call functions in no other file of the
+ * driver. vfio_ap_stats.c shows the counters. Documentation/arch/s390/vfio-ap-tracing.rst
+ * explains the trace events.
  */
 #include <kunit/visibility.h>
 
@@ -13,7 +13,7 @@
 #define CREATE_TRACE_POINTS
 #include "vfio_ap_trace.h"
 
-/* Count the queues that a guest gets and loses. */
+/* Count the queues that a commit adds to a guest and takes from it. */
 void vfio_ap_event_commit(struct vfio_ap_mdev *mdev, unsigned int joined, unsigned int left)
 {
 	lockdep_assert_held(&matrix_dev->lock);
@@ -22,7 +22,7 @@ void vfio_ap_event_commit(struct vfio_ap_mdev *mdev, unsigned int joined, unsign
 	mdev->stats.unplugs += left;
 }
 
-/* Trace a change of a guest's APCB. */
+/* Trace a change to a guest's APCB. */
 void vfio_ap_event_apcb_written(const struct vfio_ap_mdev *mdev, unsigned int left,
 				const struct vfio_ap_matrix *old,
 				const struct vfio_ap_matrix *new)
@@ -46,7 +46,7 @@ void vfio_ap_event_device_reset(struct vfio_ap_mdev *mdev)
 	mdev->stats.device_resets++;
 }
 
-/* Count a notification of pollers. */
+/* Count a notification sent to pollers. */
 void vfio_ap_event_notified(struct vfio_ap_mdev *mdev)
 {
 	lockdep_assert_held(&matrix_dev->lock);
@@ -66,7 +66,7 @@ void vfio_ap_event_detached(struct vfio_ap_mdev *mdev,
 		mdev->stats.aqic[code] += atomic64_read(&attachment->aqic[code]);
 }
 
-/* Count that a queue joins a guest. */
+/* Count a queue that joins a guest. */
 void vfio_ap_event_joined(struct vfio_ap_queue *q)
 {
 	lockdep_assert_held(&q->lock);
@@ -81,7 +81,7 @@ void vfio_ap_event_reset_issued(const struct vfio_ap_queue *q, u64 seq, u8 rc)
 }
 
 /**
- * vfio_ap_event_slowest_ms - compute the duration of the slowest reset of a queue
+ * vfio_ap_event_slowest_ms - compute the duration of a queue's slowest reset
  * @slowest_ms: duration of the slowest reset so far, in milliseconds
  * @duration: duration of the reset that has completed, in jiffies
  *
@@ -107,7 +107,7 @@ void vfio_ap_event_reset_ended(struct vfio_ap_queue *q, u64 seq, u8 rc, bool don
 						       jiffies - q->required_since);
 }
 
-/* Count that a guest enabled or disabled the interrupt of a queue. */
+/* Count an enable or disable of a queue's interrupt. */
 void vfio_ap_event_irq_changed(struct vfio_ap_queue *q)
 {
 	lockdep_assert_held(&q->lock);
@@ -117,7 +117,7 @@ void vfio_ap_event_irq_changed(struct vfio_ap_queue *q)
 
 /**
  * vfio_ap_event_aqic - count and trace the response to a guest's AQIC
- * @attachment: the guest
+ * @attachment: the attachment to the guest
  * @q: the queue, or NULL if it is not in the table
  * @apqn: APQN of the queue
  * @control: the guest's general register 1

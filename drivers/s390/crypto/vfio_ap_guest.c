@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Attach a guest to an mdev, detach the guest, and reset the queues of an mdev. */
+/* Attach a guest to an mdev, detach the guest, and reset an mdev's queues. */
 #include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
 
-/* Lets an open fail early, instead of after the wait for resets. */
+/* Lets an open fail before the wait for resets if the guest already has an mdev. */
 static bool vfio_ap_guest_has_hook(struct kvm *kvm)
 {
 	guard(rwsem_read)(&kvm->arch.crypto.pqap_hook_rwsem);
@@ -23,12 +23,12 @@ static int vfio_ap_guest_set_hook(struct kvm *kvm, crypto_hook *hook)
 }
 
 /**
- * vfio_ap_guest_attach - give a guest the queues of an mdev
+ * vfio_ap_guest_attach - give an mdev's queues to a guest
  * @mdev: the mdev, whose VFIO device is being opened
  * @kvm: the guest
  *
- * Context: Sleeps; no lock of this driver held. Killable. VFIO serialises it with
- * vfio_ap_guest_detach().
+ * Context: Sleeps; none of this driver's locks held. Killable. VFIO serialises this function
+ * with vfio_ap_guest_detach().
  * Return:
  * * 0: the guest has the queues that are ready
  * * -EPERM: the guest has another mdev
@@ -76,12 +76,12 @@ err_put:
 }
 
 /**
- * vfio_ap_guest_detach - take all queues of an mdev from its guest
+ * vfio_ap_guest_detach - take all of an mdev's queues from its guest
  * @mdev: the mdev, whose VFIO device is being closed
  *
  * Does not wait for the resets of the queues; the next open of the mdev does.
  *
- * Context: Sleeps; no lock of this driver held.
+ * Context: Sleeps; none of this driver's locks held.
  */
 void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
 {
@@ -106,19 +106,18 @@ void vfio_ap_guest_detach(struct vfio_ap_mdev *mdev)
 }
 
 /**
- * vfio_ap_guest_reset - reset the queues of an mdev in parallel (VFIO_DEVICE_RESET)
- * @mdev: the mdev; its VFIO device is open
+ * vfio_ap_guest_reset - reset an mdev's queues in parallel (VFIO_DEVICE_RESET)
+ * @mdev: the mdev, whose VFIO device is open
  *
- * The queues stay in the guest. On return, the pages with their NIBs are unpinned, except
- * pages that are locked. The GISCs are unregistered as well, because KVM_PV_ENABLE fails with
- * EBUSY while a GISC is registered. QEMU therefore resets the device before it makes a guest
- * protected.
+ * The queues stay in the guest. On return, the pages that hold NIBs are unpinned, except
+ * locked pages. The GISCs are also unregistered, because KVM_PV_ENABLE fails with EBUSY while
+ * a GISC is registered. QEMU therefore resets the device before it makes a guest protected.
  *
- * Context: Sleeps; no lock of this driver and no kvm->lock held. Killable.
+ * Context: Sleeps; neither kvm->lock nor any of this driver's locks held. Killable.
  * Return:
  * * 0: all queues are reset
  * * -EIO: a queue returned an unknown response code
- * * -EBUSY: a reset has not completed after 10 s
+ * * -EBUSY: a reset did not complete within 10 s
  * * -EINTR, -ERESTARTSYS: the task was killed
  */
 int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
@@ -129,9 +128,9 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 	int ret;
 
 	/*
-	 * A commit marks the queues of the guest before it writes the APCB. Hold guests_lock,
-	 * so that no reset is required in between, when the guest cannot use a marked queue
-	 * yet.
+	 * A commit marks the queues that join the guest before it writes the APCB. Hold
+	 * guests_lock, so that no reset is required between these two steps, while the guest
+	 * cannot use a marked queue yet.
 	 */
 	scoped_guard(mutex, &matrix_dev->guests_lock) {
 		guard(mutex)(&matrix_dev->lock);
@@ -139,7 +138,7 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 		attachment = mdev->attachment;
 		assigned = mdev->assigned;
 		seq = vfio_ap_reset_require_all(&assigned, attachment);
-		/* queue_states changes for the queues that the guest does not have. */
+		/* The resets change the queue_states of queues that the guest does not have. */
 		vfio_ap_mdev_notify_later(mdev);
 		vfio_ap_event_device_reset(mdev);
 	}

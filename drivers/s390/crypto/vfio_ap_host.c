@@ -11,9 +11,9 @@
 #define VFIO_AP_UNBIND_RESET_TIMEOUT	(2 * HZ)
 
 /*
- * While the AP bus scans the new configuration, a guest gets only what both configurations
- * have. When the scan has finished, @old is NULL. The work item of each mdev updates the
- * guest.
+ * While the AP bus scans the new configuration, a guest gets only what both the old and the
+ * new configuration have. When the scan has finished, @old is NULL. Each mdev's commit_work
+ * updates its guest.
  */
 static void vfio_ap_host_publish(const struct ap_config_info *new,
 				 const struct ap_config_info *old)
@@ -36,8 +36,8 @@ static void vfio_ap_host_publish(const struct ap_config_info *new,
 	xa_for_each(&matrix_dev->queues, apqn, q) {
 		scoped_guard(spinlock, &q->lock) {
 			/*
-			 * A reset may be due that was impossible while the host lacked the
-			 * queue.
+			 * A reset that was impossible while the host lacked the queue may now
+			 * be due.
 			 */
 			if (vfio_ap_queue_update_present(q))
 				vfio_ap_queue_poll_after(q, 1);
@@ -50,7 +50,7 @@ static void vfio_ap_host_publish(const struct ap_config_info *new,
 }
 
 /**
- * vfio_ap_host_config_changed - handle a change of the host's AP configuration
+ * vfio_ap_host_config_changed - handle a change to the host's AP configuration
  * @new: the new configuration
  * @old: the previous configuration; NULL when the AP bus has finished its scan
  *
@@ -66,10 +66,10 @@ void vfio_ap_host_config_changed(const struct ap_config_info *new,
 
 /**
  * vfio_ap_host_read_config - read the host's AP configuration from hardware
- * @info: filled in
+ * @info: receives the configuration
  *
- * Holds the locks while it reads and publishes the configuration, so that it cannot overwrite
- * a newer configuration from the AP bus.
+ * Holds the locks while it reads and publishes the configuration, so that it does not
+ * overwrite a newer configuration from the AP bus.
  *
  * Context: Takes guests_lock and matrix_dev->lock.
  * Return: 0, or -EOPNOTSUPP if QCI fails.
@@ -87,10 +87,10 @@ int vfio_ap_host_read_config(struct ap_config_info *info)
 }
 
 /**
- * vfio_ap_host_probe - handle the bind of a queue to this driver
+ * vfio_ap_host_probe - handle the binding of a queue to this driver
  * @queue: the queue
  *
- * A guest gets the queue when its reset has completed.
+ * A guest gets the queue when the reset of the queue has completed.
  *
  * Context: Called by the AP bus with the device lock held.
  * Return: 0 or -ENOMEM.
@@ -108,8 +108,8 @@ int vfio_ap_host_probe(struct ap_queue *queue)
 			vfio_ap_queue_bind(q);
 			/*
 			 * The previous owner may not have reset the queue. If a guest still
-			 * has the queue, the commit that takes the queue from this guest
-			 * requires the reset.
+			 * has the queue, the commit that takes the queue from this guest will
+			 * require the reset.
 			 */
 			if (!q->guest)
 				vfio_ap_reset_require(q, vfio_ap_reset_seq_next());
@@ -137,8 +137,8 @@ static void vfio_ap_host_set_binding(struct vfio_ap_queue *q, enum vfio_ap_bindi
 }
 
 /*
- * Take the adapter of an unbound queue from the guest, and wait for the resets. Return:
- * sequence number of the resets; 0 if no queue left the guest.
+ * Take the adapter of the queue that is being unbound from the guest, and wait for the resets.
+ * Return: sequence number of the resets; 0 if no queue left the guest.
  */
 static u64 vfio_ap_host_evict(struct vfio_ap_mdev *mdev)
 {
@@ -175,9 +175,8 @@ static void vfio_ap_host_wait_commit(void)
 }
 
 /*
- * Wait for an earlier reset of a queue that no guest has. The 2 s are counted from the time
- * when the reset was required, so that unbinding many queues in a row does not take 2 s for
- * each of them.
+ * Wait for an earlier reset of a queue that no guest has. The limit of 2 s starts when the
+ * reset is required, so that unbinding many queues in a row does not take 2 s for each queue.
  */
 static void vfio_ap_host_wait_earlier_reset(struct vfio_ap_queue *q, u64 waited)
 {
@@ -206,9 +205,9 @@ static void vfio_ap_host_set_zeroize(struct ap_queue *queue, bool zeroize)
 }
 
 /*
- * If this driver could not complete a reset, let the AP bus reset the queue with ZAPQ, because
- * the next driver must not see the guest's data. The completion of this ZAPQ also ends an
- * interrupt registration. Return: true if hardware may still interrupt the guest.
+ * If this driver could not complete a reset, make the AP bus reset the queue with ZAPQ,
+ * because the next driver must not see the guest's data. The completion of this ZAPQ also ends
+ * the interrupt registration. Return: true if hardware may still interrupt the guest.
  */
 static bool vfio_ap_host_hand_over(struct ap_queue *queue, struct vfio_ap_queue *q)
 {
@@ -224,18 +223,18 @@ static bool vfio_ap_host_hand_over(struct ap_queue *queue, struct vfio_ap_queue 
 }
 
 /**
- * vfio_ap_host_remove - handle the unbind of a queue from this driver
+ * vfio_ap_host_remove - handle the unbinding of a queue from this driver
  * @queue: the queue
  *
- * Does not reset a queue that has left the host's configuration. If kvm->lock of the guest
+ * Does not reset a queue that has left the host's configuration. If the guest's kvm->lock
  * cannot be acquired in time, the guest loses the queue later. Until then, the queue is bad
- * even if it is bound to this driver again. Drivers of the host cannot bind an assigned queue,
- * unless user space clears driver_override of the queue (since Linux 6.19).
+ * even if it is bound to this driver again. Host drivers cannot bind an assigned queue, unless
+ * user space clears the queue's driver_override (since Linux 6.19).
  *
  * Context: Called by the AP bus with the device lock held. Waits at most 2 s for kvm->lock and
  * 2 s for the resets of the queues that the guest loses; these limits apply to all queues of
- * an adapter together. If no guest has the queue, stops waiting 2 s after its reset was
- * required. Does not allocate memory.
+ * an adapter together. If no guest has the queue, the function stops waiting 2 s after the
+ * reset was required. Does not allocate memory.
  */
 void vfio_ap_host_remove(struct ap_queue *queue)
 {
@@ -275,8 +274,8 @@ void vfio_ap_host_remove(struct ap_queue *queue)
 	scoped_guard(mutex, &matrix_dev->lock)
 		vfio_ap_host_set_binding(q, VFIO_AP_UNBOUND);
 	/*
-	 * If a registration remains, the work item polls until it has ended, and then frees
-	 * the queue.
+	 * If a registration remains, the work item polls until the registration has ended, and
+	 * then frees the queue.
 	 */
 	vfio_ap_reset_advance(q);
 	if (vfio_ap_host_hand_over(queue, q))
@@ -286,8 +285,8 @@ void vfio_ap_host_remove(struct ap_queue *queue)
 }
 
 /*
- * Return: the device of an mdev that has one of the queues, or NULL. The caller must put the
- * device.
+ * Return: the device of an mdev that has one of the reserved queues, or NULL. The caller must
+ * put the device.
  */
 static struct device *vfio_ap_host_find_owner(const struct vfio_ap_matrix *reserved,
 					      unsigned int *apid, unsigned int *apqi)

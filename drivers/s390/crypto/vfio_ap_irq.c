@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Interrupts of passed-through queues: the PQAP(AQIC) intercept, and the life of an interrupt
- * registration.
+ * Interrupts of passed-through queues: the PQAP(AQIC) intercept, and the life cycle of an
+ * interrupt registration.
  *
  * The intercept takes no lock that another guest could hold for long. It finds the queue by
- * its APQN under RCU. Before it takes the lock of the queue, it does everything that may
- * sleep: it pins the page and registers the GISC. Under the lock, it checks whether the guest
- * has the queue, and issues AQIC. If AQIC fails, it discards the new registration.
+ * its APQN under RCU. Before it takes the queue's lock, it does everything that may sleep: it
+ * pins the page and registers the GISC. Under the lock, it checks whether the guest has the
+ * queue, and issues AQIC. If AQIC fails, it discards the new registration.
  *
  * AQIC returns 00 when hardware accepts an enable or a disable. The change takes effect later,
  * and TAPQ then shows it in the interrupt bit (i). Until a registration is known to be dead,
@@ -27,8 +27,8 @@
  *
  *  - response code 01, 03 or 04 to TAPQ or ZAPQ;
  *  - response code 00 to a later enable for the same queue;
- *  - the completion of a ZAPQ that this driver issued, even if i=1 afterwards, or that the AP
- *    bus issued after this driver had handed over the queue;
+ *  - the completion of a ZAPQ that this driver issued (even if i=1 afterwards), or that the AP
+ *    bus issued after this driver handed over the queue;
  *  - the completion of any reset that was seen in progress (response code 02) after the queue
  *    had left the guest, because the guest can no longer enable the interrupt.
  */
@@ -38,7 +38,7 @@
 #include "vfio_ap_private.h"
 
 /**
- * enum vfio_ap_irq_state - state of a registration, see the diagram above
+ * enum vfio_ap_irq_state - state of a registration (see the diagram above)
  * @VFIO_AP_IRQ_ENABLING: hardware accepted the enable, but TAPQ has not shown i=1 yet
  * @VFIO_AP_IRQ_ON: TAPQ has shown i=1
  * @VFIO_AP_IRQ_DISABLING: TAPQ has shown i=1, and hardware accepted a disable
@@ -55,13 +55,13 @@ enum vfio_ap_irq_state {
  * struct vfio_ap_irq - one interrupt registration that hardware may still use
  */
 struct vfio_ap_irq {
-	/** @attachment: the guest that enabled the interrupt; @page holds a reference */
+	/** @attachment: the guest that enabled the interrupt; @page holds a reference to it */
 	struct vfio_ap_attachment *attachment;
 	/** @page: the page that contains the NIB */
 	struct vfio_ap_page *page;
-	/** @nib: absolute address of the NIB in the host */
+	/** @nib: the NIB's absolute address in the host */
 	phys_addr_t nib;
-	/** @state: protected by the lock of the queue */
+	/** @state: state of the registration, protected by the queue's lock */
 	enum vfio_ap_irq_state state;
 	/** @gisc: the guest's interruption subclass, 0 to 7 */
 	u8 gisc;
@@ -69,15 +69,15 @@ struct vfio_ap_irq {
 
 static void vfio_ap_irq_free(struct vfio_ap_irq *irq)
 {
-	/* Put the page last, because it holds the references on the attachment and the module. */
+	/* Put the page last, because it holds the references to the attachment and the module. */
 	vfio_ap_gisc_put(irq->attachment, irq->gisc);
 	vfio_ap_page_put(irq->page);
 	kfree(irq);
 }
 
 /**
- * vfio_ap_irq_end - free the dead registration of a queue
- * @q: the queue; it may have no registration
+ * vfio_ap_irq_end - free a queue's dead registration
+ * @q: the queue, which may have no registration
  *
  * Context: @q->lock held.
  */
@@ -90,7 +90,7 @@ void vfio_ap_irq_end(struct vfio_ap_queue *q)
 	q->irq = NULL;
 }
 
-/* Update the state after a TAPQ that returned 00 and this interrupt bit. */
+/* Update the state after TAPQ returned 00 and this interrupt bit. */
 static void vfio_ap_irq_shown(struct vfio_ap_queue *q, bool on)
 {
 	struct vfio_ap_irq *irq = q->irq;
@@ -127,10 +127,10 @@ static bool vfio_ap_irq_is_ending(const struct vfio_ap_queue *q)
 }
 
 /**
- * vfio_ap_irq_update - update the registration of a queue after ZAPQ or TAPQ
- * @q: the queue; it may have no registration
- * @response: what the response code means
- * @tested: the instruction was TAPQ, so @irq_enabled is valid if @response is
+ * vfio_ap_irq_update - update a queue's registration after ZAPQ or TAPQ
+ * @q: the queue, which may have no registration
+ * @response: meaning of the response code
+ * @tested: whether the instruction was TAPQ; if so, @irq_enabled is valid when @response is
  *	VFIO_AP_QUEUE_READY
  * @irq_enabled: the interrupt bit of the status word
  *
@@ -166,8 +166,8 @@ void vfio_ap_irq_update(struct vfio_ap_queue *q, enum vfio_ap_queue_response res
 }
 
 /**
- * vfio_ap_irq_tapq - issue TAPQ and update the registration of a queue
- * @q: the queue; it may have no registration
+ * vfio_ap_irq_tapq - issue TAPQ and update a queue's registration
+ * @q: the queue, which may have no registration
  *
  * Context: @q->lock held.
  * Return: The response code.
@@ -205,7 +205,7 @@ bool vfio_ap_irq_needs_polling(const struct vfio_ap_queue *q)
  * @q: the queue
  *
  * Context: @q->lock held.
- * Return: The name of the state, or "none" without a registration.
+ * Return: The name of the state, or "none" if there is no registration.
  */
 const char *vfio_ap_irq_state_name(const struct vfio_ap_queue *q)
 {
@@ -232,7 +232,7 @@ static unsigned long vfio_ap_irq_nib_to_hva(struct kvm *kvm, u64 nib)
 }
 
 /*
- * Before an AQIC that enables an interrupt, do everything that can sleep or fail. The caller
+ * Do everything that can sleep or fail before an AQIC enables the interrupt. The caller
  * reports every failure as an invalid NIB (response code 06).
  */
 static struct vfio_ap_irq *vfio_ap_irq_create(struct vfio_ap_attachment *attachment,
@@ -243,7 +243,7 @@ static struct vfio_ap_irq *vfio_ap_irq_create(struct vfio_ap_attachment *attachm
 	unsigned long hva;
 	int ret;
 
-	/* Do not pin a page of a protected guest, because this would export the page. */
+	/* Do not pin a page of a protected guest, because pinning would export the page. */
 	if (!nib || kvm->arch.pv.handle)
 		return NULL;
 	hva = vfio_ap_irq_nib_to_hva(kvm, nib);
@@ -282,9 +282,9 @@ static bool vfio_ap_irq_is_owned(struct vfio_ap_queue *q,
 
 /*
  * Test whether a disable has taken effect. Return: 00 if the driver may issue the next AQIC,
- * else the response code for the guest. The codes are 02 and 05, after which a Linux guest
- * retries, and not 07, which it treats as success. A registration in doubt does not prevent an
- * AQIC, because the next accepted enable ends this registration.
+ * else the response code for the guest. The code is 02 or 05, after which a Linux guest
+ * retries, and not 07, which Linux treats as success. A registration that is in doubt does not
+ * prevent an AQIC, because the next accepted enable ends this registration.
  */
 static u8 vfio_ap_irq_test_disable(struct vfio_ap_queue *q)
 {
@@ -300,7 +300,7 @@ static u8 vfio_ap_irq_test_disable(struct vfio_ap_queue *q)
 	return q->irq->state == VFIO_AP_IRQ_IN_DOUBT ? AP_RESPONSE_NORMAL : AP_RESPONSE_BUSY;
 }
 
-/* Return: 00 if the driver may issue AQIC for the guest, else the response code for the guest. */
+/* Return: 00 if the driver may issue the guest's AQIC, else the response code for the guest. */
 static u8 vfio_ap_irq_admit(struct vfio_ap_queue *q,
 			    const struct vfio_ap_attachment *attachment)
 {
@@ -323,7 +323,10 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_queue *q,
 	struct vfio_ap_irq *irq;
 	u8 nisc;
 
-	/* Check this before the NIB: for this guest, a queue of another guest does not exist. */
+	/*
+	 * Check this before the NIB, because another guest's queue does not exist for this
+	 * guest.
+	 */
 	if (!vfio_ap_irq_is_owned(q, attachment)) {
 		status.response_code = AP_RESPONSE_Q_NOT_AVAIL;
 		return status;
@@ -367,7 +370,7 @@ static void vfio_ap_irq_disabled(struct vfio_ap_queue *q)
 		q->irq->state = VFIO_AP_IRQ_IN_DOUBT;
 	else if (q->irq->state == VFIO_AP_IRQ_ON)
 		q->irq->state = VFIO_AP_IRQ_DISABLING;
-	/* Most disables take effect immediately. The work item polls for the others. */
+	/* Most disables take effect immediately. For the rest, the work item polls. */
 	vfio_ap_irq_tapq(q);
 	if (q->irq)
 		vfio_ap_queue_poll_after(q, 1);
@@ -393,11 +396,11 @@ static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_queue *q,
 }
 
 /**
- * vfio_ap_irq_intercept - handle PQAP(AQIC) of a guest
+ * vfio_ap_irq_intercept - handle a guest's PQAP(AQIC)
  * @vcpu: the vCPU that executes the instruction
  *
- * Context: KVM calls it with vcpu->mutex, kvm->srcu and pqap_hook_rwsem held,
- * so vfio_ap_guest_detach() waits until it returns.
+ * Context: KVM calls this function with vcpu->mutex, kvm->srcu and pqap_hook_rwsem held, so
+ * vfio_ap_guest_detach() waits until the function returns.
  * Return: 0 with the status word in the guest's general register 1; -EOPNOTSUPP
  * if the guest has no adapter interruption facility.
  */
@@ -417,7 +420,7 @@ int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 	struct vfio_ap_queue *q;
 	u16 apqn = gprs[0];
 
-	/* While this lock is held, vfio_ap_guest_detach() cannot free the attachment. */
+	/* While pqap_hook_rwsem is held, vfio_ap_guest_detach() cannot free the attachment. */
 	lockdep_assert_held(&vcpu->kvm->arch.crypto.pqap_hook_rwsem);
 
 	if (!(vcpu->arch.sie_block->eca & ECA_AIV)) {
@@ -436,8 +439,8 @@ int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 			status = vfio_ap_irq_disable(q, attachment);
 	}
 	/*
-	 * Unpin here: a guest that repeats AQIC could pin pages faster than unpin_work unpins
-	 * them.
+	 * Unpin here, because a guest that repeats AQIC could pin pages faster than unpin_work
+	 * unpins them.
 	 */
 	vfio_ap_attachment_unpin(attachment);
 	vfio_ap_event_aqic(attachment, q, apqn, gr1.control, gprs[2], status.response_code);

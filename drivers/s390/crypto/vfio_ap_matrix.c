@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Operations on matrices, the computation of what a guest gets, and the text formats of the
- * sysfs attributes. The results depend only on the arguments of the functions, so that
+ * sysfs attributes. The result of each function depends only on its arguments, so that
  * vfio_ap_matrix_test.c can test them without hardware.
  */
 #include <linux/bitmap.h>
@@ -68,8 +68,8 @@ static bool vfio_ap_mask_meets(const unsigned long *a, const unsigned long *b)
  * vfio_ap_matrix_first_shared - find the first queue that two matrices share
  * @a: a matrix
  * @b: another matrix
- * @apid: set to the adapter of the queue
- * @apqi: set to the domain of the queue
+ * @apid: receives the adapter of the queue
+ * @apqi: receives the domain of the queue
  *
  * Ignores control domains, because several mdevs may have the same control domain.
  *
@@ -81,7 +81,7 @@ bool vfio_ap_matrix_first_shared(const struct vfio_ap_matrix *a, const struct vf
 	DECLARE_BITMAP(adapters, VFIO_AP_NR_IDS);
 	DECLARE_BITMAP(domains, VFIO_AP_NR_IDS);
 
-	/* Fast path, because callers check all mdevs, and most of these share no queue. */
+	/* Fast path, because callers check all mdevs, and most of them share no queue. */
 	if (!vfio_ap_mask_meets(a->apm, b->apm) || !vfio_ap_mask_meets(a->aqm, b->aqm))
 		return false;
 	bitmap_and(adapters, a->apm, b->apm, VFIO_AP_NR_IDS);
@@ -115,7 +115,7 @@ bool vfio_ap_matrix_adds_queues(const struct vfio_ap_matrix *new,
 	       !bitmap_subset(new->aqm, old->aqm, VFIO_AP_NR_IDS);
 }
 
-/* Return: the lowest id from @id on that is in @in and not in @except, which may be NULL. */
+/* Return: the lowest id >= @id that is in @in and not in @except, which may be NULL. */
 static __always_inline unsigned int vfio_ap_mask_next(const unsigned long *in,
 						      const unsigned long *except, unsigned int id)
 {
@@ -136,7 +136,7 @@ static __always_inline unsigned int vfio_ap_mask_next(const unsigned long *in,
  * vfio_ap_matrix_next - find the next queue that is in one matrix and not in another
  * @in: the matrix that contains the queue
  * @except: the matrix that does not contain the queue, or NULL
- * @apqn: the lowest APQN to consider, 0 to 65536; set to the APQN that was found
+ * @apqn: the lowest APQN to consider, 0 to 65536; set to the APQN found
  *
  * Return: true if there is such a queue.
  */
@@ -199,7 +199,7 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_ap_limits_from_config);
  * The APCB has only a mask of adapters and a mask of domains, so a single queue cannot be left
  * out. A bad queue keeps its whole adapter out of the guest. A pending queue takes nothing
  * from the guest, but its adapter is not added until the reset has completed. If the guest
- * already has the adapter, the domain of the queue is not added until then.
+ * already has the adapter, the domain of the queue is not added until then either.
  */
 void vfio_ap_matrix_derive(struct vfio_ap_matrix *guest, const struct vfio_ap_matrix *assigned,
 			   const struct vfio_ap_matrix *host, const struct vfio_ap_matrix *now,
@@ -252,9 +252,9 @@ static const char *vfio_ap_mask_parse(const char *text, unsigned long *mask)
  * vfio_ap_masks_parse - parse three masks
  * @text: adapters, usage domains and control domains: 1 to 64 hexadecimal digits each,
  *	with or without 0x, separated by commas; a newline may follow
- * @matrix: set on success
+ * @matrix: receives the masks on success
  *
- * The first digit holds ids 0 to 3. Digits that are omitted at the end are 0.
+ * The first digit stands for the ids 0 to 3. Digits omitted at the end are 0.
  *
  * Return: 0 or -EINVAL.
  */
@@ -303,7 +303,7 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_ap_masks_print);
  * vfio_ap_id_parse - parse the id of an adapter or domain
  * @text: decimal, hexadecimal with 0x, or octal with 0; a newline may follow
  * @limit: the highest valid id
- * @id: set on success
+ * @id: receives the id on success
  *
  * Return: 0; -EINVAL for malformed text; -ERANGE for a number of more than 64 bits; -ENODEV
  * for an id above @limit.
@@ -368,7 +368,7 @@ static unsigned int vfio_ap_nth_id(const unsigned long *mask, size_t n)
 	return id;
 }
 
-/* Return: the number of queues of a matrix, 0 to 65536. */
+/* Return: the number of queues in a matrix, 0 to 65536. */
 size_t vfio_ap_matrix_queue_count(const struct vfio_ap_matrix *matrix)
 {
 	return bitmap_weight(matrix->apm, VFIO_AP_NR_IDS) *
@@ -390,12 +390,12 @@ u16 vfio_ap_matrix_nth_queue(const struct vfio_ap_matrix *matrix, size_t n)
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_nth_queue);
 
 /**
- * vfio_ap_part_add - copy the next line of a text, as far as a read() requests it
+ * vfio_ap_part_add - copy the part of the next line that a read() requests
  * @part: the section that the read() requests
  * @line: the line, with its newline
  * @length: number of characters in @line
  *
- * A caller that skips lines without this function must subtract their length from
+ * A caller that skips lines without calling this function must subtract their length from
  * part->offset.
  *
  * Return: true if there is still space in the buffer.

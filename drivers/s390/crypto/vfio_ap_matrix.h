@@ -52,7 +52,7 @@ struct vfio_ap_part {
 	size_t count;
 	/** @offset: number of characters of the text to skip before the section */
 	size_t offset;
-	/** @done: number of characters that were stored in @buf */
+	/** @done: number of characters stored in @buf */
 	size_t done;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of vfio_ap_matrix.c. They derive the guest's matrix for many assignments and
+ * KUnit tests for vfio_ap_matrix.c. They derive the guest's matrix for many assignments and
  * queue states, with two adapters and three domains, and they print and parse matrices of
  * different sizes.
  */
@@ -40,7 +40,7 @@ static void case_derive(struct derive_case *c, struct vfio_ap_matrix *guest)
 	vfio_ap_matrix_derive(guest, &c->assigned, &c->host, &c->now, case_list_unfit, c);
 }
 
-/* Tests whether the matrix contains a queue of this fitness. */
+/* Tests whether the matrix contains a queue with this fitness. */
 static bool case_has(const struct derive_case *c, const struct vfio_ap_matrix *matrix,
 		     enum vfio_ap_fitness fitness)
 {
@@ -70,8 +70,9 @@ static void mask_from_bits(unsigned long *mask, unsigned int bits)
 
 /*
  * There are 20 kinds of domains: the domain is in @now or not, and it is either unassigned, or
- * assigned with one of 3 x 3 states of its two queues. The queues of an unassigned domain are
- * bad, so that the tests fail if vfio_ap_matrix_derive() does not ignore them.
+ * assigned with one of the 3 x 3 combinations of fitness of its two queues. The queues of an
+ * unassigned domain are bad, so that the tests fail if vfio_ap_matrix_derive() does not ignore
+ * them.
  */
 #define DOMAIN_KINDS	(2 * (1 + 9))
 
@@ -95,11 +96,11 @@ static void case_set_domain(struct derive_case *c, unsigned int apqi, unsigned i
 }
 
 /*
- * Call check() for each case. The host has all ids, and @assigned and @now take all values.
- * The number of a domain does not matter, so cases that differ only in the order of the
- * domains are tested once. This reduces 128000 cases, which are too many for an emulated
- * machine, to 24640. The kinds rotate through the domains, so that the highest kind is not
- * always in the last domain.
+ * Call check() for each case. The host has all ids, and @assigned and @now take all values. A
+ * domain's number does not matter, so cases that differ only in the order of the domains are
+ * tested once. This reduces 128000 cases, which are too many for an emulated machine, to
+ * 24640. The kinds rotate through the domains, so that the highest kind is not always in the
+ * last domain.
  */
 static void derive_cases_walk(struct kunit *test,
 			      void (*check)(struct kunit *test, struct derive_case *c))
@@ -223,7 +224,7 @@ static void check_fewer_pending(struct kunit *test, struct derive_case *c)
 	struct vfio_ap_matrix pending, fit, both;
 	unsigned int apid, apqi;
 
-	/* This is only true if the guest has no pending queue. */
+	/* This holds only if no queue of the guest is pending. */
 	if (case_has(c, &c->now, VFIO_AP_QUEUE_PENDING))
 		return;
 	case_derive(c, &pending);
@@ -246,10 +247,10 @@ static void derive_monotonic_in_pending(struct kunit *test)
 }
 
 /*
- * All values of @assigned and @host, with each queue fit or bad: 6 bits of the case number for
- * the queues, and 5 bits each for @assigned and @host. The guest's current matrix (@now) must
- * not affect the result, and the control domains are independent of the queues. Therefore,
- * both vary from case to case, but not all combinations are tested.
+ * The cases cover all values of @assigned and @host, with each queue fit or bad. In the case
+ * number, 6 bits stand for the queues, and 5 bits each for @assigned and @host. The guest's
+ * current matrix (@now) must not affect the result, and the control domains are independent of
+ * the queues. Therefore, both vary from case to case, but not all combinations are tested.
  */
 #define REST_CASES	65536
 

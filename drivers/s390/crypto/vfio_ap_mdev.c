@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The list of mdevs, and the work items of an mdev.
- */
+/* The list of mdevs, and an mdev's work items. */
 #include "vfio_ap_private.h"
 
 struct workqueue_struct *vfio_ap_commit_wq;
 
 /**
  * vfio_ap_mdev_link - add an mdev to the list
- * @mdev: the mdev, completely initialised
+ * @mdev: the mdev, which is completely initialised
  *
  * Context: Takes guests_lock and matrix_dev->lock.
  */
@@ -36,7 +34,7 @@ void vfio_ap_mdev_unlink(struct vfio_ap_mdev *mdev)
 
 /**
  * vfio_ap_mdev_find_by_apqn - find the mdev to which a queue is assigned
- * @apqn: the queue
+ * @apqn: the APQN of the queue
  *
  * Context: matrix_dev->lock held.
  * Return: The mdev, or NULL if the queue is not assigned.
@@ -55,10 +53,10 @@ struct vfio_ap_mdev *vfio_ap_mdev_find_by_apqn(u16 apqn)
 }
 
 /**
- * vfio_ap_mdev_snapshot - copy the matrices of an mdev
+ * vfio_ap_mdev_snapshot - copy an mdev's matrices
  * @mdev: the mdev
- * @assigned: set to the assigned matrix
- * @shadow_apcb: set to the guest's matrix
+ * @assigned: receives the assigned matrix
+ * @shadow_apcb: receives the guest's matrix
  *
  * Context: Takes matrix_dev->lock.
  */
@@ -79,20 +77,20 @@ static void vfio_ap_mdev_assert_stays_linked(void)
 
 /**
  * vfio_ap_mdev_commit_after - queue vfio_ap_tx_commit_work() with a delay
- * @mdev: the mdev; on the list, or referenced by the caller
+ * @mdev: the mdev, which is on the list, or to which the caller holds a reference
  * @delay: the delay in jiffies
  */
 void vfio_ap_mdev_commit_after(struct vfio_ap_mdev *mdev, unsigned long delay)
 {
 	get_device(&mdev->vdev.device);
-	/* If the work item was queued already, it holds a reference of its own. */
+	/* If the work item was already queued, it holds its own reference. */
 	if (mod_delayed_work(vfio_ap_commit_wq, &mdev->commit_work, delay))
 		put_device(&mdev->vdev.device);
 }
 
 /**
  * vfio_ap_mdev_notify_later - queue the notification of an mdev's pollers
- * @mdev: the mdev; on the list
+ * @mdev: the mdev, which is on the list
  *
  * Context: guests_lock or matrix_dev->lock held.
  */
@@ -108,7 +106,7 @@ void vfio_ap_mdev_notify_later(struct vfio_ap_mdev *mdev)
 
 /**
  * vfio_ap_mdev_commit_later - queue vfio_ap_tx_commit_work()
- * @mdev: the mdev; on the list
+ * @mdev: the mdev, which is on the list
  *
  * Context: guests_lock or matrix_dev->lock held.
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Notify user space of changes. This file implements poll() for guest_matrix, guest_ap_config
- * and queue_states of an mdev and for status of a queue, and the uevent of an mdev. A work
- * item notifies the pollers, so that neither the writer nor another guest waits for them.
+ * Notify user space of changes. This file implements poll() for an mdev's guest_matrix,
+ * guest_ap_config and queue_states and for a queue's status, and sends an mdev's uevents. A
+ * work item notifies the pollers, so that neither the writer nor another guest waits for them.
  */
 #include <linux/sysfs.h>
 
@@ -17,7 +17,10 @@ static bool vfio_ap_notify_queue(struct vfio_ap_queue *q)
 	if (!queue)
 		return false;
 	device = &queue->ap_dev.device;
-	/* The device lock prevents an unbind, which would remove the attribute. */
+	/*
+	 * The device lock prevents the queue from being unbound, which would remove the
+	 * attribute.
+	 */
 	device_lock(device);
 	if (device->driver)
 		sysfs_notify(&device->kobj, NULL, "status");
@@ -108,7 +111,7 @@ static void vfio_ap_notify_work(struct work_struct *work)
 }
 
 /**
- * vfio_ap_notify_init - initialise notify_work of an mdev
+ * vfio_ap_notify_init - initialise an mdev's notify_work
  * @mdev: the mdev
  */
 void vfio_ap_notify_init(struct vfio_ap_mdev *mdev)
@@ -140,10 +143,10 @@ void vfio_ap_notify_commit(struct vfio_ap_mdev *mdev,
 }
 
 /**
- * vfio_ap_notify_unlinked - notify pollers that the queues of an mdev are free
+ * vfio_ap_notify_unlinked - notify pollers that an mdev's queues are no longer assigned
  * @mdev: the mdev, already removed from the list of mdevs
  *
- * Context: Sleeps; no lock of this driver held.
+ * Context: Sleeps; none of this driver's locks held.
  */
 void vfio_ap_notify_unlinked(struct vfio_ap_mdev *mdev)
 {

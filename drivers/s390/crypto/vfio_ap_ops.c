@@ -61,7 +61,7 @@ static void vfio_ap_mdev_request(struct vfio_device *vdev, unsigned int count)
 	vfio_ap_removal_request(to_vfio_ap_mdev(vdev), count);
 }
 
-/* Called when user space writes to the attribute "remove". */
+/* Called when user space writes to the "remove" attribute. */
 static int vfio_ap_mdev_prepare_remove(struct mdev_device *device)
 {
 	struct vfio_ap_mdev *mdev;
@@ -136,9 +136,9 @@ static void vfio_ap_mdev_cancel_work(struct vfio_ap_mdev *mdev, struct delayed_w
 }
 
 /*
- * Unlink an mdev, and wait for its work items, because they use the mdev_device, which is
- * about to be freed, and the code of the module. Work items are queued only for linked mdevs,
- * so none is queued afterwards.
+ * Unlink an mdev, and wait for its work items, because they use the module's code, and the
+ * mdev_device, which is about to be freed. Work items are queued only for linked mdevs, so
+ * none is queued afterwards.
  */
 static void vfio_ap_mdev_retire(struct vfio_ap_mdev *mdev)
 {
@@ -172,7 +172,7 @@ static void vfio_ap_mdev_remove(struct mdev_device *device)
 {
 	struct vfio_ap_mdev *mdev = dev_get_drvdata(&device->dev);
 
-	/* This call waits until the device is closed, so the guest has lost all its queues. */
+	/* This call waits until the device is closed, which takes all queues from the guest. */
 	vfio_unregister_group_dev(&mdev->vdev);
 	vfio_ap_mdev_retire(mdev);
 	vfio_put_device(&mdev->vdev);

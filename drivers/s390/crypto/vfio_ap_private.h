@@ -5,14 +5,15 @@
  *
  * A mediated device ("mdev") holds the adapters, usage domains and control domains that an
  * administrator assigned. vfio_ap_matrix_derive() computes what the guest gets from this
- * assignment, from the host's configuration and from the state of the queues. The result is
- * written to the APCB, which holds the AP masks in the guest's crypto control block (CRYCB).
+ * assignment, from the host's configuration and from the state of the queues. The driver
+ * writes the result to the APCB, which holds the AP masks in the guest's crypto control block
+ * (CRYCB).
  *
- * Mdevs and queues have no pointers to each other that could become stale. The owner of a
- * queue is the mdev whose assigned matrix contains the APQN of the queue; no two assigned
- * matrices contain the same APQN.
+ * Mdevs and queues have no pointers to each other that could become stale. A queue's owner is
+ * the mdev whose assigned matrix contains the queue's APQN; no two assigned matrices contain
+ * the same APQN.
  *
- * A file calls only functions of files that precede it in this list:
+ * Each file calls functions only in files that precede it in this list:
  *
  *   matrix                            AP masks, and the computation of what a guest gets
  *   events                            counters and trace events
@@ -56,7 +57,7 @@
  *
  * The locks from the outermost to the innermost, with the reason for the order::
  *
- *   kvm->lock                       of one guest; a task never holds two. KVM
+ *   kvm->lock                       one for each guest; a task never holds two. KVM
  *                                   takes vcpu->mutex under kvm->lock, and the
  *                                   PQAP(AQIC) intercept runs with vcpu->mutex
  *                                   held.
@@ -74,8 +75,8 @@
  *                                   one queue; held while the driver issues AP
  *                                   instructions for this queue.
  *             pages_lock            protects the pinned pages of one guest.
- *   attachment->unpin_lock          held while pages of one guest are unpinned;
- *                                   taken with no other lock of this driver
+ *   attachment->unpin_lock          held while one guest's pages are unpinned;
+ *                                   taken with none of this driver's other locks
  *                                   held.
  *   mdev->trigger_lock              protects the eventfds of one VMM; taken with
  *                                   none of the locks above held, because the
@@ -112,8 +113,8 @@ struct vfio_ap_matrix_dev {
 	struct vfio_ap_matrix newest;
 	/**
 	 * @host: the adapters and domains that guests may have. This is the host's
-	 * configuration; while the AP bus scans a new one, only what both the old and the new
-	 * configuration have.
+	 * configuration or, while the AP bus scans a new one, only what both the old and the
+	 * new configuration have.
 	 */
 	struct vfio_ap_matrix host;
 	/** @limits: the highest adapter and domain ids that this machine supports */
@@ -134,7 +135,7 @@ extern struct vfio_ap_matrix_dev *matrix_dev;
 struct vfio_ap_conflict {
 	/** @owner: UUID of the mdev that has @apqn, or "host"; empty if there is no conflict */
 	char owner[UUID_STRING_LEN + 1];
-	/** @apqn: the first conflicting queue of @owner */
+	/** @apqn: the APQN of the owner's first conflicting queue */
 	u16 apqn;
 };
 
@@ -155,27 +156,27 @@ struct vfio_ap_last_error {
 };
 
 /**
- * struct vfio_ap_delta - changes of a matrix since the last notification
+ * struct vfio_ap_delta - changes to a matrix since the last notification
  *
- * A queue that was added and removed again since then is in @ever but not in @always. Its
- * pollers must be notified as well.
+ * A queue that was added and removed again since then is in @ever but not in @always. The
+ * queue's pollers must also be notified.
  */
 struct vfio_ap_delta {
-	/** @ever: union of all masks that the matrix had */
+	/** @ever: union of all values of the matrix */
 	struct vfio_ap_matrix ever;
-	/** @always: intersection of all masks that the matrix had */
+	/** @always: intersection of all values of the matrix */
 	struct vfio_ap_matrix always;
 };
 
 /**
- * struct vfio_ap_pending_events - changes of an mdev since the last notification
+ * struct vfio_ap_pending_events - changes to an mdev since the last notification
  */
 struct vfio_ap_pending_events {
 	/** @guest_changed: the content of guest_matrix has changed */
 	bool guest_changed;
-	/** @assigned: changes of the assigned matrix */
+	/** @assigned: changes to the assigned matrix */
 	struct vfio_ap_delta assigned;
-	/** @in_use: changes of the matrix that the guest has */
+	/** @in_use: changes to the guest's matrix */
 	struct vfio_ap_delta in_use;
 	/** @updates: value of vfio_ap_mdev.updates at the last notification */
 	u64 updates;
@@ -185,13 +186,13 @@ struct vfio_ap_pending_events {
  * struct vfio_ap_mdev_stats - statistics of an mdev, protected by matrix_dev->lock
  */
 struct vfio_ap_mdev_stats {
-	/** @plugs: number of queues that guests got */
+	/** @plugs: number of queues added to guests */
 	u64 plugs;
-	/** @unplugs: number of queues that guests lost */
+	/** @unplugs: number of queues taken from guests */
 	u64 unplugs;
-	/** @notified: number of notifications */
+	/** @notified: number of notifications sent to pollers */
 	u64 notified;
-	/** @refused: number of writes to attributes that failed */
+	/** @refused: number of failed writes to attributes */
 	u64 refused;
 	/** @device_resets: number of VFIO_DEVICE_RESET calls */
 	u64 device_resets;
@@ -208,8 +209,8 @@ struct vfio_ap_mdev {
 	/** @node: entry in matrix_dev->mdevs */
 	struct list_head node;
 	/**
-	 * @linked: the mdev is on the list matrix_dev->mdevs. Protected like this list. If
-	 * false, no transaction can begin.
+	 * @linked: whether the mdev is on the list matrix_dev->mdevs. Protected like this
+	 * list. If false, no transaction can begin.
 	 */
 	bool linked;
 	/** @assigned: the administrator's assignment; protected by matrix_dev->lock */
@@ -226,15 +227,15 @@ struct vfio_ap_mdev {
 	 */
 	struct vfio_ap_attachment *attachment;
 	/**
-	 * @removers: number of tasks that wait until the VMM closes the device, in order to
-	 * remove the mdev. While it is not 0, the guest gets no queues. Protected like
-	 * @shadow_apcb.
+	 * @removers: number of tasks that wait for the VMM to close the device, so that they
+	 * can remove the mdev. While this number is not 0, the guest gets no queues. Protected
+	 * like @shadow_apcb.
 	 */
 	unsigned int removers;
 	/**
-	 * @remover_interrupted: a signal interrupted one of the @removers, and the write may
-	 * be restarted. If no task writes to "remove" again in time, @removal_work cancels the
-	 * removal. Protected like @shadow_apcb.
+	 * @remover_interrupted: a signal interrupted one of the @removers, whose write to
+	 * "remove" may be restarted. If no task writes to "remove" in time, @removal_work
+	 * cancels the removal. Protected like @shadow_apcb.
 	 */
 	bool remover_interrupted;
 	/**
@@ -243,7 +244,7 @@ struct vfio_ap_mdev {
 	 */
 	unsigned long removal_expires;
 	/**
-	 * @removal_work: cancels an interrupted removal; holds a reference on the mdev while
+	 * @removal_work: cancels an interrupted removal; holds a reference to the mdev while
 	 * queued
 	 */
 	struct delayed_work removal_work;
@@ -253,9 +254,9 @@ struct vfio_ap_mdev {
 	 */
 	unsigned long next_request;
 	/**
-	 * @opened: the device is open or being opened. Set under matrix_dev->lock, and only if
-	 * there are no @removers. VFIO serialises opens and closes. Removers read this field
-	 * without the lock.
+	 * @opened: whether the device is open or being opened. Set under matrix_dev->lock, and
+	 * only if there are no @removers. VFIO serialises opens and closes. Removers read this
+	 * field without the lock.
 	 */
 	bool opened;
 	/** @closed: removers wait here until @opened is false */
@@ -266,18 +267,18 @@ struct vfio_ap_mdev {
 	struct vfio_ap_last_error last_error;
 	/** @dry_run: the last dry run, or NULL; protected by matrix_dev->lock */
 	struct vfio_ap_dry_run *dry_run;
-	/** @updates: number of changes of a guest's APCB. Protected like @shadow_apcb. */
+	/** @updates: number of changes to a guest's APCB. Protected like @shadow_apcb. */
 	u64 updates;
-	/** @pending_events: changes to be notified by @notify_work; protected by guests_lock */
+	/** @pending_events: changes that @notify_work must report; protected by guests_lock */
 	struct vfio_ap_pending_events pending_events;
-	/** @notify_work: notifies pollers; holds a reference on the mdev while queued */
+	/** @notify_work: notifies pollers; holds a reference to the mdev while queued */
 	struct delayed_work notify_work;
 	/** @trigger_lock: protects @triggers; held during eventfd_signal() */
 	struct mutex trigger_lock;
 	/** @triggers: eventfds of the VMM, by interrupt index; NULL if not set */
 	struct eventfd_ctx *triggers[VFIO_AP_NUM_IRQS];
 	/**
-	 * @commit_work: commits again after a change; holds a reference on the mdev while
+	 * @commit_work: commits again after a change; holds a reference to the mdev while
 	 * queued
 	 */
 	struct delayed_work commit_work;
@@ -288,7 +289,7 @@ struct vfio_ap_mdev {
 	 */
 	unsigned long unbind_deadline;
 	/**
-	 * @config_unsignalled: an unbind changed the guest's APCB, and @commit_work has not
+	 * @config_unsignalled: an unbind changed the guest's APCB, but @commit_work has not
 	 * signalled the VMM yet. Protected by guests_lock.
 	 */
 	bool config_unsignalled;
@@ -298,15 +299,15 @@ struct vfio_ap_mdev {
  * struct vfio_ap_attachment - the attachment of one mdev to one guest
  *
  * An attachment is allocated when the VFIO device is opened. The mdev, running transactions
- * and interrupt registrations hold references on it. The attachment holds a reference on
+ * and interrupt registrations hold references to it. The attachment holds a reference to
  * struct kvm, so KVM does not free the guest's GISA while hardware may still write to the
- * GISA. If a work item cannot acquire the guest's kvm->lock immediately, it retries later, so
+ * GISA. A work item that cannot acquire the guest's kvm->lock immediately retries later, so
  * that it does not block a worker.
  */
 struct vfio_ap_attachment {
-	/** @kref: the last put queues @release_work */
+	/** @kref: reference count; the last put queues @release_work */
 	struct kref kref;
-	/** @kvm: the guest; the attachment holds a reference */
+	/** @kvm: the guest; the attachment holds a reference to it */
 	struct kvm *kvm;
 	/** @uuid: UUID of the mdev, for trace events */
 	char uuid[UUID_STRING_LEN + 1];
@@ -321,7 +322,7 @@ struct vfio_ap_attachment {
 	/** @unused_pages: pinned pages that no registration uses any longer */
 	struct list_head unused_pages;
 	/**
-	 * @unpin_work: unpins @unused_pages; holds references on the attachment and the module
+	 * @unpin_work: unpins @unused_pages; holds references to the attachment and the module
 	 * while queued
 	 */
 	struct delayed_work unpin_work;
@@ -332,7 +333,7 @@ struct vfio_ap_attachment {
 	/** @spare_giscs: for each GISC, the number of unused references; dropped under kvm->lock */
 	atomic_t spare_giscs[VFIO_AP_NR_GISC];
 	/**
-	 * @gisc_work: drops @spare_giscs; holds references on the attachment and the module
+	 * @gisc_work: drops @spare_giscs; holds references to the attachment and the module
 	 * while queued
 	 */
 	struct delayed_work gisc_work;
@@ -360,25 +361,25 @@ struct vfio_ap_queue_stats {
 	u32 resets;
 	/** @plugs: number of times that a guest got the queue */
 	u32 plugs;
-	/** @irqs: number of times that a guest enabled or disabled the interrupt of the queue */
+	/** @irqs: number of times that a guest enabled or disabled the queue's interrupt */
 	u32 irqs;
 	/** @slowest_ms: duration of the slowest reset in milliseconds, up to 65535 */
 	u16 slowest_ms;
-	/** @aqic_rc: response code to the last AQIC of a guest that had the queue */
+	/** @aqic_rc: response code to the last AQIC that a guest issued while it had the queue */
 	u8 aqic_rc;
 };
 
 /**
  * struct vfio_ap_queue - reset and interrupt state of one queue
  *
- * This structure may outlive struct ap_queue of the AP bus. It exists while the queue is
- * bound, in a guest or being reset, and while hardware may still use its interrupt
- * registration. Unless stated otherwise, @lock protects the fields. They are ordered to avoid
- * padding, because a host can have thousands of queues.
+ * This structure may outlive the AP bus's struct ap_queue. It exists while the queue is bound,
+ * in a guest or being reset, and while hardware may still use its interrupt registration.
+ * Unless stated otherwise, @lock protects the fields. The order of the fields avoids padding,
+ * because a host can have thousands of queues.
  */
 struct vfio_ap_queue {
 	/**
-	 * @kref: references of the table, and of users that rely neither on RCU nor on
+	 * @kref: references held by the table, and by users that rely neither on RCU nor on
 	 * matrix_dev->lock
 	 */
 	struct kref kref;
@@ -389,13 +390,13 @@ struct vfio_ap_queue {
 	/** @retry_delay: delay before the next poll, in jiffies */
 	u16 retry_delay;
 	/**
-	 * @binding: enum vfio_ap_binding. Written under matrix_dev->lock and @lock, read under
-	 * either.
+	 * @binding: how the queue is bound (enum vfio_ap_binding). Written under
+	 * matrix_dev->lock and @lock, read under either.
 	 */
 	u8 binding;
 	/**
-	 * @present: the host's newest configuration has the queue; if not, no ZAPQ is issued.
-	 * Protected like @binding.
+	 * @present: whether the host's newest configuration has the queue; if not, no ZAPQ is
+	 * issued. Protected like @binding.
 	 */
 	u8 present : 1;
 	/**
@@ -404,7 +405,7 @@ struct vfio_ap_queue {
 	 * @binding.
 	 */
 	u8 unbound_since_commit : 1;
-	/** @reported: a failed or slow reset was logged, and none has completed since */
+	/** @reported: a failed or slow reset was logged, and no reset has completed since */
 	bool reported;
 	/**
 	 * @reset_seen: after the queue left its guest, ZAPQ or TAPQ returned 02 (reset in
@@ -443,8 +444,8 @@ struct vfio_ap_queue {
 		/** @work: runs vfio_ap_reset_work() */
 		struct delayed_work work;
 		/**
-		 * @rcu: delays the free, because RCU readers may still use the queue after the
-		 * last put
+		 * @rcu: delays freeing the queue, because RCU readers may still use it after
+		 * the last put
 		 */
 		struct rcu_head rcu;
 	};
@@ -472,17 +473,17 @@ enum vfio_ap_queue_response {
  * struct vfio_ap_tx - a guest transaction: the locks that it holds, and its changes
  *
  * vfio_ap_tx_begin() initialises this structure. vfio_ap_tx_commit() takes it as an argument,
- * so that no caller can commit outside of a transaction.
+ * so that no caller can commit outside a transaction.
  */
 struct vfio_ap_tx {
 	/** @mdev: the mdev that the transaction may change */
 	struct vfio_ap_mdev *mdev;
 	/**
-	 * @attachment: the guest, whose kvm->lock is held; referenced; NULL if there is no
-	 * guest
+	 * @attachment: the guest, whose kvm->lock is held, with a reference to it; NULL if
+	 * there is no guest
 	 */
 	struct vfio_ap_attachment *attachment;
-	/** @perms: ap_attr_mutex is also held */
+	/** @perms: whether ap_attr_mutex is also held */
 	bool perms;
 	/** @published: vfio_ap_tx_commit() has dropped matrix_dev->lock */
 	bool published;
@@ -495,8 +496,8 @@ struct vfio_ap_tx {
 	/** @new: the guest's matrix after the commit */
 	struct vfio_ap_matrix new;
 	/**
-	 * @reset_seq: sequence number of the resets of queues that left the guest; 0 if none
-	 * left
+	 * @reset_seq: sequence number of the resets of queues that left the guest; 0 if no
+	 * queue left
 	 */
 	u64 reset_seq;
 	/** @error: negative errno if vfio_ap_tx_begin() failed */
@@ -531,7 +532,7 @@ enum vfio_ap_assign_op {
 };
 
 /**
- * struct vfio_ap_plan - a planned change of the assigned matrix
+ * struct vfio_ap_plan - a planned change to the assigned matrix
  */
 struct vfio_ap_plan {
 	/** @candidate: the assigned matrix after the change */
@@ -546,7 +547,7 @@ struct vfio_ap_plan {
 	unsigned long wait;
 	/** @error: 0, -EADDRNOTAVAIL or -EADDRINUSE */
 	int error;
-	/** @unchanged: @candidate is assigned already, so nothing needs to be done */
+	/** @unchanged: @candidate is already assigned, so nothing needs to be done */
 	bool unchanged;
 };
 
@@ -598,7 +599,7 @@ void vfio_ap_queue_reap_all(void);
 struct vfio_ap_queue *vfio_ap_queue_find(const struct vfio_ap_matrix *in,
 					 const struct vfio_ap_matrix *except,
 					 unsigned long *apqn);
-/* Call it under RCU or matrix_dev->lock. The body must not sleep. */
+/* Use this macro under RCU or matrix_dev->lock. The body of the loop must not sleep. */
 #define vfio_ap_queue_for_each(q, apqn, in, except)			\
 	for ((apqn) = 0;						\
 	     ((q) = vfio_ap_queue_find(in, except, &(apqn)));		\

@@ -8,7 +8,7 @@
 #include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
 
-/* Response codes that ap_bus.h of some kernels does not define. */
+/* Response codes that ap_bus.h does not define in some kernel versions. */
 #define VFIO_AP_RESPONSE_STATE_CHANGE		0x0a
 #define VFIO_AP_RESPONSE_ASSOC_NOT_UNIQUE	0x35
 #define VFIO_AP_RESPONSE_ASSOC_FAILED		0x36
@@ -51,7 +51,7 @@ static void vfio_ap_queue_free(struct kref *kref)
 }
 
 /**
- * vfio_ap_queue_put - put a reference
+ * vfio_ap_queue_put - put a reference to a queue
  * @q: the queue
  *
  * Context: @q->lock may be held only if this cannot be the last reference.
@@ -62,7 +62,7 @@ void vfio_ap_queue_put(struct vfio_ap_queue *q)
 }
 
 /**
- * vfio_ap_queue_get - find a queue by its APQN and get a reference
+ * vfio_ap_queue_get - find a queue by its APQN and get a reference to it
  * @apqn: the APQN
  *
  * Return: The queue, or NULL if it is not in the table.
@@ -79,7 +79,7 @@ struct vfio_ap_queue *vfio_ap_queue_get(u16 apqn)
 /**
  * vfio_ap_queue_create - find a queue by its APQN, or add it to the table
  * @apqn: the APQN
- * @work: function of the work item of a new queue
+ * @work: function that a new queue's work item runs
  *
  * Context: matrix_dev->lock held. Allocates memory.
  * Return: The queue, without a reference for the caller, or NULL if out of memory.
@@ -109,7 +109,7 @@ struct vfio_ap_queue *vfio_ap_queue_create(u16 apqn, work_func_t work)
 
 /**
  * vfio_ap_queue_reap - remove a queue from the table if nothing needs it any longer
- * @q: the queue; the caller has a reference
+ * @q: the queue; the caller has a reference to it
  *
  * Context: matrix_dev->lock held.
  */
@@ -122,7 +122,7 @@ void vfio_ap_queue_reap(struct vfio_ap_queue *q)
 	scoped_guard(spinlock, &q->lock)
 		idle = q->binding == VFIO_AP_UNBOUND && !q->guest && !q->issued_seq && !q->irq;
 	/*
-	 * Another task may have removed the queue already, and may have added a new one with
+	 * Another task may already have removed the queue, and may have added a new one with
 	 * the same APQN.
 	 */
 	if (!idle || xa_cmpxchg(&matrix_dev->queues, q->apqn, q, NULL, 0) != q)
@@ -137,7 +137,7 @@ void vfio_ap_queue_reap(struct vfio_ap_queue *q)
  * vfio_ap_queue_reap_all - empty the table when the module is unloaded
  *
  * At this point, no queue is bound, and no interrupt is registered, because each registration
- * holds a reference on the module. Only resets can be in progress.
+ * holds a reference to the module. Only resets can be in progress.
  *
  * Context: Sleeps; no lock held.
  */
@@ -166,10 +166,10 @@ void vfio_ap_queue_reap_all(void)
  * vfio_ap_queue_find - find the next queue that is in one matrix and not in another
  * @in: the matrix that contains the queue
  * @except: the matrix that does not contain the queue, or NULL
- * @apqn: the lowest APQN to consider; set to the APQN that was found
+ * @apqn: the lowest APQN to consider; set to the APQN found
  *
  * Skips gaps in the matrix and gaps in the table alternately, so that an iteration takes no
- * more steps than the smaller of the two has queues.
+ * more steps than there are queues in the matrix or in the table, whichever has fewer.
  *
  * Context: RCU read lock or matrix_dev->lock held. Does not get a reference.
  * Return: The queue, or NULL.
@@ -198,7 +198,7 @@ struct vfio_ap_queue *vfio_ap_queue_find(const struct vfio_ap_matrix *in,
 /**
  * vfio_ap_queue_visit - call a function for each queue that is in a matrix
  * @in: the matrix
- * @except: matrix of queues to leave out, or NULL
+ * @except: matrix of queues to skip, or NULL
  * @visit: the function; may sleep
  *
  * Context: Sleeps if @visit does.
@@ -226,7 +226,7 @@ bool vfio_ap_queue_visit(const struct vfio_ap_matrix *in, const struct vfio_ap_m
 }
 
 /**
- * vfio_ap_queue_poll_after - queue the work item of a queue
+ * vfio_ap_queue_poll_after - schedule a queue's work item
  * @q: the queue
  * @delay: the delay in jiffies
  *
@@ -238,7 +238,7 @@ void vfio_ap_queue_poll_after(struct vfio_ap_queue *q, unsigned long delay)
 	lockdep_assert(lockdep_is_held(&q->lock) || lockdep_is_held(&matrix_dev->lock));
 
 	kref_get(&q->kref);
-	/* If the work item was queued already, it holds a reference of its own. */
+	/* If the work item was already queued, it holds its own reference. */
 	if (mod_delayed_work(vfio_ap_reset_wq, &q->work, delay))
 		vfio_ap_queue_put(q);
 }
@@ -390,8 +390,8 @@ enum vfio_ap_fitness vfio_ap_queue_fitness(const struct vfio_ap_queue *q,
 
 /*
  * Avoids taking q->lock for the queues that a guest keeps, which are usually most of its
- * queues. While matrix_dev->lock is held, only failed_rc of these fields can change. If
- * vfio_ap_reset_advance() changes failed_rc, it queues another commit.
+ * queues. Of the fields read here, only failed_rc can change while matrix_dev->lock is held.
+ * If vfio_ap_reset_advance() changes failed_rc, it queues another commit.
  */
 static bool vfio_ap_queue_is_kept(const struct vfio_ap_queue *q,
 				  const struct vfio_ap_attachment *guest)

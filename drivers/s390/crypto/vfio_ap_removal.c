@@ -2,10 +2,10 @@
 /*
  * Removal of an mdev that a VMM has open.
  *
- * A remover is a task that writes to "remove" of an mdev, or that unbinds the driver. It
- * blocks the mdev, so that the guest loses all queues. It then asks the VMM to close the
- * device, and waits until the VMM has done so. Open and close are also in this file, because a
- * remover and an open must exclude each other.
+ * A remover is a task that writes to an mdev's "remove" attribute, or that unbinds the driver
+ * from the mdev. The remover blocks the mdev, so that the guest loses all queues. It then asks
+ * the VMM to close the device, and waits until the VMM has done so. Open and close are also in
+ * this file, because a remover and an open must exclude each other.
  */
 #include <linux/sched/signal.h>
 
@@ -48,7 +48,7 @@ static bool vfio_ap_removal_block(struct vfio_ap_mdev *mdev)
 	return resumed;
 }
 
-/* Undo a vfio_ap_removal_block(). When no remover is left, the guest gets its queues back. */
+/* Undo vfio_ap_removal_block(). When no remover is left, the guest gets its queues back. */
 static void vfio_ap_removal_unblock(struct vfio_ap_mdev *mdev)
 {
 	unsigned int left;
@@ -66,7 +66,7 @@ static void vfio_ap_removal_queue_work(struct vfio_ap_mdev *mdev)
 	lockdep_assert_held(&matrix_dev->guests_lock);
 
 	get_device(&mdev->vdev.device);
-	/* A work item that was queued already holds its own reference. */
+	/* If the work item was already queued, it holds its own reference. */
 	if (mod_delayed_work(vfio_ap_commit_wq, &mdev->removal_work, VFIO_AP_REQUEST_PERIOD))
 		put_device(&mdev->vdev.device);
 }
@@ -89,7 +89,7 @@ static void vfio_ap_removal_keep_blocked(struct vfio_ap_mdev *mdev)
 		vfio_ap_removal_queue_work(mdev);
 }
 
-/* Stop waiting for the restart of an interrupted write. Return: true if no remover is left. */
+/* Stop waiting for an interrupted write to be restarted. Return: true if no remover is left. */
 static bool vfio_ap_removal_expire(struct vfio_ap_mdev *mdev)
 {
 	guard(mutex)(&matrix_dev->guests_lock);
@@ -113,7 +113,7 @@ static void vfio_ap_removal_work(struct work_struct *work)
 }
 
 /**
- * vfio_ap_removal_init - initialise the fields of an mdev that removers use
+ * vfio_ap_removal_init - initialise the mdev fields that removers use
  * @mdev: the mdev
  */
 void vfio_ap_removal_init(struct vfio_ap_mdev *mdev)
@@ -123,7 +123,7 @@ void vfio_ap_removal_init(struct vfio_ap_mdev *mdev)
 }
 
 /**
- * vfio_ap_removal_open - begin to open the device of an mdev
+ * vfio_ap_removal_open - begin to open an mdev's device
  * @mdev: the mdev
  *
  * Context: Takes matrix_dev->lock, so that a remover either prevents this open or sees that
@@ -140,8 +140,8 @@ bool vfio_ap_removal_open(struct vfio_ap_mdev *mdev)
 }
 
 /**
- * vfio_ap_removal_close - let removers continue after the device of an mdev was closed
- * @mdev: the mdev; the open has failed, or the guest is detached
+ * vfio_ap_removal_close - let removers continue after an mdev's device has been closed
+ * @mdev: the mdev, whose open has failed, or whose guest has been detached
  */
 void vfio_ap_removal_close(struct vfio_ap_mdev *mdev)
 {
@@ -161,14 +161,14 @@ static void vfio_ap_removal_ask_vmm(struct vfio_ap_mdev *mdev, bool first)
 }
 
 /**
- * vfio_ap_removal_request - handle the unbind of the driver from an mdev that is open
+ * vfio_ap_removal_request - handle unbinding the driver from an mdev that is open
  * @mdev: the mdev
  * @count: number of earlier calls for this unbind
  *
- * VFIO calls this function repeatedly until the device is closed; signals do not end this
- * wait. The guest loses its queues even if the VMM does not close the device.
+ * VFIO calls this function repeatedly until the device is closed, even after a signal. The
+ * guest loses its queues even if the VMM does not close the device.
  *
- * Context: Sleeps; no lock of this driver held.
+ * Context: Sleeps; none of this driver's locks held.
  */
 void vfio_ap_removal_request(struct vfio_ap_mdev *mdev, unsigned int count)
 {
@@ -199,21 +199,22 @@ static int vfio_ap_removal_wait_closed(struct vfio_ap_mdev *mdev)
 
 /**
  * vfio_ap_removal_prepare - wait until an mdev can be removed
- * @mdev: the mdev; the caller holds a reference
+ * @mdev: the mdev; the caller holds a reference to it
  *
  * Runs before VFIO unregisters the device, because a signal can still cancel the removal at
- * that point. After SIGKILL, the guest gets its queues back at once. After other signals, the
- * write may be restarted, so the guest gets its queues back later. This includes signals that
- * dump core, such as SIGQUIT, which are not recognized as fatal here.
+ * that point. After SIGKILL, the guest gets its queues back at once. After any other signal,
+ * the write to "remove" may be restarted, so the guest does not get its queues back until
+ * later. This also applies to signals that dump core, such as SIGQUIT, because
+ * fatal_signal_pending() does not recognize them.
  *
- * Context: Sleeps; no lock of this driver held. Interruptible.
+ * Context: Sleeps; none of this driver's locks held. Interruptible.
  * Return: 0; -ERESTARTSYS after a signal.
  */
 int vfio_ap_removal_prepare(struct vfio_ap_mdev *mdev)
 {
 	int ret;
 
-	/* A resumed removal has asked the VMM already; next_request says when to ask again. */
+	/* A resumed removal has already asked the VMM; next_request says when to ask again. */
 	if (!vfio_ap_removal_block(mdev))
 		vfio_ap_removal_ask_vmm(mdev, true);
 	ret = vfio_ap_removal_wait_closed(mdev);

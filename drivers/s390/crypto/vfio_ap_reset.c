@@ -3,10 +3,10 @@
  * Resets of queues, and the tasks that wait for them.
  *
  * Only this file issues ZAPQ. vfio_ap_reset_advance() is the only entry point of the state
- * machine below. A call issues at most one instruction for the reset, and does not wait.
- * The function is called once when a reset is required. The work item of the queue then
- * calls it until the reset has completed. A task that waits for a reset also calls it a
- * few times, because a reset can complete long before the next tick:
+ * machine below. A call issues at most one instruction for the reset, and does not wait. The
+ * function is called once when a reset is required. The queue's work item then calls it until
+ * the reset has completed. A task that waits for a reset also calls it a few times, because a
+ * reset can complete long before the next tick:
  *
  *	             require a reset
  *	    .-------.  (required_seq)   .-----.  ZAPQ: 00   .--------.
@@ -29,7 +29,7 @@
  * is copied to done_seq. A flag could not replace these numbers, because a ZAPQ that was
  * issued before the queue left its guest does not erase what the guest wrote afterwards.
  *
- * If a reset fails with response code 01 or an unknown one (failed_rc), or does not complete
+ * If a reset fails with response code 01 or an unknown code (failed_rc), or does not complete
  * within 10 s, the driver logs one line. From then on, it polls or retries twice a second.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -43,7 +43,7 @@
 #define VFIO_AP_POLL_MAX	max_t(unsigned long, HZ / 100, 1)
 #define VFIO_AP_POLL_SLOW	(HZ / 2)
 /*
- * The last of the pauses (1, 2, 4, 8 ms) after which a waiting task polls. The task does not
+ * The last of the delays (1, 2, 4, 8 ms) after which a waiting task polls. The task does not
  * rely on the work item, which may run up to two ticks later.
  */
 #define VFIO_AP_WAITER_POLL_MS	8
@@ -191,7 +191,7 @@ static unsigned long vfio_ap_reset_next_delay(struct vfio_ap_queue *q)
 	} else {
 		return 0;
 	}
-	/* If a waiting task polls early, do not increase the delay of the work item. */
+	/* If a waiting task polls early, do not increase the work item's delay. */
 	left = q->retry_at - jiffies;
 	if (q->issued_seq && left > 0)
 		return left;
@@ -208,7 +208,10 @@ static void vfio_ap_reset_step(struct vfio_ap_queue *q)
 
 	lockdep_assert_held(&q->lock);
 
-	/* Do not verify and issue in one step, so that waiters see a failure before the retry. */
+	/*
+	 * Do not verify a reset and issue a ZAPQ in one step, so that waiters see a failure
+	 * before the retry.
+	 */
 	if (q->issued_seq) {
 		vfio_ap_reset_verify(q);
 	} else if (vfio_ap_reset_is_due(q)) {
@@ -266,12 +269,12 @@ static u64 vfio_ap_reset_completed_by_bus(struct vfio_ap_queue *q)
 
 /**
  * vfio_ap_reset_advance - advance the reset of a queue by one step
- * @q: the queue; the caller has a reference
+ * @q: the queue; the caller has a reference to it
  *
  * Also issues TAPQ for an interrupt registration if only TAPQ can show its end, and removes an
  * unbound queue from the table when nothing needs the queue any longer.
  *
- * Context: Sleeps; no lock of this driver held.
+ * Context: Sleeps; none of this driver's locks held.
  * Return: true while a ZAPQ is in progress.
  */
 bool vfio_ap_reset_advance(struct vfio_ap_queue *q)
@@ -281,7 +284,10 @@ bool vfio_ap_reset_advance(struct vfio_ap_queue *q)
 	u8 failed_rc;
 
 	scoped_guard(spinlock, &q->lock) {
-		/* Skip this if a newer reset is required, which the AP bus has not performed. */
+		/*
+		 * Do not end the registration if a newer reset is required, because the AP bus
+		 * has not performed that reset.
+		 */
 		if (completed_by_bus && completed_by_bus == q->required_seq)
 			vfio_ap_irq_end(q);
 		pending = vfio_ap_queue_reset_pending(q);
@@ -305,10 +311,10 @@ bool vfio_ap_reset_advance(struct vfio_ap_queue *q)
 }
 
 /**
- * vfio_ap_reset_work - run the work item of a queue
+ * vfio_ap_reset_work - run a queue's work item
  * @work: vfio_ap_queue.work
  *
- * Context: Puts the reference that vfio_ap_queue_poll_after() got.
+ * Context: Puts the reference acquired by vfio_ap_queue_poll_after().
  */
 void vfio_ap_reset_work(struct work_struct *work)
 {
@@ -320,9 +326,9 @@ void vfio_ap_reset_work(struct work_struct *work)
 }
 
 /**
- * vfio_ap_reset_require_all - require the resets of VFIO_DEVICE_RESET
- * @matrix: the queues of the mdev
- * @guest: the mdev's guest; queues that another guest still has are not reset
+ * vfio_ap_reset_require_all - require the resets requested by VFIO_DEVICE_RESET
+ * @matrix: the mdev's queues
+ * @guest: the mdev's guest; the function skips queues that another guest still has
  *
  * Context: guests_lock and matrix_dev->lock held. guests_lock ensures that no commit is
  * writing the APCB.
@@ -398,7 +404,7 @@ static bool vfio_ap_reset_removed_are_done(const struct vfio_ap_matrix *old,
  * @deadline: when to stop waiting, in jiffies
  * @killable: stop waiting when the task is killed
  *
- * Context: Sleeps; no lock of this driver held.
+ * Context: Sleeps; none of this driver's locks held.
  * Return:
  * * 0: each queue has been reset, or cannot be reset because it is unbound or does not exist
  * * -ETIME: some resets have not completed
@@ -482,7 +488,7 @@ static unsigned long vfio_ap_reset_adapter_time_left(unsigned int apid,
  * @new: the mdev's new matrix, limited to the host's configuration
  * @old: the guest's current matrix, or NULL
  *
- * Context: Takes the locks of the queues; needs no other lock.
+ * Context: Takes each queue's lock; needs no other lock.
  * Return: Remaining time in jiffies; 0 if there is no reset to wait for.
  */
 unsigned long vfio_ap_reset_time_left(const struct vfio_ap_matrix *new,
@@ -507,7 +513,7 @@ unsigned long vfio_ap_reset_time_left(const struct vfio_ap_matrix *new,
  * delay later callers. Stops waiting for the queues of an adapter when one of them becomes
  * bad.
  *
- * Context: Sleeps; no lock of this driver held.
+ * Context: Sleeps; none of this driver's locks held.
  * Return: 0, even if the deadline has passed; -ERESTARTSYS if the task was killed.
  */
 int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *new,
@@ -530,7 +536,7 @@ int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *new,
 	}
 }
 
-/* Return: -EBUSY until each reset has completed or failed; then -EIO if one failed, or else 0. */
+/* Return: -EBUSY until each reset has completed or failed; then -EIO if any failed, or else 0. */
 static int vfio_ap_reset_all_state(const struct vfio_ap_matrix *matrix,
 				   const struct vfio_ap_attachment *guest, u64 seq)
 {
@@ -556,16 +562,16 @@ static int vfio_ap_reset_all_state(const struct vfio_ap_matrix *matrix,
 }
 
 /**
- * vfio_ap_reset_wait_all - wait for the resets of VFIO_DEVICE_RESET
+ * vfio_ap_reset_wait_all - wait for the resets requested by VFIO_DEVICE_RESET
  * @matrix: the queues
  * @guest: the guest
  * @seq: sequence number of the resets
  *
- * Context: Sleeps; no lock of this driver held.
+ * Context: Sleeps; none of this driver's locks held.
  * Return:
  * * 0: all resets have completed
  * * -EIO: a queue returned an unknown response code
- * * -EBUSY: a reset has not completed after 10 s
+ * * -EBUSY: a reset did not complete within 10 s
  * * -ERESTARTSYS: the task was killed
  */
 int vfio_ap_reset_wait_all(const struct vfio_ap_matrix *matrix,

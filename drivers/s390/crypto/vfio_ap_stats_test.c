@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of vfio_ap_event_slowest_ms(), which computes the duration of a queue's slowest
+ * KUnit tests for vfio_ap_event_slowest_ms(), which computes the duration of a queue's slowest
  * reset. The driver stores the milliseconds in 16 bits, which would overflow after 65.5 s. A
  * test with a real reset would take that long.
  */

@@ -271,7 +271,10 @@ const struct attribute_group *vfio_ap_mdev_groups[] = {
 	NULL
 };
 
-/* Not delayed by guests or resets, because no task waits for them with this lock held. */
+/*
+ * Guests and resets do not delay this function, because no task waits for them with
+ * matrix_dev->lock held.
+ */
 static bool vfio_ap_apqn_is_assigned(u16 apqn)
 {
 	guard(mutex)(&matrix_dev->lock);
@@ -296,7 +299,7 @@ static ssize_t status_show(struct device *dev, struct device_attribute *attr, ch
 }
 static DEVICE_ATTR_RO(status);
 
-/* Unlike reset_pending of an mdev, this attribute also covers queues that are not assigned. */
+/* Unlike an mdev's reset_pending, this attribute also covers queues that are not assigned. */
 static ssize_t queue_reset_pending_show(struct device *dev, struct device_attribute *attr,
 					char *buf)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The eventfds of a VMM. One asks the VMM to release the mdev. The other one tells the VMM
- * that the AP configuration of the guest has changed.
+ * The eventfds of a VMM. One asks the VMM to release the mdev. The other tells the VMM that
+ * the guest's AP configuration has changed.
  */
 #include <linux/eventfd.h>
 #include <linux/uaccess.h>
@@ -27,9 +27,9 @@ static bool vfio_ap_trigger_signal(struct vfio_ap_mdev *mdev, unsigned int index
 
 /**
  * vfio_ap_trigger_config_changed - signal that the guest's APCB has changed
- * @mdev: the mdev of the guest
+ * @mdev: the guest's mdev
  *
- * Context: Sleeps; no lock of this driver and no kvm->lock held.
+ * Context: Sleeps; neither kvm->lock nor any of this driver's locks held.
  */
 void vfio_ap_trigger_config_changed(struct vfio_ap_mdev *mdev)
 {
@@ -40,7 +40,7 @@ void vfio_ap_trigger_config_changed(struct vfio_ap_mdev *mdev)
  * vfio_ap_trigger_request - ask the VMM to release an mdev
  * @mdev: the mdev
  *
- * Context: Sleeps; no lock of this driver and no kvm->lock held.
+ * Context: Sleeps; neither kvm->lock nor any of this driver's locks held.
  * Return: false if the VMM has registered no eventfd for requests.
  */
 bool vfio_ap_trigger_request(struct vfio_ap_mdev *mdev)
@@ -58,8 +58,8 @@ static void vfio_ap_trigger_replace(struct vfio_ap_mdev *mdev, unsigned int inde
 }
 
 /**
- * vfio_ap_trigger_release_all - release the eventfds of the VMM
- * @mdev: the mdev; its device is closed
+ * vfio_ap_trigger_release_all - release the VMM's eventfds
+ * @mdev: the mdev, whose device is closed
  *
  * Context: Sleeps.
  */
@@ -95,12 +95,13 @@ int vfio_ap_trigger_info(struct vfio_irq_info __user *arg)
 
 /**
  * vfio_ap_trigger_set - handle VFIO_DEVICE_SET_IRQS: set, replace or remove an eventfd
- * @mdev: the mdev; its device is open
- * @arg: struct vfio_irq_set in user space with one file descriptor, -1 to remove
+ * @mdev: the mdev, whose device is open
+ * @arg: struct vfio_irq_set in user space with one file descriptor, or -1 to remove the
+ *	eventfd
  *
  * Context: Sleeps.
  * Return:
- * * 0: the eventfd is set
+ * * 0: the eventfd was set, replaced or removed
  * * -EFAULT: @arg cannot be read
  * * -EINVAL: not exactly one file descriptor with VFIO_IRQ_SET_ACTION_TRIGGER, the index
  *   does not exist, or the file is not an eventfd

@@ -56,18 +56,18 @@ static void vfio_ap_tx_unlock(struct vfio_ap_tx *tx)
 
 /**
  * vfio_ap_tx_begin - begin a guest transaction
- * @tx: the transaction; filled in
- * @mdev: the mdev; the caller holds a reference
+ * @tx: the transaction, which the function initialises
+ * @mdev: the mdev; the caller holds a reference to it
  * @wait: how to wait for kvm->lock
- * @perms: also acquire ap_attr_mutex, which protects the host's masks
+ * @perms: whether to also acquire ap_attr_mutex, which protects the host's masks
  *
  * Looks up the guest, acquires its kvm->lock with no other lock held, acquires the other
  * locks, and looks up the guest again. If the mdev has another guest at that point, the
  * function drops all locks and starts again.
  *
- * Context: Sleeps; no lock of this driver and no kvm->lock held. On success, guests_lock and
- * matrix_dev->lock are held, and also kvm->lock if there is a guest, and ap_attr_mutex if
- * @perms is true.
+ * Context: Sleeps; neither kvm->lock nor any of this driver's locks held. On success,
+ * guests_lock and matrix_dev->lock are held, and also kvm->lock if there is a guest, and
+ * ap_attr_mutex if @perms is true.
  * Return: true, or false with the reason in tx->error:
  * * -ENODEV: the mdev is being removed
  * * -EINTR: the task was killed
@@ -116,12 +116,12 @@ bool vfio_ap_tx_begin(struct vfio_ap_tx *tx, struct vfio_ap_mdev *mdev,
 
 /**
  * vfio_ap_tx_begin_kvm_locked - begin a guest transaction under the guest's kvm->lock
- * @tx: the transaction; filled in
- * @mdev: the mdev; open or being opened
- * @attachment: the guest; the transaction takes over the caller's reference
+ * @tx: the transaction, which the function initialises
+ * @mdev: the mdev, which is open or being opened
+ * @attachment: the attachment to the guest; the transaction takes over the caller's reference
  *
- * Context: Sleeps; kvm->lock of the guest held, and no lock of this driver. guests_lock
- * and matrix_dev->lock are held on return.
+ * Context: Sleeps; the guest's kvm->lock held, and none of this driver's locks. On return,
+ * guests_lock and matrix_dev->lock are also held.
  */
 void vfio_ap_tx_begin_kvm_locked(struct vfio_ap_tx *tx, struct vfio_ap_mdev *mdev,
 				 struct vfio_ap_attachment *attachment)
@@ -191,8 +191,8 @@ static void vfio_ap_tx_mark_queues(const struct vfio_ap_tx *tx)
 }
 
 /*
- * Runs after the APCB is written, because the guest could still use a queue that was reset
- * earlier.
+ * Runs after the APCB is written, because until then the guest could still use a queue after
+ * its reset.
  */
 static unsigned int vfio_ap_tx_require_resets(struct vfio_ap_tx *tx)
 {
@@ -220,7 +220,7 @@ static unsigned int vfio_ap_tx_require_resets(struct vfio_ap_tx *tx)
  * Must be the last step of a transaction, because it drops matrix_dev->lock before KVM
  * waits for the vCPUs to leave SIE.
  *
- * Context: kvm->lock of the guest, guests_lock and matrix_dev->lock held; drops
+ * Context: the guest's kvm->lock, guests_lock and matrix_dev->lock held; drops
  * matrix_dev->lock.
  */
 void vfio_ap_tx_commit(struct vfio_ap_tx *tx, const struct vfio_ap_matrix *assigned)
@@ -274,7 +274,7 @@ static bool vfio_ap_tx_take_unsignalled(struct vfio_ap_mdev *mdev)
  * again, because the mdev may have another guest at that point.
  *
  * Context: Work item of vfio_ap_commit_wq; does not wait for kvm->lock. Puts the reference
- * that vfio_ap_mdev_commit_after() got.
+ * acquired by vfio_ap_mdev_commit_after().
  */
 void vfio_ap_tx_commit_work(struct work_struct *work)
 {
