@@ -177,8 +177,8 @@ int vfio_ap_attachment_drop_giscs(struct vfio_ap_attachment *attachment)
 /*
  * Charge a page to pinned_vm of the guest's mm, as drivers/infiniband does. Charging locked_vm
  * would need mmap_lock, which user space can hold indefinitely. RLIMIT_MEMLOCK limits the sum
- * of pinned and locked memory. The caller is a vCPU, so rlimit() and capable() use the limit
- * and the capabilities of the VMM.
+ * of pinned and locked memory. The caller is a vCPU, so rlimit() and capable() use the VMM's
+ * limit and capabilities.
  */
 static bool vfio_ap_page_charge(struct mm_struct *mm)
 {
@@ -323,7 +323,7 @@ static void vfio_ap_unpin_work(struct work_struct *work)
  * On return, these pages are unpinned and no longer charged. Locked pages are an exception:
  * unpin_work unpins them later.
  *
- * Context: Called by a thread of the VMM. Sleeps; none of this driver's locks held.
+ * Context: Called by one of the VMM's threads. Sleeps; none of this driver's locks held.
  */
 void vfio_ap_attachment_unpin(struct vfio_ap_attachment *attachment)
 {
@@ -339,8 +339,8 @@ void vfio_ap_attachment_unpin(struct vfio_ap_attachment *attachment)
  * @attachment: the attachment to the guest; the device is open
  * @hva: an address on the page, in the VMM's address space
  *
- * Context: Called by a vCPU of the guest. May sleep until user space provides the page. None
- * of this driver's locks held.
+ * Context: Called by one of the guest's vCPUs. May sleep until user space provides the page.
+ * None of this driver's locks held.
  * Return: The page, to be released with vfio_ap_page_put(); NULL if out of memory, if the page
  * cannot be pinned, or if RLIMIT_MEMLOCK would be exceeded.
  */
@@ -404,7 +404,7 @@ void vfio_ap_page_put(struct vfio_ap_page *page)
 /**
  * vfio_ap_attachment_create - create an mdev's attachment to a guest
  * @kvm: the guest; the attachment holds a reference to it
- * @uuid: UUID of the mdev
+ * @uuid: the mdev's UUID, for trace events
  * @pqap_hook: function that KVM calls when the guest executes PQAP(AQIC)
  *
  * Context: May sleep.

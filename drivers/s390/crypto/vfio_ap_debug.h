@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The s390 debug feature of the driver: /sys/kernel/debug/s390dbf/vfio_ap */
+/* The driver's s390 debug feature: /sys/kernel/debug/s390dbf/vfio_ap */
 #ifndef VFIO_AP_DEBUG_H
 #define VFIO_AP_DEBUG_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Diagnostics: functions that the core of the driver calls to report events.
+ * Diagnostics: functions that the driver's core calls to report events.
  *
  * The core also works without the diagnostics. vfio_ap_events.c counts events and emits trace
- * events, and calls functions in no other file of the driver. vfio_ap_stats.c shows the
- * counters in debugfs. vfio_ap_diag.c and vfio_ap_dryrun.c add attributes.
+ * events, and calls functions in no other driver file. vfio_ap_stats.c shows the counters in
+ * debugfs. vfio_ap_diag.c and vfio_ap_dryrun.c add attributes.
  */
 #ifndef VFIO_AP_DIAG_H
 #define VFIO_AP_DIAG_H

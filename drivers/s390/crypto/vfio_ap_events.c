@@ -2,9 +2,9 @@
 /*
  * Count events of mdevs and queues, and emit trace events.
  *
- * The core of the driver calls these functions, which call functions in no other file of the
- * driver. vfio_ap_stats.c shows the counters. Documentation/arch/s390/vfio-ap-tracing.rst
- * explains the trace events.
+ * The driver's core calls these functions, which call functions in no other driver file.
+ * vfio_ap_stats.c shows the counters. Documentation/arch/s390/vfio-ap-tracing.rst explains the
+ * trace events.
  */
 #include <kunit/visibility.h>
 
@@ -54,7 +54,7 @@ void vfio_ap_event_notified(struct vfio_ap_mdev *mdev)
 	mdev->stats.notified++;
 }
 
-/* Add the counters of a guest that is being detached to those of the mdev. */
+/* Add the counters of a guest that is being detached to the mdev's counters. */
 void vfio_ap_event_detached(struct vfio_ap_mdev *mdev,
 			    const struct vfio_ap_attachment *attachment)
 {

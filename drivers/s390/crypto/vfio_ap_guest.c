@@ -79,7 +79,7 @@ err_put:
  * vfio_ap_guest_detach - take all of an mdev's queues from its guest
  * @mdev: the mdev, whose VFIO device is being closed
  *
- * Does not wait for the resets of the queues; the next open of the mdev does.
+ * Does not wait for the resets of the queues; the next open of the mdev waits for them.
  *
  * Context: Sleeps; none of this driver's locks held.
  */

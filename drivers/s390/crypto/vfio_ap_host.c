@@ -137,7 +137,8 @@ static void vfio_ap_host_set_binding(struct vfio_ap_queue *q, enum vfio_ap_bindi
 }
 
 /*
- * Take the adapter of the queue that is being unbound from the guest, and wait for the resets.
+ * Take the adapter from the guest because one of its queues is being unbound, and wait for the
+ * resets.
  * Return: sequence number of the resets; 0 if no queue left the guest.
  */
 static u64 vfio_ap_host_evict(struct vfio_ap_mdev *mdev)
@@ -232,9 +233,9 @@ static bool vfio_ap_host_hand_over(struct ap_queue *queue, struct vfio_ap_queue 
  * user space clears the queue's driver_override (since Linux 6.19).
  *
  * Context: Called by the AP bus with the device lock held. Waits at most 2 s for kvm->lock and
- * 2 s for the resets of the queues that the guest loses; these limits apply to all queues of
- * an adapter together. If no guest has the queue, the function stops waiting 2 s after the
- * reset was required. Does not allocate memory.
+ * 2 s for the resets of the queues that the guest loses; each limit applies to all of the
+ * adapter's queues together. If no guest has the queue, the function stops waiting 2 s after
+ * the reset was required. Does not allocate memory.
  */
 void vfio_ap_host_remove(struct ap_queue *queue)
 {
@@ -294,7 +295,7 @@ static struct device *vfio_ap_host_find_owner(const struct vfio_ap_matrix *reser
 	struct vfio_ap_mdev *mdev;
 
 	/*
-	 * Take guests_lock as well, because a queue that was just unassigned stays in the APCB
+	 * Also take guests_lock, because a queue that was just unassigned stays in the APCB
 	 * until the commit drops this lock. If the queue is not bound, no later step would
 	 * wait for the commit.
 	 */
@@ -314,7 +315,7 @@ static struct device *vfio_ap_host_find_owner(const struct vfio_ap_matrix *reser
  *
  * Context: Called by the AP bus with ap_attr_mutex held. Takes guests_lock and
  * matrix_dev->lock.
- * Return: 0; -EADDRINUSE if an mdev has one of the queues. The conflict is logged.
+ * Return: 0; -EADDRINUSE if one of the queues is assigned to an mdev. The conflict is logged.
  */
 int vfio_ap_host_in_use(const unsigned long *apm, const unsigned long *aqm)
 {

@@ -68,8 +68,8 @@ static bool vfio_ap_mask_meets(const unsigned long *a, const unsigned long *b)
  * vfio_ap_matrix_first_shared - find the first queue that two matrices share
  * @a: a matrix
  * @b: another matrix
- * @apid: receives the adapter of the queue
- * @apqi: receives the domain of the queue
+ * @apid: receives the queue's adapter
+ * @apqi: receives the queue's domain
  *
  * Ignores control domains, because several mdevs may have the same control domain.
  *
@@ -199,7 +199,7 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_ap_limits_from_config);
  * The APCB has only a mask of adapters and a mask of domains, so a single queue cannot be left
  * out. A bad queue keeps its whole adapter out of the guest. A pending queue takes nothing
  * from the guest, but its adapter is not added until the reset has completed. If the guest
- * already has the adapter, the domain of the queue is not added until then either.
+ * already has the adapter, the queue's domain is not added until then either.
  */
 void vfio_ap_matrix_derive(struct vfio_ap_matrix *guest, const struct vfio_ap_matrix *assigned,
 			   const struct vfio_ap_matrix *host, const struct vfio_ap_matrix *now,

@@ -58,11 +58,11 @@ struct vfio_ap_part {
 
 /**
  * enum vfio_ap_fitness - whether a guest may have a queue
- * @VFIO_AP_QUEUE_FIT: it may, because the queue is bound to this driver and no reset is
- *	pending
- * @VFIO_AP_QUEUE_PENDING: it may when the reset of the queue has completed
- * @VFIO_AP_QUEUE_BAD: it may not, because the queue is not bound, its reset failed, or it was
- *	unbound while the guest had it
+ * @VFIO_AP_QUEUE_FIT: a guest may have the queue, because it is bound to this driver and no
+ *	reset is pending
+ * @VFIO_AP_QUEUE_PENDING: a guest may have the queue after its reset has completed
+ * @VFIO_AP_QUEUE_BAD: no guest may have the queue, because it is not bound, its reset failed,
+ *	or it was unbound while the guest had it
  */
 enum vfio_ap_fitness {
 	VFIO_AP_QUEUE_FIT,

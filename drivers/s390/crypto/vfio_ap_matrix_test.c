@@ -224,7 +224,7 @@ static void check_fewer_pending(struct kunit *test, struct derive_case *c)
 	struct vfio_ap_matrix pending, fit, both;
 	unsigned int apid, apqi;
 
-	/* This holds only if no queue of the guest is pending. */
+	/* This holds only if none of the guest's queues is pending. */
 	if (case_has(c, &c->now, VFIO_AP_QUEUE_PENDING))
 		return;
 	case_derive(c, &pending);

@@ -20,7 +20,9 @@ void vfio_ap_mdev_link(struct vfio_ap_mdev *mdev)
 
 /**
  * vfio_ap_mdev_unlink - remove an mdev from the list, and thereby unassign its queues
- * @mdev: the mdev, which is not open; transactions that wait for a lock fail with -ENODEV
+ * @mdev: the mdev, which is not open
+ *
+ * Transactions that are waiting for a lock will fail with -ENODEV.
  *
  * Context: Takes guests_lock and matrix_dev->lock.
  */
@@ -34,7 +36,7 @@ void vfio_ap_mdev_unlink(struct vfio_ap_mdev *mdev)
 
 /**
  * vfio_ap_mdev_find_by_apqn - find the mdev to which a queue is assigned
- * @apqn: the APQN of the queue
+ * @apqn: the queue's APQN
  *
  * Context: matrix_dev->lock held.
  * Return: The mdev, or NULL if the queue is not assigned.

@@ -150,7 +150,7 @@ void vfio_ap_notify_commit(struct vfio_ap_mdev *mdev,
  */
 void vfio_ap_notify_unlinked(struct vfio_ap_mdev *mdev)
 {
-	/* The attributes of the mdev have been removed, so only the queues have pollers. */
+	/* The mdev's attributes have been removed, so only the queues have pollers. */
 	if (cancel_delayed_work_sync(&mdev->notify_work))
 		put_device(&mdev->vdev.device);
 	/* No lock is needed, because an mdev gets no events after it has been unlinked. */

@@ -196,7 +196,7 @@ static struct mdev_driver vfio_ap_mdev_driver = {
  * vfio_ap_mdev_register - register the mdev driver and the mdev type
  *
  * Context: Module initialisation.
- * Return: 0 or the errno of the mdev core.
+ * Return: 0, or the errno from the mdev core.
  */
 int vfio_ap_mdev_register(void)
 {

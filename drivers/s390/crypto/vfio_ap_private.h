@@ -106,10 +106,7 @@ struct vfio_ap_matrix_dev {
 	struct list_head mdevs;
 	/** @queues: all queues, by APQN; changed under @lock, read under @lock or RCU */
 	struct xarray queues;
-	/**
-	 * @newest: the newest AP configuration of the host, even if the AP bus is still
-	 * scanning it
-	 */
+	/** @newest: the host's newest AP configuration, even if the AP bus is still scanning it */
 	struct vfio_ap_matrix newest;
 	/**
 	 * @host: the adapters and domains that guests may have. This is the host's
@@ -275,7 +272,7 @@ struct vfio_ap_mdev {
 	struct delayed_work notify_work;
 	/** @trigger_lock: protects @triggers; held during eventfd_signal() */
 	struct mutex trigger_lock;
-	/** @triggers: eventfds of the VMM, by interrupt index; NULL if not set */
+	/** @triggers: the VMM's eventfds, by interrupt index; NULL if not set */
 	struct eventfd_ctx *triggers[VFIO_AP_NUM_IRQS];
 	/**
 	 * @commit_work: commits again after a change; holds a reference to the mdev while
@@ -309,7 +306,7 @@ struct vfio_ap_attachment {
 	struct kref kref;
 	/** @kvm: the guest; the attachment holds a reference to it */
 	struct kvm *kvm;
-	/** @uuid: UUID of the mdev, for trace events */
+	/** @uuid: the mdev's UUID, for trace events */
 	char uuid[UUID_STRING_LEN + 1];
 	/** @pqap_hook: kvm->arch.crypto.pqap_hook points here while attached */
 	crypto_hook pqap_hook;
@@ -385,7 +382,7 @@ struct vfio_ap_queue {
 	struct kref kref;
 	/** @lock: protects this structure; never taken by an interrupt handler */
 	spinlock_t lock;
-	/** @apqn: the APQN of the queue; never changes */
+	/** @apqn: the queue's APQN, which never changes */
 	u16 apqn;
 	/** @retry_delay: delay before the next poll, in jiffies */
 	u16 retry_delay;
@@ -509,9 +506,9 @@ token_context_lock(vfio_ap_tx_context);
 
 /**
  * enum vfio_ap_kvm_wait - how a transaction waits for kvm->lock
- * @VFIO_AP_WAIT_NOT: do not wait; for work items
+ * @VFIO_AP_WAIT_NOT: do not wait (used by work items)
  * @VFIO_AP_WAIT_KILLABLE: wait until the lock is acquired or the task is killed
- * @VFIO_AP_WAIT_BOUNDED: wait at most 2 s in total for all queues of an mdev; for unbinds
+ * @VFIO_AP_WAIT_BOUNDED: wait at most 2 s in total for all queues of an mdev (used by unbinds)
  */
 enum vfio_ap_kvm_wait {
 	VFIO_AP_WAIT_NOT,

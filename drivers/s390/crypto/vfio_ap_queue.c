@@ -147,7 +147,7 @@ void vfio_ap_queue_reap_all(void)
 	unsigned long apqn;
 
 	xa_for_each(&matrix_dev->queues, apqn, q) {
-		/* The work item of the queue may have removed it from the table. */
+		/* The queue's work item may have removed it from the table. */
 		q = vfio_ap_queue_get(apqn);
 		if (!q)
 			continue;

@@ -54,7 +54,7 @@ static ssize_t vfio_ap_change_result(struct device *dev, struct device_attribute
 {
 	if (!error)
 		return count;
-	/* Do not record the write of a killed task, because the driver did not reject it. */
+	/* Do not record a killed task's write, because the driver did not reject it. */
 	if (error != -EINTR && error != -ERESTARTSYS)
 		vfio_ap_last_error_record(dev_get_drvdata(dev), conflict, attr->attr.name, buf,
 					  error);
