@@ -7,7 +7,7 @@
 
 #include "lsvfioap.h"
 
-/* The width of the row header, and the width of a queue: a letter and a mark. */
+/* Widths of the row header and of a queue, which is printed as a letter and a mark. */
 #define MARGIN		10
 #define CELL		2
 #define REASONS		16
@@ -119,7 +119,7 @@ static void grid_draw(const struct grid *grid, const struct meaning *of)
 	unsigned int domains[NR_IDS], id, nr = 0, most = block_size();
 
 	if (!count(grid->adapters) || !count(grid->domains)) {
-		printf("  no queue\n");
+		printf("  no queues\n");
 		return;
 	}
 	for (id = 0; id < NR_IDS; id++) {

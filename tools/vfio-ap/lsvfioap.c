@@ -16,15 +16,15 @@ static void help_print(FILE *to)
 	fputs("usage: lsvfioap [--all] [--json] [UUID]\n"
 	      "       lsvfioap --report FILE\n"
 	      "\n"
-	      "Show the host's AP queues with their owners and states. With the UUID of a\n"
+	      "Show the owner and state of each of the host's AP queues. With the UUID of a\n"
 	      "mediated device, show its assigned queues, and why its guest lacks some of\n"
-	      "them. The output is as wide as the terminal; in a pipe or file it has 80\n"
-	      "columns.\n"
+	      "them. The output is as wide as the terminal, or 80 columns wide if it goes to\n"
+	      "a pipe or a file.\n"
 	      "\n"
-	      "  -a, --all          list all queues that a guest lacks, not only the first 16\n"
+	      "  -a, --all          list all queues that the guest lacks, not only the first 16\n"
 	      "  -j, --json         print JSON for programs\n"
-	      "  -r, --report FILE  write grids, attributes, statistics, the debug feature and the\n"
-	      "                     last minute of the trace to FILE, for a bug report\n"
+	      "  -r, --report FILE  write grids, attributes, statistics, the s390dbf log and\n"
+	      "                     the last minute of the trace to FILE, for a bug report\n"
 	      "  -h, --help         print this text\n", to);
 }
 

@@ -32,7 +32,6 @@ struct meaning {
 	const char *colour, *word, *text;
 };
 
-/* A mediated device. */
 struct mdev {
 	char uuid[UUID_LEN + 1];
 	bool adapters[NR_IDS], domains[NR_IDS];

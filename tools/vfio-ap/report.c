@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Write a report with everything that support needs to one file. */
+/* Write a report that contains everything that support needs. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -82,7 +82,7 @@ static double trace_time(const char *line)
 	return atof(begin);
 }
 
-/* Print the last minute before the newest event, which works with any trace clock. */
+/* Print the events of the last minute before the newest event. This works with any trace clock. */
 static void trace_print(void)
 {
 	char *text = file_get(NULL, TRACE), *line, *rest, *copy;
@@ -101,7 +101,7 @@ static void trace_print(void)
 	}
 	free(copy);
 	if (newest < 0)
-		printf("no event: see Documentation/arch/s390/vfio-ap-tracing.rst\n");
+		printf("no vfio_ap events: see Documentation/arch/s390/vfio-ap-tracing.rst\n");
 	for (rest = text; (line = strsep(&rest, "\n"));) {
 		time = trace_time(line);
 		if (time >= 0 && time >= newest - LAST_SECONDS)
@@ -132,7 +132,7 @@ static void report_print(void)
 		attributes_print(path);
 	}
 	attributes_print(NUMBERS);
-	/* The debug feature has few entries and another clock, so print all its entries. */
+	/* The debug feature has few entries and uses another clock, so print all its entries. */
 	file_print(DBF);
 	trace_print();
 }
