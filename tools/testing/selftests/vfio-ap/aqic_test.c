@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A guest enables and disables the interrupts of its queues with PQAP(AQIC). */
+/* Test PQAP(AQIC): a guest enables and disables the interrupts of its queues. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/capability.h>
@@ -22,7 +22,7 @@ TEST_F(guest, irq_enable_deliver_disable)
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, pinned_kib());
-	/* The guest enables interrupts of subclass 6 only. The host's subclass is 5. */
+	/* The guest enables only interruption subclass 6. The host uses subclass 5. */
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 6, AGENT_NIB));
 	EXPECT_EQ(4, pinned_kib());
 	ASSERT_EQ(0, vm_ask(&self->vm, AGENT_IO_OPEN, 0x80000000UL >> 6, 0, 0) < 0);
@@ -64,8 +64,8 @@ TEST_F(guest, aqic_unassigned_queue)
 }
 
 /*
- * A guest can neither enable nor disable interrupts of another guest's queue. It gets 01
- * for any NIB address, valid or not.
+ * A guest can neither enable nor disable the interrupt of another guest's queue. AQIC
+ * returns 01 for any NIB address, valid or not.
  */
 TEST_F(guest, aqic_queue_of_other_guest)
 {
@@ -86,7 +86,7 @@ TEST_F(guest, aqic_queue_of_other_guest)
 	other_end(_metadata, &other);
 }
 
-/* The page is in a memory slot, but the VMM itself cannot write to the page. */
+/* The NIB's page is in a memory slot, but the VMM has no write access to the page. */
 TEST_F(guest, nib_page_pin_failure)
 {
 	char *page = (char *)self->vm.memory + (AGENT_NIB & ~4095UL);
@@ -101,13 +101,13 @@ TEST_F(guest, nib_page_pin_failure)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* RLIMIT_MEMLOCK limits the sum of the pinned and locked memory of the VMM. */
+/* RLIMIT_MEMLOCK limits the sum of the VMM's pinned and locked memory. */
 TEST_F(guest, nib_page_over_memlock_limit)
 {
 	struct rlimit limit = { .rlim_cur = 4096, .rlim_max = 4096 };
 	struct other other;
 
-	/* The vCPU thread inherits the remaining capabilities of this thread. */
+	/* The vCPU thread inherits this thread's capabilities, so drop CAP_IPC_LOCK first. */
 	ASSERT_EQ(0, capability_drop(CAP_IPC_LOCK));
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
 	other_start(_metadata, &other, 5, 5);
@@ -124,8 +124,8 @@ TEST_F(guest, nib_page_over_memlock_limit)
 }
 
 /*
- * When an adapter leaves the host, hardware no longer writes the NIBs of its queues, so
- * the driver unpins the page.
+ * When an adapter leaves the host, hardware no longer writes to the NIBs of its queues,
+ * so the driver unpins their pages.
  */
 TEST_F(guest, nib_unpin_on_adapter_removal)
 {
@@ -138,7 +138,10 @@ TEST_F(guest, nib_unpin_on_adapter_removal)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
 }
 
-/* Without an mdev, KVM itself returns the status, which must be in bits 32 to 63 of register 1. */
+/*
+ * Without an mdev, KVM itself returns the AP queue status, which must be in bits 32 to 63
+ * of register 1.
+ */
 TEST_F(guest, aqic_without_mdev)
 {
 	struct vm lonely;
@@ -165,7 +168,7 @@ TEST_F(guest, aqic_without_gisa)
 
 	ASSERT_EQ(0, mdev_create(UUID2));
 	assign(_metadata, UUID2, 5, 5);
-	/* The parameter applies to all new VMs, so restore it right after vm_create(). */
+	/* use_gisa applies to all new VMs, so restore it right after vm_create(). */
 	ASSERT_EQ(0, file_write(USE_GISA, "N"));
 	ret = vm_create(&other.vm);
 	EXPECT_EQ(0, file_write(USE_GISA, "Y"));
@@ -181,7 +184,7 @@ TEST_F(guest, aqic_without_gisa)
 	other_end(_metadata, &other);
 }
 
-/* The queue is assigned and bound, but the guest does not get its adapter. */
+/* 04.0005 is assigned and bound, but 04.0006 is unbound, so the guest does not get adapter 04. */
 TEST_F(guest, aqic_queue_of_filtered_adapter)
 {
 	ASSERT_EQ(0, queue_unbind(4, 6));
@@ -194,8 +197,8 @@ TEST_F(guest, aqic_queue_of_filtered_adapter)
 }
 
 /*
- * If an enable fails with 07 or another code, the old NIB stays registered and no new
- * page is pinned.
+ * If an enable fails, whatever the response code, the old NIB stays registered and no
+ * other page stays pinned.
  */
 TEST_F(guest, old_nib_after_failed_enable)
 {
@@ -241,7 +244,7 @@ TEST_F(guest, repeated_failed_enables)
 
 /*
  * If KVM cannot register the GISC, the guest gets response code 06 and the driver unpins
- * the page.
+ * the NIB's page.
  */
 TEST_F(guest, gisc_register_failure)
 {
@@ -254,7 +257,10 @@ TEST_F(guest, gisc_register_failure)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* No task waits until hardware shows the disable, not even the vCPU that issued it. */
+/*
+ * No task, not even the vCPU that issued the disable, waits until TAPQ shows that the
+ * interrupt is off.
+ */
 TEST_F(guest, nonblocking_slow_disable)
 {
 	struct other other;
@@ -272,7 +278,7 @@ TEST_F(guest, nonblocking_slow_disable)
 	EXPECT_EQ(sleeps, task_sleep_count(self->vm.vcpu_thread_id));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 3, 0));
-	/* TAPQ does not show the disable yet. */
+	/* TAPQ does not show the disable yet, so AQIC returns 05. */
 	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	other_end(_metadata, &other);
 }
@@ -294,7 +300,10 @@ TEST_F(guest, guest_reset_during_disable)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* The page stays pinned until the guest disables the interrupt. */
+/*
+ * Even if the VMM unmaps the NIB's page, the page stays pinned until the guest disables
+ * the interrupt.
+ */
 TEST_F(guest, nib_page_unmap)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -320,7 +329,7 @@ static void *mapper_run(void *data)
 
 	while (!__atomic_load_n(&mapper->stop, __ATOMIC_RELAXED) && !mapper->ret) {
 		mapper->ret = vfio_dma_unmap(mapper->vfio);
-		/* The other thread has already unmapped the memory. */
+		/* The other mapper thread has already unmapped the memory. */
 		if (mapper->ret == -EPROTO)
 			mapper->ret = 0;
 		if (!mapper->ret)
@@ -332,7 +341,7 @@ static void *mapper_run(void *data)
 	return NULL;
 }
 
-/* lockdep checks the locks of AQIC and of both mappers. */
+/* lockdep checks the locking of AQIC and of the two mapper threads. */
 TEST_F(guest, dma_map_unmap_during_aqic)
 {
 	struct mapper mappers[] = { { &self->vfio, &self->vm }, { &self->vfio, &self->vm } };
@@ -356,7 +365,7 @@ TEST_F(guest, dma_map_unmap_during_aqic)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* The page stays pinned until hardware shows the disable. */
+/* The NIB's page stays pinned until TAPQ shows that the interrupt is off. */
 TEST_F(guest, nib_pinned_until_irq_off)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -367,7 +376,7 @@ TEST_F(guest, nib_pinned_until_irq_off)
 	usleep(300000);
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
-	/* A reset ends the registration. */
+	/* The reset after the unplug ends the registration. */
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
@@ -382,8 +391,8 @@ TEST_F(guest, enable_after_guest_reset)
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	for (i = 0; i < 20; i++) {
 		/*
-		 * Alternate between two pages. Hardware must write only to the page of
-		 * the last enable.
+		 * Alternate between NIBs in two pages. Hardware must write only to the
+		 * NIB of the last enable.
 		 */
 		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, i % 8, AGENT_NIB + i % 2 * 0x2000));
 		EXPECT_EQ(4, pinned_kib());
@@ -398,7 +407,7 @@ TEST_F(guest, enable_after_guest_reset)
 	}
 }
 
-/* KVM writes "unexpected iam" to its trace if a VM ends with a registered GISC. */
+/* KVM writes "unexpected iam" to its trace if a GISC is still registered when a VM ends. */
 TEST_F(guest, gisc_unregistered_at_vm_end)
 {
 	static char trace[1 << 20];
@@ -418,8 +427,8 @@ TEST_F(guest, gisc_unregistered_at_vm_end)
 	ASSERT_EQ(0, hwsim("respond", "05.0005 aqic 5 1"));
 	EXPECT_EQ(5, vm_aqic(&vm, 5, 5, true, 4, AGENT_NIB));
 	/*
-	 * One interrupt is enabled when its queue leaves the host, and another when the
-	 * device is closed.
+	 * One interrupt is still enabled when its queue leaves the host, and the other
+	 * when the device is closed.
 	 */
 	ASSERT_EQ(0, vm_aqic(&vm, 6, 5, true, 2, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("adapter_del", "6"));
@@ -434,7 +443,7 @@ TEST_F(guest, gisc_unregistered_at_vm_end)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* An unbind unpins the page and unregisters the GISC, like a reset. */
+/* Unbinding a queue unpins its NIB's page and unregisters its GISC, like a reset. */
 TEST_F(guest, irq_disabled_at_unbind)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -451,7 +460,10 @@ struct plugger {
 	int enabled;
 };
 
-/* Plug and unplug at least 60 times, and until the guest has enabled the interrupt once. */
+/*
+ * Plug and unplug the queue at least 60 times, and until the guest has enabled the
+ * interrupt once.
+ */
 static void *plug_and_unplug(void *data)
 {
 	struct plugger *plugger = data;
@@ -486,7 +498,7 @@ TEST_F(guest, aqic_during_hotplug)
 
 /*
  * The driver must mark a queue as plugged or unplugged before it writes the APCB.
- * Otherwise, AQIC would fail in a guest that has just got the queue, and would still
+ * Otherwise, AQIC would fail in a guest that has just gained the queue, and would still
  * succeed in a guest that has just lost it.
  */
 TEST_F(guest, enable_before_apcb_write)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A VMM closes the VFIO device, the group, KVM's VFIO device and the VM, in every order
- * and from two threads at once. During the closes, the guest issues AQIC and its memory
- * slots change. STRESS_SEED in the environment selects the random seed, to repeat a run.
+ * and from two threads at once. While they are closed, the guest issues AQIC, and another
+ * thread changes the guest's memory slots. The environment variable STRESS_SEED sets the
+ * random seed, to repeat a run.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -19,7 +20,7 @@
 
 #define SECONDS	"5"
 
-/* an address beyond the initial memory of the guest */
+/* an address beyond the guest's initial memory */
 #define SLOT_NIB	(AGENT_MEMORY + 0x80)
 
 enum end {
@@ -35,11 +36,11 @@ static const char *const end_names[] = { "device", "group", "KVM's VFIO device",
 struct guest {
 	struct vm vm;
 	struct vfio vfio;
-	/* moved here from struct vm, because vm_destroy() would close it too early */
+	/* taken from struct vm, because vm_destroy() would close this file descriptor too early */
 	int kvm_vfio;
 	char *memory, *slot;
 	bool stop;
-	/* number of successful AQICs, and number of memory slots that were added */
+	/* how many AQICs succeeded, and how many memory slots were added */
 	unsigned int answered, mapped;
 	pthread_t asker, mapper;
 };
@@ -49,7 +50,10 @@ static bool stopped(struct guest *guest)
 	return __atomic_load_n(&guest->stop, __ATOMIC_RELAXED);
 }
 
-/* Alternate between a NIB in permanent memory and a NIB in the slot that mapper_run() removes. */
+/*
+ * Issue AQIC in turn with a NIB in permanent memory and with a NIB in the slot that
+ * mapper_run() removes.
+ */
 static void *asker_run(void *data)
 {
 	struct guest *guest = data;
@@ -174,7 +178,7 @@ static void nothing_is_left(struct __test_metadata *_metadata)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* Generate order n of the 24 possible orders. */
+/* Generate the nth of the 24 possible orders. */
 static void order_make(unsigned int n, enum end order[ENDS])
 {
 	enum end left[ENDS] = { DEVICE, GROUP, KVM_VFIO, VM };

@@ -36,7 +36,7 @@ static void assign_many(const char *attribute, int first, int count)
 		must(!mdev_write(UUID1, attribute, "%d", id));
 }
 
-/* The stock driver has no reset_pending. A failed read counts as no pending reset. */
+/* The stock driver has no reset_pending, so treat a failed read as an empty list. */
 static bool nothing_is_outstanding(void *unused)
 {
 	char text[8192];
@@ -44,14 +44,17 @@ static bool nothing_is_outstanding(void *unused)
 	return mdev_read(UUID1, "reset_pending", text, sizeof(text)) <= 0;
 }
 
-/* Measure how long it takes to plug a domain into the running guest. Do not measure the unplug. */
+/*
+ * Measure how long it takes to plug a domain into the running guest, but not how long to
+ * unplug it.
+ */
 static void plug_measure(const char *id, int apqi, int repeat)
 {
 	long least = -1, start, taken;
 
 	while (repeat--) {
 		must(!until(nothing_is_outstanding, NULL));
-		/* Let the worker finish its work after a reset. */
+		/* Give the worker time to finish its work after the reset. */
 		usleep(20000);
 		start = bench_now_ns();
 		must(!mdev_write(UUID1, "assign_domain", "%d", apqi));
@@ -71,8 +74,8 @@ static void guest_begin(void)
 }
 
 /*
- * Stop the guest in a wait PSW, where it uses no CPU time and the clock can skip to the
- * next event.
+ * Put the guest into a wait PSW, so that it uses no CPU time and the clock can skip to
+ * the next event.
  */
 static void guest_park(void)
 {
@@ -125,7 +128,7 @@ static void big_measure(void)
 	guest_begin();
 	guest_park();
 	plug_measure("plug.cost.16x16", 0x1f, REPEAT / 5);
-	/* Also assign all other ids, which are not in the host. */
+	/* Also assign 192 adapters and 192 domains that are not in the host. */
 	assign_many("assign_adapter", 0x40, 256 - 0x40);
 	assign_many("assign_domain", 0x40, 256 - 0x40);
 	plug_measure("plug.big", 0x1f, REPEAT / 5);
@@ -137,7 +140,10 @@ static void uuid_make(char *uuid, unsigned int n)
 	sprintf(uuid, "66666666-6666-6666-6666-%012x", n);
 }
 
-/* Count the used bytes in all slab caches, or only in the kmalloc caches and radix_tree_node. */
+/*
+ * Return how many bytes are in use in all slab caches, or only in the kmalloc caches and
+ * radix_tree_node.
+ */
 static long slab_bytes(bool all)
 {
 	static char text[1 << 20];
@@ -154,7 +160,7 @@ static long slab_bytes(bool all)
 	return sum;
 }
 
-/* Measure the plug of a queue while 10, 100 and 1000 other mdevs exist. */
+/* Measure how long it takes to plug a queue while 10, 100 and 1000 other mdevs exist. */
 static void crowd_measure(void)
 {
 	static const int crowds[] = { 10, 100, 1000 };
@@ -211,7 +217,10 @@ static bool guest_has_all(void *unused)
 	return queue_status(0x20, 0x1f, "in use");
 }
 
-/* Count the updates of a running guest when the host gets an adapter with 16 of its queues. */
+/*
+ * Count the updates of a running guest when the host gains an adapter with 16 of the
+ * guest's queues.
+ */
 static void scan_measure(void)
 {
 	long updates;

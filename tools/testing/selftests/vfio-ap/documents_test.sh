@@ -7,11 +7,11 @@
 
 COMMANDS=$(dirname "$0")/commands
 SAID=$SCRATCH/said
-# The UUID of the mdev in the filter of vfio-ap-tracing.rst.
+# The UUID of the mdev that the filter in vfio-ap-tracing.rst selects.
 TRACED=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001
 
-# printed REGEX: fail if the commands have not printed REGEX. printed_soon REGEX: wait until a
-# background command has printed REGEX.
+# printed REGEX: fail unless the commands have printed a line that matches REGEX. printed_soon
+# REGEX: wait until a background command has printed such a line.
 printed() { grep -Eq "$1" $SAID || fail "'$1' was not printed"; }
 printed_soon() { until_true "'$1' is printed" grep -Eq "$1" $SAID; }
 
@@ -26,9 +26,9 @@ typing_cleanup() {
 	exit $status
 }
 
-# type_document NAME CHECK: execute each block in this shell, as if a user typed its lines. The test
-# ends if a command fails. After each block, CHECK BLOCK checks the results. It fails for an unknown
-# block.
+# type_document NAME CHECK: execute each block of document NAME in this shell, as if a user typed
+# its lines. The test ends if a command fails. After each block, call CHECK BLOCK, which checks the
+# results and fails for an unknown block.
 type_document() {
 	[ -d "$COMMANDS/$1" ] || { echo "no commands: rig/check/commands.py extracts them" >$SCRATCH/skip; exit 4; }
 	exec 3>&1
@@ -107,8 +107,8 @@ users_guide() {
 
 updates_shown() { grep -c 'vfio_ap_guest_update: mdev=.*'"$1" $SAID; }
 
-# replug_shows COUNT REGEX: unassign adapter 4, assign it again, and wait for COUNT more updates in
-# the trace that match REGEX
+# replug_shows COUNT REGEX: unassign adapter 4, assign it again, and wait until the trace shows
+# COUNT more updates that match REGEX
 replug_shows() {
 	before=$(updates_shown "$2") || true
 	unassign $TRACED adapter 4

@@ -4,7 +4,7 @@
  * /proc/PID/task/TID/fail-nth.
  *
  * A test fails the first allocation of an operation, then the second, and so on, until
- * the operation makes no further allocation. Allocations of the driver core, kernfs and
+ * the operation makes no further allocation. Allocations by the driver core, kernfs and
  * VFIO fail as well, because their error paths must not harm the driver either. Each
  * attempt must either succeed completely, or fail with an errno of the ABI and change
  * nothing. Afterwards, the operation must succeed without a fault. kmemleak finds leaks.
@@ -22,7 +22,7 @@
 
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
 
-/* more allocations than any of these operations needs */
+/* more allocations than any operation makes */
 #define FAULTS_MAX	20000
 
 struct operation;
@@ -36,8 +36,8 @@ struct faults {
 	pid_t thread;
 	unsigned int nth;
 	/*
-	 * failed allocations: all of them, those of the driver, and those despite which
-	 * the operation succeeded
+	 * how many allocations failed in total, in the driver, and without making the
+	 * operation fail
 	 */
 	unsigned int failed, in_driver, survived;
 };
@@ -95,7 +95,7 @@ enum caller {
 	/* __GFP_NOWARN suppressed the stack trace */
 	FAULT_SILENT,
 	FAULT_DRIVER,
-	/* the module loader before it calls the driver */
+	/* the module loader, before it calls the driver */
 	FAULT_LOADER,
 	FAULT_OTHER,
 };
@@ -183,9 +183,9 @@ static void faults_try_all(struct faults *faults, const struct operation *operat
 }
 
 /*
- * Fail the last allocation, then the one before it, and so on, down to the module
- * loader's call of the driver. Earlier allocations must not fail, because
- * event_define_fields() would log a warning.
+ * Fail the last allocation, then the one before it, and so on, back to the point where
+ * the module loader calls the driver. Earlier allocations must not fail, because
+ * event_define_fields() would then log a warning.
  */
 static void faults_try_driver(struct faults *faults, const struct operation *operation)
 {
@@ -204,8 +204,8 @@ static void faults_try_driver(struct faults *faults, const struct operation *ope
 
 	/*
 	 * The number of allocations differs between loads, so a single failure in the
-	 * module loader does not mean that all allocations of the driver have failed
-	 * once. Stop after three.
+	 * module loader does not prove that each of the driver's allocations has failed
+	 * once. Stop after three such failures.
 	 */
 	for (faults->nth = FAULTS_MAX - atoi(text); faults->nth && loaders < 3; faults->nth--) {
 		caller = fault_try(faults, operation, kmsg, fail_nth);
@@ -310,7 +310,7 @@ TEST_F(guest, assign_alloc_failure)
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	faults_prepare(_metadata, &faults, &self->vm, &self->vfio);
 	faults_try_all(&faults, &assign_adapter);
-	/* kernfs allocates a buffer. The driver must not allocate memory. */
+	/* kernfs may allocate a buffer, but the driver must not allocate memory. */
 	EXPECT_EQ(0, faults.in_driver);
 }
 
@@ -348,7 +348,7 @@ TEST_F(guest, dry_run_alloc_failure)
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
 }
 
-/* The driver does not allocate memory for an unassign. */
+/* The driver allocates no memory to unassign an adapter. */
 TEST_F(guest, unassign_alloc_failure)
 {
 	static const struct operation unassign_adapter = {
@@ -398,7 +398,7 @@ TEST_F(guest, bind_alloc_failure)
 
 /*
  * The driver stores queues in an xarray, which tries twice to allocate a node, so both
- * attempts must fail. Therefore, fail every allocation of this task from the slab cache
+ * attempts must fail. Therefore, fail every allocation by this task from the slab cache
  * of these nodes. slub_debug=A,radix_tree_node on the kernel command line selects this
  * cache.
  */
@@ -411,7 +411,7 @@ static void table_alloc_fail_begin(struct __test_metadata *_metadata)
 	ASSERT_EQ(0, file_write(FAILSLAB "probability", "100"));
 }
 
-/* Clear the probability first. Without the filters, every allocation of this task would fail. */
+/* Clear the probability first. Without the filters, every allocation by any task would fail. */
 static void table_alloc_fail_end(struct __test_metadata *_metadata)
 {
 	ASSERT_EQ(0, file_write(FAILSLAB "probability", "0"));
@@ -421,7 +421,7 @@ static void table_alloc_fail_end(struct __test_metadata *_metadata)
 	ASSERT_EQ(0, file_write(FAILSLAB "cache-filter", "N"));
 }
 
-/* A bind fails if the table of queues cannot grow. */
+/* Binding a queue fails if the table of queues cannot grow. */
 TEST_F(guest, queue_table_alloc_failure)
 {
 	struct faults faults;
@@ -558,12 +558,12 @@ static void unload_module(struct faults *faults)
 }
 
 /*
- * If there is no memory for the driver's debug feature, the load fails with ENOENT, as
- * the ABI documents.
+ * If there is no memory for the driver's debug feature, loading the module fails with
+ * ENOENT, as the ABI documents.
  */
 TEST_F(guest, module_load_alloc_failure)
 {
-	/* EINVAL: the driver core cannot create the directory "drivers" of the module. */
+	/* EINVAL: the driver core cannot create the module's "drivers" directory. */
 	static const struct operation load = {
 		"load", load_module, module_exists, { -ENOMEM, -ENOENT, -EINVAL }, unload_module,
 	};

@@ -3,8 +3,8 @@
  * Print how long a commit holds guests_lock and kvm->lock, according to /proc/lock_stat.
  * Usage: hold_bench DRIVER
  *
- * Unplug and plug all queues of a guest, with 1, 4 and 64 vCPUs in turn. For each change
- * of the APCB, KVM must kick all vCPUs out of SIE.
+ * Unplug and plug all of a guest's queues, with 1, 4 and 64 vCPUs in turn. For each
+ * change to the APCB, KVM must kick all vCPUs out of SIE.
  */
 #include <linux/kvm.h>
 #include <signal.h>
@@ -19,7 +19,7 @@
 #define ROUNDS		10
 #define VCPUS_MAX	64
 #define PSW_64BIT	0x0000000180000000UL
-/* Address of a word that the agent does not use. It contains "j .", an endless loop. */
+/* Address of a word that the agent does not use. The word contains "j .", an endless loop. */
 #define SPIN		(AGENT_MEMORY - 4096)
 #define SPIN_CODE	0xa7f40000
 
@@ -131,8 +131,8 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	/*
-	 * Do not measure the stock driver, because it causes lockdep reports. At its
-	 * first report, lockdep stops collecting lock statistics.
+	 * Do not measure the stock driver, because it causes lockdep reports. After its
+	 * first report, lockdep no longer collects lock statistics.
 	 */
 	if (!strcmp(bench_driver(argc, argv), "base"))
 		return 0;

@@ -63,7 +63,7 @@ static bool queue_is_clean(void *data)
 	return !hwsim_state(6, 4, "dirty") && !hwsim_state(6, 4, "resetting");
 }
 
-/* A guest does not get an adapter with an unbound queue. */
+/* A guest does not get an adapter that has an unbound queue. */
 TEST_F(guest, adapter_with_unbound_queue)
 {
 	long resets, updates;
@@ -77,7 +77,7 @@ TEST_F(guest, adapter_with_unbound_queue)
 	resets = hwsim_state(6, 4, "zapq");
 	ASSERT_EQ(0, queue_unbind(6, 5));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0005 04.0006"));
-	/* The driver derives the whole matrix again, not only the added queues. */
+	/* The driver recomputes the guest's whole matrix, not only the added queues. */
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004 04.0005 04.0006"));
 	EXPECT_TRUE(queue_status(6, 4, "assigned"));
@@ -104,14 +104,14 @@ TEST_F(guest, adapter_reset_at_unbind)
 	resets[1] = hwsim_state(6, 6, "zapq");
 	ASSERT_EQ(0, queue_unbind(6, 5));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
-	/* The AP bus resets the queue again after the unbind. */
+	/* The AP bus resets the queue once more after the unbind. */
 	EXPECT_EQ(resets[0] + 2, hwsim_state(6, 5, "zapq"));
 	EXPECT_EQ(resets[1] + 1, hwsim_state(6, 6, "zapq"));
 	ASSERT_EQ(0, queue_bind(6, 5));
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "06.0005 06.0006"));
 }
 
-/* If an assignment makes an adapter leave the guest, its queues are reset, too. */
+/* If assigning a domain takes an adapter from the guest, the driver resets the adapter's queues. */
 TEST_F(guest, filtered_adapter_reset)
 {
 	long resets;
@@ -128,7 +128,7 @@ TEST_F(guest, filtered_adapter_reset)
 	EXPECT_EQ(resets + 1, hwsim_state(6, 4, "zapq"));
 }
 
-/* An open sets the control domains of the guest, and a close clears them. */
+/* Opening the device sets the guest's control domains, and closing it clears them. */
 TEST_F(guest, control_domains_open_close)
 {
 	vfio_close(&self->vfio);
@@ -140,7 +140,7 @@ TEST_F(guest, control_domains_open_close)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* All queues of a new adapter are plugged by one update of the APCB. */
+/* A single update of the APCB plugs all queues of a new adapter. */
 TEST_F(guest, adapter_added_single_update)
 {
 	long updates;
@@ -157,8 +157,8 @@ TEST_F(guest, adapter_added_single_update)
 }
 
 /*
- * The driver must not unplug queues while a new domain exists whose queue the AP bus has
- * not found yet.
+ * The driver must not unplug queues while the AP bus has not yet found the queues of a
+ * new domain.
  */
 TEST_F(guest, domain_added_no_disruption)
 {
@@ -168,7 +168,7 @@ TEST_F(guest, domain_added_no_disruption)
 	assign(_metadata, UUID1, 4, 4);
 	assign(_metadata, UUID1, -1, 7);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
-	/* The bus scans these four adapters before it finds the queue of the new domain. */
+	/* The bus scans these four adapters before it finds queue 04.0007. */
 	for (apid = 0; apid < 4; apid++)
 		ASSERT_EQ(0, hwsim("adapter_add", "%d", apid));
 	updates = hwsim_guest_updates(getpid());
@@ -180,7 +180,7 @@ TEST_F(guest, domain_added_no_disruption)
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
 }
 
-/* The driver also unplugs the last adapter and the last domain. */
+/* The guest also loses its last adapter and its last domain when the host loses them. */
 TEST_F(guest, last_adapter_and_domain_removed)
 {
 	char nothing[256];
@@ -223,8 +223,8 @@ TEST_F(guest, other_guest_unaffected)
 }
 
 /*
- * One write plugs and unplugs queues in a single update, and only the unplugged queues
- * are reset.
+ * A write to ap_config plugs and unplugs queues in a single update, and the driver resets
+ * only the unplugged queues.
  */
 TEST_F(guest, ap_config_single_update)
 {
@@ -252,7 +252,7 @@ TEST_F(guest, ap_config_single_update)
 
 static bool reader_stops;
 
-/* Count the reads that match neither of the two configurations. */
+/* Count the reads that return neither of the two configurations. */
 static void *reader_run(void *unused)
 {
 	static const char *const attributes[] = { "ap_config", "guest_ap_config" };
@@ -324,7 +324,7 @@ TEST_F(guest, unplug_same_hash_bucket)
 	EXPECT_EQ(0, queue_unbind(4, 0x90));
 }
 
-/* A change of the host configuration updates guest_matrix of an mdev without a guest. */
+/* When the host configuration changes, guest_matrix changes even if the mdev has no guest. */
 TEST_F(guest, config_change_mdev_without_guest)
 {
 	ASSERT_EQ(0, mdev_create(UUID2));
@@ -341,7 +341,7 @@ TEST_F(guest, config_change_mdev_without_guest)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* A change of control domains resets no queue. */
+/* Changing the control domains resets no queue. */
 TEST_F(guest, control_domain_change_no_reset)
 {
 	long resets, updates;
@@ -381,8 +381,8 @@ TEST_F(guest, no_reset_of_removed_queue)
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
 	/*
-	 * When the adapter returns, the simulator shows its counters again. Only the AP
-	 * bus has issued a reset.
+	 * When the adapter returns, the simulator shows its counters again. They show
+	 * that only the AP bus has reset the queue.
 	 */
 	ASSERT_EQ(0, hwsim("adapter_add", "4"));
 	EXPECT_EQ(1, hwsim_state(4, 4, "zapq"));
@@ -423,8 +423,9 @@ static void *second_mdev_open(void *data)
 }
 
 /*
- * A rejected open leaks no reference on the VM. While the open waits for a reset, the VM
- * opens another mdev, so the driver rejects the first open only after the wait.
+ * A rejected open leaks no reference to the VM. While the open waits for a reset, the VMM
+ * opens another mdev for the same VM, so the driver rejects the first open only after the
+ * wait.
  */
 TEST_F(guest, vm_refcount_of_rejected_mdev)
 {
@@ -441,8 +442,8 @@ TEST_F(guest, vm_refcount_of_rejected_mdev)
 	ASSERT_EQ(0, queue_bind(5, 5));
 	ASSERT_EQ(0, vm_create(&vm));
 	/*
-	 * Associate the group of mdev 2 with the VM before the open of mdev 3, which
-	 * holds the group lock while it waits.
+	 * Associate mdev 2's group with the VM before mdev 3 is opened, because the open
+	 * of mdev 3 holds the group lock while it waits.
 	 */
 	ASSERT_EQ(0, vfio_open(&first, &vm, UUID2));
 	close(first.device);
@@ -461,7 +462,10 @@ TEST_F(guest, vm_refcount_of_rejected_mdev)
 	EXPECT_EQ(0, mdev_remove(UUID3));
 }
 
-/* The guest has no queue, so a close starts no reset whose end could update guest_matrix. */
+/*
+ * The guest has no queue, so closing the device starts no reset whose end could update
+ * guest_matrix.
+ */
 TEST_F(guest, guest_matrix_after_close)
 {
 	assign(_metadata, UUID1, -1, 5);
@@ -471,7 +475,7 @@ TEST_F(guest, guest_matrix_after_close)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* A close unplugs all queues, and the next open plugs them after their resets. */
+/* Closing the device unplugs all queues. The next open plugs them after their resets. */
 TEST_F(guest, queues_after_reopen)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -484,7 +488,7 @@ TEST_F(guest, queues_after_reopen)
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 }
 
-/* The driver must drop kvm->lock before it puts the last reference on the VM. */
+/* The driver must drop kvm->lock before it puts the last reference to the VM. */
 TEST_F(guest, vm_destroyed_before_close)
 {
 	struct vfio vfio;
@@ -571,7 +575,10 @@ TEST_F(guest, reservation_during_unplug)
 	if (!reservation.pid)
 		_exit(-file_write(BUS "apmask", "+4"));
 	EXPECT_EQ(0, until(waits_or_has_ended, &reservation));
-	/* This read takes matrix_dev->lock, so the reservation waits for a different lock. */
+	/*
+	 * This read succeeds although it takes matrix_dev->lock, so the reservation waits
+	 * for another lock.
+	 */
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ".0004"));
 	EXPECT_TRUE(waits_in_in_use(&reservation));
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
@@ -591,9 +598,9 @@ static bool unbind_waits_or_has_ended(void *data)
 }
 
 /*
- * While a commit writes the APCB, the queue has no mdev any more, and its reset is not
- * required yet. If an unbind did not wait for the commit, the guest's data would stay in
- * the queue.
+ * While a commit writes the APCB, the unassigned queue no longer belongs to an mdev, and
+ * its reset has not been requested yet. If the unbind did not wait for the commit, the
+ * guest's data would stay in the queue.
  */
 TEST_F(guest, unbind_during_unassign)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A machine with the highest possible ids (machines.txt has its parameters). It does not
- * have all 256 x 256 queues, because the AP bus walks a list for each queue and would
- * need hours.
+ * Test a machine with the highest possible ids (machines.txt has its parameters). It does
+ * not have all 256 x 256 queues, because the AP bus walks a list for each queue and would
+ * need hours to find them.
  */
 #include <stdlib.h>
 #include <string.h>

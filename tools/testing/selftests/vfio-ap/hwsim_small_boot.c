@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A machine without APXA, which has at most 64 adapters and 16 domains. vfio_ap is not
- * loaded at boot. machines.txt has the parameters of the machine.
+ * Test a machine without APXA, which has at most 64 adapters and 16 domains. vfio_ap is
+ * not loaded at boot. machines.txt has the parameters of the machine.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -45,7 +45,10 @@ TEST_F(bare, guest_first_and_last_queue)
 {
 	const unsigned char *qci = (unsigned char *)self->vm.memory + AGENT_QCI;
 
-	/* Load vfio_ap, because the AP bus enables interrupts of queues that have no driver. */
+	/*
+	 * The AP bus enables the interrupts of queues without a driver. Load vfio_ap to
+	 * reset the queues.
+	 */
 	ASSERT_EQ(0, module_load());
 	ASSERT_EQ(0, until(queues_are_bound_and_reset, NULL));
 	ASSERT_EQ(0, hwsim_apcb(0, "0,63", "0,15"));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Test the simulator itself: its debugfs files and their errnos, and the response codes
- * that hosts and guests get. Each test of fixture "violation" provokes one violation and
- * expects exactly one report.
+ * Test the simulator itself: its debugfs files, the errnos of writes to them, and the
+ * response codes that the host and guests get. Each test of fixture "violation" provokes
+ * one violation and expects exactly one report.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -293,7 +293,7 @@ TEST_F(violation, unbound_queue_in_guest)
 	char want[64];
 
 	ASSERT_EQ(0, queue_unbind(4, 4));
-	/* The AP bus has started a reset of the queue. End the reset by a power cycle. */
+	/* The AP bus has started a reset of the queue. End the reset with a power cycle. */
 	ASSERT_EQ(0, hwsim_power_cycle(4));
 	ASSERT_EQ(0, hwsim_apcb(0, "4", "4"));
 	/*
@@ -382,7 +382,7 @@ TEST_F(violation, host_request_without_reset)
 	EXPECT_VIOLATION("host-no-reset queue 06.0006\n");
 }
 
-/* Fixture "zcrypt": the machine after boot, for tests of the host's drivers. */
+/* Fixture "zcrypt": the machine as it is after boot, for tests of the host's drivers. */
 FIXTURE(zcrypt) {
 	char text[256];
 };
@@ -446,7 +446,7 @@ static bool interrupts_are_enabled(void *data)
 	return interrupts_are(data);
 }
 
-/* The adapter rejects the request with "invalid operand", which must not take the queue offline. */
+/* The adapter rejects the request with "invalid operand", but the queue must stay online. */
 static void request_is_answered(struct __test_metadata *_metadata)
 {
 	long requests = queue_number("request_count");
@@ -586,7 +586,7 @@ TEST_F(bare, reset_polls_or_duration)
 	ASSERT_EQ(0, hwsim_power_cycle(4));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 ms 100"));
 	ASSERT_EQ(0, vm_zapq(&self->vm, 4, 4));
-	/* No task polls the queue, so this reset ends only by time. */
+	/* No task polls the queue, so this reset ends when its time has elapsed. */
 	EXPECT_TRUE(hwsim_wait_state(4, 4, "resetting", 0));
 	EXPECT_EQ(0, vm_tapq(&self->vm, 4, 4));
 }
@@ -623,7 +623,7 @@ TEST_F(bare, specification_exceptions)
 	EXPECT_EQ(0, self->vm.mailbox->specification);
 	EXPECT_LE(0, vm_ask(&self->vm, AGENT_PQAP, 4UL << 24, 0, AGENT_QCI + 4));
 	EXPECT_EQ(1, self->vm.mailbox->specification);
-	/* The simulator neither executes nor counts these instructions. */
+	/* The simulator neither executed nor counted the rejected instructions. */
 	EXPECT_EQ(1, hwsim_state(4, 4, "tapq"));
 	EXPECT_EQ(0, hwsim_state(4, 4, "zapq"));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The driver must keep the page of the NIB pinned and the GISC registered until hardware
- * has shown that it will not write to the NIB again.
+ * The driver must keep the NIB's page pinned and the GISC registered until hardware has
+ * shown that it will not write to the NIB again.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -105,8 +105,8 @@ static bool host_request_is_rejected(void *unused)
 
 /*
  * A reset that the guest issued is still in progress after the unbind. The registration
- * must end with this reset, although the host has enabled its own interrupt by then. The
- * host zeroizes the queue.
+ * must end with this reset, although the host has already enabled the interrupt for
+ * itself. The host zeroizes the queue.
  */
 TEST_F(guest, unbind_during_guest_reset)
 {
@@ -120,7 +120,7 @@ TEST_F(guest, unbind_during_guest_reset)
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
 	ASSERT_EQ(0, vm_zapq(&other.vm, 5, 5));
 	other_end(_metadata, &other);
-	/* host_take() blocks until the reset ends, because zcrypt first sends a request. */
+	/* host_take() blocks until the reset ends, because zcrypt sends a request first. */
 	taker = fork();
 	if (!taker)
 		_exit(-host_take(5, 5));
@@ -156,8 +156,8 @@ TEST_F(guest, guest_reset_end_after_unbind)
 }
 
 /*
- * The guest loses the queue only after the unbind, and then the AP bus zeroizes the queue
- * for the host.
+ * The guest loses the queue only after the unbind has returned. The AP bus then zeroizes
+ * the queue for the host.
  */
 TEST_F(guest, unbind_under_held_kvm_lock)
 {
@@ -191,9 +191,9 @@ TEST_F(guest, disable_before_enable_shown)
 	EXPECT_REGISTRATION("04.0004", "in-doubt");
 	EXPECT_EQ(0, wait_for_polls(4, 4));
 	EXPECT_EQ(4, pinned_kib());
-	/* Hardware still completes the enable and then the disable. */
+	/* Hardware completes the enable before the disable, so this reply may still use the NIB. */
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
-	/* The enable ends the older registration when hardware accepts it. */
+	/* When hardware accepts this enable, the older registration ends. */
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, OTHER_NIB));
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_REGISTRATION("04.0004", "enabling");
@@ -253,7 +253,7 @@ TEST_F(guest, reset_under_held_mmap_lock)
 	EXPECT_EQ(holder, waitpid(holder, NULL, 0));
 }
 
-/* Hardware rejects all ZAPQs of vfio_ap, and the registration ends with a ZAPQ of the AP bus. */
+/* Hardware rejects every ZAPQ from vfio_ap. The registration ends with a ZAPQ from the AP bus. */
 TEST_F(guest, zapq_busy_until_host_bind)
 {
 	struct other other;
@@ -273,7 +273,10 @@ TEST_F(guest, zapq_busy_until_host_bind)
 	EXPECT_REGISTRATION("05.0005", "none");
 }
 
-/* The AP bus creates a new queue device, and must remember that the queue was not zeroized. */
+/*
+ * When the AP bus creates a new device for a queue, it must remember that the queue was
+ * not zeroized.
+ */
 TEST_F(guest, zeroize_of_recreated_queue)
 {
 	struct other other;
@@ -292,7 +295,7 @@ TEST_F(guest, zeroize_of_recreated_queue)
 	EXPECT_EQ(0, until(host_request_is_rejected, NULL));
 }
 
-/* While an unbind waits for kvm->lock, the AP bus must not issue instructions to the queue. */
+/* While an unbind waits for kvm->lock, the AP bus must not issue instructions for the queue. */
 TEST_F(guest, bus_events_during_remove)
 {
 	struct writer unbinder;
@@ -345,7 +348,7 @@ TEST_F(guest, no_bus_reset_of_guest_queue)
 	EXPECT_EQ(0, hwsim_state(7, 4, "aqic"));
 }
 
-/* No task waits for a page that another task has locked. The driver unpins the page later. */
+/* No task waits for a page that another task has locked, so the driver unpins the page later. */
 TEST_F(guest, locked_page)
 {
 	pid_t holder, owner = getpid();
@@ -376,11 +379,14 @@ static int limit_memory(unsigned long bytes)
 {
 	struct rlimit limit = { .rlim_cur = bytes, .rlim_max = bytes };
 
-	/* The vCPU thread of a guest that starts later lacks the capability, too. */
+	/*
+	 * Threads that this thread creates later, such as vCPUs, do not have the
+	 * capability either.
+	 */
 	return capability_drop(CAP_IPC_LOCK) ?: setrlimit(RLIMIT_MEMLOCK, &limit) ? -errno : 0;
 }
 
-/* A Linux guest has one page with the NIBs of all its queues. */
+/* A Linux guest has the NIBs of all its queues in one page. */
 TEST_F(guest, shared_page)
 {
 	static const char queues[] =

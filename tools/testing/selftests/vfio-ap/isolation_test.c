@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A VMM that holds its own kvm->lock delays only its own guest. A task that has waited
- * for this lock must look up the guest of the mdev again, because another guest may have
- * it.
+ * for this lock must look up the mdev's guest again, because another guest may have
+ * opened the mdev while the task waited.
  *
  * Guest B runs with mdev 1 (fixture "guest"). Guest A has mdev 2 and no vCPU.
  */
@@ -16,7 +16,10 @@
 
 #include "lib/guest_fixture.h"
 
-/* All these operations end while the test holds the kvm->lock of guest A. */
+/*
+ * While the test holds guest A's kvm->lock, operations on other guests and on the host do
+ * not block.
+ */
 TEST_F(guest, held_kvm_lock_isolation)
 {
 	struct writer writer, doomed, adder;
@@ -47,7 +50,7 @@ TEST_F(guest, held_kvm_lock_isolation)
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_domain", "6"));
 	EXPECT_EQ(0, file_write(BUS "apmask", "+100"));
 	EXPECT_EQ(0, file_write(BUS "apmask", "-100"));
-	/* The host loses a domain of guest B, and guest B loses its queue at once. */
+	/* When the host loses domain 4, guest B loses queue 04.0004. */
 	EXPECT_EQ(0, hwsim("domain_del", "4"));
 	EXPECT_EQ(0, bus_scan());
 	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
@@ -60,9 +63,9 @@ TEST_F(guest, held_kvm_lock_isolation)
 	vfio_close(&third_vfio);
 	vm_destroy(&third);
 	EXPECT_EQ(0, mdev_remove(UUID3));
-	/* An unbind of a queue of guest A does not wait indefinitely. */
+	/* Unbinding one of guest A's queues does not wait indefinitely. */
 	EXPECT_EQ(0, queue_unbind(5, 5));
-	/* SIGKILL ends a writer that waits for the lock. */
+	/* SIGKILL ends a writer that waits for kvm->lock. */
 	kill(doomed.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, writer_end(&doomed));
 	kill(adder.pid, SIGKILL);
@@ -73,7 +76,7 @@ TEST_F(guest, held_kvm_lock_isolation)
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0005 05.0006"));
 	EXPECT_TRUE(mdev_shows(UUID2, "control_domains", ""));
-	/* Guest A loses the unbound queue now or shortly afterwards. */
+	/* Guest A loses the unbound queue when its lock is released, or shortly afterwards. */
 	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", ".0005 .0006"));
 	other_end(_metadata, &owner);
 }
@@ -88,8 +91,8 @@ static void *owner_close(void *data)
 }
 
 /*
- * The closing thread gets kvm->lock before the writer, so the guest is already detached
- * when the writer has the lock.
+ * The closing thread acquires kvm->lock before the writer, so the guest is already
+ * detached when the writer acquires the lock.
  */
 TEST_F(guest, blocked_assign_after_close)
 {
@@ -102,7 +105,7 @@ TEST_F(guest, blocked_assign_after_close)
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
 	ASSERT_EQ(0, pthread_create(&closer, NULL, owner_close, &owner));
 	ASSERT_EQ(0, until(task_sleeps, &owner.vm.thread_id));
-	/* Assign a control domain, because this write waits for no reset. */
+	/* Assign a control domain, because this write does not wait for a reset. */
 	writer_start(&writer, UUID2, "assign_control_domain", "6");
 	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
 	EXPECT_EQ(0, hold_release(&hold));
@@ -120,7 +123,7 @@ TEST_F(guest, blocked_assign_after_close)
 
 /*
  * The old VMM holds its kvm->lock until the mdev is closed, and then acquires it again. A
- * work item that waits for this lock would be blocked each time.
+ * work item that waited for this lock would block both times.
  */
 TEST_F(guest, next_guest_under_old_kvm_lock)
 {
@@ -134,14 +137,14 @@ TEST_F(guest, next_guest_under_old_kvm_lock)
 	ASSERT_EQ(0, until(task_sleeps, &owner.vm.thread_id));
 	ASSERT_EQ(0, hold_kvm_lock_begin(&again, &owner.vm));
 	ASSERT_EQ(0, until(task_sleeps, &again.thread_id));
-	/* Queue a commit for the guest that is still attached. */
+	/* Queue a commit for the old guest, which is still attached. */
 	ASSERT_EQ(0, hwsim("adapter_add", "9"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_EQ(0, hold_release(&first));
 	pthread_join(closer, NULL);
 	ASSERT_EQ(0, hold_wait(&again));
 
-	/* The next guest gets the mdev and follows changes to the host's configuration. */
+	/* The next guest gets the mdev and follows changes to the host configuration. */
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID2));
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "05.0005"));
@@ -173,8 +176,8 @@ static bool guest_was_updated(void *unused)
 }
 
 /*
- * A host driver may have used the queue before the rebind, so the driver unplugs and
- * resets the queue.
+ * A host driver may have used the queue before the rebind, so vfio_ap unplugs and resets
+ * the queue.
  */
 TEST_F(guest, rebind_under_held_kvm_lock)
 {
@@ -205,7 +208,7 @@ TEST_F(guest, rebind_under_held_kvm_lock)
 	other_end(_metadata, &owner);
 }
 
-/* A page fault on the argument of an ioctl delays no other task. */
+/* A page fault on an ioctl's argument delays no other task. */
 TEST_F(guest, ioctl_page_fault_isolation)
 {
 	struct other owner = {};
@@ -264,7 +267,7 @@ TEST_F(guest, open_killed_under_held_kvm_lock)
 	other_end(_metadata, &other);
 }
 
-/* An unbind waits 2 s for kvm->lock, and even longer on a busy machine. */
+/* An unbind that takes longer than this has waited for kvm->lock. The timeout is 2 s. */
 #define UNBIND_WAITS_MS	1500
 
 static long unbind_takes_ms(int apid, int apqi)
@@ -279,8 +282,8 @@ static long unbind_takes_ms(int apid, int apqi)
 }
 
 /*
- * While one task holds kvm->lock, the unbinds of all queues of an mdev wait for 2 s in
- * total. After another task has held the lock, the next unbind waits for 2 s again.
+ * While the same task holds kvm->lock, unbinding all of an mdev's queues waits for 2 s in
+ * total. When another task holds the lock later, the next unbind waits for 2 s again.
  */
 TEST_F(guest, unbind_lock_timeout)
 {

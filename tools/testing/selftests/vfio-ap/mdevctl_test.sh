@@ -45,7 +45,7 @@ define_start_stop_undefine() {
 	[ -z "$(mdevctl list --defined)" ] || fail "the definition still exists"
 }
 
-# If a write to an attribute fails, mdevctl reports the attribute and removes the mdev again.
+# If a write to an attribute fails, mdevctl reports the attribute and removes the new mdev.
 attribute_order_and_rollback() {
 	need mdevctl
 	mdev_create $UUID2
@@ -62,7 +62,7 @@ attribute_order_and_rollback() {
 	done
 }
 
-# mdevctl prints the message for each errno that a write can return.
+# For each errno that a write can return, mdevctl prints the matching error message.
 error_messages() {
 	need mdevctl
 	echo +4 >$BUS/apmask

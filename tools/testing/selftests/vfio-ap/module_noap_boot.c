@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A machine without AP instructions. machines.txt has its parameters. */
+/* Test a machine without AP instructions. machines.txt has its parameters. */
 #include <errno.h>
 
 #include "lib/lib.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A machine without QCI. machines.txt has its parameters. */
+/* Test a machine without QCI. machines.txt has its parameters. */
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -33,7 +33,10 @@ TEST(no_passthrough_without_qci)
 	EXPECT_EQ(0, module_unload());
 }
 
-/* ENODEV takes precedence, although the first queue of each write belongs to another mdev. */
+/*
+ * ENODEV takes precedence over EADDRINUSE: the first queue of each write belongs to
+ * another mdev.
+ */
 TEST(ap_config_above_limits)
 {
 	ASSERT_EQ(0, until(exists, "/sys/devices/ap/card04/04.0004"));

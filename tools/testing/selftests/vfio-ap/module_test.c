@@ -10,8 +10,8 @@
 #include "lib/guest_fixture.h"
 
 /*
- * Condition for until(): unload the module. The AP bus or a work item may still hold a
- * reference.
+ * Condition for until(): unload the module. The first attempt may fail, because the AP
+ * bus or a work item may still hold a reference to the module.
  */
 static bool module_unloaded(void *data)
 {
@@ -27,7 +27,10 @@ TEST_F(guest, unload_with_open_device)
 	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
 }
 
-/* Hardware may write to the NIB until the reset ends. */
+/*
+ * The module stays loaded until the reset ends, because hardware may write to the NIB
+ * until then.
+ */
 TEST_F(guest, unload_with_pinned_nib)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -44,7 +47,7 @@ TEST_F(guest, unload_with_pinned_nib)
 	EXPECT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* Each unload of the module removes unused mdevs and leaves nothing behind. */
+/* Unloading the module removes unused mdevs and leaves nothing behind. */
 TEST_F(guest, module_reload)
 {
 	int i;
@@ -102,7 +105,7 @@ static void guest_restart(struct __test_metadata *_metadata, struct vm *vm, stru
 	EXPECT_TRUE(vm_wait_queues(vm, "04.0004"));
 }
 
-/* A reset in progress blocks neither the unbind of a queue nor the unload of the module. */
+/* A reset in progress prevents neither unbinding the queue nor unloading the module. */
 TEST_F(guest, unload_during_reset)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -111,15 +114,15 @@ TEST_F(guest, unload_during_reset)
 	vfio_close(&self->vfio);
 	EXPECT_EQ(1, hwsim_state(4, 4, "held"));
 	ASSERT_EQ(0, until(module_unloaded, NULL));
-	/* Wait until the driver's next poll would be due. */
+	/* Give the driver time to poll the queue again. */
 	usleep(1000000);
 	EXPECT_EQ(1, hwsim_state(4, 4, "held"));
 	guest_restart(_metadata, &self->vm, &self->vfio);
 }
 
 /*
- * A reset that the AP bus has issued does not block the unload either. The driver has not
- * issued a reset of its own yet.
+ * A reset that the AP bus has issued does not prevent unloading the module either. The
+ * driver has not yet issued a reset of its own.
  */
 TEST_F(guest, unload_during_bus_reset)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Test poll() of sysfs attributes, and uevents for updates of guests. */
+/* Test poll() on sysfs attributes, and the uevents that report updates of guests. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -137,7 +137,7 @@ static bool wakes_until(int fd, const char *wanted)
 }
 
 /*
- * The state of a queue changes several times before the guest has the queue. poll() must
+ * The state of a queue changes several times before the guest gets the queue. poll() must
  * report each change.
  */
 TEST_F(guest, states_wakeup_guest_unchanged)
@@ -192,8 +192,8 @@ TEST_F(guest, status_wakeup_on_mdev_change)
 }
 
 /*
- * poll() reports each change, even if the next write reverts it or the mdev is removed
- * immediately.
+ * poll() reports each change, even if the next write reverts the change or the mdev is
+ * removed immediately.
  */
 TEST_F(guest, wakeup_after_reverted_change)
 {
@@ -206,7 +206,7 @@ TEST_F(guest, wakeup_after_reverted_change)
 	for (i = 0; i < 20; i++) {
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
-		/* The attribute is empty, as at the last read. */
+		/* The attribute is empty again, as it was at the last read. */
 		lseek(matrix, 0, SEEK_SET);
 		ASSERT_EQ(0, read(matrix, self->text, sizeof(self->text)));
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
@@ -275,9 +275,15 @@ TEST_F(guest, uevent_update_numbers)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
 	first = uevent_update(uevents);
 	EXPECT_EQ(1, first);
-	/* A nonexistent adapter does not change the guest, so the driver sends no uevent. */
+	/*
+	 * Assigning a nonexistent adapter does not change the guest, so the driver sends
+	 * no uevent.
+	 */
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "200"));
-	/* The driver may combine several updates into one uevent. The number counts all updates. */
+	/*
+	 * The driver may combine several updates into one uevent, but the update number
+	 * counts all of them.
+	 */
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, mdev_write(UUID1, "unassign_domain", "4"));
 		ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));

@@ -58,7 +58,7 @@ static void interrupt_deliver(struct __test_metadata *_metadata, struct vm *vm, 
 	EXPECT_EQ(before + 1, vm->mailbox->interrupts);
 }
 
-/* Without a disable or VFIO_DEVICE_RESET, an alert can still occur, so KVM returns -EBUSY. */
+/* While the interrupt is enabled, an alert can occur, so KVM_PV_ENABLE returns -EBUSY. */
 TEST_F(guest, pv_enable_busy)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
@@ -92,7 +92,7 @@ TEST_F(guest, pv_enable_after_reset)
 	ASSERT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
 	EXPECT_EQ(0, pinned_kib());
 	ASSERT_EQ(0, pv_command(&self->vm, KVM_PV_ENABLE));
-	/* The interrupt of the queue is disabled, so this reply causes no interrupt. */
+	/* The queue's interrupt is disabled, so this reply does not interrupt the guest. */
 	EXPECT_EQ(0, hwsim("reply", "04.0004"));
 	ASSERT_EQ(0, pv_command(&self->vm, KVM_PV_DISABLE));
 	ASSERT_EQ(0, vm_start(&self->vm));
@@ -102,7 +102,7 @@ TEST_F(guest, pv_enable_after_reset)
 
 /*
  * The VMM keeps running after the VM has ended, so KVM unregisters the mmu notifier,
- * whose release callback makes the vCPUs non-protected again.
+ * whose release callback makes the vCPUs unprotected again.
  */
 TEST_F(guest, vm_end_after_pv)
 {

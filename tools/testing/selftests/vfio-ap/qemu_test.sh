@@ -9,7 +9,7 @@ setup() {
 	mdev_create $UUID1
 }
 
-# Start a guest with one queue.
+# Start a guest that has one queue.
 setup_with_a_queue() {
 	setup
 	assign $UUID1 adapter 4
@@ -91,7 +91,7 @@ two_guests_separate_mdevs() {
 	qemu_end 1
 }
 
-# QEMU fails if another VMM has opened the mdev, and if the guest already has an AP device.
+# QEMU fails if another VMM has opened the mdev, or if the guest already has an AP device.
 second_vmm_or_device_rejected() {
 	setup
 	mdev_create $UUID2
@@ -107,15 +107,14 @@ second_vmm_or_device_rejected() {
 	qemu_end 1
 }
 
-# Start another guest and check that it sees the queues.
+# Start another guest and check that it sees these queues.
 check_next_guest() {
 	qemu_start_with 2 $UUID1
 	guest_sees 2 "$1"
 	qemu_end 2
 }
 
-# Check that the queue has been reset after the end of the guest, and that the next guest gets the
-# queue.
+# Check that the queue was reset after the guest ended, and that the next guest gets the queue.
 check_after_guest() {
 	expect_soon "$(queue_status 04.0004)" assigned
 	expect_soon $MATRIX/$UUID1/guest_matrix 04.0004
@@ -215,7 +214,7 @@ removal_ended() {
 }
 
 # QEMU before 8.1 keeps the device until the guest ends. Later versions release the device when the
-# driver requests this, and the guest continues without the device. Both are correct.
+# driver requests it, and the guest continues without the device. Both behaviours are correct.
 removal_wait_for_guest_end() {
 	removal_start
 	! qmp_said 1 1 DEVICE_DELETED || until_true "the mdev is removed" not [ -e $MATRIX/$UUID1 ]
@@ -238,7 +237,7 @@ slab_in_use() { awk '/^SUnreclaim:/ { print $2 }' /proc/meminfo; }
 memory_in_use() { awk '/^(MemFree|Cached|SReclaimable):/ { n += $2 } /^MemTotal:/ { t = $2 } END { print t - n }' /proc/meminfo; }
 
 # The first two cycles fill caches. Later cycles must not use more memory. Do not compare sizes if
-# the kernel has kmemleak, which finds leaks itself. Such a kernel also has KASAN, which delays the
+# the kernel has kmemleak, which finds leaks itself: such a kernel also has KASAN, which delays the
 # freeing of memory.
 starts_and_stops_leak_check() {
 	setup

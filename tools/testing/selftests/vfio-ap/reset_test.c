@@ -25,8 +25,8 @@ static bool reset_is_held(void *data)
 
 /*
  * Repeat an attempt until it succeeds within the 10 s for which a writer waits for a
- * reset. An attempt returns false if its writer, or a writer that began earlier, no
- * longer waited when the attempt had finished all other operations. This happens if the
+ * reset. An attempt returns false if its writer, or a writer that began earlier, was no
+ * longer waiting when the attempt had finished all other operations. This happens if the
  * machine is busy or the driver is wrong. The harness derives struct _test_data_guest
  * from FIXTURE(guest).
  */
@@ -84,7 +84,7 @@ static bool others_finish_first(struct __test_metadata *_metadata, struct _test_
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
 	ASSERT_EQ(0, until(reset_is_held, NULL));
 
-	/* All these operations end while the writer waits. */
+	/* The following operations must end while the writer still waits. */
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 1, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 1, 0));
 	EXPECT_EQ(0, vfio_open_device(&vfio, UUID3));
@@ -98,7 +98,7 @@ static bool others_finish_first(struct __test_metadata *_metadata, struct _test_
 	EXPECT_EQ(0, file_write(BUS "apmask", "-100"));
 	EXPECT_EQ(0, hwsim("adapter_add", "9"));
 	EXPECT_EQ(0, bus_scan());
-	/* A write to the same mdev also ends. */
+	/* A second write to the same mdev must also end while the writer waits. */
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "6"));
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "06.0004"));
 	in_time = writer_waits(&writer);
@@ -144,7 +144,7 @@ static bool kill_waiting_writer(struct __test_metadata *_metadata, struct _test_
 	ASSERT_EQ(0, hwsim("reset_time", "*.* hold"));
 	writer_start(&measure, UUID1, "unassign_adapter", "5");
 	ASSERT_EQ(0, until(second_reset_is_held, NULL));
-	/* The measuring writer begins 1 s before the other writer, so its 10 s end first. */
+	/* The measuring writer begins 1 s before the other writer and therefore times out first. */
 	usleep(MEASURE_BEGINS_EARLIER_US);
 	writer_start(&writer, UUID1, "unassign_adapter", "4");
 	ASSERT_EQ(0, until(reset_is_held, NULL));
@@ -166,7 +166,8 @@ TEST_F(guest, unassign_wait_killable)
 
 /*
  * Prepare a test of an assignment, an open or a device reset, which also wait for resets.
- * The measuring writer begins first. While it still waits, the 10 s have not passed.
+ * The measuring writer begins before the tested operation. While this writer still waits,
+ * the operation has waited for less than 10 s.
  */
 static void held_queue_prepare(struct __test_metadata *_metadata, struct vm *vm,
 			       struct writer *measure)
@@ -201,7 +202,7 @@ static bool kill_adding_writer(struct __test_metadata *_metadata, struct _test_d
 	ASSERT_EQ(0, until(task_sleeps, &writer.pid));
 	kill(writer.pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, writer_end(&writer));
-	/* The killed write has changed nothing and is not recorded as an error. */
+	/* The killed write has changed nothing, and last_error does not show it. */
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004"));
 	EXPECT_TRUE(mdev_shows(UUID1, "last_error", ""));
 	in_time = held_queue_release(_metadata, &measure);
@@ -229,7 +230,7 @@ static bool domain_waits(struct __test_metadata *_metadata, struct _test_data_gu
 	in_time = writer_waits(&writer);
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
 	EXPECT_EQ(0, writer_end(&writer));
-	/* The guest gets the queues later if the wait of the writer timed out. */
+	/* If the writer's wait timed out, the guest gets the queues later. */
 	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", "04.0004 04.0005"));
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_domain", "5"));
 	return in_time;
@@ -325,7 +326,7 @@ static void *resetter_run(void *data)
 	return (void *)resets;
 }
 
-/* A queue must not be plugged during its reset, even if its own VMM has requested the reset. */
+/* A queue must not be plugged during its reset, even if the guest's own VMM requested the reset. */
 TEST_F(guest, device_reset_during_hotplug)
 {
 	pthread_t thread;
@@ -383,7 +384,7 @@ TEST_F(guest, no_wait_for_removed_queue)
 
 /*
  * An unbind waits for the resets of all queues of the adapter, so that the next driver
- * finds no data of the guest. The AP bus resets 04.0004 again.
+ * finds none of the guest's data. The AP bus resets 04.0004 again.
  */
 TEST_F(guest, unbind_adapter_reset_wait)
 {
@@ -420,7 +421,7 @@ static bool reset_was_reported(void *log)
 	return kmsg_lines(*(int *)log, "04.0004: reset not complete", text, sizeof(text)) > 0;
 }
 
-/* The page stays pinned while the reset fails, because hardware may still write to the page. */
+/* While the reset fails, the NIB's page stays pinned, because hardware may still write to it. */
 TEST_F(guest, nib_pinned_until_reset_verified)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -436,7 +437,7 @@ TEST_F(guest, nib_pinned_until_reset_verified)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
-/* The page stays pinned even after the writer has stopped waiting. */
+/* The NIB's page stays pinned even after the writer has stopped waiting. */
 TEST_F(guest, nib_pinned_after_reset_timeout)
 {
 	struct writer writer;
@@ -480,7 +481,7 @@ static bool pending_queue_waits(struct __test_metadata *_metadata, struct _test_
 	return in_time;
 }
 
-/* A pending queue delays only its own plug, and unplugs no other queue. */
+/* A pending queue delays only its own hotplug, and causes no other queue to be unplugged. */
 TEST_F(guest, pending_queue_plug)
 {
 	attempt_within_10_s(_metadata, self, pending_queue_waits);
@@ -496,7 +497,7 @@ static void *device_reset(void *data)
 
 /*
  * A reset that began while the guest could still use the queue does not count as the
- * reset after the unplug. The driver must reset the queue again.
+ * reset after the unplug. The driver must reset the queue once more.
  */
 TEST_F(guest, reset_repeated_after_unplug)
 {
@@ -540,10 +541,7 @@ static bool reset_is_verified(void *data)
 	return !strcmp(text, "0\n");
 }
 
-/*
- * A reset is complete when TAPQ returns 00. It does not matter if a reply has been queued
- * since the reset.
- */
+/* A reset is complete when TAPQ returns 00, even if a reply has been queued since then. */
 TEST_F(guest, reset_done_with_reply_queued)
 {
 	struct writer writer;
@@ -563,7 +561,7 @@ TEST_F(guest, reset_done_with_reply_queued)
 	EXPECT_EQ(1, hwsim_state(4, 4, "zapq"));
 }
 
-/* Hardware has finished the reset, but AQIC returns 02 until the driver has seen its end. */
+/* Hardware has finished the reset, but AQIC returns 02 until the driver has seen the reset end. */
 TEST_F(guest, aqic_rc_02_until_reset_verified)
 {
 	pthread_t resetter;
@@ -585,7 +583,7 @@ TEST_F(guest, aqic_rc_02_until_reset_verified)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* Wait for three more TAPQs, because the next one may still belong to the earlier reset. */
+/* Wait for three more TAPQs, because the next one may still check the earlier reset. */
 static bool queue_was_polled(void *before)
 {
 	return hwsim_state(4, 4, "tapq") >= *(long *)before + 3;
@@ -598,14 +596,17 @@ TEST_F(guest, no_reset_after_unbind)
 
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
-	/* The driver polls a queue whose interrupt is enabled until the interrupt is off. */
+	/*
+	 * While the queue's interrupt is enabled, the driver polls the queue even after
+	 * the unbind.
+	 */
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("reset", "1"));
 	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 5 forever"));
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	resets = hwsim_state(4, 4, "zapq");
 	polls = hwsim_state(4, 4, "tapq");
-	/* One of these resets comes from the AP bus. */
+	/* The AP bus issued one of these resets. */
 	EXPECT_LT(2, resets);
 	ASSERT_EQ(0, until(queue_was_polled, &polls));
 	EXPECT_EQ(resets, hwsim_state(4, 4, "zapq"));
@@ -628,7 +629,7 @@ static void *device_open(void *data)
 	return (void *)(long)vfio_open(opener->vfio, opener->vm, UUID1);
 }
 
-/* If a guest starts right after another guest, it has all queues when the open returns. */
+/* A guest that starts right after another guest has ended has all queues when the open returns. */
 TEST_F(guest, open_reset_wait)
 {
 	struct opener opener = { &self->vfio, &self->vm };
@@ -700,7 +701,7 @@ TEST_F(guest, unknown_code_reset_retry)
 	ASSERT_EQ(0, queue_bind(4, 4));
 	EXPECT_EQ(0, until(reset_pending_shows, "04.0004"));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
-	/* The driver retries the reset, but logs the failure once. */
+	/* The driver retries the reset, but logs the failure only once. */
 	EXPECT_EQ(0, until(reset_was_retried, NULL));
 	EXPECT_EQ(1, kmsg_lines(kmsg, "queue 04.0004: reset not complete, last response code 44",
 				self->text, sizeof(self->text)));
@@ -728,8 +729,8 @@ TEST_F(guest, failed_queue_during_retry)
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 polls 0"));
 	ASSERT_EQ(0, queue_unbind(4, 5));
 	/*
-	 * Hardware first rejects all retries. The simulator then holds the first one that
-	 * it accepts.
+	 * Hardware first rejects all retries. The simulator then holds the first retry
+	 * that hardware accepts.
 	 */
 	ASSERT_EQ(0, hwsim("respond", "04.0005 zapq 30 forever"));
 	ASSERT_EQ(0, queue_bind(4, 5));
@@ -762,7 +763,7 @@ TEST_F(guest, reset_pending_unassigned_queue)
 	EXPECT_STREQ("0\n", self->text);
 }
 
-/* Condition for until(): the process has ended or waits for the reset of an added queue. */
+/* Condition for until(): the process has ended, or waits for the reset of an added queue. */
 static bool ended_or_waits_for_reset(void *data)
 {
 	struct writer *process = data;
@@ -849,7 +850,7 @@ TEST_F(guest, assign_wait_domain_not_in_host)
 	attempt_within_10_s(_metadata, self, absent_domain_waits);
 }
 
-/* 05.0005 is bound, but bad while its reset fails. */
+/* 05.0005 is bound, but counts as bad while its reset fails. */
 TEST_F(guest, assign_no_wait_failed_reset)
 {
 	struct writer writer;
@@ -870,9 +871,9 @@ TEST_F(guest, assign_no_wait_failed_reset)
 }
 
 /*
- * 05.0005 is unbound while a writer waits for the reset of 05.0004. The reset of 06.0006
- * began earlier. While a dry run still predicts a wait for the earlier reset, the 10 s
- * have not passed.
+ * Unbind 05.0005 while a writer waits for the reset of 05.0004. The reset of 06.0006
+ * began earlier. As long as a dry run predicts a wait for 06.0006, the writer has waited
+ * for less than 10 s.
  */
 static bool unbind_ends_wait(struct __test_metadata *_metadata, struct _test_data_guest *self)
 {
@@ -967,10 +968,10 @@ static int each_queue(int (*function)(int apid, int apqi))
 	return ret;
 }
 
-/* An unbind stops waiting for a reset 2 s after the reset was requested. */
+/* An unbind does not wait for a reset that was requested more than 2 s ago. */
 #define OLD_RESET_S	3
 
-/* No mdev has queues, so an unbind could wait only for the held resets. */
+/* No mdev has queues, so the only resets that an unbind could wait for are the held ones. */
 TEST_F(guest, unbind_no_wait_old_resets)
 {
 	struct writer unbinder;

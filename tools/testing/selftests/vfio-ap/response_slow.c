@@ -23,10 +23,10 @@
 #define FOREVER	-1
 #define NOT_COUNTED	-1
 
-/* An unplug of queues that cannot be reset takes 10 s, and these tests do many of them. */
+/* It takes 10 s to unplug queues that cannot be reset, and these tests do so many times. */
 #define TEST_PATIENCE_S	1800
 
-/* The meaning of a response code of ZAPQ, or of TAPQ after ZAPQ, according to the ABI document. */
+/* What a response code from ZAPQ, or from TAPQ after ZAPQ, means according to the ABI document. */
 enum meaning {
 	MEANS_OK,
 	/* The driver polls again. */
@@ -114,7 +114,7 @@ FIXTURE_SETUP(responses)
 	machine_reset();
 	/*
 	 * Disable the detection of hung tasks, because the AP bus compares each new or
-	 * removed queue with all its queues, which takes minutes on a busy machine.
+	 * removed queue with all existing queues, which takes minutes on a busy machine.
 	 */
 	ASSERT_EQ(0, file_write("/proc/sys/kernel/hung_task_timeout_secs", "0"));
 	for (apid = FIRST; apid < FIRST + COUNT; apid++)
@@ -182,7 +182,7 @@ static void resets_read(long resets[QUEUES])
 	}
 }
 
-/* Check that each queue was reset as often as its code requires, plus "always" times. */
+/* Check that each queue was reset as often as its code requires, plus @always more times. */
 static void counts_check(struct __test_metadata *_metadata, const char *function, int times,
 			 int always)
 {
@@ -450,7 +450,7 @@ static void aqic_try(struct __test_metadata *_metadata, struct vm *vm, bool enab
 	ASSERT_EQ(0, vm_aqic(vm, FIRST, FIRST, enable, 3, enable ? AGENT_NIB : 0));
 }
 
-/* The guest gets the code unchanged, and the code has no other effect. */
+/* The driver passes the code to the guest unchanged, and the code has no other effect. */
 TEST_F(responses, aqic_all_codes)
 {
 	static const int times[] = { 1, 3, FOREVER };
@@ -491,7 +491,10 @@ TEST_F(responses, tapq_after_disable_all_codes)
 		ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB));
 		ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, FOREVER));
 		ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, false, 3, 0));
-		/* AQIC also polls the queue once. */
+		/*
+		 * Before it issues AQIC, the driver polls the queue once and gets the
+		 * injected code.
+		 */
 		ASSERT_EQ(off ? 0 : means == MEANS_IN_PROGRESS ? 2 : 5,
 			  vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB))
 			TH_LOG("TAPQ returns %02x", code);
@@ -510,7 +513,7 @@ static bool lists_all(void *attribute)
 	return mdev_read(UUID1, attribute, text, sizeof(text)) == 2 * QUEUES * 8;
 }
 
-/* A normal sysfs attribute can show at most 511 of these lines. */
+/* Both lists have 512 lines. A normal sysfs attribute can show at most 511 of these lines. */
 TEST_F(responses, lists_beyond_page_size)
 {
 	int apid;
@@ -534,8 +537,8 @@ static int device_reset(struct vfio *vfio)
 }
 
 /*
- * If a code is returned forever, VFIO_DEVICE_RESET waits for a while, and then fails for
- * some codes.
+ * Return the expected result of VFIO_DEVICE_RESET. If a transient code is returned
+ * forever, the ioctl waits for 10 s and then fails.
  */
 static int device_reset_expected(unsigned int code, int times)
 {

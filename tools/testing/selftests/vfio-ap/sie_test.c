@@ -224,7 +224,7 @@ TEST_F(sie, guest_page_faults)
 	}
 	EXPECT_EQ(sum, self->run->s.regs.gprs[2]);
 
-	/* All pages are zero pages now, so each store of the guest must fault. */
+	/* All pages are zero pages now, so each store by the guest must fault. */
 	ASSERT_EQ(0, madvise(self->memory + FREE, end - FREE, MADV_DONTNEED));
 	for (addr = FREE; addr < end; addr += 4096)
 		ASSERT_EQ(0, doubleword(&self->vm, addr));
@@ -422,7 +422,7 @@ TEST_F(sie, clock_comparator_wakeup)
 {
 	/* sckc 0(1); lpswe 8(1) */
 	static const unsigned char code[] = { 0xb2, 0x06, 0x10, 0x00, 0xb2, 0xb2, 0x10, 0x08 };
-	/* 1 is a time in the past */
+	/* the time 1 is in the past */
 	static const unsigned long data[] = {
 		1, PSW_64BIT | PSW_WAIT | PSW_EXTERNAL, CODE + sizeof(code),
 	};
@@ -456,7 +456,7 @@ TEST_F(sie, irq_enabled_by_control_register)
 	EXPECT_EQ(CODE + 6, doubleword(&self->vm, EXTERNAL_OLD + 8));
 }
 
-/* Run a guest that never exits by itself. The guest runs in a separate thread. */
+/* Run a guest that never exits by itself, in a separate thread. */
 
 struct stay {
 	struct vm *vm;
@@ -488,7 +488,7 @@ static void stay_begin(struct __test_metadata *_metadata, pthread_t *thread, str
 	ASSERT_EQ(0, pthread_create(thread, NULL, stay, what));
 	while (!__atomic_load_n(&what->began, __ATOMIC_ACQUIRE))
 		usleep(1000);
-	/* The guest should be in SIE after this time. If it is not, the test still passes. */
+	/* By now, the guest should be in SIE. If it is not, the test still passes. */
 	usleep(50000);
 }
 

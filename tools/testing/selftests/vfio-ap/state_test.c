@@ -89,7 +89,10 @@ TEST_F(guest, state_being_reset)
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_STREQ("in-guest", state(UUID1, "04.0005"));
 
-	/* If an adapter is not in the guest, its plug waits for the resets of all its queues. */
+	/*
+	 * An adapter that is not in the guest is plugged only after all its queues have
+	 * been reset.
+	 */
 	ASSERT_EQ(0, queue_unbind(4, 5));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
 	ASSERT_EQ(0, queue_bind(4, 5));
@@ -165,7 +168,7 @@ TEST_F(guest, state_deconfigured_checkstopped)
 	EXPECT_STREQ("in-guest", state(UUID1, "04.0004"));
 }
 
-/* Condition for until(): no reset of this queue is pending. apqn: "AA.DDDD" */
+/* Condition for until(): no reset of the queue is pending. @apqn has the format "AA.DDDD". */
 static bool queue_is_clean(void *apqn)
 {
 	char path[64], text[8];
@@ -175,7 +178,10 @@ static bool queue_is_clean(void *apqn)
 	return file_read(path, text, sizeof(text)) > 0 && text[0] == '0';
 }
 
-/* The queue is fit, but the VMM holds kvm->lock, which the driver needs to plug the queue. */
+/*
+ * The queue is fit, but the VMM holds kvm->lock, which the driver must acquire to plug
+ * the queue.
+ */
 TEST_F(guest, state_pending)
 {
 	struct other owner = {};
@@ -307,9 +313,9 @@ static void expect_dry_run(struct __test_metadata *_metadata, const char *masks,
 }
 
 /*
- * Check that a dry run of these masks predicts the number of added queues, and a wait for
- * the reset that begin() starts and the simulator holds. A write would wait for at most
- * 10 s, so start the reset again if a busy machine takes longer.
+ * Check that a dry run of these masks predicts @plugs added queues, and a wait for the
+ * reset that begin() starts and the simulator holds. A write would wait for at most 10 s,
+ * so start the reset again if a busy machine takes longer.
  */
 static void expect_dry_run_waits(struct __test_metadata *_metadata, char *text, size_t size,
 				 const char *masks, int plugs,
@@ -342,7 +348,7 @@ TEST_F(guest, dry_run_result)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0x08,0c,0"));
 	EXPECT_TRUE(mdev_shows(UUID1, "guest_ap_config", MASKS("08", "0c", "00")));
 
-	/* An adapter with an unbound queue is not plugged. */
+	/* An adapter that has an unbound queue is not plugged. */
 	ASSERT_EQ(0, queue_unbind(5, 5));
 	expect_dry_run(_metadata, "0c,0c,0", 0, "asked=" MASKS("0c", "0c", "00") "\n",
 		       "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
@@ -401,7 +407,7 @@ TEST_F(guest, dry_run_wait_time)
 	expect_dry_run(_metadata, "08,0c,08", 0, "asked=" MASKS("08", "0c", "08") "\n",
 		       "error=0\nplugs=0\nunplugs=0\nwait_ms=0\n"
 		       "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("08", "0c", "08") "\n");
-	/* A write does not wait for a reset that was logged because it takes too long. */
+	/* A write does not wait for a reset that has been logged as taking too long. */
 	EXPECT_EQ(0, until(dry_run_without_wait, "0c,0c,0"));
 	EXPECT_EQ(0, until(reset_was_reported, &log));
 	close(log);
@@ -421,7 +427,10 @@ static bool reset_of_05_0005_is_held(void *data)
 	return hwsim_state(5, 5, "held") == 1;
 }
 
-/* The reset of 05.0005 is pending, but its end will not plug 05.0005, which is unbound. */
+/*
+ * The reset of 05.0005 is pending. When it ends, 05.0005 will not be plugged, because it
+ * is unbound.
+ */
 TEST_F(guest, dry_run_unbound_queue)
 {
 	struct writer unbinder;
@@ -453,12 +462,15 @@ TEST_F(guest, dry_run_unrelated_adapter)
 	expect_dry_run(_metadata, "0e,0c,0", 0, "asked=" MASKS("0e", "0c", "00") "\n",
 		       "error=0\nplugs=2\nunplugs=0\nwait_ms=0\n"
 		       "now=" MASKS("08", "0c", "00") "\nthen=" MASKS("0a", "0c", "00") "\n");
-	/* If a write waits for 06.0004, it does not wait for 05.0005 as well. */
+	/*
+	 * A write that waits for the reset of 06.0004 does not also wait for the reset of
+	 * 05.0005.
+	 */
 	expect_dry_run_waits(_metadata, self->text, sizeof(self->text), "0e,0c,0", 2,
 			     begin_reset_of_06_0004);
 	EXPECT_NE(NULL, strstr(self->text, "then=" MASKS("0a", "0c", "00")));
 	ASSERT_EQ(0, hwsim("reset_time", "06.0004 release"));
-	/* This write also adds a domain. */
+	/* These masks also add a domain. */
 	expect_dry_run_waits(_metadata, self->text, sizeof(self->text), "0c,0e,0", 4,
 			     begin_reset_of_05_0005);
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 release"));
@@ -518,7 +530,7 @@ TEST_F(guest, dry_run_errors)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* A dry run waits for no kvm->lock, not even for the lock of its own guest. */
+/* A dry run waits for no kvm->lock, not even for its own guest's. */
 TEST_F(guest, dry_run_under_kvm_lock)
 {
 	struct other owner = {};

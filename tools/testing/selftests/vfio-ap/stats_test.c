@@ -11,7 +11,7 @@
 
 #define NUMBERS	"/sys/kernel/debug/vfio_ap/"
 
-/* In the line that starts with name, return the number after word. Return -1 if there is none. */
+/* Return the number after word in the line that starts with name, or -1 if there is none. */
 static long number(const char *file, const char *name, const char *word, int base)
 {
 	static char text[1 << 16];
@@ -87,8 +87,8 @@ TEST_F(guest, reset_count_and_slowest)
 	long resets;
 
 	/*
-	 * The driver drops the counters of an unbound queue, and starts at 0 after the
-	 * next bind.
+	 * The driver drops the counters of a queue when it is unbound. After the next
+	 * bind, they start at 0.
 	 */
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	EXPECT_EQ(-1, queue_number("04.0004", " resets="));
@@ -122,7 +122,7 @@ TEST_F(guest, reset_count_and_slowest)
 	EXPECT_EQ(resets + 3, queue_number("04.0004", " resets="));
 }
 
-/* Return the number at this position in the list of AQIC response codes. */
+/* Return the counter at this position in the list of AQIC response codes. */
 static long aqic_number(int place)
 {
 	static char text[1 << 16];
@@ -158,7 +158,7 @@ TEST_F(guest, aqic_counters_after_close)
 	EXPECT_EQ(7, number("queues", "04.0004", " irq_response=", 16));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, number("queues", "04.0004", " irq_response=", 16));
-	/* The queue is not in this guest, so its line does not change. */
+	/* The queue is not in this guest, so the queue's line does not change. */
 	before = number("queues", "05.0005", " irq_response=", 16);
 	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(before, number("queues", "05.0005", " irq_response=", 16));

@@ -34,13 +34,16 @@
 #define TEST_PATIENCE_S	900
 #define NUMBERS		"/sys/kernel/debug/vfio_ap/"
 
-/* All actors use adapters and domains 4 to 7. The test adds 7 to the machine. */
+/*
+ * All actors use adapters and domains 4 to 7. The test adds adapter 7 and domain 7 to the
+ * machine.
+ */
 #define FIRST	4
 #define COUNT	4
 
 static const char *const uuids[] = { UUID1, UUID2, UUID3 };
 static bool stop;
-/* Start no guests, because the module is about to be unloaded. */
+/* If true, start no guests, because the module is about to be unloaded. */
 static bool no_guests;
 
 struct actor {
@@ -49,12 +52,12 @@ struct actor {
 	unsigned int number;
 	unsigned int random;
 	unsigned long acts;
-	/* the first errno that the ABI document does not allow */
+	/* the first error that the ABI document does not allow */
 	char error[128];
 	pthread_t thread;
 	struct vm vm;
 	struct vfio vfio;
-	/* The guest was still running when the actors stopped. */
+	/* true if the guest was still running when the actors stopped */
 	bool survived;
 };
 
@@ -213,7 +216,7 @@ static void guest_end(struct actor *actor)
 	actor->survived = false;
 }
 
-/* Replace an eventfd. The driver may be signalling the old one at the same time. */
+/* Replace an eventfd while the driver may be signalling the old one. */
 static int trigger_replace(struct actor *actor)
 {
 	int fd = dice(actor, 3) ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : -1;
@@ -238,8 +241,8 @@ static void guest_acts(struct actor *actor)
 	if (!ret)
 		ret = vm_start(&actor->vm);
 	/*
-	 * -EBUSY: a killed child may not have closed its files yet. -EINVAL: the removal
-	 * of an mdev takes its group out of the container.
+	 * -EBUSY: a killed child may not have closed its files yet. -EINVAL: removing an
+	 * mdev takes its group out of the container.
 	 */
 	expect(actor, ret, "guest", (int[]){ 0, -EBUSY, -ENOENT, -ENODEV, -EINVAL, 1 });
 	for (i = 0; !ret && i < turns && !stopped(); i++) {
@@ -278,7 +281,7 @@ static void child_run(const char *uuid, unsigned int random)
 	struct vm vm;
 	struct vfio vfio;
 
-	/* Close the inherited files of other guests. */
+	/* Close the inherited files, which belong to other guests. */
 	syscall(SYS_close_range, 3, ~0U, 0);
 	if (vm_create(&vm) || vfio_open(&vfio, &vm, uuid) || vm_start(&vm))
 		_exit(1);
@@ -310,8 +313,8 @@ static bool module_unloaded(void *data)
 }
 
 /*
- * Condition for until(): the module is unloaded, or the actors stop. A guest that still
- * runs when the actors stop keeps the module loaded.
+ * Condition for until(): the module has been unloaded, or the actors stop. A guest that
+ * is still running when the actors stop keeps the module loaded.
  */
 static bool module_unloaded_or_stopped(void *data)
 {
@@ -325,7 +328,7 @@ static int module_reload(void)
 
 	for (i = 0; !ret && i < 3; i++) {
 		ret = mdev_create(uuids[i]);
-		/* remover_acts() has already created the mdev again. */
+		/* remover_acts() has already recreated the mdev. */
 		if (ret == -EEXIST)
 			ret = 0;
 	}
@@ -604,7 +607,10 @@ static void actors_run(struct __test_metadata *_metadata, unsigned long seed, in
 		EXPECT_NE(0, actors[i].acts);
 	}
 
-	/* Stop injecting errors. Do not restore what the host has lost or unbound. */
+	/*
+	 * Stop injecting errors, but keep the changes to the host configuration and to
+	 * the bindings.
+	 */
 	EXPECT_EQ(0, hwsim("respond", "*.* tapq 1 0"));
 	EXPECT_EQ(0, hwsim("respond", "*.* zapq 1 0"));
 	EXPECT_EQ(0, hwsim("respond", "*.* aqic 1 0"));
@@ -643,7 +649,10 @@ static void views_compare_survivors(struct __test_metadata *_metadata, struct vi
 	}
 }
 
-/* Start a guest for each mdev that has none, so that it runs during the next steps. */
+/*
+ * Start a guest for each mdev that has none, so that each mdev has a guest during the
+ * next steps.
+ */
 static void guests_begin(struct __test_metadata *_metadata)
 {
 	unsigned int i;
@@ -670,7 +679,10 @@ static void guests_end(void)
 	}
 }
 
-/* Assign all adapters to both running guests, and every other domain to each of them. */
+/*
+ * Assign all adapters and every other domain to each of the first two mdevs, so that they
+ * share no queue.
+ */
 static void mdevs_fill(struct __test_metadata *_metadata)
 {
 	unsigned int i, id;
@@ -770,7 +782,10 @@ TEST_F(stress, consistent_views_after_load)
 			views_compare_new(_metadata, uuids[i], &self->view);
 		EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 		EXPECT_EQ(0, until(last_vm_is_destroyed, NULL));
-		/* KVM writes "unexpected iam" to its trace if a VM ends with a registered GISC. */
+		/*
+		 * KVM writes "unexpected iam" to its trace if a GISC is still registered
+		 * when a VM ends.
+		 */
 		ASSERT_LT(0, file_read(KVM_TRACE, trace, sizeof(trace)));
 		EXPECT_EQ(NULL, strstr(trace, "unexpected iam"));
 		EXPECT_EQ(0, until(queues_are_clean, NULL));

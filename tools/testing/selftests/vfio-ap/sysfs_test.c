@@ -101,7 +101,7 @@ TEST_F(mdev, ap_config_masks)
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
 }
 
-/* The first conflict determines the errno, and a rejected write changes nothing. */
+/* The first conflict determines the errno. A rejected write changes nothing. */
 TEST_F(mdev, ap_config_rejected)
 {
 	static const struct {
@@ -141,7 +141,7 @@ TEST_F(mdev, ap_config_rejected)
 
 #define MAINLINE_FEATURES	"guest_matrix hotplug ap_config"
 
-/* The features of the stock driver come first. */
+/* The stock driver's features come first. */
 TEST_F(mdev, features_attribute)
 {
 	ASSERT_LT(0, file_read(MATRIX "features", self->text, sizeof(self->text)));
@@ -216,7 +216,7 @@ TEST_F(mdev, control_domains_shared)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* Two mdevs cannot have the same queue, and the log names both of them. */
+/* Two mdevs cannot have the same queue, and the log names both mdevs. */
 TEST_F(mdev, queue_sharing_rejected)
 {
 	int kmsg;
@@ -346,7 +346,7 @@ TEST_F(mdev, apmask_conflict)
 	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
 }
 
-/* There are three conflicts. The conflict with the host is reported first. */
+/* There are three conflicts. The driver reports the conflict with the host first. */
 TEST_F(mdev, host_conflict_first)
 {
 	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
@@ -420,8 +420,8 @@ static int first_queues(char *list, int adapters, int domains)
 }
 
 /*
- * Each of the next functions reads the file as some program does. It returns the length
- * or a negative errno.
+ * Each of the following functions reads the file the way a certain program does, and
+ * returns the length or a negative errno.
  */
 static int read_with(int fd, char *buf, int size, int piece)
 {
@@ -480,7 +480,10 @@ TEST_F(mdev, list_of_any_length)
 		first_ids(domains, sizes[i].domains);
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "%s,%s,0", adapters, domains));
 		for (reader = 0; reader < ARRAY_SIZE(readers); reader++) {
-			/* Do not read long lists in small pieces, because this takes too long. */
+			/*
+			 * Do not read long lists in small pieces, because that would take
+			 * too long.
+			 */
 			if ((readers[reader] == read_bytes && length > 4096) ||
 			    (readers[reader] == read_in_pieces && length > 16384))
 				continue;
@@ -548,7 +551,7 @@ TEST_F(mdev, adapter_added_without_guest)
 	ASSERT_EQ(0, hwsim("adapter_add", "20"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", "20.0004"));
-	/* A configuration change without a guest does not crash. */
+	/* A configuration change without a guest does not crash the kernel. */
 	ASSERT_EQ(0, hwsim("adapter_del", "20"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", ".0004"));

@@ -131,8 +131,8 @@ static long long event_time(const char *name)
 
 /*
  * The retry of a failed reset is due 0.5 s after the failure. The writer also waits for
- * the reset of 04.0005, which needs several polls, and polls both queues several times in
- * the first 30 ms. It must not issue the retry for 04.0004.
+ * the reset of 04.0005, which needs several polls, and therefore polls both queues
+ * several times in the first 30 ms. It must not retry the reset of 04.0004 early.
  */
 TEST_F(guest, failed_reset_retry_delay)
 {
@@ -165,7 +165,7 @@ TEST_F(guest, irq_set_event)
 	snprintf(nib, sizeof(nib), " nib=%#lx rc=00\n", (unsigned long)AGENT_NIB);
 	trace_begin(_metadata);
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
-	/* The event of a disable shows NIB 0, regardless of the NIB in the register. */
+	/* The event of a disable shows NIB 0, whatever the register contains. */
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, AGENT_NIB));
 	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, AGENT_NIB));
 	trace_end(_metadata);

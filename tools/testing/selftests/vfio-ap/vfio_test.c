@@ -97,7 +97,7 @@ static bool queue_is_clean(void *unused)
 	return !hwsim_state(4, 4, "dirty") && !hwsim_state(4, 4, "resetting");
 }
 
-/* Remove the mdev of the running guest. Queue 04.0004 leaves the guest, and the remover waits. */
+/* Remove the running guest's mdev. Queue 04.0004 leaves the guest, and the remover waits. */
 static void removal_start(struct __test_metadata *_metadata, struct vm *vm, struct writer *writer)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -107,7 +107,7 @@ static void removal_start(struct __test_metadata *_metadata, struct vm *vm, stru
 	ASSERT_TRUE(writer_waits(writer));
 }
 
-/* Unbind and bind the queue, and scan the bus. The guest must not get the queue again. */
+/* Unbind and bind the queue, and scan the bus. The guest must not get the queue back. */
 static void queue_stays_out(struct __test_metadata *_metadata, struct vm *vm)
 {
 	EXPECT_EQ(0, until(queue_is_clean, NULL));
@@ -144,7 +144,7 @@ TEST_F(guest, removal_wait_for_close)
 	EXPECT_TRUE(writer_waits(&writer));
 	vfio_close(&self->vfio);
 	EXPECT_EQ(0, writer_end(&writer));
-	/* The driver repeats the request, but logs only once that the VMM accepts none. */
+	/* The driver repeats the request, but logs only once that the VMM accepts no requests. */
 	EXPECT_FALSE(no_request_was_logged(&log));
 	close(log);
 	EXPECT_NE(0, access(MATRIX UUID1, F_OK));
@@ -197,7 +197,7 @@ TEST_F(guest, second_remover_unaffected)
 	ASSERT_EQ(0, until(task_is_interruptible, &second.pid));
 	kill(first.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&first));
-	/* Cause a commit, which would show if the guest had wrongly got a queue back. */
+	/* Cause a commit, to check that the guest does not get a queue back. */
 	assign(_metadata, UUID1, 5, -1);
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	EXPECT_TRUE(writer_waits(&second));
@@ -222,7 +222,7 @@ static bool both_removals_logged(void *data)
 	return notices->count >= 2;
 }
 
-/* The mdev is unbound from its driver while a removal waits for the VMM. */
+/* Unbind the mdev from its driver while a removal waits for the VMM. */
 TEST_F(guest, driver_unbind_during_removal)
 {
 	struct notices notices = { .log = kmsg_open() };
@@ -232,7 +232,7 @@ TEST_F(guest, driver_unbind_during_removal)
 	removal_start(_metadata, &self->vm, &remover);
 	writer_start(&unbinder, UUID1, "driver/unbind", UUID1);
 	ASSERT_EQ(0, until(attributes_are_gone, UUID1));
-	/* A remover that begins now waits for the device lock, and can be interrupted. */
+	/* A remover that begins at this point waits for the device lock, and can be interrupted. */
 	ASSERT_EQ(0, remover_start(&late, UUID1, REMOVER_RESTARTS));
 	EXPECT_EQ(0, remover_interrupt(&late));
 	kill(late.writer.pid, SIGINT);
@@ -249,7 +249,7 @@ TEST_F(guest, driver_unbind_during_removal)
 	both_removals_logged(&notices);
 	EXPECT_EQ(2, notices.count);
 	close(notices.log);
-	/* The removal of an mdev without a driver waits for nothing. */
+	/* Removing an mdev that has no driver does not wait. */
 	EXPECT_EQ(0, access(MATRIX UUID1, F_OK));
 	EXPECT_EQ(0, mdev_remove(UUID1));
 	ASSERT_EQ(0, mdev_create(UUID1));
@@ -299,7 +299,7 @@ TEST_F(guest, device_set_irqs)
 		{ 24, 36, 1, 0, 1, -1, 0 }, { 24, 36, 1, 0, 1, -1, 0 },
 	};
 	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	/* A complete header at the end of a page. The next page does not exist. */
+	/* a complete header at the end of a page; the next page is not mapped */
 	struct irq_set *last = (struct irq_set *)(page + 4096 - sizeof(struct vfio_irq_set));
 	struct irq_set set;
 	unsigned int i;
@@ -345,7 +345,7 @@ static bool all_changes_signalled(void *data)
 	return changes->seen >= changes->wanted;
 }
 
-/* The driver signals each change of the guest's queues, and nothing else. */
+/* The driver signals each change to the guest's queues, and nothing else. */
 TEST_F(guest, config_changed_irq)
 {
 	int first = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -372,7 +372,7 @@ TEST_F(guest, config_changed_irq)
 	/* The guest may see a change before the driver signals it. */
 	EXPECT_EQ(0, until(all_changes_signalled, &changes));
 	EXPECT_EQ(changes.wanted, changes.seen);
-	/* A new eventfd replaces the old one, and no change is lost. */
+	/* A new eventfd replaces the old one, and no notification is lost. */
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, second));
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_EQ(0, signals(first));
@@ -383,7 +383,7 @@ TEST_F(guest, config_changed_irq)
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
 	EXPECT_EQ(0, signals(second));
 	EXPECT_EQ(0, signals(request));
-	/* The next open device must not signal the eventfd of the previous one. */
+	/* After the device is opened again, the driver must not signal the earlier eventfd. */
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, second));
 	close(self->vfio.device);
 	EXPECT_EQ(1, signals(second));
@@ -400,7 +400,10 @@ static bool is_signalled(void *fd)
 	return signals(*(int *)fd);
 }
 
-/* If the VMM has set the request eventfd, the driver signals it when the mdev is removed. */
+/*
+ * If the VMM has set the request eventfd, the driver signals this eventfd when the mdev
+ * is removed.
+ */
 TEST_F(guest, release_request_on_removal)
 {
 	int request = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -420,12 +423,12 @@ TEST_F(guest, release_request_on_removal)
 	EXPECT_TRUE(writer_waits(&writer));
 	/*
 	 * The driver repeats the request after 10 s, because the VMM may not have been
-	 * ready. It logs the request once.
+	 * ready. It logs only the first request.
 	 */
 	EXPECT_EQ(0, until(is_signalled, &request));
 	/*
-	 * There were two updates, the plug and the unplug. The driver has signalled each
-	 * of them once.
+	 * Plugging and unplugging the queue caused one update each. The driver has
+	 * signalled each update once.
 	 */
 	EXPECT_EQ(updates + 2, hwsim_guest_updates(getpid()));
 	EXPECT_EQ(2, signals(changed));
@@ -495,7 +498,7 @@ TEST_F(guest, device_reset_deconfig_checkstop)
 	EXPECT_TRUE(queue_status(4, 4, "in use"));
 }
 
-/* An unknown response code after an accepted ZAPQ is a failure. */
+/* If TAPQ returns an unknown response code after an accepted ZAPQ, the reset has failed. */
 TEST_F(guest, device_reset_unknown_code)
 {
 	time_t begun;
@@ -545,8 +548,8 @@ TEST_F(guest, device_reset_busy_retry)
 			TH_LOG("response code %s", codes[i]);
 		}
 		/*
-		 * Two ZAPQs fail. TAPQ fails once after the third, so the driver issues a
-		 * fourth one.
+		 * Two ZAPQs fail. TAPQ fails once after the third ZAPQ, so the driver
+		 * issues a fourth.
 		 */
 		EXPECT_EQ(resets + 4, hwsim_state(4, 4, "zapq"));
 	}
@@ -715,7 +718,7 @@ TEST_F(guest, removals_interrupted_together)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
-/* Reach each call of eventfd_signal(), because the simulator checks there that no lock is held. */
+/* Reach each call to eventfd_signal(), where the simulator checks that no lock is held. */
 TEST_F(guest, eventfd_signal_without_locks)
 {
 	int changed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -725,8 +728,8 @@ TEST_F(guest, eventfd_signal_without_locks)
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, CONFIG_CHANGED, changed));
 	ASSERT_EQ(0, vfio_irq_set(self->vfio.device, REQUEST, request));
 	/*
-	 * Calls by a writer that waits for resets, by an unbind, and by the work item
-	 * after a bind.
+	 * These calls come from a writer that waits for resets, from an unbind, and from
+	 * the work item after a bind.
 	 */
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
@@ -735,7 +738,10 @@ TEST_F(guest, eventfd_signal_without_locks)
 	EXPECT_EQ(0, until(is_signalled, &changed));
 	EXPECT_EQ(0, queue_bind(4, 4));
 	EXPECT_EQ(0, until(is_signalled, &changed));
-	/* Calls by a remover, and by the work item that unplugs the queues for the remover. */
+	/*
+	 * These calls come from a remover, and from the work item that unplugs the queues
+	 * for the remover.
+	 */
 	ASSERT_EQ(0, remover_start(&remover, UUID1, REMOVER_RESTARTS));
 	EXPECT_EQ(0, until(is_signalled, &request));
 	EXPECT_EQ(0, until(is_signalled, &changed));
@@ -743,7 +749,7 @@ TEST_F(guest, eventfd_signal_without_locks)
 	EXPECT_EQ(-SIGKILL, remover_end(&remover));
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	EXPECT_EQ(0, until(is_signalled, &changed));
-	/* Call when the device is closed. */
+	/* This call comes from closing the device. */
 	close(self->vfio.device);
 	EXPECT_EQ(0, until(is_signalled, &changed));
 	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);

@@ -52,7 +52,7 @@ static int view(const char *arguments)
 	return view_command(command);
 }
 
-/* Run lsvfioap on a terminal with this number of columns. If it is 0, the width is unknown. */
+/* Run lsvfioap on a terminal with this number of columns. 0 means that the width is unknown. */
 static int view_in_columns(const char *argument, int columns)
 {
 	struct winsize size = { .ws_col = columns };
@@ -189,7 +189,10 @@ TEST_F(guest, host_owner_and_reset_mark)
 	EXPECT_TRUE(view_wait_shows("", "\n       06 v v v\n")) TH_LOG("%s", shown);
 }
 
-/* Bind queue 06.0006 of mdev 2 with an injected error, and stop the injection after the check. */
+/*
+ * Bind queue 06.0006 of mdev 2 while an error is injected, check the output, and stop the
+ * injection.
+ */
 static void bind_while(struct __test_metadata *_metadata, const char *knob, const char *wrong,
 		       const char *right, const char *lines)
 {

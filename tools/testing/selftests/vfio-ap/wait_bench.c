@@ -2,10 +2,10 @@
 /*
  * Measure how long unrelated tasks wait while one guest is busy. Usage: wait_bench DRIVER
  *
- * Four threads repeat operations of other guests and of administrators, and measure their
- * duration: on an idle system, while all queues of one guest are unplugged and plugged
- * repeatedly, while a VMM holds its kvm->lock, and while the reset of a queue does not
- * end.
+ * Four threads repeat operations that other guests and administrators perform, and
+ * measure their duration: on an idle system, while all queues of one guest are unplugged
+ * and plugged repeatedly, while a VMM holds its kvm->lock, and while the reset of a queue
+ * does not end.
  */
 #include <errno.h>
 #include <poll.h>
@@ -29,8 +29,8 @@ static const char *driver;
 static bool stop, stop_noise;
 
 /*
- * Guest A is busy, and guest B runs. The device of guest C is opened and closed. The
- * kvm->lock of H is held.
+ * Guest A is busy, and guest B runs. Guest C's device is opened and closed. Guest H's
+ * kvm->lock is held.
  */
 static struct vm vm_a, vm_b, vm_c, vm_h;
 static struct vfio vfio_a, vfio_b, vfio_c, vfio_h;
@@ -262,7 +262,7 @@ static void notifications_drop(int attribute, int uevents)
 {
 	char text[8192];
 
-	/* The driver delays notifications by one tick. */
+	/* The driver delays notifications by one tick, so let earlier ones arrive first. */
 	usleep(100000);
 	pread(attribute, text, sizeof(text), 0);
 	while (recv(uevents, text, sizeof(text), MSG_DONTWAIT) > 0)
@@ -270,7 +270,7 @@ static void notifications_drop(int attribute, int uevents)
 }
 
 /*
- * Measure the time from a write that plugs a queue to the wakeup of a reader. The stock
+ * Measure the time from a write that plugs a queue until a reader wakes up. The stock
  * driver sends no notifications.
  */
 static void notify_measure(void)
@@ -314,7 +314,7 @@ static bool b_has_own_queue(void *unused)
 	return mdev_shows(UUID2, "guest_matrix", "08.0008");
 }
 
-/* Release the lock later, even if no task waits for the lock. */
+/* Release the lock later, even if no task waits for it. */
 static void *release_later(void *hold)
 {
 	usleep(HOLD_MS * 1000);
@@ -322,7 +322,7 @@ static void *release_later(void *hold)
 	return NULL;
 }
 
-/* Measure the time from the addition of an adapter to the host until guest B has the adapter. */
+/* Measure the time from adding an adapter to the host until guest B has the adapter. */
 static void scan_measure(const char *mode)
 {
 	long start = bench_now_ns();
@@ -364,7 +364,7 @@ static void guest_start(struct vm *vm, struct vfio *vfio, const char *uuid)
 	must(!vm_start(vm));
 }
 
-/* Create an mdev, and assign count adapters and count domains that begin with these ids. */
+/* Create an mdev, and assign @count adapters and @count domains, starting with these ids. */
 static void mdev_make(const char *uuid, int apid, int apqi, int count)
 {
 	must(!mdev_create(uuid));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest program of the tests. It executes the command in the mailbox and stores the
- * result there. A test thus sees only what hardware shows to a guest.
+ * The guest program that the tests run. It executes the command in the mailbox and stores
+ * the result in the mailbox, so a test sees only what hardware shows to a guest.
  */
 #include "agent.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A guest program for "qemu-system-s390x -kernel". It prints its AP queues on the SCLP
- * console: "AP: 04.0004" when they change, and "AP now: 04.0004" when the user types an
- * l. It ends when the user types a q. If TAPQ of a queue returns a response code other
+ * A guest program for "qemu-system-s390x -kernel". It prints the guest's AP queues on the
+ * SCLP console: "AP: 04.0004" when they change, and "AP now: 04.0004" when the user types
+ * an l. It ends when the user types a q. If TAPQ of a queue returns a response code other
  * than 00, the program prints the code after the queue: "04.0004:03".
  *
  * The program scans for queues 20 times a second. Between scans it waits in a wait PSW,
@@ -109,7 +109,7 @@ static void console_print(const char *what, const char *line, unsigned int n)
 	sclp(SCLP_WRITE_EVENT);
 }
 
-/* Return 1 if this key was typed before the last read of the console. */
+/* Return 1 if the last read of the console returned this key. */
 static int typed(char key)
 {
 	unsigned int i;
@@ -220,7 +220,7 @@ static int queues_changed(void)
 	return changed;
 }
 
-/* Load a wait PSW, and continue when the clock comparator interrupts. */
+/* Load a wait PSW, and continue after the clock comparator has caused an interruption. */
 static void wait_ms(unsigned long ms)
 {
 	static const unsigned long cr0 = CR0_CLOCK_COMPARATOR;
@@ -245,7 +245,7 @@ void console(void)
 		quit_requested = typed('q');
 		/*
 		 * Scan after reading the console, because the reply to an l must show all
-		 * changes before the l was typed.
+		 * changes that happened before the l was typed.
 		 */
 		queues_find();
 		if (queues_changed())

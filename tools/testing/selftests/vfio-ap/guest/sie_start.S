@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Entry code of guest/sie.c. Register 2 has the command and later the result, and
- * registers 3 and 4 have the operands.
+ * Entry code of guest/sie.c. Register 2 contains the command and later the result.
+ * Registers 3 and 4 contain the operands.
  */
 #define __ASSEMBLY__
 #include "agent.h"

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Computations for the guest and for the test program, which compares interpreted with
- * native results. Their operands are variables, so that the compiler cannot compute the
- * results.
+ * Computations that both the guest and the test program execute, so that the test program
+ * can compare interpreted with native results. The operands are variables, so that the
+ * compiler cannot compute the results.
  */
 #ifndef SIE_WORK_H
 #define SIE_WORK_H
 
 #define SIE_PARTS	8
 
-/* operands of the DIAGNOSE that the guest executes after a command and in its handlers */
+/*
+ * operands of the DIAGNOSE instructions that the guest executes after a command and in
+ * its handlers
+ */
 #define SIE_DONE	0x600
 #define SIE_PROGRAM	0x604
 #define SIE_EXTERNAL	0x608

@@ -16,8 +16,8 @@
 #include "lib.h"
 
 /*
- * The first argument selects the driver: "ours" (default) is this driver, "base" the
- * stock driver.
+ * The first argument selects the driver: "ours" (the default) is this driver, and "base"
+ * is the stock driver.
  */
 static inline const char *bench_driver(int argc, char **argv)
 {

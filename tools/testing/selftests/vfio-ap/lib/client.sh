@@ -33,7 +33,7 @@ until_true() {
 
 not() { ! "$@"; }
 
-# Print the lines of a file as one line, separated by blanks.
+# Print all lines of a file as one line, separated by blanks.
 line_of() { tr '\n' ' ' <"$1" 2>/dev/null | sed 's/ $//'; }
 shows() { [ "$(line_of "$1")" = "$2" ]; }
 # expect FILE TEXT: fail if FILE does not contain TEXT. expect_soon FILE TEXT: wait until FILE
@@ -74,7 +74,7 @@ machine_reset() {
 	echo 1 >$HWSIM/reset
 	# A reset ends after 5 ms even if no driver polls the queue, as on hardware.
 	echo "*.* ms 5" >$HWSIM/reset_time
-	# Avoid a periodic scan of the AP bus during a test.
+	# Prevent a periodic scan of the AP bus during a test.
 	echo 120 >$BUS/config_time
 	rm -rf $SCRATCH
 	mkdir $SCRATCH
@@ -88,8 +88,8 @@ vms_are_destroyed() {
 		END { for (vm in alive) n += alive[vm]; exit n != 0 }' /sys/kernel/debug/s390dbf/kvm-trace/sprintf
 }
 
-# Succeed if no guest has a queue, no queue holds data of a guest, no page is pinned, the driver has
-# no new references, and no VM exists.
+# Succeed if no guest has a queue, no queue of vfio_ap holds a guest's data, no page is pinned, the
+# driver's reference count has not grown, and no VM exists.
 nothing_is_left() {
 	! grep -Eq ' guest=[1-9]' $HWSIM/state &&
 		! grep -E ' driver=vfio_ap( |$)' $HWSIM/state | grep -q ' dirty=1' &&
@@ -123,8 +123,8 @@ one_run() {
 # lib/main.h describes TEST_LIST.
 is_listed() { [ -z "${TEST_LIST:-}" ] || grep -qxF "${0##*/}:$1" "$TEST_LIST"; }
 
-# tests_run FIXTURE NAME...: run the selected tests. Each script ends with this command, which runs
-# the script again for each test.
+# tests_run FIXTURE NAME...: run the selected tests. Each script ends with a call to this function,
+# which runs the script again for each test.
 tests_run() {
 	if [ "${one:-}" ]; then
 		set -e
@@ -178,9 +178,10 @@ need() {
 	done
 }
 
-# The next functions run QEMU. Each instance has a number, and its files are in $SCRATCH/NUMBER.
+# The following functions run QEMU. Each instance has a number, and its files are in
+# $SCRATCH/NUMBER.
 
-# qemu_start NUMBER [ARGUMENT...]: start QEMU, and do not wait until its guest runs
+# qemu_start NUMBER [ARGUMENT...]: start QEMU without waiting until its guest runs
 qemu_start() {
 	q=$SCRATCH/$1
 	shift

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Block a system call while it reads user memory. The call faults on a missing page, and
- * waits until the test provides the page through userfaultfd.
+ * Block a system call while it reads user memory. The system call faults on a missing
+ * page, and waits until the test provides the page through userfaultfd.
  */
 #include <errno.h>
 #include <fcntl.h>

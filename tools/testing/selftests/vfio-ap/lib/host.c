@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Use queues of the host: the AP bus binds zcrypt to all queues that are reserved for the host. */
+/*
+ * Helpers that use the host's queues. The AP bus binds zcrypt to all queues that are
+ * reserved for the host.
+ */
 #include <asm/zcrypt.h>
 #include <errno.h>
 #include <fcntl.h>

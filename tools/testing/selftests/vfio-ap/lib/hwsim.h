@@ -11,7 +11,7 @@
 
 #include "lib.h"
 
-/* Return the simulator's id for guest number nth of this process. The first guest is number 0. */
+/* Return the simulator's id of guest number nth of this process. The first guest is number 0. */
 int hwsim_guest_id(int nth);
 
 /*
@@ -26,7 +26,7 @@ bool hwsim_wait_driver(int apid, int apqi, const char *driver);
 /* Wait until the simulator's state file shows this value for a key of the queue. */
 bool hwsim_wait_state(int apid, int apqi, const char *key, long value);
 
-/* Wait until the simulator detects a violation without a write to its "check" file. */
+/* Wait until the simulator detects a violation, without writing to its "check" file. */
 bool hwsim_wait_violation(char *buf, size_t size);
 
 /* Deconfigure and configure an adapter, which resets its queues and erases their data. */

@@ -18,8 +18,8 @@ int kmsg_open(void)
 }
 
 /*
- * Read the lines that were logged since the last call. Return the number of lines that
- * contain the text, and copy the last of them to buf. Return INT_MAX if the kernel has
+ * Read the lines that were logged since the last call. Return how many of them contain
+ * the text, and copy the last of these lines to buf. Return INT_MAX if the kernel has
  * dropped lines.
  */
 int kmsg_lines(int fd, const char *text, char *buf, size_t size)

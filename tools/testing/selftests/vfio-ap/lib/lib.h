@@ -66,7 +66,7 @@ struct vm {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool running;
-	/* a thread that uses this VM, so that a test can wait until the thread sleeps */
+	/* a thread that uses this VM; a test can wait until this thread sleeps */
 	pid_t thread_id;
 	/* the thread that runs the vCPU */
 	pid_t vcpu_thread_id;
@@ -103,7 +103,7 @@ void writer_start(struct writer *writer, const char *uuid, const char *attribute
 bool writer_waits(struct writer *writer);
 bool writer_ends_without(struct writer *writer, const char *function);
 int writer_end(struct writer *writer);
-/* What a process that removes an mdev does after its handler for SIGUSR1 has returned. */
+/* What a process that removes an mdev does after its SIGUSR1 handler has returned. */
 enum remover_kind {
 	/* The handler has SA_RESTART, so the kernel restarts the write. */
 	REMOVER_RESTARTS,
@@ -116,7 +116,7 @@ enum remover_kind {
 struct remover {
 	struct writer writer;
 	struct remover_shared {
-		/* number of calls of the handler; the handler does not return while stay is set */
+		/* number of calls to the handler, which does not return while stay is set */
 		int handled, stay;
 	} *shared;
 };

@@ -49,7 +49,7 @@ static bool is_listed(const char *name)
 }
 
 /*
- * Run a test and then TEST_AFTER, in the process of the test. A failed assertion may end
+ * Run a test and then TEST_AFTER, both in the test's process. A failed assertion may end
  * this process before TEST_AFTER runs.
  */
 static void run_with_command(struct __test_metadata *test,

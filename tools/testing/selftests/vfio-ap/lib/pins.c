@@ -15,8 +15,8 @@ static long status_kib(const char *name)
 }
 
 /*
- * Return the memory charged to this process. The stock driver charges locked memory, and
- * this driver charges pinned memory.
+ * Return how much memory is charged to this process. The stock driver charges locked
+ * memory, and this driver charges pinned memory.
  */
 long pinned_kib(void)
 {

@@ -74,8 +74,8 @@ int hwsim(const char *knob, const char *fmt, ...)
 }
 
 /*
- * Read the violations since the last call, including those that a check finds now. Return
- * 0 if there are none.
+ * Read the violations that were reported since the last call, and those that a check
+ * finds now. Return 0 if there are none.
  */
 int hwsim_violations(char *buf, size_t size)
 {
@@ -150,7 +150,7 @@ static bool calls_are_held(void *data)
 	return line && atoi(line + strlen(name)) == held->calls;
 }
 
-/* Wait until the simulator holds exactly this number of calls of the function. */
+/* Wait until the simulator holds exactly this number of calls to the function. */
 bool hwsim_wait_held(const char *function, int calls)
 {
 	struct held held = { function, calls };
@@ -227,7 +227,7 @@ void machine_reset(void)
 	queues_bind_all();
 	until(queues_are_bound_and_reset, NULL);
 	hwsim("reset", "1");
-	/* Avoid a periodic scan of the AP bus during a test. */
+	/* Prevent a periodic scan of the AP bus during a test. */
 	file_write(BUS "config_time", "120");
 }
 

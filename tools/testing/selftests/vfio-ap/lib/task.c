@@ -47,7 +47,10 @@ static bool has_ended_or_visits(void *data)
 	return visit->seen || !writer_waits(visit->writer);
 }
 
-/* Wait until a writer has ended. Return false if it was seen waiting in this kernel function. */
+/*
+ * Wait until a writer has ended. Return false if the writer was seen waiting in this
+ * kernel function.
+ */
 bool writer_ends_without(struct writer *writer, const char *function)
 {
 	struct visit visit = { .writer = writer, .function = function };
@@ -55,7 +58,7 @@ bool writer_ends_without(struct writer *writer, const char *function)
 	return !until(has_ended_or_visits, &visit) && !visit.seen;
 }
 
-/* Wait for the end of a writer. Return the errno of its write, or -N if signal N killed it. */
+/* Wait until a writer has ended. Return the errno of its write, or -N if signal N killed it. */
 int writer_end(struct writer *writer)
 {
 	int status;
@@ -147,7 +150,7 @@ void remover_stay(struct remover *remover, bool stay)
 	__atomic_store_n(&remover->shared->stay, stay, __ATOMIC_SEQ_CST);
 }
 
-/* Wait for the end of a remover. Return the errno of its write, or -N if signal N killed it. */
+/* Wait until a remover has ended. Return the errno of its write, or -N if signal N killed it. */
 int remover_end(struct remover *remover)
 {
 	int ret = writer_end(&remover->writer);

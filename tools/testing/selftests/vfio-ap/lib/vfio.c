@@ -50,7 +50,7 @@ static int vfio_associate(struct vfio *vfio, struct vm *vm)
 	return 0;
 }
 
-/* Map all memory of the guest for DMA. DMA addresses are guest addresses. */
+/* Map all guest memory for DMA. DMA addresses are equal to guest addresses. */
 int vfio_dma_map(struct vfio *vfio, struct vm *vm)
 {
 	struct vfio_iommu_type1_dma_map map = {
@@ -82,7 +82,7 @@ int vfio_open_device(struct vfio *vfio, const char *uuid)
 }
 
 /*
- * Do everything that precedes the open of the device. If vm is NULL, leave out KVM and
+ * Do everything that must precede opening the device. If vm is NULL, leave out KVM and
  * the DMA mapping.
  */
 int vfio_open_group(struct vfio *vfio, struct vm *vm, const char *uuid)
@@ -105,13 +105,13 @@ int vfio_open_group(struct vfio *vfio, struct vm *vm, const char *uuid)
 	return ret ?: vfio_associate(vfio, vm);
 }
 
-/* Open a device with the same steps and in the same order as QEMU. */
+/* Open a device with the same steps as QEMU, in the same order. */
 int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
 {
 	return vfio_open_group(vfio, vm, uuid) ?: vfio_open_device(vfio, uuid);
 }
 
-/* The only directory in vfio-dev/ of an mdev has the name of the mdev's device file. */
+/* The only directory in an mdev's vfio-dev/ has the same name as the mdev's device file. */
 static int vfio_cdev_open(const char *uuid)
 {
 	char path[300];
@@ -155,7 +155,7 @@ int vfio_open_iommufd(struct vfio *vfio, struct vm *vm, const char *uuid)
 	return ioctl(vfio->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ? -errno : 0;
 }
 
-/* Set the eventfd of a VFIO interrupt. An fd of -1 removes the eventfd. */
+/* Set the eventfd of a VFIO interrupt. If fd is -1, remove the eventfd. */
 int vfio_irq_set(int device, unsigned int index, int fd)
 {
 	struct irq_set set = {
@@ -181,7 +181,7 @@ void vfio_close(struct vfio *vfio)
 
 	if (vfio->device >= 0)
 		close(vfio->device);
-	/* KVM also holds a reference on the group file, unless the VM has been destroyed. */
+	/* KVM also holds a reference to the group file, unless the VM has been destroyed. */
 	if (vfio->vm && vfio->vm->vfio_device)
 		ioctl(vfio->vm->vfio_device, KVM_SET_DEVICE_ATTR, &del);
 	close(vfio->group);

@@ -189,7 +189,7 @@ bool last_vm_is_destroyed(void *unused)
 	return created && strstr(created, name);
 }
 
-/* Send a command to the guest, and do not wait for the result. */
+/* Send a command to the guest without waiting for the result. */
 void vm_post(struct vm *vm, enum agent_command command, unsigned long gr0, unsigned long gr1,
 	     unsigned long gr2)
 {
@@ -249,8 +249,8 @@ static int vm_pqap(struct vm *vm, int fc, int apid, int apqi, unsigned long gr1,
 }
 
 /*
- * The next three functions return the response code, or -EPROTO if the condition code
- * does not match the response code.
+ * The following three functions return the response code, or -EPROTO if the condition
+ * code does not match the response code.
  */
 int vm_tapq(struct vm *vm, int apid, int apqi)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Receive notifications of changes: poll() of an attribute, and uevents. */
+/* Receive notifications of changes: poll() on an attribute, and uevents. */
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
