@@ -30,7 +30,7 @@ const struct meaning states[] = {
 	{ 'r', GREEN, "ready", "ready for a guest" },
 	{ 'z', YELLOW, "being-reset", "being reset" },
 	{ 'p', YELLOW, "pending", "pending" },
-	{ 'b', YELLOW, "blocked", "blocked by another" },
+	{ 'b', YELLOW, "blocked", "blocked by another queue" },
 	{ 'R', YELLOW, "removing", "being removed" },
 	{ 'u', RED, "not-bound", "not bound to vfio_ap" },
 	{ 'x', RED, "not-in-host", "not in the host" },

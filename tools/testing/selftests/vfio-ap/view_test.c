@@ -136,7 +136,7 @@ TEST_F(guest, mdev_grid_with_reasons)
 				"       05 b u\n"
 				"       08 x x\n"
 				"       37 x x\n"
-				"  G in the guest   b blocked by another   u not bound to vfio_ap\n"
+				"  G in the guest   b blocked by another queue   u not bound to vfio_ap\n"
 				"  x not in the host\n"
 				"  05.0004 blocked by=05.0005\n"
 				"  05.0005 not-bound\n"
