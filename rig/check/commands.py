@@ -19,7 +19,7 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEBIAN = os.path.join(TOP, "build/debian")
 REAL_HOST = re.compile(r"\bon\s+a\s+real\s+host\b", re.I)
-# Commands that are known even if no document shows them in a block. programs() adds the commands in Debian packages.
+# Commands that every document may use. programs() adds those in the Debian packages.
 PROGRAMS = set("apt cat cd chmod cp echo grep insmod kill ls make mkdir modprobe mount mv printf rm rmdir rmmod sed sh".split())
 
 

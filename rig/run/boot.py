@@ -120,7 +120,7 @@ def base_source():
 
 
 def suite():
-    """Return the Debian release of the programs in the test kernel."""
+    """Return the Debian release that the programs in the initramfs come from."""
     try:
         with open(DEBIAN + ".suite") as text:
             return text.read().strip()

@@ -76,7 +76,7 @@ def for_base(path):
 
 
 def place(path):
-    """Return the path in the kernel of a file in this repository, as rig/build/overlay.sh does."""
+    """Map the path of a file in this repository to its path in the kernel, as rig/build/overlay.sh does."""
     return path.replace("Documentation/s390/", "Documentation/arch/s390/")
 
 

@@ -99,7 +99,7 @@ def import_base(who, touched, pristine):
 
 
 def prepare():
-    """Create the repository, or check that the user has no commits on the branch series."""
+    """Create the repository, or check that the user has not committed to its branch "series"."""
     if not os.path.exists(os.path.join(LINUX, ".git")):
         series.run("git", "init", "-q", "--initial-branch=series", LINUX)
         for name, value in (("core.untrackedCache", "true"), ("gc.auto", "0")):

@@ -310,7 +310,7 @@ def one_long(pattern, times, seed, row):
 
 
 def all_long(count, pattern, times, seed, wanted):
-    """Run the matching rows in parallel, one per CPU, because tests mostly wait. Print the output of each row at its end."""
+    """Run the matching rows in parallel, one per CPU, because tests mostly wait. Print each row's output when the row has finished."""
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
     reasons = []
     try:

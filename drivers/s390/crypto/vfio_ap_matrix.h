@@ -62,7 +62,7 @@ struct vfio_ap_part {
  *	reset is pending
  * @VFIO_AP_QUEUE_PENDING: a guest may have the queue after its reset has completed
  * @VFIO_AP_QUEUE_BAD: no guest may have the queue, because it is not bound, its reset failed,
- *	or it was unbound while the guest had it
+ *	or it was unbound, and possibly bound again, while a guest had it
  */
 enum vfio_ap_fitness {
 	VFIO_AP_QUEUE_FIT,

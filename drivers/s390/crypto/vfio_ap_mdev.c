@@ -79,7 +79,7 @@ static void vfio_ap_mdev_assert_stays_linked(void)
 
 /**
  * vfio_ap_mdev_commit_after - queue vfio_ap_tx_commit_work() with a delay
- * @mdev: the mdev, which is on the list, or to which the caller holds a reference
+ * @mdev: the mdev; linked in matrix_dev->mdevs, or the caller holds a reference to it
  * @delay: the delay in jiffies
  */
 void vfio_ap_mdev_commit_after(struct vfio_ap_mdev *mdev, unsigned long delay)
@@ -92,7 +92,7 @@ void vfio_ap_mdev_commit_after(struct vfio_ap_mdev *mdev, unsigned long delay)
 
 /**
  * vfio_ap_mdev_notify_later - queue the notification of an mdev's pollers
- * @mdev: the mdev, which is on the list
+ * @mdev: the mdev; linked in matrix_dev->mdevs
  *
  * Context: guests_lock or matrix_dev->lock held.
  */
@@ -108,7 +108,7 @@ void vfio_ap_mdev_notify_later(struct vfio_ap_mdev *mdev)
 
 /**
  * vfio_ap_mdev_commit_later - queue vfio_ap_tx_commit_work()
- * @mdev: the mdev, which is on the list
+ * @mdev: the mdev; linked in matrix_dev->mdevs
  *
  * Context: guests_lock or matrix_dev->lock held.
  */

@@ -369,7 +369,7 @@ bool vfio_ap_queue_reset_pending(const struct vfio_ap_queue *q)
  * @guest: the guest, or NULL for an mdev without a guest
  *
  * A queue that the guest already has stays fit while VFIO_DEVICE_RESET resets it. If the queue
- * was unbound while the guest had it, it is bad, so that the guest loses it.
+ * was unbound while a guest had it, it is bad, so that the guest loses it.
  *
  * Context: @q->lock held.
  * Return: enum vfio_ap_fitness.

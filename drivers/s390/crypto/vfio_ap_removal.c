@@ -3,9 +3,9 @@
  * Removal of an mdev that a VMM has open.
  *
  * A remover is a task that writes to an mdev's "remove" attribute, or that unbinds the driver
- * from the mdev. The remover blocks the mdev, so that the guest loses all queues. It then asks
- * the VMM to close the device, and waits until the VMM has done so. Open and close are also in
- * this file, because a remover and an open must exclude each other.
+ * from the mdev. The remover marks the mdev as blocked, which takes all queues from the guest.
+ * It then asks the VMM to close the device, and waits until the VMM has done so. Open and close
+ * are also in this file, because a remover and an open must exclude each other.
  */
 #include <linux/sched/signal.h>
 

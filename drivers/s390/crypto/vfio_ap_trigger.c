@@ -103,8 +103,8 @@ int vfio_ap_trigger_info(struct vfio_irq_info __user *arg)
  * Return:
  * * 0: the eventfd was set, replaced or removed
  * * -EFAULT: @arg cannot be read
- * * -EINVAL: not exactly one file descriptor with VFIO_IRQ_SET_ACTION_TRIGGER, the index
- *   does not exist, or the file is not an eventfd
+ * * -EINVAL: the flags or the count are wrong, the index does not exist, or the file is not
+ *   an eventfd
  * * -EBADF: no such file descriptor
  */
 int vfio_ap_trigger_set(struct vfio_ap_mdev *mdev, struct vfio_irq_set __user *arg)

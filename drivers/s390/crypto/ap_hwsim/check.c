@@ -73,7 +73,7 @@ void hwsim_check_new_apcb(struct hwsim_guest *guest, const struct hwsim_apcb *ap
 
 		if (has && !had)
 			hwsim_check_joining(queue, guest);
-		/* hwsim_queue_power() has reset queues that are not operational. */
+		/* hwsim_queue_power() has already reset the queues that are not operational. */
 		if (had && !has && hwsim_queue_operational(&hwsim, queue)) {
 			queue->dirty = true;
 			queue->early_gisa = 0;

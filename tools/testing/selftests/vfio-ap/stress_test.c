@@ -89,7 +89,7 @@ static void expect(struct actor *actor, int ret, const char *what, const int *al
 			 strerror(-ret));
 }
 
-/* Write random masks. The other actors use the same ids. */
+/* Write random masks of the ids that the other actors use, too. */
 static int mdev_write_masks(struct actor *actor, const char *uuid, const char *attribute)
 {
 	unsigned int shift = 8 - FIRST - COUNT, some = (1 << COUNT) - 1;
