@@ -42,7 +42,7 @@ gather() {
 	fi
 }
 
-simulator=0018-s390-ap_hwsim-build.patch
+simulator=0020-s390-ap_hwsim-build.patch
 
 # Print the patches' changes to headers, which our driver needs to compile. Without the other changes, they have no effect.
 headers() {
