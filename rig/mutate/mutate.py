@@ -2,9 +2,9 @@
 """Break the driver on purpose, one fault at a time, and check that a test notices.
 
 Each patch in rig/mutants/ is one fault. It describes what it breaks, and changes files of this repository or of the base
-kernel. Its line "Caught-by:" names the test that must fail (program:fixture.test, or a pattern). If the patch changes only
-the driver, this program builds the faulty driver as a separate module. Otherwise, this program applies the patch to the
-kernel tree, builds the kernel, and reverts the patch.
+kernel. Its line "Caught-by:" names the test that must fail (program:fixture.test, or a pattern). A line "Only-on:" names
+the only base on which the fault is tried. If the patch changes only the driver, this program builds the faulty driver as a
+separate module. Otherwise, this program applies the patch to the kernel tree, builds the kernel, and reverts the patch.
 
 Leaving out a patch of the series is also a fault if its file in series/ has a line "Shown-by:". This line contains the
 kernel variant, if the test needs one, and the test that must fail without the patch. The fault is called without-NAME,
@@ -50,6 +50,8 @@ class Mutant:
         if not found or not self.files:
             sys.exit(f"{path}: needs a patch and a line `Caught-by: program:fixture.test`")
         self.test = found[1]
+        only = re.search(r"^Only-on: (\S+)$", text, re.M)
+        self.is_for_base = not only or only[1] == boot.BASE
         self.in_module = all(re.match(DRIVER + r"/vfio_ap_[a-z]+\.[ch]$", file) for file in self.files)
 
 
@@ -81,11 +83,18 @@ class Without:
             out.write("".join(code))
 
 
+def applied():
+    """Return the names of the patches of this base in their order, see rig/build/source.sh."""
+    own = os.path.join(boot.TOP, "backport", boot.BASE, "series")
+    with open(own if os.path.exists(own) else os.path.join(boot.TOP, "patches/series")) as lines:
+        return lines.read().split()
+
+
 def is_for_base(entry):
-    """Return whether a file in series/ is for this base. A file that names a patch in backport/ is for one base only."""
+    """Return whether the patch of a file in series/ is for this base. An older base may not need each patch in patches/."""
     with open(entry) as lines:
-        of = re.findall(r"^backport/([^/]+)/", lines.read(), re.M)
-    return not of or boot.BASE in of
+        patches = re.findall(r"^\S+\.patch$", lines.read(), re.M)
+    return not patches or any(os.path.basename(patch) in applied() for patch in patches)
 
 
 def patches_missing():
@@ -230,7 +239,8 @@ def main():
         take_back()
         return 0
     wanted = " ".join(args.patterns).split()
-    mutants = [Mutant(path) for path in sorted(glob.glob(os.path.join(MUTANTS, "*.patch")))] + patches_missing()
+    mutants = [Mutant(path) for path in sorted(glob.glob(os.path.join(MUTANTS, "*.patch")))]
+    mutants = [mutant for mutant in mutants if mutant.is_for_base] + patches_missing()
     mutants = [mutant for mutant in mutants if any(fnmatch.fnmatch(mutant.name, pattern) for pattern in wanted)]
     for pattern in wanted:
         if not fnmatch.filter([mutant.name for mutant in mutants], pattern):

@@ -4,7 +4,8 @@
 The series fixes applies to the base kernel, and vfio-ap applies on top of fixes. Each file in series/NAME/ describes one
 patch. It contains the subject and the message, a line ---, and patterns for the files in the patch, one per line. A pattern
 that ends with .patch names a patch in patches/, which also provides the message if the file contains none. A patch in
-backport/BASE/ replaces the patch of the same name in patches/. Other patches in backport/BASE/ are only for BASE.
+backport/BASE/ replaces the patch of the same name in patches/. The series of a base contains only the patches in its list:
+backport/BASE/series, or else patches/series.
 
 If a patch changes only code of the base kernel, its file needs a line "Shown-by:" with a test that fails without the patch,
 or a line "Not-shown:" with the reason why no test fails. series/NAME/cover.txt is the cover letter. The program replaces
@@ -118,7 +119,8 @@ def entries():
     carried = [file for entry in found for file in entry.files]
     left = [file for file in files if carried.count(file) != 1]
     patches = sorted({for_base(os.path.relpath(path, TOP)) for directory in ("patches", BACKPORT)
-                      for path in glob.glob(os.path.join(TOP, directory, "*.patch"))})
+                      for path in glob.glob(os.path.join(TOP, directory, "*.patch"))
+                      if os.path.basename(path) in mutate.applied()})
     left += [path for path in patches if sum(path in entry.patches for entry in found) != 1]
     if left:
         raise Failed(f"not in exactly one patch of series/: {' '.join(left)}")
