@@ -64,6 +64,10 @@ machine_reset() {
 		[ ! -e "$mdev/remove" ] || echo 1 >"$mdev/remove"
 	done
 	rm -rf /etc/mdevctl.d/matrix
+	# The AP bus rejects writes to the masks while a queue has a driver_override.
+	for override in /sys/devices/ap/card*/*/driver_override; do
+		[ ! -e "$override" ] || echo >"$override" 2>/dev/null || true
+	done
 	echo 0x0 >$BUS/apmask
 	echo 0x0 >$BUS/aqmask
 	bus_scan

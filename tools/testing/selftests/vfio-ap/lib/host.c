@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Helpers that use the host's queues. The AP bus binds zcrypt to all queues that are
- * reserved for the host.
+ * reserved for the host. driver_override gives single queues to vfio_ap.
  */
 #include <asm/zcrypt.h>
 #include <errno.h>
@@ -27,6 +27,67 @@ int host_take(int apid, int apqi)
 	if (ret)
 		return ret;
 	return hwsim_wait_driver(apid, apqi, "cex4queue") ? 0 : -ETIMEDOUT;
+}
+
+static bool host_has_all(void *unused)
+{
+	static char text[1 << 20];
+
+	(void)unused;
+	file_read(HWSIM "state", text, sizeof(text));
+	return !strstr(text, "driver=vfio_ap ") && !strstr(text, "driver=- ");
+}
+
+int host_take_all(void)
+{
+	char mask[2 + 64 + 1] = "0x";
+	int ret;
+
+	memset(mask + 2, 'f', 64);
+	ret = file_write(BUS "apmask", mask);
+	ret = ret ?: file_write(BUS "aqmask", mask);
+	return ret ?: until(host_has_all, NULL);
+}
+
+static int host_driver_write(const char *file, int apid, int apqi)
+{
+	char path[64], name[32];
+
+	snprintf(path, sizeof(path), BUS "drivers/cex4queue/%s", file);
+	snprintf(name, sizeof(name), "%02x.%04x", apid, apqi);
+	return file_write(path, name);
+}
+
+int host_bind(int apid, int apqi)
+{
+	return host_driver_write("bind", apid, apqi);
+}
+
+int host_unbind(int apid, int apqi)
+{
+	return host_driver_write("unbind", apid, apqi);
+}
+
+bool override_exists(void)
+{
+	return !access("/sys/devices/ap/card04/04.0004/driver_override", F_OK);
+}
+
+int override_set(int apid, int apqi, const char *driver)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/devices/ap/card%02x/%02x.%04x/driver_override", apid,
+		 apid, apqi);
+	return file_write(path, driver);
+}
+
+int override_give(int apid, int apqi)
+{
+	int ret = override_set(apid, apqi, "vfio_ap");
+
+	ret = ret ?: host_unbind(apid, apqi);
+	return ret ?: queue_bind(apid, apqi);
 }
 
 int host_request(void)

@@ -36,6 +36,24 @@ int hwsim_power_cycle(int apid);
 /* Reserve an adapter and a domain for the host, and wait until zcrypt drives the queue. */
 int host_take(int apid, int apqi);
 
+/* Reserve all queues for the host, and wait until zcrypt has them. */
+int host_take_all(void);
+
+/* Bind a queue to zcrypt, or unbind it. */
+int host_bind(int apid, int apqi);
+int host_unbind(int apid, int apqi);
+
+/* Do queues have the attribute driver_override, which Linux 6.12 lacks? */
+bool override_exists(void);
+/* The reason to skip a test if they do not. */
+#define NO_OVERRIDE	"this kernel has no driver_override of queues (Linux 6.19 has)"
+
+/* Write driver_override of a queue. */
+int override_set(int apid, int apqi, const char *driver);
+
+/* Move a queue from zcrypt to vfio_ap with driver_override. */
+int override_give(int apid, int apqi);
+
 /*
  * Send a request through zcrypt. -EINVAL means that a simulated adapter received the
  * request, because simulated adapters reject all requests.

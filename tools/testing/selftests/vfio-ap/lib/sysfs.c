@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,6 +214,19 @@ void hwsim_needed(void)
 	ksft_exit_skip("no simulated hardware: CONFIG_AP_HWSIM, debugfs\n");
 }
 
+/* The AP bus rejects writes to the masks while a queue has a driver_override. */
+static void overrides_clear(void)
+{
+	glob_t files;
+	size_t i;
+
+	if (glob("/sys/devices/ap/card*/*/driver_override", 0, NULL, &files))
+		return;
+	for (i = 0; i < files.gl_pathc; i++)
+		file_write(files.gl_pathv[i], "\n");
+	globfree(&files);
+}
+
 /*
  * Restore the state that the machine had after boot, in case an earlier test left
  * something behind.
@@ -221,6 +235,7 @@ void machine_reset(void)
 {
 	hwsim("reset", "1");
 	mdevs_remove_all();
+	overrides_clear();
 	file_write(BUS "apmask", "0x0\n");
 	file_write(BUS "aqmask", "0x0\n");
 	bus_scan();

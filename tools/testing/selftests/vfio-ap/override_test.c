@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Give queues to vfio_ap with driver_override, and take them back: behaviour row A.4. The
+ * masks reserve all queues for the host, and zcrypt has them when a test starts.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/guest_fixture.h"
+#include "lib/hwsim.h"
+
+FIXTURE(override) {
+	char text[8192];
+};
+
+FIXTURE_SETUP(override)
+{
+	machine_reset();
+	if (!override_exists())
+		SKIP(return, NO_OVERRIDE);
+	ASSERT_EQ(0, host_take_all());
+}
+
+FIXTURE_TEARDOWN(override)
+{
+	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
+	machine_reset();
+}
+
+/* An override alone is not enough: vfio_ap must also have the queue. */
+TEST_F(override, assignable_queues)
+{
+	ASSERT_EQ(0, mdev_create(UUID1));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "5"));
+	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID1, "assign_adapter", "5"));
+	ASSERT_EQ(0, override_set(5, 5, "vfio_ap"));
+	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID1, "assign_adapter", "5"));
+	ASSERT_EQ(0, host_unbind(5, 5));
+	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID1, "assign_adapter", "5"));
+	ASSERT_EQ(0, queue_bind(5, 5));
+	EXPECT_EQ(0, mdev_write(UUID1, "ap_config_dry_run", "04,04,0"));
+	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "5"));
+	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", "05.0005"));
+	/* Its neighbour belongs to the host. */
+	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID1, "assign_domain", "4"));
+	EXPECT_LT(0, mdev_read(UUID1, "last_error", self->text, sizeof(self->text)));
+	EXPECT_NE(NULL, strstr(self->text, "apqn=05.0004 owner=host")) TH_LOG("%s", self->text);
+}
+
+TEST_F(override, masks_and_override_exclude_each_other)
+{
+	ASSERT_EQ(0, override_set(5, 5, "vfio_ap"));
+	EXPECT_EQ(-EINVAL, file_write(BUS "apmask", "-5"));
+	EXPECT_EQ(-EINVAL, file_write(BUS "aqmask", "-5"));
+	EXPECT_EQ(0, override_set(5, 5, "\n"));
+	EXPECT_EQ(0, file_write(BUS "apmask", "-5"));
+	EXPECT_EQ(-EINVAL, override_set(5, 5, "vfio_ap"));
+}
+
+/* The override of a queue ends with the queue, so the masks can be changed again. */
+TEST_F(override, removed_queue_not_counted)
+{
+	ASSERT_EQ(0, override_set(5, 5, "vfio_ap"));
+	ASSERT_EQ(0, override_set(6, 6, "vfio_ap"));
+	ASSERT_EQ(0, hwsim("adapter_del", "5"));
+	ASSERT_EQ(0, hwsim("domain_del", "6"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_EQ(0, file_write(BUS "apmask", "0x0"));
+}
+
+/* The queue stays in the guest, and queues can be added, until vfio_ap loses the queue. */
+TEST_F(override, cleared_while_assigned)
+{
+	struct other other;
+
+	ASSERT_EQ(0, override_give(5, 5));
+	ASSERT_EQ(0, override_give(6, 5));
+	other_start(_metadata, &other, 5, 5);
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
+	ASSERT_EQ(0, override_set(5, 5, "\n"));
+	EXPECT_TRUE(queue_status(5, 5, "in use"));
+	EXPECT_EQ(0, mdev_write(UUID2, "assign_adapter", "6"));
+	EXPECT_TRUE(vm_wait_queues(&other.vm, "05.0005 06.0005"));
+	EXPECT_EQ(0, mdev_write(UUID2, "unassign_adapter", "5"));
+	EXPECT_TRUE(vm_sees(&other.vm, "06.0005"));
+	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID2, "assign_adapter", "5"));
+	other_end(_metadata, &other);
+}
+
+/* The queue moves from the guest to the host and back, and stays assigned all the time. */
+TEST_F(override, assigned_queue_to_host_and_back)
+{
+	struct other other;
+
+	ASSERT_EQ(0, override_give(5, 5));
+	other_start(_metadata, &other, 5, 5);
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
+	ASSERT_EQ(0, override_set(5, 5, "\n"));
+	ASSERT_EQ(0, queue_unbind(5, 5));
+	EXPECT_TRUE(vm_sees(&other.vm, ""));
+	EXPECT_EQ(0, host_bind(5, 5));
+	EXPECT_TRUE(hwsim_wait_state(5, 5, "dirty", 0));
+	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0005"));
+	ASSERT_EQ(0, override_give(5, 5));
+	EXPECT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
+	other_end(_metadata, &other);
+}
+
+/* Without an override, the next change of the masks gives the queue to the host. */
+TEST_F(override, cleared_before_mask_change)
+{
+	struct other other;
+
+	ASSERT_EQ(0, override_give(5, 5));
+	other_start(_metadata, &other, 5, 5);
+	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
+	ASSERT_EQ(0, override_set(5, 5, "\n"));
+	EXPECT_EQ(0, file_write(BUS "apmask", "-200"));
+	EXPECT_TRUE(vm_sees(&other.vm, ""));
+	EXPECT_TRUE(hwsim_wait_driver(5, 5, "cex4queue"));
+	other_end(_metadata, &other);
+}
+
+#include "lib/main.h"
