@@ -229,8 +229,9 @@ static bool vfio_ap_host_hand_over(struct ap_queue *queue, struct vfio_ap_queue 
  *
  * Does not reset a queue that has left the host's configuration. If the guest's kvm->lock
  * cannot be acquired in time, the guest loses the queue later. Until then, the queue is bad
- * even if it is bound to this driver again. Host drivers cannot bind an assigned queue, unless
- * user space clears the queue's driver_override (since Linux 6.19).
+ * even if it is bound to this driver again. No host driver binds it before that: while the
+ * queue is assigned, vfio_ap_host_in_use() prevents the masks from reserving it, and
+ * vfio_ap_host_in_guest() makes the AP bus wait if its driver_override was cleared.
  *
  * Context: Called by the AP bus with the device lock held. Waits at most 2 s for kvm->lock and
  * 2 s for the resets of the queues that the guest loses; each limit applies to all of the
@@ -283,6 +284,28 @@ void vfio_ap_host_remove(struct ap_queue *queue)
 		pr_warn("queue %02x.%04x: unbound while it may still interrupt a guest, whose page stays pinned\n",
 			AP_QID_CARD(queue->qid), AP_QID_QUEUE(queue->qid));
 	vfio_ap_queue_put(q);
+}
+
+/**
+ * vfio_ap_host_in_guest - test whether a guest may still use a queue
+ * @apqn: the queue
+ *
+ * Context: Called by the AP bus before it binds a host driver to the queue, with the device
+ * lock held. Takes guests_lock, because a commit records that a guest loses a queue
+ * before it writes the APCB. Does not wait for kvm->lock.
+ * Return: true if a guest may still use the queue.
+ */
+bool vfio_ap_host_in_guest(ap_qid_t apqn)
+{
+	struct vfio_ap_queue *q;
+
+	guard(mutex)(&matrix_dev->guests_lock);
+	guard(rcu)();
+	q = xa_load(&matrix_dev->queues, apqn);
+	if (!q)
+		return false;
+	guard(spinlock)(&q->lock);
+	return q->guest;
 }
 
 /*

@@ -678,6 +678,7 @@ void vfio_ap_host_config_changed(const struct ap_config_info *new,
 int vfio_ap_host_read_config(struct ap_config_info *info);
 int vfio_ap_host_probe(struct ap_queue *queue);
 void vfio_ap_host_remove(struct ap_queue *queue);
+bool vfio_ap_host_in_guest(ap_qid_t apqn);
 int vfio_ap_host_in_use(const unsigned long *apm, const unsigned long *aqm);
 
 /* vfio_ap_guest.c */

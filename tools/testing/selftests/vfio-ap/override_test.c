@@ -123,4 +123,92 @@ TEST_F(override, cleared_before_mask_change)
 	other_end(_metadata, &other);
 }
 
+/* Unbind a queue while the VMM of its guest holds kvm->lock, so that the guest keeps it. */
+static void queue_unbind_held(struct __test_metadata *_metadata, struct other *owner,
+			      struct hold *hold)
+{
+	ASSERT_EQ(0, override_give(5, 5));
+	ASSERT_EQ(0, other_create_bare(owner));
+	ASSERT_TRUE(queue_wait_status(5, 5, "in use"));
+	ASSERT_EQ(0, hold_kvm_lock(hold, &owner->vm));
+	ASSERT_EQ(0, override_set(5, 5, "\n"));
+	ASSERT_EQ(0, queue_unbind(5, 5));
+}
+
+/* When the guest has lost the queue, the next scan binds it to zcrypt, which resets it. */
+static void host_gets_queue(struct __test_metadata *_metadata, struct hold *hold)
+{
+	EXPECT_TRUE(hwsim_wait_driver(5, 5, "-"));
+	EXPECT_EQ(0, hold_release(hold));
+	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", ".0005"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(hwsim_wait_driver(5, 5, "cex4queue"));
+	EXPECT_TRUE(hwsim_wait_state(5, 5, "dirty", 0));
+}
+
+/* The host and the guest must not use a queue at the same time. */
+TEST_F(override, bind_while_guest_has_queue)
+{
+	struct other owner = {};
+	struct hold hold;
+
+	queue_unbind_held(_metadata, &owner, &hold);
+	EXPECT_EQ(-EAGAIN, host_bind(5, 5));
+	ASSERT_EQ(0, bus_scan());
+	host_gets_queue(_metadata, &hold);
+	other_end(_metadata, &owner);
+}
+
+/* The AP bus forgets the override of a queue that leaves the host and returns. */
+TEST_F(override, return_while_guest_has_queue)
+{
+	struct other owner = {};
+	struct hold hold;
+
+	ASSERT_EQ(0, override_give(5, 5));
+	ASSERT_EQ(0, other_create_bare(&owner));
+	ASSERT_TRUE(queue_wait_status(5, 5, "in use"));
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
+	ASSERT_EQ(0, hwsim("adapter_del", "5"));
+	ASSERT_EQ(0, bus_scan());
+	ASSERT_EQ(0, hwsim("adapter_add", "5"));
+	ASSERT_EQ(0, bus_scan());
+	EXPECT_TRUE(hwsim_wait_driver(5, 4, "cex4queue"));
+	host_gets_queue(_metadata, &hold);
+	other_end(_metadata, &owner);
+}
+
+static bool bind_waits_or_has_ended(void *data)
+{
+	struct writer *bind = data;
+
+	return !writer_waits(bind) || task_waits_in(bind->pid, "vfio_ap_host_in_guest");
+}
+
+/*
+ * A commit records that the guest loses the queue before it writes the APCB. A bind in
+ * between waits until the APCB is written, but not for the guest.
+ */
+TEST_F(override, bind_during_commit)
+{
+	struct other owner = {};
+	struct writer bind;
+	struct hold hold;
+
+	queue_unbind_held(_metadata, &owner, &hold);
+	ASSERT_EQ(0, hwsim("hold", "kvm_arch_crypto_set_masks"));
+	EXPECT_EQ(0, hold_release(&hold));
+	EXPECT_TRUE(hwsim_wait_held("kvm_arch_crypto_set_masks", 1));
+	bind.pid = fork();
+	if (!bind.pid)
+		_exit(-host_bind(5, 5));
+	EXPECT_EQ(0, until(bind_waits_or_has_ended, &bind));
+	EXPECT_TRUE(writer_waits(&bind));
+	ASSERT_EQ(0, hwsim("release", "kvm_arch_crypto_set_masks"));
+	EXPECT_EQ(0, writer_end(&bind));
+	EXPECT_TRUE(hwsim_wait_driver(5, 5, "cex4queue"));
+	EXPECT_TRUE(hwsim_wait_state(5, 5, "dirty", 0));
+	other_end(_metadata, &owner);
+}
+
 #include "lib/main.h"
