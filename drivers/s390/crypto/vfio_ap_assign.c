@@ -6,18 +6,16 @@
 /**
  * vfio_ap_assign_parse_masks - parse a value written to ap_config
  * @text: the written text, terminated by a NUL
- * @length: number of characters written
  * @masks: receives the parsed masks
  *
  * Context: Takes matrix_dev->lock.
  * Return: 0; -EINVAL for malformed text; -ENODEV for an id above the host's limit.
  */
-int vfio_ap_assign_parse_masks(const char *text, size_t length, struct vfio_ap_matrix *masks)
+int vfio_ap_assign_parse_masks(const char *text, struct vfio_ap_matrix *masks)
 {
 	int ret;
 
-	/* Reject text that follows a NUL character. */
-	ret = strlen(text) == length ? vfio_ap_masks_parse(text, masks) : -EINVAL;
+	ret = vfio_ap_masks_parse(text, masks);
 	if (ret)
 		return ret;
 	guard(mutex)(&matrix_dev->lock);

@@ -175,7 +175,7 @@ static ssize_t ap_config_dry_run_store(struct device *dev, struct device_attribu
 	struct vfio_ap_matrix asked;
 	int ret;
 
-	ret = vfio_ap_assign_parse_masks(buf, count, &asked);
+	ret = vfio_ap_assign_parse_masks(buf, &asked);
 	if (!ret)
 		ret = vfio_ap_dry_run(dev_get_drvdata(dev), &asked);
 	return ret ?: count;

@@ -235,7 +235,7 @@ static const char *vfio_ap_mask_parse(const char *text, unsigned long *mask)
 	int digit;
 
 	bitmap_zero(mask, VFIO_AP_NR_IDS);
-	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+	if (text[0] == '0' && text[1] == 'x')
 		text += 2;
 	for (; (digit = hex_to_bin(*text)) >= 0; text++) {
 		if (id == VFIO_AP_NR_IDS)
@@ -251,7 +251,7 @@ static const char *vfio_ap_mask_parse(const char *text, unsigned long *mask)
 /**
  * vfio_ap_masks_parse - parse three masks
  * @text: adapters, usage domains and control domains: 1 to 64 hexadecimal digits each,
- *	with or without 0x, separated by commas; a newline may follow
+ *	with or without 0x, separated by commas; newlines may follow
  * @matrix: receives the masks on success
  *
  * The first digit stands for the ids 0 to 3. Digits omitted at the end are 0.
@@ -271,9 +271,8 @@ int vfio_ap_masks_parse(const char *text, struct vfio_ap_matrix *matrix)
 	text = vfio_ap_mask_parse(text, read.adm);
 	if (!text)
 		return -EINVAL;
-	if (*text == '\n')
-		text++;
-	if (*text)
+	/* Programs that write what they have read may add a newline. */
+	if (text[strspn(text, "\n")])
 		return -EINVAL;
 	*matrix = read;
 	return 0;

@@ -665,7 +665,7 @@ void vfio_ap_tx_end(struct vfio_ap_tx *tx)
 void vfio_ap_tx_commit_work(struct work_struct *work);
 
 /* vfio_ap_assign.c */
-int vfio_ap_assign_parse_masks(const char *text, size_t length, struct vfio_ap_matrix *masks);
+int vfio_ap_assign_parse_masks(const char *text, struct vfio_ap_matrix *masks);
 void vfio_ap_assign_plan(const struct vfio_ap_mdev *mdev, enum vfio_ap_assign_op op,
 			 const struct vfio_ap_matrix *change, struct vfio_ap_plan *plan);
 int vfio_ap_assign_change(struct vfio_ap_mdev *mdev, enum vfio_ap_assign_op op,

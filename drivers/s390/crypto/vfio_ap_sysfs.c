@@ -111,7 +111,7 @@ static ssize_t ap_config_store(struct device *dev, struct device_attribute *attr
 	struct vfio_ap_matrix masks;
 	int ret;
 
-	ret = vfio_ap_assign_parse_masks(buf, count, &masks);
+	ret = vfio_ap_assign_parse_masks(buf, &masks);
 	if (!ret)
 		ret = vfio_ap_assign_change(dev_get_drvdata(dev), VFIO_AP_REPLACE, &masks,
 					    &conflict);

@@ -97,8 +97,41 @@ TEST_F(mdev, ap_config_masks)
 	ASSERT_LT(0, mdev_read(UUID1, "ap_config", self->text, sizeof(self->text)));
 	EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "%s", self->text));
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004 04.0005 ff.0004 ff.0005"));
-	EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
+	/* A program may add a newline to the text that it has read. */
+	EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0\n\n"));
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
+}
+
+/* The text that is written to an attribute ends at the first NUL. */
+TEST_F(mdev, text_ends_at_nul)
+{
+	static const struct {
+		const char *attribute, *bytes;
+		/* number of bytes to write, and the result of write() */
+		ssize_t size, ret;
+	} cases[] = {
+		{ "ap_config", "08,08,08\0", 9, 9 },
+		{ "ap_config", "08,08,08\n\0\0", 11, 11 },
+		{ "ap_config", "08,08\0,08", 9, -1 },
+		{ "ap_config_dry_run", "08,08,08\0", 9, 9 },
+		{ "assign_adapter", "5\0", 2, 2 },
+		{ "assign_domain", "5\n\0", 3, 3 },
+		{ "unassign_domain", "4\0", 2, 2 },
+	};
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(self->text, sizeof(self->text), MATRIX UUID1 "/%s", cases[i].attribute);
+		fd = open(self->text, O_WRONLY);
+		ASSERT_LE(0, fd);
+		EXPECT_EQ(cases[i].ret, write(fd, cases[i].bytes, cases[i].size)) {
+			TH_LOG("%s < '%s'", cases[i].attribute, cases[i].bytes);
+		}
+		close(fd);
+	}
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0005 05.0005"));
+	EXPECT_TRUE(mdev_shows(UUID1, "control_domains", "0004"));
 }
 
 /* The first conflict determines the errno. A rejected write changes nothing. */
@@ -109,7 +142,7 @@ TEST_F(mdev, ap_config_rejected)
 		int ret;
 	} cases[] = {
 		{ ",,", -EINVAL }, { "8,8", -EINVAL }, { "8,8,", -EINVAL }, { "8,8,8,8", -EINVAL },
-		{ "8,8,8 ", -EINVAL }, { "8,8,8\n\n", -EINVAL },
+		{ "8,8,8 ", -EINVAL }, { "8,0X8,8", -EINVAL },
 		{ MASKS("0800", "0800", "08000"), -EINVAL },
 		{ MASKS("0800", "0800", "0800") "\njunk", -EINVAL },
 		/*
