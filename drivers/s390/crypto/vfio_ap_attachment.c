@@ -341,23 +341,25 @@ void vfio_ap_attachment_unpin(struct vfio_ap_attachment *attachment)
  *
  * Context: Called by one of the guest's vCPUs. May sleep until user space provides the page.
  * None of this driver's locks held.
- * Return: The page, to be released with vfio_ap_page_put(); NULL if out of memory, if the page
- * cannot be pinned, or if RLIMIT_MEMLOCK would be exceeded.
+ * Return: The page, to be released with vfio_ap_page_put(); -ENOMEM if out of memory, -EDQUOT
+ * if RLIMIT_MEMLOCK would be exceeded, or the errno of pin_user_pages_fast().
  */
 struct vfio_ap_page *vfio_ap_page_get(struct vfio_ap_attachment *attachment, unsigned long hva)
 {
 	struct vfio_ap_page *added, *page;
+	int ret;
 
 	lockdep_assert_not_held(&matrix_dev->lock);
 	lockdep_assert_not_held(&matrix_dev->guests_lock);
 
 	added = kzalloc(sizeof(*added), GFP_KERNEL_ACCOUNT);
 	if (!added)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	added->attachment = attachment;
-	if (pin_user_pages_fast(hva, 1, FOLL_WRITE | FOLL_LONGTERM, &added->page) != 1) {
+	ret = pin_user_pages_fast(hva, 1, FOLL_WRITE | FOLL_LONGTERM, &added->page);
+	if (ret != 1) {
 		kfree(added);
-		return NULL;
+		return ERR_PTR(ret ?: -EFAULT);
 	}
 	page = vfio_ap_page_share(attachment, added);
 	if (!page) {
@@ -369,7 +371,7 @@ struct vfio_ap_page *vfio_ap_page_get(struct vfio_ap_attachment *attachment, uns
 		unpin_user_page(added->page);
 		kfree(added);
 	}
-	return page;
+	return page ?: ERR_PTR(-EDQUOT);
 }
 
 /**

@@ -233,10 +233,11 @@ static unsigned long vfio_ap_irq_nib_to_hva(struct kvm *kvm, u64 nib)
 
 /*
  * Do everything that can sleep or fail before an AQIC enables the interrupt. The caller
- * reports every failure as an invalid NIB (response code 06).
+ * reports every failure as an invalid NIB (response code 06). Write the cause to the debug
+ * feature, where a guest cannot flood the log.
  */
 static struct vfio_ap_irq *vfio_ap_irq_create(struct vfio_ap_attachment *attachment,
-					      u64 nib, u8 gisc, u8 *nisc)
+					      u16 apqn, u64 nib, u8 gisc, u8 *nisc)
 {
 	struct kvm *kvm = attachment->kvm;
 	struct vfio_ap_irq *irq;
@@ -244,25 +245,38 @@ static struct vfio_ap_irq *vfio_ap_irq_create(struct vfio_ap_attachment *attachm
 	int ret;
 
 	/* Do not pin a page of a protected guest, because pinning would export the page. */
-	if (!nib || kvm->arch.pv.handle)
+	if (kvm->arch.pv.handle) {
+		VFIO_AP_DBF_WARN("%s: apqn %#04x: the guest is protected\n", __func__, apqn);
 		return NULL;
-	hva = vfio_ap_irq_nib_to_hva(kvm, nib);
-	if (kvm_is_error_hva(hva))
+	}
+	hva = nib ? vfio_ap_irq_nib_to_hva(kvm, nib) : KVM_HVA_ERR_BAD;
+	if (kvm_is_error_hva(hva)) {
+		VFIO_AP_DBF_WARN("%s: apqn %#04x: invalid NIB address %#llx\n", __func__, apqn,
+				 nib);
 		return NULL;
+	}
 
 	irq = kzalloc(sizeof(*irq), GFP_KERNEL_ACCOUNT);
-	if (!irq)
+	if (!irq) {
+		VFIO_AP_DBF_WARN("%s: apqn %#04x: out of memory\n", __func__, apqn);
 		return NULL;
+	}
 	irq->attachment = attachment;
 	irq->gisc = gisc;
 	irq->page = vfio_ap_page_get(attachment, hva);
-	if (!irq->page)
+	if (IS_ERR(irq->page)) {
+		VFIO_AP_DBF_WARN("%s: apqn %#04x: cannot pin the page of NIB %#llx: error %ld\n",
+				 __func__, apqn, nib, PTR_ERR(irq->page));
 		goto err_free;
+	}
 	irq->nib = vfio_ap_page_address(irq->page, nib);
 
 	ret = vfio_ap_gisc_get(attachment, gisc);
-	if (ret < 0)
+	if (ret < 0) {
+		VFIO_AP_DBF_WARN("%s: apqn %#04x: cannot register GISC %d: error %d\n", __func__,
+				 apqn, gisc, ret);
 		goto err_page;
+	}
 	*nisc = ret;
 	return irq;
 
@@ -300,6 +314,13 @@ static u8 vfio_ap_irq_test_disable(struct vfio_ap_queue *q)
 	return q->irq->state == VFIO_AP_IRQ_IN_DOUBT ? AP_RESPONSE_NORMAL : AP_RESPONSE_BUSY;
 }
 
+static void vfio_ap_irq_report(const char *request, u16 apqn, u8 rc)
+{
+	if (rc)
+		VFIO_AP_DBF_WARN("AQIC: apqn %#04x: %s failed with response code %02x\n", apqn,
+				 request, rc);
+}
+
 /* Return: 00 if the driver may issue the guest's AQIC, else the response code for the guest. */
 static u8 vfio_ap_irq_admit(struct vfio_ap_queue *q,
 			    const struct vfio_ap_attachment *attachment)
@@ -329,12 +350,11 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_queue *q,
 	 */
 	if (!vfio_ap_irq_is_owned(q, attachment)) {
 		status.response_code = AP_RESPONSE_Q_NOT_AVAIL;
+		vfio_ap_irq_report("enable", q->apqn, status.response_code);
 		return status;
 	}
-	irq = vfio_ap_irq_create(attachment, nib, gisc, &nisc);
+	irq = vfio_ap_irq_create(attachment, q->apqn, nib, gisc, &nisc);
 	if (!irq) {
-		VFIO_AP_DBF_WARN("%s: apqn %#04x: cannot use NIB %#llx with GISC %d\n",
-				 __func__, q->apqn, nib, gisc);
 		status.response_code = AP_RESPONSE_INVALID_ADDRESS;
 		return status;
 	}
@@ -356,6 +376,7 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_queue *q,
 
 	if (irq)
 		vfio_ap_irq_free(irq);
+	vfio_ap_irq_report("enable", q->apqn, status.response_code);
 	return status;
 }
 
@@ -384,14 +405,15 @@ static struct ap_queue_status vfio_ap_irq_disable(struct vfio_ap_queue *q,
 
 	guard(spinlock)(&q->lock);
 	status.response_code = vfio_ap_irq_admit(q, attachment);
-	if (status.response_code)
-		return status;
-	/* Check i now: i=0 after the disable would not show whether the enable had taken effect. */
-	if (q->irq && q->irq->state == VFIO_AP_IRQ_ENABLING)
-		vfio_ap_irq_tapq(q);
-	status = ap_aqic(q->apqn, control, 0);
+	if (!status.response_code) {
+		/* Check i now: i=0 after the disable would not show whether i had been 1. */
+		if (q->irq && q->irq->state == VFIO_AP_IRQ_ENABLING)
+			vfio_ap_irq_tapq(q);
+		status = ap_aqic(q->apqn, control, 0);
+	}
 	if (!status.response_code)
 		vfio_ap_irq_disabled(q);
+	vfio_ap_irq_report("disable", q->apqn, status.response_code);
 	return status;
 }
 
@@ -432,12 +454,12 @@ int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 	attachment = container_of(vcpu->kvm->arch.crypto.pqap_hook,
 				  struct vfio_ap_attachment, pqap_hook);
 	q = vfio_ap_queue_get(apqn);
-	if (q) {
-		if (gr1.control.ir)
-			status = vfio_ap_irq_enable(q, attachment, gprs[2], gr1.control.isc);
-		else
-			status = vfio_ap_irq_disable(q, attachment);
-	}
+	if (!q)
+		VFIO_AP_DBF_WARN("%s: apqn %#04x: not bound to vfio_ap\n", __func__, apqn);
+	else if (gr1.control.ir)
+		status = vfio_ap_irq_enable(q, attachment, gprs[2], gr1.control.isc);
+	else
+		status = vfio_ap_irq_disable(q, attachment);
 	/*
 	 * Unpin here, because a guest that repeats AQIC could pin pages faster than unpin_work
 	 * unpins them.

@@ -115,6 +115,7 @@ TEST_F(guest, nib_page_over_memlock_limit)
 	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005 05.0006"));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(6, vm_aqic(&other.vm, 5, 6, true, 3, AGENT_NIB + 0x2000));
+	EXPECT_TRUE(dbf_shows("apqn 0x506: cannot pin the page of NIB 0x"));
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(0, hwsim_state(5, 6, "aqic"));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 3, 0));
@@ -240,6 +241,41 @@ TEST_F(guest, repeated_failed_enables)
 	close(kmsg);
 	ASSERT_EQ(0, hwsim("configure", "4"));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+}
+
+/* The debug feature has an entry for each cause of a failure. */
+TEST_F(guest, debug_feature_entries)
+{
+	static const char *const parts[] = {
+		"apqn 0x404: invalid NIB address 0x0\n",
+		"apqn 0x404: invalid NIB address 0x40000000\n",
+		"apqn 0x404: cannot pin the page of NIB 0x",
+		"apqn 0x404: cannot register GISC 3: error -19\n",
+		"apqn 0x404: enable failed with response code 03\n",
+		"apqn 0x404: disable failed with response code 03\n",
+		"apqn 0x405: enable failed with response code 01\n",
+		"apqn 0x7705: not bound to vfio_ap\n",
+	};
+	char *page = (char *)self->vm.memory + (AGENT_NIB & ~4095UL);
+	unsigned int i;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	ASSERT_EQ(0, dbf_flush());
+	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, 0));
+	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, 0x40000000));
+	ASSERT_EQ(0, mprotect(page, 4096, PROT_READ));
+	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, mprotect(page, 4096, PROT_READ | PROT_WRITE));
+	ASSERT_EQ(0, hwsim("gisc_fail", "1"));
+	EXPECT_EQ(6, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, hwsim("deconfigure", "4"));
+	EXPECT_EQ(3, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
+	EXPECT_EQ(3, vm_aqic(&self->vm, 4, 4, false, 3, 0));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 4, 5, true, 3, AGENT_NIB));
+	EXPECT_EQ(1, vm_aqic(&self->vm, 0x77, 5, true, 3, AGENT_NIB));
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		EXPECT_TRUE(dbf_shows(parts[i])) TH_LOG("%s", parts[i]);
 }
 
 /*

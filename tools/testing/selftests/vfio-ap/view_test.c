@@ -387,7 +387,7 @@ TEST_F(guest, report_contents)
 		"\nmatrix: 04.0004\n", "\nlast_error: time=", "\nfeatures: guest_matrix",
 		"\n== /sys/kernel/debug/vfio_ap\nmdevs: " UUID1 " updates=",
 		"\nqueues:\n04.0004 resets=", "\n== /sys/kernel/debug/s390dbf/vfio_ap/sprintf\n",
-		"cannot use NIB", "\n== /sys/kernel/tracing/trace\n",
+		"invalid NIB address", "\n== /sys/kernel/tracing/trace\n",
 		": vfio_ap_guest_update: mdev=" UUID1,
 	};
 	unsigned int i;

@@ -8,6 +8,8 @@
 
 #include "lib.h"
 
+#define DBF	"/sys/kernel/debug/s390dbf/vfio_ap/"
+
 /* Open the kernel log at its end. Return a file descriptor. */
 int kmsg_open(void)
 {
@@ -37,4 +39,16 @@ int kmsg_lines(int fd, const char *text, char *buf, size_t size)
 		snprintf(buf, size, "%s", line);
 	}
 	return len < 0 && errno == EPIPE ? INT_MAX : lines;
+}
+
+int dbf_flush(void)
+{
+	return file_write(DBF "flush", "-");
+}
+
+bool dbf_shows(const char *text)
+{
+	static char entries[1 << 16];
+
+	return file_read(DBF "sprintf", entries, sizeof(entries)) > 0 && strstr(entries, text);
 }

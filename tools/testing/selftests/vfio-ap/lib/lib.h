@@ -148,6 +148,10 @@ bool module_files_exist(void);
 int kmsg_open(void);
 int kmsg_lines(int fd, const char *text, char *buf, size_t size);
 
+/* Empty the debug feature of vfio_ap; does it have an entry that contains a text? */
+int dbf_flush(void);
+bool dbf_shows(const char *text);
+
 /* hold.c */
 struct hold {
 	int uffd, fd, ret;
