@@ -149,15 +149,23 @@ void vfio_ap_removal_close(struct vfio_ap_mdev *mdev)
 	wake_up_all(&mdev->closed);
 }
 
-static void vfio_ap_removal_ask_vmm(struct vfio_ap_mdev *mdev, bool first)
+/*
+ * @count is the number of earlier requests by this remover. Programs that search the log
+ * know the lines from earlier versions of this driver, so keep their texts and frequency.
+ */
+static void vfio_ap_removal_ask_vmm(struct vfio_ap_mdev *mdev, unsigned int count)
 {
 	bool asked;
 
 	WRITE_ONCE(mdev->next_request, jiffies + VFIO_AP_REQUEST_PERIOD);
 	asked = vfio_ap_trigger_request(mdev);
-	if (first && READ_ONCE(mdev->opened))
-		dev_notice(mdev->vdev.dev, "Removal waits until the VMM closes the device: %s\n",
-			   asked ? "release requested" : "the VMM accepts no release request");
+	if (!READ_ONCE(mdev->opened))
+		return;
+	if (asked && !(count % 10))
+		dev_notice(mdev->vdev.dev, "Relaying device request to user (#%u)\n", count);
+	else if (!asked && !count)
+		dev_notice(mdev->vdev.dev,
+			   "No device request registered, blocked until released by user\n");
 }
 
 /**
@@ -174,7 +182,7 @@ void vfio_ap_removal_request(struct vfio_ap_mdev *mdev, unsigned int count)
 {
 	if (!count)
 		vfio_ap_removal_block(mdev);
-	vfio_ap_removal_ask_vmm(mdev, !count);
+	vfio_ap_removal_ask_vmm(mdev, count);
 }
 
 /*
@@ -184,16 +192,17 @@ void vfio_ap_removal_request(struct vfio_ap_mdev *mdev, unsigned int count)
 static int vfio_ap_removal_wait_closed(struct vfio_ap_mdev *mdev)
 {
 	unsigned long now, next;
+	unsigned int count;
 	long left;
 
-	for (;;) {
+	for (count = 1;; count++) {
 		now = jiffies;
 		next = READ_ONCE(mdev->next_request);
 		left = wait_event_interruptible_timeout(mdev->closed, !READ_ONCE(mdev->opened),
 							time_before(now, next) ? next - now : 0);
 		if (left)
 			return left < 0 ? left : 0;
-		vfio_ap_removal_ask_vmm(mdev, false);
+		vfio_ap_removal_ask_vmm(mdev, count);
 	}
 }
 
@@ -216,7 +225,7 @@ int vfio_ap_removal_prepare(struct vfio_ap_mdev *mdev)
 
 	/* A resumed removal has already asked the VMM; next_request says when to ask again. */
 	if (!vfio_ap_removal_block(mdev))
-		vfio_ap_removal_ask_vmm(mdev, true);
+		vfio_ap_removal_ask_vmm(mdev, 0);
 	ret = vfio_ap_removal_wait_closed(mdev);
 	if (ret && fatal_signal_pending(current))
 		vfio_ap_removal_unblock(mdev);
