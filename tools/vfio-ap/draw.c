@@ -134,6 +134,15 @@ static void grid_draw(const struct grid *grid, const struct meaning *of)
 	legend_draw(grid, marks, true);
 }
 
+/* Print the owner of an mdev in a line of its own, if there is anything to tell. */
+static void owner_draw(const struct mdev *mdev)
+{
+	if (*mdev->owner)
+		printf("  owner: %s%s\n", mdev->owner, mdev->protected ? " (protected)" : "");
+	else if (mdev->protected)
+		printf("  protected\n");
+}
+
 bool host_draw(void)
 {
 	struct grid *grid = host_read();
@@ -150,6 +159,7 @@ bool host_draw(void)
 		printf("mediated device %s: ", mdevs[i].uuid);
 		counted(mdevs[i].nr_lines, "queue");
 		putchar('\n');
+		owner_draw(&mdevs[i]);
 	}
 	return true;
 }
@@ -205,6 +215,7 @@ void mdev_draw(const struct mdev *mdev)
 
 	snprintf(title, sizeof(title), "mediated device %s", mdev->uuid);
 	title_draw(title, mdev->adapters, mdev->domains);
+	owner_draw(mdev);
 	grid_draw(grid, states);
 	reasons_draw(mdev);
 	if (last_error && *last_error)

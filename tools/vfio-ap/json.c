@@ -67,7 +67,9 @@ static void json_mdev(const struct mdev *mdev)
 	}
 	printf("], \"last_error\": ");
 	json_string(last_error ?: "");
-	printf("}");
+	printf(", \"owner\": ");
+	json_string(mdev->owner);
+	printf(", \"protected\": %s}", mdev->protected ? "true" : "false");
 	free(last_error);
 }
 

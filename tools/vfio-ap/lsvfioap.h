@@ -38,6 +38,9 @@ struct mdev {
 	/* the contents of queue_states: lines of STATE_LINE characters */
 	char *lines;
 	size_t nr_lines;
+	/* the label of the owner, or an empty string */
+	char *owner;
+	bool protected;
 };
 
 /* read.c */

@@ -222,6 +222,18 @@ static const char *mask_read(const char *text, bool ids[NR_IDS])
 	return *text == ',' ? text + 1 : NULL;
 }
 
+/* Other drivers do not have these attributes. */
+static void mdev_read_owner(struct mdev *mdev, const char *uuid)
+{
+	char *protected = file_get(NULL, MATRIX "/%s/protected", uuid);
+	char *owner = file_get(NULL, MATRIX "/%s/owner", uuid);
+
+	mdev->owner = owner ?: need(strdup(""));
+	mdev->owner[strcspn(mdev->owner, "\n")] = 0;
+	mdev->protected = protected && *protected == '1';
+	free(protected);
+}
+
 static bool mdev_read(struct mdev *mdev, const char *uuid)
 {
 	char *masks = file_get(NULL, MATRIX "/%s/ap_config", uuid);
@@ -234,6 +246,8 @@ static bool mdev_read(struct mdev *mdev, const char *uuid)
 	mdev->lines = ok ? file_get(&size, MATRIX "/%s/queue_states", uuid) : NULL;
 	mdev->nr_lines = size / STATE_LINE;
 	memcpy(mdev->uuid, uuid, UUID_LEN + 1);
+	if (mdev->lines)
+		mdev_read_owner(mdev, uuid);
 	return mdev->lines;
 }
 

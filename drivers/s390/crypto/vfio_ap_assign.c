@@ -157,12 +157,15 @@ void vfio_ap_assign_plan(const struct vfio_ap_mdev *mdev, enum vfio_ap_assign_op
 static void vfio_ap_assign_report(struct vfio_ap_mdev *mdev, const struct vfio_ap_plan *plan)
 {
 	const struct vfio_ap_conflict *conflict = &plan->conflict;
+	char label[VFIO_AP_OWNER_SIZE];
 
-	if (plan->error == -EADDRINUSE)
+	if (plan->error == -EADDRINUSE) {
+		vfio_ap_owner_find(conflict->owner, label);
 		dev_warn(mdev->vdev.dev,
-			 "Userspace may not assign queue %02x.%04x to mdev: already assigned to %s\n",
+			 "Userspace may not assign queue %02x.%04x to mdev: already assigned to %s%s%s\n",
 			 AP_QID_CARD(conflict->apqn), AP_QID_QUEUE(conflict->apqn),
-			 conflict->owner);
+			 conflict->owner, label[0] ? ", owner: " : "", label);
+	}
 	vfio_ap_event_refused(mdev, conflict, plan->error);
 }
 

@@ -309,11 +309,12 @@ bool vfio_ap_host_in_guest(ap_qid_t apqn)
 }
 
 /*
- * Return: the device of an mdev that has one of the reserved queues, or NULL. The caller must
- * put the device.
+ * Find an mdev with one of the reserved queues, and copy its owner's label. Return: the device of
+ * the mdev, or NULL. The caller must put the device.
  */
 static struct device *vfio_ap_host_find_owner(const struct vfio_ap_matrix *reserved,
-					      unsigned int *apid, unsigned int *apqi)
+					      unsigned int *apid, unsigned int *apqi,
+					      char label[VFIO_AP_OWNER_SIZE])
 {
 	struct vfio_ap_mdev *mdev;
 
@@ -325,8 +326,10 @@ static struct device *vfio_ap_host_find_owner(const struct vfio_ap_matrix *reser
 	guard(mutex)(&matrix_dev->guests_lock);
 	guard(mutex)(&matrix_dev->lock);
 	list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
-		if (vfio_ap_matrix_first_shared(reserved, &mdev->assigned, apid, apqi))
+		if (vfio_ap_matrix_first_shared(reserved, &mdev->assigned, apid, apqi)) {
+			vfio_ap_owner_copy(mdev, label);
 			return get_device(mdev->vdev.dev);
+		}
 	}
 	return NULL;
 }
@@ -343,6 +346,7 @@ static struct device *vfio_ap_host_find_owner(const struct vfio_ap_matrix *reser
 int vfio_ap_host_in_use(const unsigned long *apm, const unsigned long *aqm)
 {
 	struct vfio_ap_matrix reserved = {};
+	char label[VFIO_AP_OWNER_SIZE];
 	unsigned int apid, apqi;
 	struct device *owner;
 
@@ -350,12 +354,13 @@ int vfio_ap_host_in_use(const unsigned long *apm, const unsigned long *aqm)
 	bitmap_copy(reserved.apm, apm, AP_DEVICES);
 	bitmap_copy(reserved.aqm, aqm, AP_DOMAINS);
 
-	owner = vfio_ap_host_find_owner(&reserved, &apid, &apqi);
+	owner = vfio_ap_host_find_owner(&reserved, &apid, &apqi, label);
 	if (!owner)
 		return 0;
 	/* Log without holding the locks, because a console can be slow. */
 	dev_warn(owner,
-		 "Can not reserve queue %02x.%04x for host driver: in use by mdev\n", apid, apqi);
+		 "Can not reserve queue %02x.%04x for host driver: in use by mdev%s%s\n", apid,
+		 apqi, label[0] ? ", owner: " : "", label);
 	put_device(owner);
 	return -EADDRINUSE;
 }

@@ -18,6 +18,7 @@
  *   matrix                            AP masks, and the computation of what a guest gets
  *   events                            counters and trace events
  *   mdev, attachment, trigger, queue  one structure each
+ *   owner                             the owner of an mdev, and its protection
  *   irq                               interrupt registrations
  *   notify                            poll() and uevents
  *   reset                             the reset state machine
@@ -49,6 +50,8 @@
 
 #define VFIO_AP_MODULE_NAME "vfio_ap"
 #define VFIO_AP_NR_GISC 8
+/* Size of the label of an mdev's owner, with the NUL. */
+#define VFIO_AP_OWNER_SIZE 256
 /* Number of counters for AQIC responses: one for each code from 00 to 07, one for all others. */
 #define VFIO_AP_NR_AQIC_CODES 9
 
@@ -258,6 +261,10 @@ struct vfio_ap_mdev {
 	bool opened;
 	/** @closed: removers wait here until @opened is false */
 	wait_queue_head_t closed;
+	/** @owner: label of the owner, or empty; protected by matrix_dev->lock */
+	char owner[VFIO_AP_OWNER_SIZE];
+	/** @protected: a write to "remove" fails; protected by matrix_dev->lock */
+	bool protected;
 	/** @stats: statistics, shown in debugfs */
 	struct vfio_ap_mdev_stats stats;
 	/** @last_error: the last write that failed; protected by matrix_dev->lock */
@@ -617,6 +624,12 @@ void vfio_ap_queue_list_unfit(unsigned int apid, const unsigned long *domains,
 			      const struct vfio_ap_attachment *guest,
 			      struct vfio_ap_unfit *unfit);
 enum vfio_ap_queue_response vfio_ap_queue_decode(u8 response_code);
+
+/* vfio_ap_owner.c */
+extern const struct attribute_group vfio_ap_owner_group;
+void vfio_ap_owner_copy(const struct vfio_ap_mdev *mdev, char label[VFIO_AP_OWNER_SIZE]);
+void vfio_ap_owner_find(const char *uuid, char label[VFIO_AP_OWNER_SIZE]);
+void vfio_ap_owner_log_refusal(struct vfio_ap_mdev *mdev);
 
 /* vfio_ap_irq.c */
 void vfio_ap_irq_end(struct vfio_ap_queue *q);

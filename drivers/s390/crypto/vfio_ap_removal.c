@@ -31,15 +31,17 @@ static unsigned int vfio_ap_removal_count(struct vfio_ap_mdev *mdev, int change)
 /*
  * Take all queues from the guest, and prevent the device from being opened. The queues stay
  * assigned until the mdev is removed. If a signal has interrupted an earlier remover, the
- * caller takes its place, because a restarted write must not change the guest again. Return:
- * true in that case.
+ * caller takes its place, because a restarted write must not change the guest again. Return: 1
+ * in that case; else 0, or -EBUSY if the mdev is protected and @force is false.
  */
-static bool vfio_ap_removal_block(struct vfio_ap_mdev *mdev)
+static int vfio_ap_removal_block(struct vfio_ap_mdev *mdev, bool force)
 {
 	bool resumed;
 
 	guard(mutex)(&matrix_dev->guests_lock);
 	guard(mutex)(&matrix_dev->lock);
+	if (mdev->protected && !force)
+		return -EBUSY;
 	/* removal_work may still be queued, but will find nothing to cancel. */
 	resumed = mdev->remover_interrupted;
 	mdev->remover_interrupted = false;
@@ -174,14 +176,14 @@ static void vfio_ap_removal_ask_vmm(struct vfio_ap_mdev *mdev, unsigned int coun
  * @count: number of earlier calls for this unbind
  *
  * VFIO calls this function repeatedly until the device is closed, even after a signal. The
- * guest loses its queues even if the VMM does not close the device.
+ * guest loses its queues even if the VMM does not close the device, or if the mdev is protected.
  *
  * Context: Sleeps; none of this driver's locks held.
  */
 void vfio_ap_removal_request(struct vfio_ap_mdev *mdev, unsigned int count)
 {
 	if (!count)
-		vfio_ap_removal_block(mdev);
+		vfio_ap_removal_block(mdev, true);
 	vfio_ap_removal_ask_vmm(mdev, count);
 }
 
@@ -217,14 +219,20 @@ static int vfio_ap_removal_wait_closed(struct vfio_ap_mdev *mdev)
  * fatal_signal_pending() does not recognize them.
  *
  * Context: Sleeps; none of this driver's locks held. Interruptible.
- * Return: 0; -ERESTARTSYS after a signal.
+ * Return: 0; -EBUSY after one line in the log if the mdev is protected; -ERESTARTSYS after a
+ * signal.
  */
 int vfio_ap_removal_prepare(struct vfio_ap_mdev *mdev)
 {
 	int ret;
 
+	ret = vfio_ap_removal_block(mdev, false);
+	if (ret < 0) {
+		vfio_ap_owner_log_refusal(mdev);
+		return ret;
+	}
 	/* A resumed removal has already asked the VMM; next_request says when to ask again. */
-	if (!vfio_ap_removal_block(mdev))
+	if (!ret)
 		vfio_ap_removal_ask_vmm(mdev, 0);
 	ret = vfio_ap_removal_wait_closed(mdev);
 	if (ret && fatal_signal_pending(current))

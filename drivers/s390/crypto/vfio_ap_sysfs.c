@@ -210,6 +210,7 @@ static const char *const vfio_ap_features[] = {
 #if IS_ENABLED(CONFIG_VFIO_AP_DIAGNOSTICS)
 	"queue_states", "last_error", "ap_config_dry_run",
 #endif
+	"owner", "protected",
 };
 
 static ssize_t features_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -265,6 +266,7 @@ static const struct attribute_group vfio_ap_mdev_group = {
 
 const struct attribute_group *vfio_ap_mdev_groups[] = {
 	&vfio_ap_mdev_group,
+	&vfio_ap_owner_group,
 #if IS_ENABLED(CONFIG_VFIO_AP_DIAGNOSTICS)
 	&vfio_ap_diag_group,
 #endif

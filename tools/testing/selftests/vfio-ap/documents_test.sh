@@ -90,6 +90,7 @@ check_guide() {
 		;;
 	"udevadm monitor"*) printed_soon '^KERNEL - ' ;;
 	*"> ap_config") printed_soon '^GUEST_UPDATE=[0-9]' ;;
+	*"echo 1 > protected"*) echo 1 2>/dev/null >remove && fail "a protected mdev was removed" || true ;;
 	*"mdevctl stop"*) [ ! -e $MATRIX/$UUID ] || fail "the mdev was not removed" ;;
 	*"lsvfioap --report"*) [ -s /tmp/report.txt ] || fail "the report is empty" ;;
 	*/mdevs*) ;;

@@ -79,6 +79,33 @@ error_messages() {
 	END
 }
 
+# owner and protected are attributes of a definition. protected comes last: if mdevctl protected the
+# mdev before another attribute fails, it could not undo the start.
+owner_and_protected() {
+	need mdevctl
+	define $UUID1 assign_adapter=4 assign_domain=4 "owner=guest web 1" protected=1
+	mdevctl start --uuid $UUID1
+	expect $MATRIX/$UUID1/matrix 04.0004
+	expect $MATRIX/$UUID1/owner "guest web 1"
+	expect $MATRIX/$UUID1/protected 1
+	mdevctl stop --uuid $UUID1 2>$SCRATCH/refused && fail "a protected mdev was removed"
+	grep -q 'Device or resource busy' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
+	expect $MATRIX/$UUID1/matrix 04.0004
+	echo 0 >$MATRIX/$UUID1/protected
+	mdevctl stop --uuid $UUID1
+	[ ! -e $MATRIX/$UUID1 ] || fail "the mdev still exists"
+	mdevctl undefine --uuid $UUID1
+	define $UUID2 assign_adapter=256 protected=1
+	mdevctl start --uuid $UUID2 2>$SCRATCH/refused && fail "adapter 256 was accepted"
+	[ ! -e $MATRIX/$UUID2 ] || fail "the mdev was not rolled back"
+	mdevctl undefine --uuid $UUID2
+	define $UUID2 protected=1 assign_adapter=256
+	mdevctl start --uuid $UUID2 2>$SCRATCH/refused && fail "adapter 256 was accepted"
+	expect $MATRIX/$UUID2/protected 1
+	echo 0 >$MATRIX/$UUID2/protected
+	mdevctl stop --uuid $UUID2
+}
+
 # "mdevctl start-parent-mdevs" is the command that mdevctl's udev rule runs when the parent device
 # appears.
 autostart_after_module_reload() {
@@ -114,5 +141,5 @@ skip_without_simulator() {
 }
 
 tests_run mdevctl mdev_type_listing define_start_stop_undefine \
-	attribute_order_and_rollback error_messages \
+	attribute_order_and_rollback error_messages owner_and_protected \
 	autostart_after_module_reload skip_without_simulator

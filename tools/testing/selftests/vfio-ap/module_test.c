@@ -47,7 +47,7 @@ TEST_F(guest, unload_with_pinned_nib)
 	EXPECT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* Unloading the module removes unused mdevs and leaves nothing behind. */
+/* Unloading the module removes unused mdevs, even protected ones, and leaves nothing behind. */
 TEST_F(guest, module_reload)
 {
 	int i;
@@ -56,6 +56,7 @@ TEST_F(guest, module_reload)
 	for (i = 0; i < 3; i++) {
 		assign(_metadata, UUID1, 4, 4);
 		EXPECT_TRUE(queue_wait_status(4, 4, "assigned"));
+		ASSERT_EQ(0, mdev_write(UUID1, "protected", "1"));
 		ASSERT_EQ(0, until(module_unloaded, NULL));
 		EXPECT_FALSE(module_files_exist());
 		ASSERT_EQ(0, module_load());

@@ -178,7 +178,7 @@ TEST_F(mdev, ap_config_rejected)
 TEST_F(mdev, features_attribute)
 {
 	ASSERT_LT(0, file_read(MATRIX "features", self->text, sizeof(self->text)));
-	EXPECT_STREQ(MAINLINE_FEATURES " guest_ap_config notify queue_states last_error ap_config_dry_run\n",
+	EXPECT_STREQ(MAINLINE_FEATURES " guest_ap_config notify queue_states last_error ap_config_dry_run owner protected\n",
 		     self->text);
 }
 
@@ -420,6 +420,76 @@ TEST_F(mdev, reserve_unassigned_queue)
 	file_read(BUS "aqmask", self->text, sizeof(self->text));
 	EXPECT_EQ(0, strncmp(self->text, "0x0200000000000000", 18)) TH_LOG("%s", self->text);
 	EXPECT_TRUE(queue_status(5, 4, "assigned"));
+}
+
+/* The label is one line of up to 255 bytes. */
+TEST_F(mdev, owner_label)
+{
+	static const char *const rejected[] = { "two\nlines", "tab\t", "\033[31m", "\n\n" };
+	char longest[258] = "";
+	unsigned int i;
+
+	EXPECT_TRUE(mdev_shows(UUID1, "owner", ""));
+	EXPECT_EQ(0, mdev_write(UUID1, "owner", "guest web 1\n"));
+	EXPECT_EQ(12, mdev_read(UUID1, "owner", self->text, sizeof(self->text)));
+	EXPECT_STREQ("guest web 1\n", self->text);
+	for (i = 0; i < ARRAY_SIZE(rejected); i++)
+		EXPECT_EQ(-EINVAL, mdev_write(UUID1, "owner", "%s", rejected[i])) TH_LOG("%u", i);
+	memset(longest, 'o', 256);
+	EXPECT_EQ(-EINVAL, file_write(MATRIX UUID1 "/owner", longest));
+	EXPECT_TRUE(mdev_shows(UUID1, "owner", "guest web 1"));
+	longest[255] = '\n';
+	EXPECT_EQ(0, file_write(MATRIX UUID1 "/owner", longest));
+	longest[255] = 0;
+	EXPECT_TRUE(mdev_shows(UUID1, "owner", longest));
+	EXPECT_EQ(0, mdev_write(UUID1, "owner", "J\303\274rgen"));
+	EXPECT_TRUE(mdev_shows(UUID1, "owner", "J\303\274rgen"));
+	EXPECT_EQ(0, mdev_write(UUID1, "owner", "\n"));
+	EXPECT_TRUE(mdev_shows(UUID1, "owner", ""));
+}
+
+/* The log names the owner of a queue that another mdev or the host wants. */
+TEST_F(mdev, owner_in_conflicts)
+{
+	int kmsg;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	ASSERT_EQ(0, mdev_write(UUID1, "owner", "guest web 1"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "5"));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
+	ASSERT_EQ(0, mdev_write(UUID2, "assign_domain", "4"));
+	kmsg = kmsg_open();
+	EXPECT_EQ(-EADDRINUSE, mdev_write(UUID2, "assign_adapter", "5"));
+	EXPECT_EQ(1, kmsg_lines(kmsg, "already assigned to " UUID1 ", owner: guest web 1",
+				self->text, sizeof(self->text)));
+	/* Newer kernels reject the first write, older ones the second. */
+	EXPECT_EQ(-EBUSY, file_write(BUS "aqmask", "+4") ?: file_write(BUS "apmask", "+5"));
+	EXPECT_EQ(1, kmsg_lines(kmsg, "in use by mdev, owner: guest web 1", self->text,
+				sizeof(self->text)));
+	close(kmsg);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
+/* A write to "remove" fails at once, and the log names the owner. */
+TEST_F(mdev, protected_removal)
+{
+	int kmsg;
+
+	EXPECT_TRUE(mdev_shows(UUID1, "protected", "0"));
+	EXPECT_EQ(-EINVAL, mdev_write(UUID1, "protected", "perhaps"));
+	ASSERT_EQ(0, mdev_write(UUID1, "owner", "guest web 1"));
+	ASSERT_EQ(0, mdev_write(UUID1, "protected", "1"));
+	EXPECT_TRUE(mdev_shows(UUID1, "protected", "1"));
+	kmsg = kmsg_open();
+	EXPECT_EQ(-EBUSY, mdev_remove(UUID1));
+	EXPECT_EQ(1, kmsg_lines(kmsg, "refused: protected, owner: guest web 1", self->text,
+				sizeof(self->text)));
+	EXPECT_NE(NULL, strstr(self->text, UUID1)) TH_LOG("%s", self->text);
+	EXPECT_NE(NULL, strstr(self->text, "Removal by sysfs_test (")) TH_LOG("%s", self->text);
+	close(kmsg);
+	EXPECT_TRUE(mdev_shows(UUID1, "protected", "1"));
+	ASSERT_EQ(0, mdev_write(UUID1, "protected", "0"));
+	EXPECT_EQ(0, mdev_remove(UUID1));
 }
 
 TEST_F(mdev, matrix_and_guest_matrix)

@@ -190,6 +190,52 @@ TEST_F(guest, removal_interrupted)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
+/* The guest of a protected mdev keeps its queues. */
+TEST_F(guest, protected_while_in_use)
+{
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	ASSERT_EQ(0, mdev_write(UUID1, "protected", "1"));
+	EXPECT_EQ(-EBUSY, mdev_remove(UUID1));
+	EXPECT_FALSE(is_blocked());
+	EXPECT_TRUE(vm_sees(&self->vm, "04.0004"));
+	ASSERT_EQ(0, mdev_write(UUID1, "protected", "0"));
+}
+
+/* An mdev can be protected only before its removal, or after the removal was cancelled. */
+TEST_F(guest, protected_during_removal)
+{
+	struct writer writer;
+
+	removal_start(_metadata, &self->vm, &writer);
+	EXPECT_EQ(-EBUSY, mdev_write(UUID1, "protected", "1"));
+	EXPECT_EQ(0, mdev_write(UUID1, "protected", "0"));
+	kill(writer.pid, SIGINT);
+	EXPECT_EQ(-SIGINT, writer_end(&writer));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	EXPECT_EQ(0, mdev_write(UUID1, "protected", "1"));
+	EXPECT_EQ(-EBUSY, mdev_remove(UUID1));
+	EXPECT_EQ(0, mdev_write(UUID1, "protected", "0"));
+}
+
+/* Protection does not prevent the unbind from the driver, which has taken the attributes away. */
+TEST_F(guest, driver_unbind_of_protected)
+{
+	struct writer unbinder;
+
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	ASSERT_EQ(0, mdev_write(UUID1, "protected", "1"));
+	writer_start(&unbinder, UUID1, "driver/unbind", UUID1);
+	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
+	EXPECT_TRUE(writer_waits(&unbinder));
+	vfio_close(&self->vfio);
+	EXPECT_EQ(0, writer_end(&unbinder));
+	EXPECT_EQ(0, mdev_remove(UUID1));
+	ASSERT_EQ(0, mdev_create(UUID1));
+	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
+}
+
 TEST_F(guest, second_remover_unaffected)
 {
 	struct writer first, second;

@@ -153,6 +153,25 @@ TEST_F(guest, mdev_grid_with_reasons)
 	ASSERT_EQ(0, queue_bind(5, 5));
 }
 
+TEST_F(guest, mdev_owner)
+{
+	ASSERT_EQ(0, mdev_write(UUID1, "owner", "guest \"web\" 1"));
+	EXPECT_EQ(0, view(""));
+	EXPECT_NE(NULL, strstr(shown, "mediated device " UUID1 ": 0 queues\n"
+				      "  owner: guest \"web\" 1\n")) TH_LOG("%s", shown);
+	ASSERT_EQ(0, mdev_write(UUID1, "protected", "1"));
+	EXPECT_EQ(0, view(UUID1));
+	EXPECT_TRUE(begins_with(MDEV "0 adapters, 0 domains\n"
+				"  owner: guest \"web\" 1 (protected)\n")) TH_LOG("%s", shown);
+	EXPECT_EQ(0, view("--json " UUID1));
+	EXPECT_NE(NULL, strstr(shown, "\"owner\": \"guest \\\"web\\\" 1\", \"protected\": true}"))
+		TH_LOG("%s", shown);
+	ASSERT_EQ(0, mdev_write(UUID1, "owner", "\n"));
+	EXPECT_EQ(0, view(UUID1));
+	EXPECT_NE(NULL, strstr(shown, "\n  protected\n")) TH_LOG("%s", shown);
+	ASSERT_EQ(0, mdev_write(UUID1, "protected", "0"));
+}
+
 struct look {
 	const char *arguments, *line;
 };
@@ -352,8 +371,8 @@ TEST_F(guest, json_output)
 	EXPECT_EQ(0, view("--json " UUID1));
 	EXPECT_STREQ("{\"uuid\": \"" UUID1 "\", \"queues\": [\n"
 		     "  {\"apqn\": \"04.0004\", \"state\": \"in-guest\"},\n"
-		     "  {\"apqn\": \"08.0004\", \"state\": \"not-in-host\"}], \"last_error\": \"\"}\n",
-		     shown);
+		     "  {\"apqn\": \"08.0004\", \"state\": \"not-in-host\"}], \"last_error\": \"\", "
+		     "\"owner\": \"\", \"protected\": false}\n", shown);
 	EXPECT_EQ(0, view("--json"));
 	EXPECT_TRUE(begins_with("{\"queues\": [\n  {\"apqn\": \"04.0004\", \"owner\": \"guest\", "
 				"\"mdev\": \"" UUID1 "\"},\n")) TH_LOG("%s", shown);

@@ -61,6 +61,7 @@ machine_reset() {
 	echo 1 >$HWSIM/reset
 	[ -e /sys/module/vfio_ap ] || insmod "$MODULE"
 	for mdev in "$MATRIX"/????????-*; do
+		[ ! -e "$mdev/protected" ] || echo 0 >"$mdev/protected"
 		[ ! -e "$mdev/remove" ] || echo 1 >"$mdev/remove"
 	done
 	rm -rf /etc/mdevctl.d/matrix

@@ -178,8 +178,10 @@ static void mdevs_remove_all(void)
 	static const char *const uuids[] = { UUID1, UUID2, UUID3 };
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(uuids); i++)
+	for (i = 0; i < ARRAY_SIZE(uuids); i++) {
+		mdev_write(uuids[i], "protected", "0");
 		mdev_remove(uuids[i]);
+	}
 }
 
 /* Bind all unbound queues, because the AP bus does not rebind a queue that a test has unbound. */

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The owner of an mdev, and its protection against removal.
+ *
+ * A program that removes all mdevs that it does not know can remove one that a running
+ * guest uses. The label tells whom to ask, and a protected mdev cannot be removed.
+ */
+#include <linux/ctype.h>
+#include <linux/sched.h>
+#include <linux/sysfs.h>
+
+#include "vfio_ap_private.h"
+
+/**
+ * vfio_ap_owner_copy - copy the label of an mdev
+ * @mdev: the mdev
+ * @label: set to the label; empty if the mdev has none
+ *
+ * Context: matrix_dev->lock held.
+ */
+void vfio_ap_owner_copy(const struct vfio_ap_mdev *mdev, char label[VFIO_AP_OWNER_SIZE])
+{
+	lockdep_assert_held(&matrix_dev->lock);
+
+	strscpy(label, mdev->owner, VFIO_AP_OWNER_SIZE);
+}
+
+/**
+ * vfio_ap_owner_find - copy the label of the mdev with a UUID
+ * @uuid: the UUID
+ * @label: set to the label; empty if there is no such mdev, or if it has none
+ *
+ * Context: Takes matrix_dev->lock.
+ */
+void vfio_ap_owner_find(const char *uuid, char label[VFIO_AP_OWNER_SIZE])
+{
+	struct vfio_ap_mdev *mdev;
+
+	label[0] = 0;
+	guard(mutex)(&matrix_dev->lock);
+	list_for_each_entry(mdev, &matrix_dev->mdevs, node) {
+		if (!strcmp(dev_name(mdev->vdev.dev), uuid))
+			vfio_ap_owner_copy(mdev, label);
+	}
+}
+
+/**
+ * vfio_ap_owner_log_refusal - log that a protected mdev was not removed
+ * @mdev: the mdev
+ *
+ * Context: Called by the task that writes to "remove". Takes matrix_dev->lock.
+ */
+void vfio_ap_owner_log_refusal(struct vfio_ap_mdev *mdev)
+{
+	char label[VFIO_AP_OWNER_SIZE];
+
+	scoped_guard(mutex, &matrix_dev->lock)
+		vfio_ap_owner_copy(mdev, label);
+	dev_notice_ratelimited(mdev->vdev.dev,
+			       "Removal by %s (%d) refused: protected, owner: %s\n",
+			       current->comm, task_pid_nr(current), label[0] ? label : "unknown");
+}
+
+static ssize_t owner_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vfio_ap_mdev *mdev = dev_get_drvdata(dev);
+
+	guard(mutex)(&matrix_dev->lock);
+	return mdev->owner[0] ? sysfs_emit(buf, "%s\n", mdev->owner) : 0;
+}
+
+static ssize_t owner_store(struct device *dev, struct device_attribute *attr, const char *buf,
+			   size_t count)
+{
+	struct vfio_ap_mdev *mdev = dev_get_drvdata(dev);
+	size_t i, length = strlen(buf);
+
+	if (length && buf[length - 1] == '\n')
+		length--;
+	if (length >= VFIO_AP_OWNER_SIZE)
+		return -EINVAL;
+	/* The label must not look like several lines in the log. */
+	for (i = 0; i < length; i++) {
+		if (iscntrl(buf[i]))
+			return -EINVAL;
+	}
+
+	guard(mutex)(&matrix_dev->lock);
+	memcpy(mdev->owner, buf, length);
+	mdev->owner[length] = 0;
+	return count;
+}
+static DEVICE_ATTR_RW(owner);
+
+static ssize_t protected_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vfio_ap_mdev *mdev = dev_get_drvdata(dev);
+
+	guard(mutex)(&matrix_dev->lock);
+	return sysfs_emit(buf, "%d\n", mdev->protected);
+}
+
+static ssize_t protected_store(struct device *dev, struct device_attribute *attr,
+			       const char *buf, size_t count)
+{
+	struct vfio_ap_mdev *mdev = dev_get_drvdata(dev);
+	bool protected;
+	int ret;
+
+	ret = kstrtobool(buf, &protected);
+	if (ret)
+		return ret;
+
+	guard(mutex)(&matrix_dev->lock);
+	/* The removal has begun: the guest has lost its queues. */
+	if (protected && mdev->removers)
+		return -EBUSY;
+	mdev->protected = protected;
+	return count;
+}
+static DEVICE_ATTR_RW(protected);
+
+static struct attribute *vfio_ap_owner_attrs[] = {
+	&dev_attr_owner.attr,
+	&dev_attr_protected.attr,
+	NULL
+};
+
+const struct attribute_group vfio_ap_owner_group = {
+	.attrs = vfio_ap_owner_attrs,
+};
