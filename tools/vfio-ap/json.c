@@ -25,6 +25,7 @@ static void json_string(const char *text)
 static void json_host(const struct grid *grid)
 {
 	unsigned int apid, apqi;
+	char queue[16], *override;
 	bool first = true;
 
 	printf("\"queues\": [");
@@ -35,12 +36,19 @@ static void json_host(const struct grid *grid)
 
 			if (!cell.letter)
 				continue;
-			printf("%s\n  {\"apqn\": \"%02x.%04x\", \"owner\": \"%s\"",
-			       first ? "" : ",", apid, apqi, meaning_of(owners, cell.letter)->word);
+			snprintf(queue, sizeof(queue), "%02x.%04x", apid, apqi);
+			printf("%s\n  {\"apqn\": \"%s\", \"owner\": \"%s\"", first ? "" : ",",
+			       queue, meaning_of(owners, cell.letter)->word);
 			if (mdev)
 				printf(", \"mdev\": \"%s\"", mdev->uuid);
-			if (cell.mark != ' ')
+			if (cell.mark != ' ' && cell.mark != OVERRIDE)
 				printf(", \"state\": \"%s\"", meaning_of(marks, cell.mark)->word);
+			override = queue_override(queue);
+			if (override) {
+				printf(", \"driver_override\": ");
+				json_string(override);
+			}
+			free(override);
 			putchar('}');
 			first = false;
 		}

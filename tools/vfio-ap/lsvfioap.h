@@ -17,6 +17,9 @@
 /* Length of a line in queue_states. */
 #define STATE_LINE	64
 
+/* The mark of a queue that has a driver_override, unless another mark applies. */
+#define OVERRIDE	'+'
+
 /* A cell of a grid: a letter for the owner or state, and a mark for the hardware. */
 struct cell {
 	char letter, mark;
@@ -55,6 +58,8 @@ void *need(void *memory);
 /* Read a whole file as a string. Return NULL and set errno on failure. */
 char *file_get(size_t *size, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const struct meaning *meaning_of(const struct meaning *of, char letter);
+/* Return the driver_override of a queue AA.DDDD, or NULL. */
+char *queue_override(const char *queue);
 /* Return NULL and set errno if there is no AP bus. */
 struct grid *host_read(void);
 struct grid *mdev_grid(const struct mdev *mdev);

@@ -43,6 +43,7 @@ const struct meaning marks[] = {
 	{ '-', RED, "deconfigured", "deconfigured" },
 	{ '!', RED, "checkstopped", "checkstopped" },
 	{ '*', YELLOW, "being-reset", "being reset" },
+	{ OVERRIDE, "", "", "has a driver_override" },
 	{}
 };
 
@@ -145,13 +146,34 @@ static char queue_owner(const char *queue)
 	return queue_says(queue, "status", "assigned") ? 'a' : 'v';
 }
 
+char *queue_override(const char *queue)
+{
+	char *text = file_get(NULL, QUEUE, queue, queue, "driver_override");
+
+	/* Linux before 6.19 does not have the attribute. */
+	if (!text)
+		return NULL;
+	text[strcspn(text, "\n")] = 0;
+	if (*text)
+		return text;
+	free(text);
+	return NULL;
+}
+
 static char queue_mark(const char *queue)
 {
+	char *override, mark;
+
 	if (queue_says(queue, "chkstop", "1"))
 		return '!';
 	if (queue_says(queue, "config", "0"))
 		return '-';
-	return queue_says(queue, "reset_pending", "1") ? '*' : ' ';
+	if (queue_says(queue, "reset_pending", "1"))
+		return '*';
+	override = queue_override(queue);
+	mark = override ? OVERRIDE : ' ';
+	free(override);
+	return mark;
 }
 
 /* Parse an APQN in the format AA.DDDD. No other characters may follow. */
@@ -347,7 +369,7 @@ static struct cell line_cell(const char *text)
 		}
 	}
 	for (of = marks; of->letter; of++) {
-		if (of->letter != '*' && strstr(text, of->word))
+		if (of->letter != '*' && of->letter != OVERRIDE && strstr(text, of->word))
 			cell.mark = of->letter;
 	}
 	return cell;

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "lib/guest_fixture.h"
+#include "lib/hwsim.h"
 
 #define REPORT	"/tmp/report"
 #define MDEV	"mediated device " UUID1 ": "
@@ -206,6 +207,22 @@ TEST_F(guest, host_owner_and_reset_mark)
 	ASSERT_EQ(0, file_write(BUS "apmask", "-6"));
 	ASSERT_EQ(0, file_write(BUS "aqmask", "-4"));
 	EXPECT_TRUE(view_wait_shows("", "\n       06 v v v\n")) TH_LOG("%s", shown);
+}
+
+TEST_F(guest, driver_override_mark)
+{
+	if (!override_exists())
+		SKIP(return, NO_OVERRIDE);
+	ASSERT_EQ(0, host_take_all());
+	ASSERT_EQ(0, override_give(6, 5));
+	EXPECT_TRUE(view_wait_shows("", "\n       06 h v+h\n")) TH_LOG("%s", shown);
+	EXPECT_NE(NULL, strstr(shown, "\n  + has a driver_override\n")) TH_LOG("%s", shown);
+	EXPECT_EQ(0, view("--json"));
+	EXPECT_NE(NULL, strstr(shown, "{\"apqn\": \"06.0005\", \"owner\": \"vfio_ap\", "
+				      "\"driver_override\": \"vfio_ap\"},")) TH_LOG("%s", shown);
+	EXPECT_EQ(0, override_set(6, 5, "\n"));
+	EXPECT_EQ(0, view(""));
+	EXPECT_EQ(NULL, strchr(shown, '+')) TH_LOG("%s", shown);
 }
 
 /*
