@@ -223,6 +223,7 @@ TEST_F(guest, driver_override_mark)
 	EXPECT_EQ(0, override_set(6, 5, "\n"));
 	EXPECT_EQ(0, view(""));
 	EXPECT_EQ(NULL, strchr(shown, '+')) TH_LOG("%s", shown);
+	masks_clear();
 }
 
 /*

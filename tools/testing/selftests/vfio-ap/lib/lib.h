@@ -44,6 +44,7 @@ long hwsim_state(int apid, int apqi, const char *key);
 long hwsim_guest_updates(int pid);
 bool hwsim_wait_held(const char *function, int calls);
 bool guests_wait_for_masks(const char *masks);
+void masks_clear(void);
 void machine_reset(void);
 bool queues_are_bound_and_reset(void *unused);
 int bus_scan(void);

@@ -229,6 +229,14 @@ static void overrides_clear(void)
 	globfree(&files);
 }
 
+/* Give all queues to vfio_ap. */
+void masks_clear(void)
+{
+	overrides_clear();
+	file_write(BUS "apmask", "0x0\n");
+	file_write(BUS "aqmask", "0x0\n");
+}
+
 /*
  * Restore the state that the machine had after boot, in case an earlier test left
  * something behind.
@@ -237,9 +245,7 @@ void machine_reset(void)
 {
 	hwsim("reset", "1");
 	mdevs_remove_all();
-	overrides_clear();
-	file_write(BUS "apmask", "0x0\n");
-	file_write(BUS "aqmask", "0x0\n");
+	masks_clear();
 	bus_scan();
 	queues_bind_all();
 	until(queues_are_bound_and_reset, NULL);
