@@ -114,8 +114,10 @@ TEST_F(guest, nib_page_over_memlock_limit)
 	assign(_metadata, UUID2, -1, 6);
 	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005 05.0006"));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
+	ASSERT_EQ(0, dbf_flush());
 	EXPECT_EQ(6, vm_aqic(&other.vm, 5, 6, true, 3, AGENT_NIB + 0x2000));
 	EXPECT_TRUE(dbf_shows("apqn 0x506: cannot pin the page of NIB 0x"));
+	EXPECT_TRUE(dbf_shows(": error -122\n"));
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(0, hwsim_state(5, 6, "aqic"));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 3, 0));
