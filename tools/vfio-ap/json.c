@@ -7,17 +7,49 @@
 
 #include "lsvfioap.h"
 
-/* Escape all non-ASCII characters, because the text need not be valid UTF-8. */
+/* Decode a character. Return its length in bytes, or 0 if it is not valid UTF-8. */
+static int utf8_decode(const char *text, unsigned int *code)
+{
+	static const unsigned int least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned char first = *text;
+	int i, length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+
+	/* 10xxxxxx continues a character, and 11111xxx does not occur. */
+	if ((first & 0xc0) == 0x80 || first >= 0xf8)
+		return 0;
+	*code = length == 1 ? first : first & (0x7f >> length);
+	for (i = 1; i < length; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		*code = *code << 6 | (text[i] & 0x3f);
+	}
+	/* Neither longer forms than necessary nor surrogates are valid. */
+	if (*code < least[length] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff))
+		return 0;
+	return length;
+}
+
+/* Escape all non-ASCII characters, and each byte that is not valid UTF-8. */
 static void json_string(const char *text)
 {
+	unsigned int code;
+	int length;
+
 	putchar('"');
-	for (; *text && *text != '\n'; text++) {
-		if (*text == '"' || *text == '\\')
+	for (; *text && *text != '\n'; text += length) {
+		length = utf8_decode(text, &code);
+		if (!length) {
+			length = 1;
+			code = (unsigned char)*text;
+		}
+		if (code == '"' || code == '\\')
 			putchar('\\');
-		if (*text < ' ' || *text > '~')
-			printf("\\u%04x", (unsigned char)*text);
+		if (code > 0xffff)
+			printf("\\u%04x\\u%04x", 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
+		else if (code < ' ' || code > '~')
+			printf("\\u%04x", code);
 		else
-			putchar(*text);
+			putchar(code);
 	}
 	putchar('"');
 }

@@ -167,6 +167,11 @@ TEST_F(guest, mdev_owner)
 	EXPECT_EQ(0, view("--json " UUID1));
 	EXPECT_NE(NULL, strstr(shown, "\"owner\": \"guest \\\"web\\\" 1\", \"protected\": true}"))
 		TH_LOG("%s", shown);
+	/* A two-byte and a four-byte character, and a byte that is not valid UTF-8. */
+	ASSERT_EQ(0, mdev_write(UUID1, "owner", "J\303\274rgen\360\237\230\200\344"));
+	EXPECT_EQ(0, view("--json " UUID1));
+	EXPECT_NE(NULL, strstr(shown, "\"owner\": \"J\\u00fcrgen\\ud83d\\ude00\\u00e4\""))
+		TH_LOG("%s", shown);
 	ASSERT_EQ(0, mdev_write(UUID1, "owner", "\n"));
 	EXPECT_EQ(0, view(UUID1));
 	EXPECT_NE(NULL, strstr(shown, "\n  protected\n")) TH_LOG("%s", shown);
