@@ -69,6 +69,13 @@ static ssize_t owner_show(struct device *dev, struct device_attribute *attr, cha
 	return mdev->owner[0] ? sysfs_emit(buf, "%s\n", mdev->owner) : 0;
 }
 
+/* Test for a control character of ASCII, or of Latin-1 in UTF-8, which takes two bytes. */
+static bool vfio_ap_owner_is_control(const char *text)
+{
+	return iscntrl(text[0]) ||
+	       ((u8)text[0] == 0xc2 && (u8)text[1] >= 0x80 && (u8)text[1] < 0xa0);
+}
+
 static ssize_t owner_store(struct device *dev, struct device_attribute *attr, const char *buf,
 			   size_t count)
 {
@@ -79,9 +86,9 @@ static ssize_t owner_store(struct device *dev, struct device_attribute *attr, co
 		length--;
 	if (length >= VFIO_AP_OWNER_SIZE)
 		return -EINVAL;
-	/* The label must not look like several lines in the log. */
+	/* The label must neither look like several lines in the log nor control a terminal. */
 	for (i = 0; i < length; i++) {
-		if (iscntrl(buf[i]))
+		if (vfio_ap_owner_is_control(&buf[i]))
 			return -EINVAL;
 	}
 

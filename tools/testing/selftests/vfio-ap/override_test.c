@@ -183,6 +183,26 @@ TEST_F(override, return_while_guest_has_queue)
 	other_end(_metadata, &owner);
 }
 
+/* The AP bus initializes a new queue even if it binds no driver. */
+TEST_F(override, return_without_host_driver)
+{
+	struct other owner = {};
+	struct hold hold;
+
+	ASSERT_EQ(0, override_give(5, 5));
+	ASSERT_EQ(0, other_create_bare(&owner));
+	ASSERT_TRUE(queue_wait_status(5, 5, "in use"));
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
+	ASSERT_EQ(0, hwsim("adapter_del", "5"));
+	ASSERT_EQ(0, bus_scan());
+	ASSERT_EQ(0, hwsim("adapter_add", "5"));
+	ASSERT_EQ(0, file_write("/sys/bus/ap/drivers_autoprobe", "0"));
+	EXPECT_EQ(0, bus_scan());
+	ASSERT_EQ(0, file_write("/sys/bus/ap/drivers_autoprobe", "1"));
+	host_gets_queue(_metadata, &hold);
+	other_end(_metadata, &owner);
+}
+
 static bool bind_waits_or_has_ended(void *data)
 {
 	struct writer *bind = data;

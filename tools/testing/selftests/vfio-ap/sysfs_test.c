@@ -425,7 +425,9 @@ TEST_F(mdev, reserve_unassigned_queue)
 /* The label is one line of up to 255 bytes. */
 TEST_F(mdev, owner_label)
 {
-	static const char *const rejected[] = { "two\nlines", "tab\t", "\033[31m", "\n\n" };
+	static const char *const rejected[] = {
+		"two\nlines", "tab\t", "\033[31m", "\302\233" "31m", "\n\n",
+	};
 	char longest[258] = "";
 	unsigned int i;
 
