@@ -105,7 +105,7 @@ TEST_F(override, assigned_queue_to_host_and_back)
 		ASSERT_EQ(0, queue_unbind(5, 5));
 		EXPECT_TRUE(vm_sees(&other.vm, ""));
 		EXPECT_EQ(0, host_bind(5, 5));
-		EXPECT_TRUE(hwsim_wait_state(5, 5, "dirty", 0));
+		EXPECT_TRUE(hwsim_wait_state(5, 5, "irq", 1));
 		EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0005"));
 		ASSERT_EQ(0, override_give(5, 5));
 		EXPECT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
@@ -140,7 +140,10 @@ static void queue_unbind_held(struct __test_metadata *_metadata, struct other *o
 	ASSERT_EQ(0, queue_unbind(5, 5));
 }
 
-/* When the guest has lost the queue, the next scan binds it to zcrypt, which resets it. */
+/*
+ * When the guest has lost the queue, the next scan binds the queue to zcrypt, which enables
+ * its interrupt after a reset. The simulator reports a violation without a reset.
+ */
 static void host_gets_queue(struct __test_metadata *_metadata, struct hold *hold)
 {
 	EXPECT_TRUE(hwsim_wait_driver(5, 5, "-"));
@@ -148,7 +151,7 @@ static void host_gets_queue(struct __test_metadata *_metadata, struct hold *hold
 	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", ".0005"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(hwsim_wait_driver(5, 5, "cex4queue"));
-	EXPECT_TRUE(hwsim_wait_state(5, 5, "dirty", 0));
+	EXPECT_TRUE(hwsim_wait_state(5, 5, "irq", 1));
 }
 
 /* The host and the guest must not use a queue at the same time. */
@@ -232,7 +235,7 @@ TEST_F(override, bind_during_commit)
 	ASSERT_EQ(0, hwsim("release", "kvm_arch_crypto_set_masks"));
 	EXPECT_EQ(0, writer_end(&bind));
 	EXPECT_TRUE(hwsim_wait_driver(5, 5, "cex4queue"));
-	EXPECT_TRUE(hwsim_wait_state(5, 5, "dirty", 0));
+	EXPECT_TRUE(hwsim_wait_state(5, 5, "irq", 1));
 	other_end(_metadata, &owner);
 }
 
