@@ -186,7 +186,10 @@ TEST_F(override, return_while_guest_has_queue)
 	other_end(_metadata, &owner);
 }
 
-/* The AP bus initializes a new queue even if it binds no driver. */
+/*
+ * The AP bus initializes a new queue even if it binds no driver. Only the domain is removed,
+ * because zcrypt needs its driver of the adapter.
+ */
 TEST_F(override, return_without_host_driver)
 {
 	struct other owner = {};
@@ -196,9 +199,9 @@ TEST_F(override, return_without_host_driver)
 	ASSERT_EQ(0, other_create_bare(&owner));
 	ASSERT_TRUE(queue_wait_status(5, 5, "in use"));
 	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
-	ASSERT_EQ(0, hwsim("adapter_del", "5"));
+	ASSERT_EQ(0, hwsim("domain_del", "5"));
 	ASSERT_EQ(0, bus_scan());
-	ASSERT_EQ(0, hwsim("adapter_add", "5"));
+	ASSERT_EQ(0, hwsim("domain_add", "5"));
 	ASSERT_EQ(0, file_write("/sys/bus/ap/drivers_autoprobe", "0"));
 	EXPECT_EQ(0, bus_scan());
 	ASSERT_EQ(0, file_write("/sys/bus/ap/drivers_autoprobe", "1"));
