@@ -162,7 +162,7 @@ static void faults_report(struct faults *faults, const struct operation *operati
 	EXPECT_EQ(0, operation->act(faults));
 	EXPECT_TRUE(operation->done(faults));
 	operation->undo(faults);
-	TH_LOG("%s: %u allocations failed, %u of them in vfio_ap; the operation succeeded despite %u",
+	TH_LOG("%s: %u allocations failed, %u of them in vfio_ap; it succeeded despite %u",
 	       operation->name, faults->failed, faults->in_driver, faults->survived);
 }
 

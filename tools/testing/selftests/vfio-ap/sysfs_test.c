@@ -426,7 +426,7 @@ TEST_F(mdev, reserve_unassigned_queue)
 TEST_F(mdev, owner_label)
 {
 	static const char *const rejected[] = {
-		"two\nlines", "tab\t", "\033[31m", "\302\233" "31m", "\n\n",
+		"two\nlines", "tab\t", "\033[31m", "\302\23331m", "\n\n",
 	};
 	char longest[258] = "";
 	unsigned int i;
