@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # usage: overlay.sh
 # Copy the kernel files of this repository, other than patches, into the kernel tree. Unchanged files keep their time stamps.
-# The files are written for mainline. The patches in backport/BASE/ours/ adapt them to an older base.
+# The driver does not depend on any patch. patches/ours/ adds the lines that use the patches of the same name. The files are
+# written for mainline. The patches in backport/BASE/ours/ adapt them to an older base.
 . "$(dirname "$0")/lib.sh"
 list=$linux.overlay
 
@@ -26,7 +27,9 @@ ours | while read -r file; do
 	mkdir -p "$stage/$(dirname "$(place "$file")")"
 	cp "$file" "$stage/$(place "$file")"
 done
-for patch in "$backport"/ours/*.patch; do
+series=$top/patches/series
+[ ! -d "$backport" ] || series=$backport/series
+for patch in $(sed "s,^,$top/patches/ours/," "$series") "$backport"/ours/*.patch; do
 	[ -f "$patch" ] && [ -f "$stage/$(sed -n 's,^+++ b/,,p' "$patch" | head -n 1)" ] || continue
 	patch -d "$stage" -p1 -F0 --batch --forward --no-backup-if-mismatch <"$patch" >"$logs/overlay.log" ||
 		die "${patch#"$top/"} does not apply (full log: $logs/overlay.log)"

@@ -71,7 +71,7 @@ style() {
 	for file in $(sources drivers arch include Documentation tools); do
 		"$c" --strict --no-tree --terse --show-types -f "$file" | grep -v '^total:' || true
 	done
-	for file in patches/*.patch backport/*/*.patch backport/*/ours/*.patch; do
+	for file in patches/*.patch patches/ours/*.patch backport/*/*.patch backport/*/ours/*.patch; do
 		"$c" --strict --no-tree --no-signoff --terse --show-types - <"$file" | grep -v '^total:' | sed "s,^[^:]*,$file," || true
 	done
 }

@@ -26,6 +26,7 @@ import sys
 from rig.run import boot
 from rig.run.boot import say
 from rig.test import test
+from rig.test.patches import entries_for_base
 
 DRIVER = "drivers/s390/crypto"
 MUTANTS = os.path.join(boot.TOP, "rig/mutants")
@@ -34,7 +35,6 @@ LINUX = os.path.join(boot.BUILD, "linux")
 KERNEL = os.path.join(boot.BUILD, "kernel")
 # The original versions of the files in LINUX that a mutant has changed.
 KEPT = os.path.join(boot.BUILD, "mutant.kept")
-SERIES = os.path.join(boot.TOP, "series")
 
 
 class Mutant:
@@ -68,7 +68,8 @@ class Without:
         with open(entry) as lines:
             text = lines.read()
         shown = re.search(r"^Shown-by: (?:(\w+) )?(\w+:\S+)$", text, re.M)
-        patches = re.findall(r"^\S+\.patch$", text, re.M)
+        # The driver keeps what patches/ours/ adds, because headers keep the changes of the patch.
+        patches = re.findall(r"^(?!patches/ours/)\S+\.patch$", text, re.M)
         if not shown or len(patches) != 1:
             sys.exit(f"{entry}: needs one patch, and `Shown-by: [kernel] program:fixture.test`")
         self.name = "without-" + os.path.splitext(os.path.basename(entry))[0]
@@ -83,24 +84,9 @@ class Without:
             out.write("".join(code))
 
 
-def applied():
-    """Return the names of the patches of this base in their order, see rig/build/source.sh."""
-    own = os.path.join(boot.TOP, "backport", boot.BASE, "series")
-    with open(own if os.path.exists(own) else os.path.join(boot.TOP, "patches/series")) as lines:
-        return lines.read().split()
-
-
-def is_for_base(entry):
-    """Return whether the patch of a file in series/ is for this base. An older base may not need each patch in patches/."""
-    with open(entry) as lines:
-        patches = re.findall(r"^\S+\.patch$", lines.read(), re.M)
-    return not patches or any(os.path.basename(patch) in applied() for patch in patches)
-
-
 def patches_missing():
     """Return a fault for each patch in series/ that has a line "Shown-by:"."""
-    return [Without(path) for path in sorted(glob.glob(os.path.join(SERIES, "*/[0-9]*.txt")))
-            if is_for_base(path) and re.search(r"^Shown-by:", open(path).read(), re.M)]
+    return [Without(path) for path, text in entries_for_base() if re.search(r"^Shown-by:", text, re.M)]
 
 
 def logged(name, command, **more):
@@ -133,7 +119,7 @@ def patch(name, path, directory, *options):
 
 
 def prepare_module(place):
-    """Create a directory in which kbuild builds the driver as an external module, like other_driver() in rig/build/kernel.sh."""
+    """Create a directory in which kbuild builds the driver as an external module, like rules() in rig/build/module.sh."""
     os.makedirs(place)
     for path in glob.glob(os.path.join(LINUX, DRIVER, "vfio_ap_*.[ch]")):
         shutil.copy(path, place)

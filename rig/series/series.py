@@ -7,8 +7,12 @@ that ends with .patch names a patch in patches/, which also provides the message
 backport/BASE/ replaces the patch of the same name in patches/. The series of a base contains only the patches in its list:
 backport/BASE/series, or else patches/series.
 
-If a patch changes only code of the base kernel, its file needs a line "Shown-by:" with a test that fails without the patch,
-or a line "Not-shown:" with the reason why no test fails. series/NAME/cover.txt is the cover letter. The program replaces
+The files of the driver do not depend on any patch of other code. A patch in patches/ours/ adds the lines of the driver that
+use another patch. Both are in one file of series/, and the text of the first follows the message of the second.
+
+If a patch changes code of the base kernel and no complete file, its file needs a line "Shown-by:" with a test that fails
+without the patch, or a line "Not-shown:" with the reason why no test fails. Lines "Needed-by:" have patterns of further tests
+that fail without the patch, see rig/test/patches.py. series/NAME/cover.txt is the cover letter. The program replaces
 @BASE@, @SIZES@, @MEASURED@, @FAULTS@, @SHOWN@ and the names of patches, such as @13-sie@, in it.
 
 The program checks that each of our files is in exactly one patch, that `git am` on the pristine base gives the tree that is
@@ -34,6 +38,7 @@ from rig.run import boot
 from rig.run.boot import say
 from rig.series import series_builds
 from rig.test import test
+from rig.test.patches import applied, entries_for_base
 
 TOP = boot.TOP
 LINUX = os.path.join(boot.BUILD, "linux")
@@ -72,8 +77,20 @@ def ours():
 
 def for_base(path):
     """Return the path of the patch that this base uses for a patch in patches/."""
-    own = os.path.join(BACKPORT, os.path.basename(path))
+    own = path.replace("patches/", BACKPORT + "/", 1)
     return own if os.path.exists(os.path.join(TOP, own)) else path
+
+
+def is_ours(path):
+    """Check whether a patch changes files of this repository."""
+    return path.startswith("patches/ours/")
+
+
+def text_of(path):
+    """Return the subject and the text of a patch."""
+    with open(os.path.join(TOP, path)) as patch:
+        subject, _, text = patch.read().partition("---\n")[0].partition("\n")
+    return subject, text.strip()
 
 
 def place(path):
@@ -94,12 +111,11 @@ class Entry:
         with open(path) as lines:
             self.message, _, rest = lines.read().partition("---\n")
         shown = [line for line in rest.split("\n") if re.match(r"(Shown-by|Not-shown): \S", line)]
-        patterns = [line for line in rest.split("\n") if line and line not in shown]
+        patterns = [line for line in rest.split("\n") if line and not re.match(r"[A-Z][a-z-]+: ", line)]
         self.patches = [for_base(pattern) for pattern in patterns if pattern.endswith(".patch")]
         self.files = [file for pattern in patterns for file in files if fnmatch.fnmatch(file, pattern)]
         if not self.message.strip():
-            with open(os.path.join(TOP, self.patches[0])) as patch:
-                self.message = patch.read().partition("---\n")[0]
+            self.message = "\n\n".join([*text_of(self.patches[0]), *(text_of(patch)[1] for patch in self.patches if is_ours(patch))])
         self.message = self.message.removeprefix("Subject: ").strip()
         if not self.files and not self.patches:
             raise Failed(f"{path}: names no files and no patches")
@@ -114,13 +130,12 @@ class Entry:
 def entries():
     """Return all patches of both series. Fail unless each file is in exactly one patch."""
     files = ours()
-    found = [Entry(path, files) for name in NAMES for path in sorted(glob.glob(os.path.join(TOP, "series", name, "[0-9]*.txt")))
-             if mutate.is_for_base(path)]
+    found = [Entry(path, files) for path, _ in entries_for_base()]
     carried = [file for entry in found for file in entry.files]
     left = [file for file in files if carried.count(file) != 1]
-    patches = sorted({for_base(os.path.relpath(path, TOP)) for directory in ("patches", BACKPORT)
+    patches = sorted({for_base(os.path.relpath(path, TOP)) for directory in ("patches", "patches/ours", BACKPORT)
                       for path in glob.glob(os.path.join(TOP, directory, "*.patch"))
-                      if os.path.basename(path) in mutate.applied()})
+                      if os.path.basename(path) in applied()})
     left += [path for path in patches if sum(path in entry.patches for entry in found) != 1]
     if left:
         raise Failed(f"not in exactly one patch of series/: {' '.join(left)}")
@@ -143,7 +158,19 @@ def unpack_base(paths):
     git(tree, "add", "-A")
     git(tree, "commit", "-q", "-m", "base")
     git(tree, "tag", "base")
+    unpatch_ours()
     return tree
+
+
+def unpatch_ours():
+    """Copy the files that patches/ours/ changes from LINUX to WORK/plain, and revert these patches there."""
+    plain = os.path.join(WORK, "plain")
+    patches = [f"patches/ours/{name}" for name in applied() if os.path.exists(os.path.join(TOP, "patches/ours", name))]
+    for file in {file for path in patches for file in patched(path)}:
+        os.makedirs(os.path.dirname(os.path.join(plain, file)), exist_ok=True)
+        shutil.copy(os.path.join(LINUX, file), os.path.join(plain, file))
+    for path in reversed(patches):
+        run("patch", "-p1", "-R", "-F0", "--batch", "--no-backup-if-mismatch", "-d", plain, "-i", os.path.join(TOP, path))
 
 
 def commit(tree, entry):
@@ -153,7 +180,8 @@ def commit(tree, entry):
         there = os.path.join(tree, place(file))
         os.makedirs(os.path.dirname(there), exist_ok=True)
         # Copy the file from LINUX, where it is adapted to this base.
-        shutil.copy(os.path.join(LINUX, place(file)), there)
+        plain = os.path.join(WORK, "plain", place(file))
+        shutil.copy(plain if os.path.exists(plain) else os.path.join(LINUX, place(file)), there)
     git(tree, "add", "-A")
     git(tree, "commit", "-q", *(["-s"] if sign_off else []), "-F", "-", text=entry.message)
 

@@ -23,7 +23,8 @@ AGAIN = "~"
 # The driver's source files at the time of the run.
 COUNTED = os.path.join(COUNTS, "sources")
 NOTES = os.path.join(boot.BUILD, "kernel-memory/drivers/s390/crypto")
-SOURCES = os.path.join(boot.TOP, "drivers/s390/crypto")
+# The driver as it is built, with patches/ours/ and backport/BASE/ours/.
+SOURCES = os.path.join(boot.BUILD, "linux/drivers/s390/crypto")
 EXCUSES = os.path.join(boot.TOP, "rig/test/not-run.txt")
 
 

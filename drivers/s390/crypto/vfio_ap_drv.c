@@ -62,7 +62,6 @@ static struct ap_driver vfio_ap_drv = {
 	.probe = vfio_ap_drv_probe,
 	.remove = vfio_ap_drv_remove,
 	.in_use = vfio_ap_drv_in_use,
-	.in_guest = vfio_ap_host_in_guest,
 	.on_config_changed = vfio_ap_drv_on_config_changed,
 	.on_scan_complete = vfio_ap_drv_on_scan_complete,
 };

@@ -198,29 +198,24 @@ static void vfio_ap_host_wait_earlier_reset(struct vfio_ap_queue *q, u64 waited)
 	vfio_ap_reset_wait_removed(&one, &vfio_ap_matrix_empty, seq, deadline, false);
 }
 
-/* Set whether the AP bus must use ZAPQ for its next reset of the queue. */
-static void vfio_ap_host_set_zeroize(struct ap_queue *queue, bool zeroize)
+/*
+ * Wait without a limit until the guest has lost the queue and a ZAPQ has erased it. The AP bus
+ * only issues a RAPQ before the next driver uses the queue, and RAPQ keeps the guest's data.
+ */
+static void vfio_ap_host_wait_erased(struct vfio_ap_queue *q)
 {
-	guard(spinlock_bh)(&queue->lock);
-	queue->zeroize = zeroize;
+	do {
+		vfio_ap_reset_wait_erased(q);
+		/* A commit that just took the queue from its guest has required no reset yet. */
+		vfio_ap_host_wait_commit();
+	} while (!vfio_ap_reset_is_erased(q));
 }
 
-/*
- * If this driver could not complete a reset, make the AP bus reset the queue with ZAPQ,
- * because the next driver must not see the guest's data. The completion of this ZAPQ also ends
- * the interrupt registration. Return: true if hardware may still interrupt the guest.
- */
-static bool vfio_ap_host_hand_over(struct ap_queue *queue, struct vfio_ap_queue *q)
+/* Return: true if hardware may still interrupt the guest. */
+static bool vfio_ap_host_may_interrupt(struct vfio_ap_queue *q)
 {
-	bool owed, irq;
-
-	scoped_guard(spinlock, &q->lock) {
-		owed = q->guest || vfio_ap_queue_reset_pending(q);
-		irq = q->irq;
-	}
-	if (!owed && !irq)
-		vfio_ap_host_set_zeroize(queue, false);
-	return irq;
+	guard(spinlock)(&q->lock);
+	return q->irq;
 }
 
 /**
@@ -230,13 +225,14 @@ static bool vfio_ap_host_hand_over(struct ap_queue *queue, struct vfio_ap_queue 
  * Does not reset a queue that has left the host's configuration. If the guest's kvm->lock
  * cannot be acquired in time, the guest loses the queue later. Until then, the queue is bad
  * even if it is bound to this driver again. No host driver binds it before that: while the
- * queue is assigned, vfio_ap_host_in_use() prevents the masks from reserving it, and
- * vfio_ap_host_in_guest() makes the AP bus wait if its driver_override was cleared.
+ * queue is assigned, vfio_ap_host_in_use() prevents the masks from reserving it. Since Linux
+ * 6.19, user space can bypass the masks with driver_override.
  *
  * Context: Called by the AP bus with the device lock held. Waits at most 2 s for kvm->lock and
  * 2 s for the resets of the queues that the guest loses; each limit applies to all of the
  * adapter's queues together. If no guest has the queue, the function stops waiting 2 s after
- * the reset was required. Does not allocate memory.
+ * the reset was required. Then waits without a limit until the queue is erased. Does not
+ * allocate memory.
  */
 void vfio_ap_host_remove(struct ap_queue *queue)
 {
@@ -249,11 +245,6 @@ void vfio_ap_host_remove(struct ap_queue *queue)
 	if (!q)
 		return;
 
-	/*
-	 * Set the flag while the queue is still bound. After the unbind, a cleared flag means
-	 * that the AP bus has zeroized the queue.
-	 */
-	vfio_ap_host_set_zeroize(queue, true);
 	scoped_guard(mutex, &matrix_dev->lock) {
 		scoped_guard(spinlock, &q->lock)
 			present = q->present;
@@ -268,8 +259,10 @@ void vfio_ap_host_remove(struct ap_queue *queue)
 		waited = vfio_ap_host_evict(mdev);
 	else
 		vfio_ap_host_wait_commit();
-	if (present)
+	if (present) {
 		vfio_ap_host_wait_earlier_reset(q, waited);
+		vfio_ap_host_wait_erased(q);
+	}
 	if (mdev)
 		put_device(&mdev->vdev.device);
 
@@ -280,32 +273,10 @@ void vfio_ap_host_remove(struct ap_queue *queue)
 	 * then frees the queue.
 	 */
 	vfio_ap_reset_advance(q);
-	if (vfio_ap_host_hand_over(queue, q))
+	if (vfio_ap_host_may_interrupt(q))
 		pr_warn("queue %02x.%04x: unbound while it may still interrupt a guest, whose page stays pinned\n",
 			AP_QID_CARD(queue->qid), AP_QID_QUEUE(queue->qid));
 	vfio_ap_queue_put(q);
-}
-
-/**
- * vfio_ap_host_in_guest - test whether a guest may still use a queue
- * @apqn: the queue
- *
- * Context: Called by the AP bus before it binds a host driver to the queue, with the device
- * lock held. Takes guests_lock, because a commit records that a guest loses a queue
- * before it writes the APCB. Does not wait for kvm->lock.
- * Return: true if a guest may still use the queue.
- */
-bool vfio_ap_host_in_guest(ap_qid_t apqn)
-{
-	struct vfio_ap_queue *q;
-
-	guard(mutex)(&matrix_dev->guests_lock);
-	guard(rcu)();
-	q = xa_load(&matrix_dev->queues, apqn);
-	if (!q)
-		return false;
-	guard(spinlock)(&q->lock);
-	return q->guest;
 }
 
 /*

@@ -61,27 +61,6 @@ static void vfio_ap_mdev_request(struct vfio_device *vdev, unsigned int count)
 	vfio_ap_removal_request(to_vfio_ap_mdev(vdev), count);
 }
 
-/* Called when user space writes to the "remove" attribute. */
-static int vfio_ap_mdev_prepare_remove(struct mdev_device *device)
-{
-	struct vfio_ap_mdev *mdev;
-	int ret;
-
-	/* Take the device lock, because the driver may be unbound from the mdev at any time. */
-	if (device_lock_interruptible(&device->dev))
-		return -ERESTARTSYS;
-	mdev = dev_get_drvdata(&device->dev);
-	if (mdev)
-		get_device(&mdev->vdev.device);
-	device_unlock(&device->dev);
-	if (!mdev)
-		return 0;
-
-	ret = vfio_ap_removal_prepare(mdev);
-	put_device(&mdev->vdev.device);
-	return ret;
-}
-
 static int vfio_ap_mdev_get_info(struct vfio_device_info __user *arg)
 {
 	const size_t known = offsetofend(struct vfio_device_info, num_irqs);
@@ -189,7 +168,6 @@ static struct mdev_driver vfio_ap_mdev_driver = {
 	.device_api = VFIO_DEVICE_API_AP_STRING,
 	.remove = vfio_ap_mdev_remove,
 	.probe = vfio_ap_mdev_probe,
-	.prepare_remove = vfio_ap_mdev_prepare_remove,
 };
 
 /**

@@ -99,37 +99,8 @@ static ssize_t owner_store(struct device *dev, struct device_attribute *attr, co
 }
 static DEVICE_ATTR_RW(owner);
 
-static ssize_t protected_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct vfio_ap_mdev *mdev = dev_get_drvdata(dev);
-
-	guard(mutex)(&matrix_dev->lock);
-	return sysfs_emit(buf, "%d\n", mdev->protected);
-}
-
-static ssize_t protected_store(struct device *dev, struct device_attribute *attr,
-			       const char *buf, size_t count)
-{
-	struct vfio_ap_mdev *mdev = dev_get_drvdata(dev);
-	bool protected;
-	int ret;
-
-	ret = kstrtobool(buf, &protected);
-	if (ret)
-		return ret;
-
-	guard(mutex)(&matrix_dev->lock);
-	/* The removal has begun: the guest has lost its queues. */
-	if (protected && mdev->removers)
-		return -EBUSY;
-	mdev->protected = protected;
-	return count;
-}
-static DEVICE_ATTR_RW(protected);
-
 static struct attribute *vfio_ap_owner_attrs[] = {
 	&dev_attr_owner.attr,
-	&dev_attr_protected.attr,
 	NULL
 };
 

@@ -660,6 +660,8 @@ unsigned long vfio_ap_reset_queue_time_left(const struct vfio_ap_queue *q);
 int vfio_ap_reset_wait_removed(const struct vfio_ap_matrix *old,
 			       const struct vfio_ap_matrix *new, u64 seq,
 			       unsigned long deadline, bool killable);
+bool vfio_ap_reset_is_erased(struct vfio_ap_queue *q);
+void vfio_ap_reset_wait_erased(struct vfio_ap_queue *q);
 int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *new,
 			     const struct vfio_ap_matrix *old, unsigned long deadline);
 int vfio_ap_reset_wait_all(const struct vfio_ap_matrix *matrix,
@@ -691,7 +693,6 @@ void vfio_ap_host_config_changed(const struct ap_config_info *new,
 int vfio_ap_host_read_config(struct ap_config_info *info);
 int vfio_ap_host_probe(struct ap_queue *queue);
 void vfio_ap_host_remove(struct ap_queue *queue);
-bool vfio_ap_host_in_guest(ap_qid_t apqn);
 int vfio_ap_host_in_use(const unsigned long *apm, const unsigned long *aqm);
 
 /* vfio_ap_guest.c */

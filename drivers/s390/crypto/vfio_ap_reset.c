@@ -240,33 +240,6 @@ static void vfio_ap_reset_notify_owner(struct vfio_ap_queue *q)
 		vfio_ap_mdev_commit_later(mdev);
 }
 
-/*
- * vfio_ap_host_remove() hands a queue to the AP bus, which resets the queue. Return: the
- * sequence number of the required reset, if the queue is unbound, still has an interrupt
- * registration, and the AP bus has reset it; else 0.
- */
-static u64 vfio_ap_reset_completed_by_bus(struct vfio_ap_queue *q)
-{
-	struct ap_queue *queue;
-	u64 seq = 0;
-
-	scoped_guard(spinlock, &q->lock) {
-		if (q->irq && q->binding == VFIO_AP_UNBOUND)
-			seq = q->required_seq;
-	}
-	if (!seq)
-		return 0;
-	queue = ap_get_qdev(q->apqn);
-	if (!queue)
-		return 0;
-	scoped_guard(spinlock_bh, &queue->lock) {
-		if (queue->zeroize)
-			seq = 0;
-	}
-	put_device(&queue->ap_dev.device);
-	return seq;
-}
-
 /**
  * vfio_ap_reset_advance - advance the reset of a queue by one step
  * @q: the queue; the caller has a reference to it
@@ -279,17 +252,10 @@ static u64 vfio_ap_reset_completed_by_bus(struct vfio_ap_queue *q)
  */
 bool vfio_ap_reset_advance(struct vfio_ap_queue *q)
 {
-	u64 completed_by_bus = vfio_ap_reset_completed_by_bus(q);
 	bool pending, unbound, issued, ended;
 	u8 failed_rc;
 
 	scoped_guard(spinlock, &q->lock) {
-		/*
-		 * Do not end the registration if a newer reset is required, because the AP bus
-		 * has not performed that reset.
-		 */
-		if (completed_by_bus && completed_by_bus == q->required_seq)
-			vfio_ap_irq_end(q);
 		pending = vfio_ap_queue_reset_pending(q);
 		failed_rc = q->failed_rc;
 		vfio_ap_reset_step(q);
@@ -434,6 +400,36 @@ int vfio_ap_reset_wait_removed(const struct vfio_ap_matrix *old,
 	if (left < 0)
 		return left;
 	return left ? 0 : -ETIME;
+}
+
+/**
+ * vfio_ap_reset_is_erased - test whether a queue holds no data of a guest
+ * @q: the queue; it is being unbound
+ *
+ * Context: Takes @q->lock.
+ * Return: true also if this driver cannot erase the queue, because the host does not have it or
+ * its last reset has failed.
+ */
+bool vfio_ap_reset_is_erased(struct vfio_ap_queue *q)
+{
+	guard(spinlock)(&q->lock);
+	if (!q->present)
+		return true;
+	return !q->guest && (!vfio_ap_queue_reset_pending(q) ||
+			     (q->failed_rc && q->failed_seq >= q->required_seq));
+}
+
+/**
+ * vfio_ap_reset_wait_erased - wait until a queue holds no data of a guest
+ * @q: the queue; it is being unbound
+ *
+ * Context: Sleeps; none of this driver's locks held. Not killable, because the next driver gets
+ * the queue when the caller returns.
+ */
+void vfio_ap_reset_wait_erased(struct vfio_ap_queue *q)
+{
+	might_sleep();
+	wait_event(vfio_ap_reset_waiters, vfio_ap_reset_is_erased(q));
 }
 
 /**

@@ -210,7 +210,7 @@ static const char *const vfio_ap_features[] = {
 #if IS_ENABLED(CONFIG_VFIO_AP_DIAGNOSTICS)
 	"queue_states", "last_error", "ap_config_dry_run",
 #endif
-	"owner", "protected",
+	"owner",
 };
 
 static ssize_t features_show(struct device *dev, struct device_attribute *attr, char *buf)
