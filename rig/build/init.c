@@ -34,6 +34,8 @@
 #define GCOV "/sys/kernel/debug/gcov/"
 /* An optional file with the tests to run, one "program:fixture.test" per line. */
 #define LIST "/tests"
+/* An optional file with the tests to skip, see lib/main.h of the selftests. */
+#define SKIPS "/skips"
 
 static char cmdline[4096];
 static int verdict_port = -1;
@@ -372,6 +374,8 @@ static void run_tests(void)
 		setenv("TEST_AFTER", "/init counts", 1);
 	if (!access(LIST, F_OK))
 		setenv("TEST_LIST", LIST, 1);
+	if (!access(SKIPS, F_OK))
+		setenv("TEST_SKIPS", SKIPS, 1);
 	give_counts("kunit");
 	snprintf(pattern, sizeof(pattern), TESTS "%s", option("rig_tests", "*_test"));
 	/* GLOB_BRACE keeps the order of a list in braces. */

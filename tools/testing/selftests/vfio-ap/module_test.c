@@ -56,7 +56,8 @@ TEST_F(guest, module_reload)
 	for (i = 0; i < 3; i++) {
 		assign(_metadata, UUID1, 4, 4);
 		EXPECT_TRUE(queue_wait_status(4, 4, "assigned"));
-		ASSERT_EQ(0, mdev_write(UUID1, "protected", "1"));
+		if (has_feature("protected"))
+			ASSERT_EQ(0, mdev_write(UUID1, "protected", "1"));
 		ASSERT_EQ(0, until(module_unloaded, NULL));
 		EXPECT_FALSE(module_files_exist());
 		ASSERT_EQ(0, module_load());

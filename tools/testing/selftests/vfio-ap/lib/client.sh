@@ -128,6 +128,17 @@ one_run() {
 # lib/main.h describes TEST_LIST.
 is_listed() { [ -z "${TEST_LIST:-}" ] || grep -qxF "${0##*/}:$1" "$TEST_LIST"; }
 
+# TEST_SKIPS is described in lib/main.h. Print the reason to skip a test; succeed if there is one.
+skip_reason() {
+	[ "${TEST_SKIPS:-}" ] || return 1
+	while IFS="$(printf '\t')" read -r pattern reason; do
+		case ${0##*/}:$1 in
+		$pattern) echo "$reason"; return 0 ;;
+		esac
+	done <"$TEST_SKIPS"
+	return 1
+}
+
 # tests_run FIXTURE NAME...: run the selected tests. Each script ends with a call to this function,
 # which runs the script again for each test.
 tests_run() {
@@ -153,6 +164,10 @@ tests_run() {
 	for name in "$@"; do
 		number=$((number + 1))
 		echo "#  RUN           $fixture.$name ..."
+		if reason=$(skip_reason "$fixture.$name"); then
+			echo "ok $number $fixture.$name # SKIP $reason"
+			continue
+		fi
 		export references_before=$(references)
 		rm -rf $SCRATCH
 		one_run "$fixture.$name"

@@ -49,6 +49,7 @@ void machine_reset(void);
 bool queues_are_bound_and_reset(void *unused);
 int bus_scan(void);
 int mdev_create(const char *uuid);
+bool has_feature(const char *word);
 int mdev_remove(const char *uuid);
 int mdev_write(const char *uuid, const char *attribute, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -4,6 +4,8 @@
  *
  *    TEST_FILTER   a shell pattern for fixture.test
  *    TEST_LIST     a file with lines program:fixture.test
+ *    TEST_SKIPS    a file with tests to skip: lines with a shell pattern for
+ *                  program:fixture.test, a tab, and the reason
  *    TEST_AFTER    a command to run after each test, with program:fixture.test as argument
  */
 #ifndef VFIO_AP_TEST_MAIN_H
@@ -31,6 +33,47 @@ static struct {
 	void (*run)(struct __test_metadata *test, struct __fixture_variant_metadata *variant);
 } replaced[128];
 static unsigned int nr_replaced;
+
+/* the tests to skip, with a reason for each */
+static struct {
+	struct __test_metadata *test;
+	char reason[256];
+} skipped[128];
+static unsigned int nr_skipped;
+
+static void skip_with_reason(struct __test_metadata *_metadata,
+			     struct __fixture_variant_metadata *variant)
+{
+	unsigned int i;
+
+	for (i = 0; skipped[i].test != _metadata; i++)
+		;
+	SKIP(return, "%s", skipped[i].reason);
+}
+
+/* Look a test up in TEST_SKIPS, and replace it if it is there. */
+static void skip_if_listed(struct __test_metadata *test, const char *name)
+{
+	const char *path = getenv("TEST_SKIPS");
+	FILE *list = path ? fopen(path, "r") : NULL;
+	char line[512], *reason;
+
+	while (list && nr_skipped < ARRAY_SIZE(skipped) && fgets(line, sizeof(line), list)) {
+		line[strcspn(line, "\n")] = 0;
+		reason = strchr(line, '\t');
+		if (!reason)
+			continue;
+		*reason++ = 0;
+		if (fnmatch(line, name, 0))
+			continue;
+		skipped[nr_skipped].test = test;
+		snprintf(skipped[nr_skipped++].reason, sizeof(skipped[0].reason), "%s", reason);
+		test->fn = skip_with_reason;
+		break;
+	}
+	if (list)
+		fclose(list);
+}
 
 static bool is_listed(const char *name)
 {
@@ -84,6 +127,7 @@ static void filter_tests(const char *pattern)
 			snprintf(name, sizeof(name), "%s:%s.%s", program, f->name, t->name);
 			if (fnmatch(pattern, strchr(name, ':') + 1, 0) || !is_listed(name))
 				continue;
+			skip_if_listed(t, name);
 			if (getenv("TEST_AFTER") && nr_replaced < ARRAY_SIZE(replaced)) {
 				replaced[nr_replaced].test = t;
 				replaced[nr_replaced++].run = t->fn;

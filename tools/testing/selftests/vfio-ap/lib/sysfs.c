@@ -265,6 +265,20 @@ int mdev_create(const char *uuid)
 	return file_write(TYPE "create", uuid);
 }
 
+/* Is this word in the attribute features of the driver? */
+bool has_feature(const char *word)
+{
+	char text[512], *rest = text, *next;
+
+	if (file_read(MATRIX "features", text, sizeof(text)) < 0)
+		return false;
+	while ((next = strsep(&rest, " \n"))) {
+		if (!strcmp(next, word))
+			return true;
+	}
+	return false;
+}
+
 int mdev_remove(const char *uuid)
 {
 	char path[256];
