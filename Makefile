@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 # Do not pass command-line variables to kbuild, which would use M= as the directory of a module.
 MAKEOVERRIDES :=
 .DELETE_ON_ERROR:
-.PHONY: help run test mutate bench model check series tree compdb deb exec shell log clean kernel bootable
+.PHONY: help run test mutate bench model check series tree compdb module deb exec shell log clean kernel bootable
 
 # Users set variables, and make passes them to the programs as options. Only BASE and VARIANT are environment variables, which
 # rig/build/lib.sh explains.
@@ -47,10 +47,10 @@ $(if $(wildcard $(B)/mutant.kept),$(shell $(RIG).mutate.mutate --restore))
 endif
 endif
 # A variant is a kernel with an additional fragment from rig/config/variant/.
-VARIANT ?= $(or $(filter base,$(KERNEL)),$(if $(GDB),gdb))
+VARIANT ?= $(or $(filter stock,$(KERNEL)),$(if $(GDB),gdb))
 export VARIANT
 # The stock kernel has its own source tree.
-S := $(addprefix -,$(filter base,$(VARIANT)))
+S := $(addprefix -,$(filter stock,$(VARIANT)))
 K := $(B)/kernel$(addprefix -,$(VARIANT))
 INITRAMFS := $(B)/initramfs$(addprefix -,$(VARIANT)).gz
 OURS := $(wildcard $(shell git ls-files -co --exclude-standard -- arch drivers include Documentation tools))
@@ -73,8 +73,9 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      LOAD=1                 run the tests 10 times (or N times) beside four busy loops, to find tests that depend
 ##                             on timing. This takes hours on two cores. LONG=1 runs them once beside the loops
 ##      SEED=NUMBER            repeat a run of stress_test
-##      DRIVER=base            test the stock driver, in one boot per test
-##      KERNEL=base            test this driver on the stock kernel with the simulator, in one boot per test
+##      DRIVER=stock           test the stock driver, in one boot per test
+##      KERNEL=stock           test the result of `make module` on a kernel that only has the simulator; tests of
+##                             a patch are skipped and name it
 ## make mutate               break the driver on purpose, one fault at a time, and check that a test notices
 ##      M='PATTERN ...'        try only these faults in rig/mutants/. Each fault without-* leaves out a patch of series/
 ##      RANDOM=N SEED=NUMBER   try N random faults. The same seed repeats a run, or continues an interrupted run
@@ -92,6 +93,8 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      LONG=1                 also check the fixes that need another kernel
 ## make tree                 make build/linux a git branch: the base, and one commit for each patch
 ## make compdb               write compile_commands.json for clangd
+## make module KSRC=DIR KBUILD=DIR    build vfio_ap.ko in build/module/ for an installed kernel of 6.12 or later, from its
+##                             source and its build directory
 ## make deb                  build kernel packages for a real machine in build/deb/, in Debian's configuration
 ## make check                check our files with W=1, sparse, checkpatch, kernel-doc and other tools
 ## make kernel               only build the kernel, with VARIANT=NAME in the variant of rig/config/variant/NAME.config
@@ -151,6 +154,9 @@ tree: $(B)/.overlay
 compdb: $(K)/.built
 	@$(RIG).build.compdb $(K)
 
+module:
+	@rig/build/module.sh '$(KSRC)' '$(KBUILD)' $(D)/module
+
 deb: $(D)/.debian
 	@rig/build/install.sh packages-deb.txt
 	@$(MAKE) FAST=1 series
@@ -164,7 +170,7 @@ log:
 	@cat $(B)/log/last
 
 clean:
-	rm -rf $(B)/series* $(B)/deb $(B)/linux $(B)/linux-base $(B)/linux.* $(B)/linux-base.* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/headers $(B)/coverage $(B)/log
+	rm -rf $(B)/series* $(B)/deb $(B)/module $(B)/linux $(B)/linux-stock $(B)/linux.* $(B)/linux-stock.* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/headers $(B)/coverage $(B)/log
 	rm -rf $(B)/init* $(B)/commands $(B)/modules.dep $(B)/lsvfioap $(B)/results $(B)/bench* $(B)/.source* $(B)/.overlay* $(B)/compile_commands.json compile_commands.json
 
 kernel: $(K)/.built
@@ -180,24 +186,24 @@ $(B)/base: $(D)/.packages rig/build/fetch.sh
 	@rig/build/fetch.sh
 	@touch $@
 
-# Rules for the source tree of a kernel. $1 is empty or -base.
+# Rules for the source tree of a kernel. $1 is empty or -stock.
 define tree
-$(B)/.source$1: $(B)/base rig/build/source.sh $(wildcard patches/* $(BACKPORT)/*.patch $(BACKPORT)/series)
+$(B)/.source$1: $(B)/base rig/build/source.sh $(wildcard patches/*.patch patches/series $(BACKPORT)/*.patch $(BACKPORT)/series)
 	@VARIANT=$(1:-%=%) rig/build/source.sh
 	@touch $$@
 
-$(B)/.overlay$1: $(B)/.source$1 rig/build/overlay.sh $(wildcard $(BACKPORT)/ours/*) $(OURS)
+$(B)/.overlay$1: $(B)/.source$1 rig/build/overlay.sh $(wildcard patches/ours/* $(BACKPORT)/ours/*) $(OURS)
 	@VARIANT=$(1:-%=%) rig/build/overlay.sh
 	@touch $$@
 endef
 $(eval $(call tree,))
-$(eval $(call tree,-base))
+$(eval $(call tree,-stock))
 
 $(K)/.config: $(B)/.source$S rig/build/configure.sh $(FRAGMENTS) | $(B)/.overlay$S
 	@rig/build/configure.sh $(abspath $(K)) $(abspath $(FRAGMENTS))
 	@touch $@
 
-$(K)/.built: $(B)/.source$S $(K)/.config rig/build/kernel.sh $(IN_KERNEL) | $(B)/.overlay$S $(B)/.overlay
+$(K)/.built: $(B)/.source$S $(K)/.config rig/build/kernel.sh $(if $S,rig/build/module.sh) $(IN_KERNEL) | $(B)/.overlay$S $(B)/.overlay
 	@rig/build/kernel.sh $(abspath $(K))
 	@touch $@
 

@@ -52,7 +52,7 @@ spec() {
 	case ${VARIANT:-} in
 	'') modules "$intree" "$build/base-driver/vfio_ap.ko" ;;
 	bench) modules "$intree" "$build/bench-driver/vfio_ap.ko" ;;
-	base) modules "$build/our-driver/vfio_ap.ko" "$intree" ;;
+	stock) modules "$build/our-driver/vfio_ap.ko" "$intree" ;;
 	*) modules "$intree" ;;
 	esac
 	# modprobe needs these files.
@@ -61,8 +61,9 @@ spec() {
 	echo "slink $place/vfio_ap.ko /lib/vfio_ap.ko 0777 0 0"
 	echo "file $place/modules.dep $build/modules.dep 0644 0 0"
 	# Pack only the modules in modules.order. The build directory may also contain modules whose source was removed.
-	sed -n 's,^\(drivers/s390/crypto/\([^/]*_test\)\)\.o$,file /lib/kunit/\2.ko '"$out"'/\1.ko 0644 0 0,p' \
-		"$out/modules.order"
+	order=$out/modules.order kunit=$out/drivers/s390/crypto
+	[ "${VARIANT:-}" != stock ] || order=$build/our-driver/modules.order kunit=$build/our-driver
+	sed -n 's,^\(.*/\)\?\(vfio_ap_[^/]*_test\)\.o$,file /lib/kunit/\2.ko '"$kunit"'/\2.ko 0644 0 0,p' "$order"
 	# Install the scripts without the suffix .sh, so that their names look like those of programs.
 	for script in "$tests"/*.sh; do
 		name=${script##*/}

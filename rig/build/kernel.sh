@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # usage: kernel.sh OUTPUT-DIRECTORY
 # Build the kernel with vfio_ap as a module, and another vfio_ap as an external module: the stock driver, or our driver if
-# VARIANT=base. Only the ordinary kernel and the variants bench and base get this second driver.
+# VARIANT=stock. Only the ordinary kernel and the variants bench and stock get this second driver.
 . "$(dirname "$0")/lib.sh"
 out=$1
 
@@ -27,11 +27,10 @@ build_kernel() {
 		KBUILD_BUILD_USER=rig KBUILD_BUILD_HOST=rig $(instruments) bzImage modules
 }
 
-# other_driver DIRECTORY: build vfio_ap in this directory as an external module. Enable the diagnostics with -D, because the
-# kernel may not have our Kconfig.
+# other_driver DIRECTORY: build vfio_ap in this directory as an external module
 other_driver() {
-	objects=$(cd "$1" && ls vfio_ap_*.c | grep -v _test | sed 's/\.c$/.o/')
-	printf 'obj-m := vfio_ap.o\nvfio_ap-y := %s\nccflags-y := -I$(src) -I%s -DCONFIG_VFIO_AP_DIAGNOSTICS=1\n' \
+	objects=$(cd "$1" && ls vfio_ap_*.c | sed 's/\.c$/.o/')
+	printf 'obj-m := vfio_ap.o\nvfio_ap-y := %s\nccflags-y := -I$(src) -I%s\n' \
 		"$(echo $objects)" "$linux/drivers/s390/crypto" >"$1/Kbuild"
 	make -C "$linux" O="$out" M="$1" modules
 }
@@ -51,5 +50,5 @@ logged kernel "build the kernel" build_kernel
 case ${VARIANT:-} in
 '') logged base-driver "build the stock driver" other_driver "$build/base-driver" ;;
 bench) logged base-driver "build the stock driver" copied_driver "$build/base-driver" "$build/bench-driver" ;;
-base) logged our-driver "build our driver for the stock kernel" copied_driver "$build/linux/drivers/s390/crypto" "$build/our-driver" ;;
+stock) "$top/rig/build/module.sh" --tests "$linux" "$out" "$build/our-driver" ;;
 esac

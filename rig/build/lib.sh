@@ -4,7 +4,7 @@
 # Two environment variables, which make sets, select a kernel for the shell scripts and the Python programs:
 #   BASE     the source: 6.12 (default) or mainline. The test kernels of both sources run the same Debian programs.
 #   VARIANT  the configuration: empty for the ordinary test kernel, or the name of a fragment in rig/config/variant/.
-#            VARIANT=base is the stock kernel with the simulator, and with the headers that our driver needs.
+#            VARIANT=stock is the stock kernel with the simulator, for which our driver is built like `make module` does.
 set -eu
 
 case ${1:-} in
@@ -22,7 +22,7 @@ debian=$build/debian
 backport=$top/backport/$base
 [ "$base" = 6.12 ] || build=$top/build/$base
 linux=$build/linux
-[ "${VARIANT:-}" != base ] || linux=$build/linux-base
+[ "${VARIANT:-}" != stock ] || linux=$build/linux-stock
 kernel=$build/kernel
 logs=$build/log
 jobs=$(nproc)

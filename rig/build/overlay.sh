@@ -11,7 +11,7 @@ list=$linux.overlay
 place() { echo "$1" | sed 's,^Documentation/s390/,Documentation/arch/s390/,'; }
 
 ours() {
-	if [ "${VARIANT:-}" = base ]; then
+	if [ "${VARIANT:-}" = stock ]; then
 		git ls-files -co --exclude-standard -- drivers/s390/crypto/ap_hwsim
 	else
 		git ls-files -co --exclude-standard -- arch drivers include Documentation tools

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # usage: source.sh
 # Unpack the base kernel if necessary, and apply the patches in backport/BASE/series or, if there is none, in patches/series.
-# A patch in backport/BASE/ replaces the patch of the same name in patches/. VARIANT=base uses a separate tree, with only two
-# changes: the patch that builds the simulator, and the changes to headers that our driver needs.
+# A patch in backport/BASE/ replaces the patch of the same name in patches/. VARIANT=stock uses a separate tree, to which it
+# applies only the patch that builds the simulator.
 . "$(dirname "$0")/lib.sh"
 
 series=$top/patches/series
@@ -15,7 +15,7 @@ unpack() {
 	mkdir "$linux.new"
 	tar -C "$linux.new" --strip-components=1 -xf "$tarball"
 	# rig/build/kernel.sh builds the stock driver from these files. The files of our driver replace them.
-	if [ "${VARIANT:-}" != base ]; then
+	if [ "${VARIANT:-}" != stock ]; then
 		rm -rf "$build/base-driver"
 		mkdir -p "$build/base-driver"
 		mv "$linux.new"/drivers/s390/crypto/vfio_ap_* "$build/base-driver/"
@@ -36,20 +36,7 @@ gather() {
 			cp -p "$top/patches/$patch" "$linux.patches/"
 		fi
 	done <"$series"
-	if [ "${VARIANT:-}" = base ]; then
-		headers >"$linux.patches/headers.patch"
-		printf '%s\n' headers.patch "$simulator" >"$linux.patches/series"
-	fi
-}
-
-simulator=0020-s390-ap_hwsim-build.patch
-
-# Print the patches' changes to headers, which our driver needs to compile. Without the other changes, they have no effect.
-headers() {
-	(cd "$linux.patches" && grep -vxF "$simulator" series | xargs awk '
-		FNR == 1 { wanted = 0 }
-		/^--- / { wanted = $2 ~ "^a/(include|arch/s390/include|drivers/s390/crypto)/.*[.]h$" }
-		wanted')
+	[ "${VARIANT:-}" != stock ] || grep ap_hwsim-build "$series" >"$linux.patches/series"
 }
 
 # Revert the old patches and apply the new ones. A file with the same contents as before keeps its time stamp, so that make

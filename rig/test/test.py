@@ -18,7 +18,7 @@ import time
 
 from rig.run import boot
 from rig.run.boot import say
-from rig.test import coverage
+from rig.test import coverage, patches
 
 TESTS = os.path.join(boot.TOP, "tools/testing/selftests/vfio-ap")
 ROWS = os.path.join(TESTS, "rows.txt")
@@ -30,7 +30,7 @@ LOAD_LOOPS, LOAD_TIMES, LOAD_SLOWNESS = 4, 10, 4
 PAGE = os.path.join(boot.TOP, "doc/tests-by-driver.rst")
 RESULTS = os.path.join(boot.BUILD, "results")
 # (file in RESULTS, title)
-COLUMNS = (("ours", "ours"), ("base-driver", "stock driver"), ("base-kernel", "stock kernel"), ("base-both", "both stock"))
+COLUMNS = (("ours", "ours"), ("stock-driver", "stock driver"), ("stock-kernel", "stock kernel"), ("stock-both", "both stock"))
 RESULT = re.compile(r"(?P<no>not )?ok (?P<number>\d+)(?: -)?(?: (?P<name>[^#]*?))?(?P<skip> *# *SKIP(?P<why>.*))?$")
 STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[ *\w+\])? ?")
 
@@ -203,7 +203,7 @@ def results(column):
 def word(column, words, test, note):
     """Return a test's last result, or "lacks it" if the stock driver failed and does not have the tested feature."""
     last = words.get(test, "-")
-    return "lacks it" if column in ("base-driver", "base-both") and note.startswith("new") and last != "passes" and last != "-" else last
+    return "lacks it" if column in ("stock-driver", "stock-both") and note.startswith("new") and last != "passes" and last != "-" else last
 
 
 def show_rows():
@@ -223,7 +223,7 @@ SECTIONS = {"A": "Interface", "B": "Faults of earlier drivers", "C": "Weak point
 
 def page():
     """Write a page with the tests whose results differ between the stock driver and this driver."""
-    titles = {"base-driver": "stock driver", "base-kernel": "this driver, stock kernel", "ours": "this driver"}
+    titles = {"stock-driver": "stock driver", "stock-kernel": "this driver, stock kernel", "ours": "this driver"}
     columns = [(name, results(name)) for name in titles if results(name)]
     name = "Tests that tell the drivers apart"
     lines = [".. SPDX-License-Identifier: GPL-2.0", "", "=" * len(name), name, "=" * len(name), "",
@@ -239,7 +239,7 @@ def page():
                 continue
             done.add(test)
             words = {column: word(column, last, test, note) for column, last in columns}
-            if words.get("base-driver") in ("-", words.get("ours")):
+            if words.get("stock-driver") in ("-", words.get("ours")):
                 continue
             program, _, name = test.rpartition(":")
             lines.append(f"   * - {name.rpartition('.')[2].replace('_', ' ')} ({program})")
@@ -257,6 +257,14 @@ def boots(pattern):
     own = dict(table(BOOTS))
     named = [name for name in own if (colon or pattern == "*") and fnmatch.fnmatch(name, program or "*")]
     return [("*_test", "")] * (program not in own) + [(name, own[name]) for name in named]
+
+
+def patch_skips():
+    """Write the tests that need a patch which the stock kernel lacks. Return {path in the initramfs: path here}."""
+    path = os.path.join(boot.BUILD, "skips")
+    with open(path, "w") as out:
+        out.writelines(f"{pattern}\tthis kernel lacks {patch}\n" for pattern, patch in patches.needed())
+    return {"/skips": path}
 
 
 def one_boot(count, pattern, times, tests, parameters="", name=None, seed="", **machine):
@@ -364,12 +372,13 @@ def check_fetched(count):
 
 
 def ours(args):
-    """Test this driver on the patched kernel."""
+    """Test this driver on the patched kernel or on the stock kernel."""
     count, pattern, times, seed = Count(), args.pattern, args.times or 1, args.seed
     wanted, load = args.long, args.load
     check_fetched(count)
     ordinary = wanted == "1" or not wanted and not load
-    reasons = [one_boot(count, pattern, times, *one, seed=seed) for one in boots(pattern) if ordinary]
+    files = patch_skips() if args.kernel == "stock" else {}
+    reasons = [one_boot(count, pattern, times, *one, seed=seed, files=files) for one in boots(pattern) if ordinary]
     if wanted:
         if wanted == "1":
             coverage.forget()
@@ -380,7 +389,7 @@ def ours(args):
     if load or any(row[3] == LOAD for row in long_rows(wanted)):
         # Ten runs under load take hours, so LONG=1 runs the tests only once.
         reasons += under_load(count, pattern, args.times or (LOAD_TIMES if load else 1), seed)
-    keep_results("ours", count.words)
+    keep_results("stock-kernel" if args.kernel == "stock" else "ours", count.words)
     if pattern == "*" and wanted in ("", "1"):
         for test in dict.fromkeys(test for _, test, _ in rows() if test and ("_slow:" not in test or wanted)):
             if test not in count.words:
@@ -430,15 +439,14 @@ def trial(pattern, *parameters, **how):
     return ("passes" if count.passed else "skips" if count.skipped else "did not run"), ""
 
 
-def base(args):
-    """Test the stock driver, the stock kernel, or both. Each test has a separate boot, because it may break the kernel."""
-    driver, kernel = args.driver == "base", args.kernel == "base"
-    column = "base-both" if driver and kernel else "base-driver" if driver else "base-kernel"
+def stock_driver(args):
+    """Test the stock driver. Each test has a separate boot, because it may break the kernel."""
+    column = "stock-both" if args.kernel == "stock" else "stock-driver"
     pattern, seen = args.pattern, {}
     wanted = [(row, test) for row, test, _ in rows() if test and not test.partition(":")[0].endswith("_slow")
               and not test.startswith("kunit:")
               and (fnmatch.fnmatch(test, pattern) or fnmatch.fnmatch(test.rpartition(":")[2], pattern))]
-    module = ["rig_driver=base", "rig_module=base"] if driver else []
+    module = ["rig_driver=base", "rig_module=base"]
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
     try:
         for test in dict.fromkeys(test for _, test in wanted):
@@ -464,8 +472,8 @@ def main():
     parser.add_argument("--seed", default="", help="random seed of stress_test, to repeat a run")
     parser.add_argument("--long", default="", metavar="NAME", help="run the rows of rig/test/long.txt whose name matches; 1 runs all tests and all rows")
     parser.add_argument("--load", action="store_true", help=f"run all tests {LOAD_TIMES} times while busy loops use the CPUs, to find tests that depend on timing")
-    parser.add_argument("--driver", choices=("ours", "base"), default="ours", help="base: test the stock driver, with a separate boot for each test")
-    parser.add_argument("--kernel", choices=("ours", "base"), default="ours", help="base: test on the stock kernel, with a separate boot for each test")
+    parser.add_argument("--driver", choices=("ours", "stock"), default="ours", help="stock: test the stock driver, with a separate boot for each test")
+    parser.add_argument("--kernel", choices=("ours", "stock"), default="ours", help="stock: test on the stock kernel, and skip the tests that need a patch")
     parser.add_argument("--list", choices=("rows", "rst"), help="print the tests and their last results, or write doc/tests-by-driver.rst")
     parser.add_argument("--variants", action="store_true", help="print the kernel variants that --long needs")
     args = parser.parse_args()
@@ -473,7 +481,11 @@ def main():
         return say(*long_kernels(args.long))
     if args.list:
         return page() if args.list == "rst" else show_rows()
-    return base(args) if "base" in (args.driver, args.kernel) else ours(args)
+    if args.kernel == "stock" and (args.long or args.load):
+        parser.error("--kernel=stock has no --long and no --load")
+    # The Makefile sets it for the kernel that it builds.
+    boot.VARIANT = "stock" if args.kernel == "stock" else boot.VARIANT
+    return stock_driver(args) if args.driver == "stock" else ours(args)
 
 
 if __name__ == "__main__":

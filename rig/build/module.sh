@@ -1,0 +1,126 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# usage: module.sh [--tests] KSRC KBUILD DIRECTORY
+# Build vfio_ap.ko in DIRECTORY for a kernel of Linux 6.12 or later without our patches. KSRC is the source of the kernel,
+# and KBUILD its build directory, such as /lib/modules/VERSION/build. With --tests, also build the modules of the KUnit
+# tests. The module is the driver in drivers/ without patches/ours/. Documentation/s390/vfio-ap-module.rst explains what it
+# lacks.
+. "$(dirname "$0")/lib.sh"
+
+tests=
+[ "${1:-}" != --tests ] || { tests=yes; shift; }
+ksrc=${1:-} kbuild=${2:-} out=${3:-}
+[ "$ksrc" ] && [ "$kbuild" ] && [ "$out" ] || die "KSRC or KBUILD is missing; usage: make module KSRC=DIR KBUILD=DIR"
+# Developers build for s390x on another machine.
+[ "$(uname -m)" != s390x ] || export CROSS_COMPILE=
+driver=drivers/s390/crypto
+bus=$ksrc/$driver/ap_bus.h
+
+# field NAME: print a field of the version in the Makefile of the source
+field() { sed -n "s/^$1 *= *//p" "$ksrc/Makefile" | head -n 1; }
+
+# Fail unless the source and the build directory belong to the same kernel.
+check_version() {
+	[ -f "$kbuild/include/config/kernel.release" ] ||
+		die "KBUILD=$kbuild: no include/config/kernel.release, so this is not the build directory of a kernel"
+	[ -f "$bus" ] && [ -f "$ksrc/Makefile" ] || die "KSRC=$ksrc: no $driver/ap_bus.h, so this is not the source of a kernel"
+	release=$(cat "$kbuild/include/config/kernel.release")
+	series=$(field VERSION).$(field PATCHLEVEL)
+	version=$series.$(field SUBLEVEL)$(field EXTRAVERSION)
+	# Debian calls the kernel of 7.3.0-rc7 7.3-rc7.
+	short=$version
+	[ "$(field SUBLEVEL)" != 0 ] || short=$series$(field EXTRAVERSION)
+	case $release in
+	"$version" | "$version"[!0-9]* | "$short"-*) ;;
+	*) die "KSRC=$ksrc has Linux $version, but KBUILD=$kbuild is of Linux $release" ;;
+	esac
+	grep -qx CONFIG_S390=y "$kbuild/include/config/auto.conf" || die "KBUILD=$kbuild: Linux $release is not for s390x"
+	[ "$(printf '%s\n' 6.12 "$series" | sort -V | head -n 1)" = 6.12 ] ||
+		die "KSRC=$ksrc has Linux $version: the driver needs 6.12 or later"
+	# The build directory of a kernel that was not packaged has a link to its source.
+	for other in "$kbuild/source/$driver/ap_bus.h" "$kbuild/$driver/ap_bus.h"; do
+		[ ! -f "$other" ] || cmp -s "$other" "$bus" ||
+			die "KSRC=$ksrc: its $driver/ap_bus.h differs from the one that KBUILD=$kbuild was built with"
+	done
+}
+
+# Fail unless the kernel exports what the driver needs.
+check_symbols() {
+	[ -f "$kbuild/Module.symvers" ] || die "KBUILD=$kbuild: no Module.symvers; build the modules of this kernel first"
+	while read -r symbol option; do
+		awk -v symbol="$symbol" '$2 == symbol { found = 1 } END { exit !found }' "$kbuild/Module.symvers" ||
+			die "Linux $release cannot load vfio_ap: $symbol is not in Module.symvers, it needs $option"
+	done <<-END
+		ap_driver_register CONFIG_ZCRYPT
+		kvm_arch_crypto_set_masks CONFIG_KVM
+		vfio_register_emulated_iommu_dev CONFIG_VFIO
+		mdev_register_driver CONFIG_VFIO_MDEV
+	END
+	command -v "${CROSS_COMPILE}gcc" >/dev/null || die "${CROSS_COMPILE}gcc is missing: the compiler for s390x"
+}
+
+# has FILE REGEX: check the source of the kernel for a feature
+has() { grep -q "$2" "$ksrc/$1"; }
+
+# Print sed commands that adapt the driver, which is written for mainline, to this kernel.
+adaptation() {
+	has $driver/ap_bus.h '\<ap_attr_mutex\>' || say 's/\<ap_attr_mutex\>/ap_perms_mutex/g'
+	if ! has include/linux/sysfs.h '(\*read)(struct file \*, struct kobject \*, const '; then
+		say 's/const \(struct bin_attribute \*attr\)/\1/'
+		say 's/const \(struct bin_attribute \*\)const \([a-z_]*\[\]\)/\1\2/'
+	fi
+	has include/linux/module.h 'MODULE_INFO(import_ns, ns)' || say 's/MODULE_IMPORT_NS("\(.*\)")/MODULE_IMPORT_NS(\1)/'
+	# Only checkers read these annotations.
+	if ! grep -rq 'define token_context_lock(' "$ksrc/include/linux"; then
+		say '/^token_context_lock(/d'
+		say 's/^\t__cond_acquires(true, .*);$/\t;/'
+	fi
+}
+
+# Print the adapted file with this name.
+adapted() {
+	case $1 in
+	# The interrupt that reports changes of the configuration is newer than Linux 6.12.
+	vfio.h) patch -s -F0 -o - "$ksrc/include/uapi/linux/vfio.h" "$top/backport/6.12/0101-vfio-ap-cfg-chg-irq.patch" ;;
+	Kbuild) rules ;;
+	*) sed -f "$out/adaptation" "$top/$driver/$1" ;;
+	esac
+}
+
+# Print the Kbuild file. The kernel lacks our Kconfig, so -D enables the diagnostics.
+rules() {
+	echo "obj-m := vfio_ap.o $(names | sed -n 's/_test\.c$/_test.o/p' | sed "s/.*/${tests:+&}/" | tr '\n' ' ')"
+	echo "vfio_ap-y := $(names | sed -n '/_test\.c$/d; s/\.c$/.o/p' | tr '\n' ' ')"
+	echo "ccflags-y := -I\$(src) -I$(readlink -f "$ksrc")/$driver -DCONFIG_VFIO_AP_DIAGNOSTICS=1"
+	[ -z "$uapi" ] || echo "ccflags-y += -include \$(src)/$uapi"
+}
+
+names() { (cd "$top/$driver" && ls vfio_ap_*.[ch]); }
+
+# Write the files of the module. An unchanged file keeps its time stamp, so that make does not rebuild it.
+write() {
+	mkdir -p "$out"
+	adaptation >"$out/adaptation"
+	uapi=
+	has include/uapi/linux/vfio.h VFIO_AP_CFG_CHG_IRQ_INDEX || uapi=vfio.h
+	for name in $uapi $(names) Kbuild; do
+		adapted "$name" >"$out/new"
+		cmp -s "$out/new" "$out/$name" || mv "$out/new" "$out/$name"
+	done
+	rm -f "$out/new"
+	for file in "$out"/vfio_ap_*.[ch]; do
+		case $file in *.mod.c) continue ;; esac
+		[ -e "$top/$driver/${file##*/}" ] || rm -f "$file"
+	done
+}
+
+build() {
+	write
+	make -C "$kbuild" M="$out" -j"$jobs" modules
+}
+
+check_version
+check_symbols
+out=$(mkdir -p "$out" && readlink -f "$out")
+logged module "build vfio_ap for Linux $release" build
+[ "$tests" ] || say "${out#"$top/"}/vfio_ap.ko is for /lib/modules/$release/updates/"
