@@ -93,8 +93,8 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      LONG=1                 also check the fixes that need another kernel
 ## make tree                 make build/linux a git branch: the base, and one commit for each patch
 ## make compdb               write compile_commands.json for clangd
-## make module KSRC=DIR KBUILD=DIR    build vfio_ap.ko in build/module/ for an installed kernel of 6.12 or later, from its
-##                             source and its build directory
+## make module KSRC=DIR      build vfio_ap.ko in build/module/ for a stock kernel of 6.12 or later, whose source is KSRC
+##      KBUILD=DIR             the build directory of this kernel (default: that of the running kernel)
 ## make deb                  build kernel packages for a real machine in build/deb/, in Debian's configuration
 ## make check                check our files with W=1, sparse, checkpatch, kernel-doc and other tools
 ## make kernel               only build the kernel, with VARIANT=NAME in the variant of rig/config/variant/NAME.config
@@ -154,6 +154,7 @@ tree: $(B)/.overlay
 compdb: $(K)/.built
 	@$(RIG).build.compdb $(K)
 
+KBUILD ?= $(if $(filter s390x,$(shell uname -m)),/lib/modules/$(shell uname -r)/build)
 module:
 	@rig/build/module.sh '$(KSRC)' '$(KBUILD)' $(D)/module
 

@@ -10,7 +10,7 @@
 tests=
 [ "${1:-}" != --tests ] || { tests=yes; shift; }
 ksrc=${1:-} kbuild=${2:-} out=${3:-}
-[ "$ksrc" ] && [ "$kbuild" ] && [ "$out" ] || die "KSRC or KBUILD is missing; usage: make module KSRC=DIR KBUILD=DIR"
+[ "$ksrc" ] && [ "$kbuild" ] && [ "$out" ] || die "KSRC or KBUILD is missing; usage: make module KSRC=DIR [KBUILD=DIR]"
 # Developers build for s390x on another machine.
 [ "$(uname -m)" != s390x ] || export CROSS_COMPILE=
 driver=drivers/s390/crypto
