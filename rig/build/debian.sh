@@ -1,14 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# usage: debian.sh
+# usage: debian.sh [SUITE]
 # Download the s390x packages in packages-s390x.txt, and unpack them into build/debian. The script uses separate package
 # lists, so the local apt needs no foreign architecture. It tries Debian 13, and then Debian 12, and writes the name of the
 # release to build/debian.suite. If both releases fail, the script keeps the old programs and writes the error to
-# build/debian.failed, and the next make tries again. The test kernel needs at least busybox-static.
+# build/debian.failed, and the next make tries again. The test kernel needs at least busybox-static. With SUITE, such as
+# sid, the script tries only this release, and unpacks its packages into build/debian-SUITE.
 . "$(dirname "$0")/lib.sh"
+suites=${1:-trixie bookworm}
+debian=$top/build/debian${1:+-$1}
 apt=$build/apt
 failed=$debian.failed
-suites="trixie bookworm"
 foreign="-o APT::Architecture=s390x -o APT::Architectures=s390x -o Dir::State=$apt -o Dir::State::Lists=$apt/lists
 	-o Dir::State::Status=$apt/status -o Dir::Cache=$apt/cache -o Dir::Etc::SourceList=$apt/sources.list
 	-o Dir::Etc::SourceParts=/dev/null -o APT::Sandbox::User=root -o Acquire::Languages=none"
@@ -56,13 +58,16 @@ fetch() {
 	tried apt-s390x "download: s390x lists of $1" apt-get $foreign -o APT::Update::Error-Mode=any update
 	[ $status = 0 ] || return 0
 	names=
-	for name in $(sed 's/#.*//' "$top/rig/build/packages-s390x.txt"); do
-		if apt-cache $foreign show "$name" >/dev/null 2>&1; then
-			names="$names $name"
-		else
-			say "  not in $1 for s390x: $name"
-		fi
-	done
+	while read -r wanted; do
+		found=
+		for name in $(echo "$wanted" | tr '|' ' '); do
+			! apt-cache $foreign show "$name" >/dev/null 2>&1 || { found=$name; break; }
+		done
+		[ "$found" ] || say "  not in $1 for s390x: $wanted"
+		names="$names $found"
+	done <<-END
+		$(sed 's/#.*//' "$top/rig/build/packages-s390x.txt" | awk 'NF')
+	END
 	tried debian "download and unpack: of $1" install "$debian.new" $names
 }
 
@@ -79,13 +84,13 @@ for suite in $suites; do
 		put "$debian.new"
 		rm -rf "$apt"
 		echo "$suite" >"$debian.suite"
-		touch "$top/build/.debian"
+		touch "$top/build/.${debian##*/}"
 		exit 0
 	fi
 done
 rm -rf "$debian.new"
 echo "${names:-the s390x package lists} ($(grep -h '^E: ' "$logs/apt-s390x.log" "$logs/debian.log" 2>/dev/null | head -n 1))" >"$failed"
-if [ ! -x "$debian/bin/busybox" ]; then
+if [ -z "${1:-}" ] && [ ! -x "$debian/bin/busybox" ]; then
 	rm -rf "$apt/cache"
 	logged debian-needed "download and unpack: busybox-static" install "$debian.new" busybox-static
 	put "$debian.new"
