@@ -117,6 +117,7 @@ shell: $(BOOTABLE)
 	@$(RIG).run.boot shell $(MACHINE)
 
 test: $(if $(LIST),,$(BOOTABLE))
+	@$(if $(LONG),for suite in $$($(RIG).test.test --suites $(call option,long,$(LONG))); do $(MAKE) $(D)/.debian-$$suite || exit 1; done)
 	@$(if $(LONG),for kernel in $$($(RIG).test.test --variants $(call option,long,$(LONG))); do $(MAKE) VARIANT=$$kernel bootable || exit 1; done)
 	@$(RIG).test.test $(MACHINE) $(TEST) '$(subst ','\'',$(T))'
 
@@ -182,6 +183,10 @@ $(D)/.packages: rig/build/packages.txt rig/build/install.sh
 
 $(D)/.debian: rig/build/packages-s390x.txt rig/build/debian.sh | $(D)/.packages
 	@rig/build/debian.sh
+
+# The programs of another release.
+$(D)/.debian-%: rig/build/packages-s390x.txt rig/build/debian.sh | $(D)/.packages
+	@rig/build/debian.sh $*
 
 $(B)/base: $(D)/.packages rig/build/fetch.sh
 	@rig/build/fetch.sh

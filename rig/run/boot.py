@@ -119,6 +119,11 @@ def base_source():
         return text.read().strip()
 
 
+def debian_of(options):
+    """Return the directory with the Debian programs of a boot. rig_debian=SUITE selects a suite."""
+    return DEBIAN + "".join("-" + word.partition("=")[2] for word in options if word.startswith("rig_debian="))
+
+
 def suite():
     """Return the Debian release that the programs in the initramfs come from."""
     try:
@@ -160,6 +165,7 @@ class Run:
         self.kernel = os.path.join(BUILD, "kernel" + suffix)
         self.initrd = os.path.join(BUILD, f"initramfs{suffix}.gz")
         self.cpus, self.shift = cpus or machine.cpus, shift
+        self.debian = debian_of(self.options)
         # KASAN needs an eighth of the memory for its shadow, and its quarantine delays the reuse of freed memory.
         self.memory = str(max(machine.memory, 3072 if self.variant == "memory" else 0))
 
@@ -171,7 +177,7 @@ class Run:
         append += ["panic_on_warn=1", "slub_debug=P;A,radix_tree_node"] if self.fatal_warnings else []
         append += ["kmemleak=on"] if self.variant == "memory" else []
         append += [f"ap_hwsim.{word}" for word in hwsim_words()]
-        append += ["rig_debian=1"] if os.path.isdir(DEBIAN) else []
+        append += ["rig_debian=1"] if os.path.isdir(self.debian) and self.debian == DEBIAN else []
         append += [*self.options, machine.append]
         cmd = ["qemu-system-s390x", "-machine", "s390-ccw-virtio", "-cpu", "max"]
         if self.cpus == "1" and self.verb != "shell":
@@ -187,8 +193,8 @@ class Run:
         for name in ("out", "verdict"):
             cmd += ["-chardev", f"file,id={name},path=/dev/fd/{fds[name]}",
                     "-device", f"virtserialport,chardev={name},name={name}"]
-        if os.path.isdir(DEBIAN):
-            cmd += ["-fsdev", f"local,id=debian,path={DEBIAN.replace(',', ',,')},security_model=none,readonly=on",
+        if os.path.isdir(self.debian):
+            cmd += ["-fsdev", f"local,id=debian,path={self.debian.replace(',', ',,')},security_model=none,readonly=on",
                     "-device", "virtio-9p-ccw,fsdev=debian,mount_tag=debian"]
         if self.verb == "shell":
             cmd += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty"]

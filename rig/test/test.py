@@ -305,12 +305,22 @@ def long_kernels(wanted):
     return dict.fromkeys(kernel for _, kernel, *_ in long_boots(wanted) if kernel != "-")
 
 
+def long_suites(wanted):
+    """Return the Debian releases whose programs these rows need, besides the ordinary one."""
+    return dict.fromkeys(suite for *_, parameters in long_boots(wanted) for suite in re.findall(r"\brig_debian=(\S+)", parameters))
+
+
 def one_long(pattern, times, seed, row):
     """Run one row of long.txt in a separate boot. Return (counts, output, reason why the boot failed or None)."""
     name, kernel, cpus, tests, parameters = row
     parameters = parameters or dict(table(BOOTS)).get(tests, "")
     said = [f"{name}: {tests} with {cpus} CPUs, kernel {kernel} {parameters}"]
     count = Count(said.append)
+    debian = boot.debian_of(parameters.split())
+    if debian != boot.DEBIAN:
+        check_fetched(count, debian)
+        if not os.path.isdir(debian):
+            return count, said, count.failed[-1][0] if count.failed else f"{boot.shown(debian)} is missing"
     reason = one_boot(count, pattern, times, tests, parameters, name, seed, cpus=cpus, variant=kernel.strip("-"))
     for failure in count.failed:
         failure[0] = f"{name}: {failure[0]}"
@@ -363,9 +373,9 @@ def under_load(count, pattern, times, seed):
     return reasons
 
 
-def check_fetched(count):
+def check_fetched(count, debian=boot.DEBIAN):
     """Add one failure if Debian programs could not be downloaded, because the tests that need these programs are skipped."""
-    path = boot.DEBIAN + ".failed"
+    path = debian + ".failed"
     if os.path.exists(path):
         with open(path) as text:
             count.fail(f"s390x programs could not be downloaded: {text.read().strip()} (full log: build/log/debian.log)")
@@ -476,7 +486,10 @@ def main():
     parser.add_argument("--kernel", choices=("ours", "stock"), default="ours", help="stock: test on the stock kernel, and skip the tests that need a patch")
     parser.add_argument("--list", choices=("rows", "rst"), help="print the tests and their last results, or write doc/tests-by-driver.rst")
     parser.add_argument("--variants", action="store_true", help="print the kernel variants that --long needs")
+    parser.add_argument("--suites", action="store_true", help="print the further Debian releases that --long needs")
     args = parser.parse_args()
+    if args.suites:
+        return say(*long_suites(args.long))
     if args.variants:
         return say(*long_kernels(args.long))
     if args.list:
