@@ -53,6 +53,50 @@ TEST_F(guest, opened_through_iommufd)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
+/* A device file that is not bound to an iommufd gives no access to the device. */
+TEST_F(guest, iommufd_errors)
+{
+	struct vfio_device_detach_iommufd_pt detach = { .argsz = sizeof(detach) };
+	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach) };
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+	struct vfio vfio;
+	struct vm vm;
+	int other;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, 5, 5);
+	other = vfio_cdev_open(UUID2);
+	ASSERT_LE(0, other);
+	bind.iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, bind.iommufd);
+	EXPECT_EQ(-EINVAL, ioctl_errno(other, VFIO_DEVICE_GET_INFO, &info));
+	/* No KVM guest is associated with this file. */
+	EXPECT_EQ(-EINVAL, ioctl_errno(other, VFIO_DEVICE_BIND_IOMMUFD, &bind));
+	ASSERT_EQ(0, vm_create(&vm));
+	ASSERT_EQ(0, vfio_open_iommufd(&vfio, &vm, UUID2));
+	/* Only one file of a device can be bound, and only once. */
+	EXPECT_EQ(-EINVAL, ioctl_errno(other, VFIO_DEVICE_BIND_IOMMUFD, &bind));
+	EXPECT_EQ(-EINVAL, ioctl_errno(vfio.device, VFIO_DEVICE_BIND_IOMMUFD, &bind));
+	attach.pt_id = 12345;
+	EXPECT_EQ(-ENOENT, ioctl_errno(vfio.device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach));
+	/* The errors have changed nothing, and the driver needs no I/O address space. */
+	ASSERT_EQ(0, ioctl_errno(vfio.device, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach));
+	ASSERT_EQ(0, vm_start(&vm));
+	EXPECT_TRUE(vm_wait_queues(&vm, "05.0005"));
+	EXPECT_EQ(0, ioctl_errno(vfio.device, VFIO_DEVICE_GET_INFO, &info));
+	EXPECT_EQ(VFIO_DEVICE_FLAGS_AP | VFIO_DEVICE_FLAGS_RESET, info.flags);
+	EXPECT_EQ(0, ioctl_errno(vfio.device, VFIO_DEVICE_RESET, NULL));
+	EXPECT_EQ(0, vm_aqic(&vm, 5, 5, true, 3, AGENT_NIB));
+	vfio_close(&vfio);
+	EXPECT_TRUE(vm_wait_queues(&vm, ""));
+	close(bind.iommufd);
+	close(other);
+	vm_destroy(&vm);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
+}
+
 TEST_F(guest, device_get_info)
 {
 	struct vfio_device_info info = { .argsz = 16 };

@@ -189,6 +189,7 @@ struct irq_set {
 
 int vfio_open_group(struct vfio *vfio, struct vm *vm, const char *uuid);
 int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid);
+int vfio_cdev_open(const char *uuid);
 int vfio_open_iommufd(struct vfio *vfio, struct vm *vm, const char *uuid);
 int vfio_dma_map(struct vfio *vfio, struct vm *vm);
 int vfio_dma_unmap(struct vfio *vfio);

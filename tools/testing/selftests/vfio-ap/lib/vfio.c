@@ -112,7 +112,7 @@ int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
 }
 
 /* The only directory in an mdev's vfio-dev/ has the same name as the mdev's device file. */
-static int vfio_cdev_open(const char *uuid)
+int vfio_cdev_open(const char *uuid)
 {
 	char path[300];
 	glob_t found;
