@@ -6,6 +6,7 @@
 
 setup() {
 	need qemu-system-s390x
+	need_backend
 	mdev_create $UUID1
 }
 
@@ -96,10 +97,12 @@ second_vmm_or_device_rejected() {
 	setup
 	mdev_create $UUID2
 	qemu_start_with 1 $UUID1
-	qemu_start 2 -device vfio-ap,sysfsdev=$MATRIX/$UUID1
+	qemu_start 2 -device vfio-ap,sysfsdev=$MATRIX/$UUID1$iommufd
 	qemu_gone 2 1
-	grep -q 'Device or resource busy' $SCRATCH/2/said || fail "$(cat $SCRATCH/2/said)"
-	qmp 1 '{"execute":"device_add","arguments":{"driver":"vfio-ap","sysfsdev":"'$MATRIX/$UUID2'"}}'
+	# VFIO returns EBUSY for a group, and EINVAL for a device that is bound to an iommufd.
+	[ "$iommufd" ] && refused="Invalid argument" || refused="Device or resource busy"
+	grep -q "$refused" $SCRATCH/2/said || fail "$(cat $SCRATCH/2/said)"
+	device_add 1 $UUID2 other
 	until_true "QEMU rejects a second device" qmp_said 1 1 "'ap-bus'"
 	assign $UUID1 domain 4
 	assign $UUID1 adapter 4
@@ -192,7 +195,7 @@ quit_during_reset() {
 }
 
 # Succeed if QEMU has the VFIO device open.
-has_device() { ls -l "/proc/$(cat $SCRATCH/1/pid)/fd" 2>/dev/null | grep -q 'vfio-device'; }
+has_device() { ls -l "/proc/$(cat $SCRATCH/1/pid)/fd" 2>/dev/null | grep -Eq 'vfio-device|/dev/vfio/devices/'; }
 
 # Remove the mdev. Fail if QEMU still has the device open when the removal ends.
 removal_run() {
@@ -261,9 +264,10 @@ starts_and_stops_leak_check() {
 		eval "[ \$(memory_in_use) -lt $((memory + 8192)) ]"
 }
 
-tests_run qemu guest_start_and_shutdown queue_hotplug_and_unplug \
+# qemu_iommufd_test reads this script, sets BACKEND, and adds tests.
+tests_run ${BACKEND:-qemu} guest_start_and_shutdown queue_hotplug_and_unplug \
 	qmp_device_del_and_add queues_after_system_reset \
 	two_guests_separate_mdevs second_vmm_or_device_rejected \
 	killed_while_attached quit_while_attached killed_during_hotplug quit_during_hotplug \
 	killed_during_reset quit_during_reset \
-	removal_wait_for_guest_end removal_and_device_del starts_and_stops_leak_check
+	removal_wait_for_guest_end removal_and_device_del starts_and_stops_leak_check ${more_tests:-}

@@ -189,17 +189,28 @@ tests_run() {
 
 [ "${1:-}" != --one ] || one=$2
 
+skip() { echo "$*" | tee $SCRATCH/skip; exit 4; }
+
 # need PROGRAM...: skip the test if a program is missing
 need() {
 	for program in "$@"; do
-		command -v "$program" >/dev/null && continue
-		echo "$program is missing" | tee $SCRATCH/skip
-		exit 4
+		command -v "$program" >/dev/null || skip "$program is missing"
 	done
 }
 
 # The following functions run QEMU. Each instance has a number, and its files are in
-# $SCRATCH/NUMBER.
+# $SCRATCH/NUMBER. If BACKEND is iommufd, QEMU opens VFIO devices through an iommufd instead of
+# their groups.
+iommufd=${BACKEND:+,iommufd=iommufd0}
+
+# Skip the test if QEMU does not know BACKEND. QEMU takes long to start, so ask it only once.
+need_backend() {
+	[ "${BACKEND:-}" ] || return 0
+	[ -e /dev/iommu ] || skip "the kernel has no iommufd"
+	[ -e /tmp/qemu.known ] ||
+		{ qemu-system-s390x --version; qemu-system-s390x -device vfio-ap,help; } >/tmp/qemu.known
+	grep -q '^ *iommufd=' /tmp/qemu.known || skip "$(head -n 1 /tmp/qemu.known) has no iommufd, 9.0 has"
+}
 
 # qemu_start NUMBER [ARGUMENT...]: start QEMU without waiting until its guest runs
 qemu_start() {
@@ -210,16 +221,21 @@ qemu_start() {
 	qemu-system-s390x -M s390-ccw-virtio -accel kvm -m 16 -nodefaults -display none \
 		-chardev pipe,id=qmp,path="$q/qmp" -mon chardev=qmp,mode=control \
 		-chardev pipe,id=console,path="$q/console" -device sclpconsole,chardev=console \
-		-kernel "$(dirname "$0")/console.elf" "$@" >"$q/said" 2>&1 &
+		-kernel "$(dirname "$0")/console.elf" ${iommufd:+-object iommufd,id=iommufd0} "$@" >"$q/said" 2>&1 &
 	echo $! >"$q/pid"
-	cat "$q/qmp.out" >"$q/qmp" &
-	cat "$q/console.out" >"$q/console" &
+	# Only QEMU may keep the descriptors that a test passes to it.
+	cat "$q/qmp.out" >"$q/qmp" 8>&- 9>&- &
+	cat "$q/console.out" >"$q/console" 8>&- 9>&- &
 	echo '{"execute":"qmp_capabilities"}' >"$q/qmp.in"
 }
 
 # qemu_start_with NUMBER UUID: start QEMU with an mdev and wait until its guest runs
 qemu_start_with() {
-	qemu_start "$1" -device "vfio-ap,id=ap,sysfsdev=$MATRIX/$2"
+	qemu_start "$1" -device "vfio-ap,id=ap,sysfsdev=$MATRIX/$2$iommufd"
+	guest_started "$1"
+}
+
+guest_started() {
 	until_true "the guest of QEMU $1 prints its queues (\$(cat $SCRATCH/$1/said))" \
 		grep -q '^AP:' "$SCRATCH/$1/console"
 }
@@ -241,7 +257,8 @@ qmp() { echo "$2" >"$SCRATCH/$1/qmp.in"; }
 # qmp_said NUMBER COUNT TEXT: succeed if QEMU has printed at least COUNT lines with TEXT
 qmp_said() { [ "$(grep -c "$3" "$SCRATCH/$1/qmp")" -ge "$2" ]; }
 
-device_add() { qmp "$1" '{"execute":"device_add","arguments":{"driver":"vfio-ap","id":"ap","sysfsdev":"'"$MATRIX/$2"'"}}'; }
+# device_add NUMBER UUID [ID]
+device_add() { qmp "$1" '{"execute":"device_add","arguments":{"driver":"vfio-ap","id":"'"${3:-ap}"'","sysfsdev":"'"$MATRIX/$2"'"'"${iommufd:+,\"iommufd\":\"iommufd0\"}"'}}'; }
 device_del() { qmp "$1" '{"execute":"device_del","arguments":{"id":"ap"}}'; }
 
 # qemu_end NUMBER: tell the guest to end, and wait until QEMU has ended
