@@ -71,6 +71,75 @@ reserve_queue_in_use() {
 	qemu_end 1
 }
 
+# driver_replace FILE: unload vfio_ap, and load the module in FILE
+driver_replace() {
+	[ ! -e $MATRIX/$UUID1 ] || echo 1 >$MATRIX/$UUID1/remove
+	echo 0x0 >$BUS/apmask
+	echo 0x0 >$BUS/aqmask
+	rmmod vfio_ap_matrix_test vfio_ap_stats_test 2>/dev/null || true
+	rmmod vfio_ap
+	insmod "$1"
+	until_true "all queues are reset and bound" not grep -Eq 'resetting=1|driver=- ' $HWSIM/state
+}
+
+# show COMMAND...: print a command, its output and its status, unless the program is missing
+show() {
+	command -v "$1" >/dev/null || return 0
+	echo "\$ $*"
+	status=0
+	"$@" 2>&1 || status=$?
+	[ $status = 0 ] || echo "status $status"
+}
+
+# Print the attributes of a card and a queue. Only our driver has reset_pending.
+show_attributes() {
+	for file in /sys/devices/ap/card04/* /sys/devices/ap/card04/04.0004/*; do
+		case $file in
+		*/reset_pending) ;;
+		*) [ ! -f "$file" ] || [ ! -r "$file" ] || echo "$file: $(line_of "$file")" ;;
+		esac
+	done
+}
+
+# Print what the programs of s390-tools show and do while an mdev has a queue.
+show_programs() {
+	mdev_create $UUID1
+	assign $UUID1 adapter 4
+	assign $UUID1 domain 4
+	expect_soon "$(queue_status 04.0004)" assigned
+	show_attributes
+	for options in "" -V -VV -b -d -c "04" "-V 04.0004"; do
+		show lszcrypt $options
+	done
+	show chzcrypt -d 04.0004
+	show zcryptstats --count 1
+	show ap-check
+	if chzdev --list-types 2>/dev/null | grep -q '^ap '; then
+		show chzdev --type --list-attributes ap
+		show chzdev --type --active --no-root-update ap apmask=+5
+		show chzdev --type --active --no-root-update ap aqmask=+4
+		# This would take the queue from the mdev.
+		show chzdev --type --active --no-root-update ap apmask=+4
+		show lszcrypt -V
+	fi
+}
+
+# The programs show and do the same as with the stock driver, in the same boot.
+same_output_as_stock() {
+	need lszcrypt chzcrypt
+	stock=/lib/base/vfio_ap.ko
+	[ -e $stock ] || skip "this boot has no stock driver"
+	driver_replace "$MODULE"
+	show_programs >$SCRATCH/ours
+	trap 'driver_replace "$MODULE"' EXIT
+	driver_replace $stock
+	show_programs >$SCRATCH/stock
+	driver_replace "$MODULE"
+	trap - EXIT
+	grep -q '^04.0004 .*vfio_ap' $SCRATCH/stock || fail "$(cat $SCRATCH/stock)"
+	diff $SCRATCH/stock $SCRATCH/ours >$SCRATCH/differ || fail "$(cat $SCRATCH/differ)"
+}
+
 tests_run zcrypt lszcrypt_guest_queue adapter_config_off_and_on \
 	chzcrypt_guest_queue_offline \
-	reserve_queue_in_use
+	reserve_queue_in_use same_output_as_stock
