@@ -173,7 +173,7 @@ log:
 
 clean:
 	rm -rf $(B)/series* $(B)/deb $(B)/module $(B)/linux $(B)/linux-stock $(B)/linux.* $(B)/linux-stock.* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/headers $(B)/coverage $(B)/log
-	rm -rf $(B)/init* $(B)/commands $(B)/modules.dep $(B)/lsvfioap $(B)/results $(B)/bench* $(B)/.source* $(B)/.overlay* $(B)/compile_commands.json compile_commands.json
+	rm -rf $(B)/init* $(B)/commands $(B)/modules $(B)/lsvfioap $(B)/results $(B)/bench* $(B)/.source* $(B)/.overlay* $(B)/compile_commands.json compile_commands.json
 
 kernel: $(K)/.built
 

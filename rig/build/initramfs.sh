@@ -37,10 +37,23 @@ build_tests() {
 		while read -r gone; do rm "$user/$gone"; done
 }
 
-# modules OURS [STOCK]: print the initramfs entries for our driver and for the stock driver
+# modules OURS [STOCK]: print the initramfs entries for our driver, for the stock driver, and for the index that modprobe and
+# udevd read
 modules() {
 	echo "file /lib/vfio_ap.ko $1 0644 0 0"
 	[ $# = 1 ] || echo "file /lib/base/vfio_ap.ko $2 0644 0 0"
+	place=/lib/modules/$(cat "$out/include/config/kernel.release")
+	index=$build/modules$place
+	rm -rf "$build/modules"
+	mkdir -p "$index"
+	cp "$1" "$index/vfio_ap.ko"
+	PATH=$PATH:/sbin:/usr/sbin depmod -b "$build/modules" "${place##*/}"
+	rm "$index/vfio_ap.ko"
+	echo "dir $place 0755 0 0"
+	echo "slink $place/vfio_ap.ko /lib/vfio_ap.ko 0777 0 0"
+	for file in "$index"/*; do
+		echo "file $place/${file##*/} $file 0644 0 0"
+	done
 }
 
 spec() {
@@ -55,11 +68,6 @@ spec() {
 	stock) modules "$build/our-driver/vfio_ap.ko" "$intree" ;;
 	*) modules "$intree" ;;
 	esac
-	# modprobe needs these files.
-	place=/lib/modules/$(cat "$out/include/config/kernel.release")
-	echo "dir $place 0755 0 0"
-	echo "slink $place/vfio_ap.ko /lib/vfio_ap.ko 0777 0 0"
-	echo "file $place/modules.dep $build/modules.dep 0644 0 0"
 	# Pack only the modules in modules.order. The build directory may also contain modules whose source was removed.
 	order=$out/modules.order kunit=$out/drivers/s390/crypto
 	[ "${VARIANT:-}" != stock ] || order=$build/our-driver/modules.order kunit=$build/our-driver
@@ -82,7 +90,6 @@ spec() {
 }
 
 pack() {
-	echo vfio_ap.ko: >"$build/modules.dep"
 	spec >"$build/initramfs.spec"
 	"$out/usr/gen_init_cpio" "$build/initramfs.spec" >"$build/initramfs.cpio"
 	gzip -1 -c "$build/initramfs.cpio" >"$result.new"

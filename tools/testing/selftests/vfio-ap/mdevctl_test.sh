@@ -127,6 +127,21 @@ autostart_after_module_reload() {
 	expect_soon "$(queue_status 05.0005)" assigned
 }
 
+# udevd starts the mdevs. The masks are right before the module is loaded, as if the kernel had the
+# parameters ap.apmask and ap.aqmask.
+autostart_by_udev() {
+	need mdevctl udevadm $UDEVD
+	start=auto
+	define $UUID1 assign_adapter=4 assign_domain=4
+	rmmod vfio_ap_matrix_test vfio_ap_stats_test 2>/dev/null || true
+	rmmod vfio_ap
+	udevd_start
+	insmod "$MODULE"
+	until_true "udevd makes mdevctl start the mdev" [ -e $MATRIX/$UUID1 ]
+	expect_soon $MATRIX/$UUID1/matrix 04.0004
+	udevd_stop
+}
+
 # client.sh, which each script sources first, must skip the script if there is no simulator.
 skip_without_simulator() {
 	mkdir -p $SCRATCH
@@ -142,4 +157,4 @@ skip_without_simulator() {
 
 tests_run mdevctl mdev_type_listing define_start_stop_undefine \
 	attribute_order_and_rollback error_messages owner_and_protected \
-	autostart_after_module_reload skip_without_simulator
+	autostart_after_module_reload autostart_by_udev skip_without_simulator

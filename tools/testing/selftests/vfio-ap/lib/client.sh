@@ -198,6 +198,24 @@ need() {
 	done
 }
 
+UDEVD=/usr/lib/systemd/systemd-udevd
+
+# Start udevd with the distribution's rules. The directory for local rules may be read-only, and
+# Debian's rule for mdevctl names a path that does not exist.
+udevd_start() {
+	[ ! -L /etc/udev ] || rm /etc/udev
+	mkdir -p /etc/udev/rules.d /run/udev /run/lock
+	sed 's,/usr/sbin/mdevctl,/usr/bin/mdevctl,' /usr/lib/udev/rules.d/60-mdevctl.rules \
+		>/etc/udev/rules.d/60-mdevctl.rules
+	$UDEVD >$SCRATCH/udevd.said 2>&1 &
+	until_true "udevd answers (\$(tail -n 3 $SCRATCH/udevd.said))" udevadm control --ping 2>/dev/null
+}
+
+udevd_stop() {
+	udevadm control --exit
+	rm -rf /etc/udev/rules.d /run/udev
+}
+
 # The following functions run QEMU. Each instance has a number, and its files are in
 # $SCRATCH/NUMBER. If BACKEND is iommufd, QEMU opens VFIO devices through an iommufd instead of
 # their groups.
