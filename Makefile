@@ -68,8 +68,9 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 ##      N=TIMES                run each test several times
 ##      LIST=1                 list the behaviours, their tests and the last results. LIST=rst writes
 ##                             doc/tests-by-driver.rst
-##      LONG=1                 also run the slow tests: other kernels, more CPUs, faults, 10 minutes of stress. List
-##                             the lines of the driver that no test executes. LONG=NAME: one row of rig/test/long.txt
+##      LONG=1                 also run the slow tests: other kernels, more CPUs, Debian sid's programs, faults, 10
+##                             minutes of stress. List the lines of the driver that no test executes. LONG=NAME: one
+##                             row of rig/test/long.txt
 ##      LOAD=1                 run the tests 10 times (or N times) beside four busy loops, to find tests that depend
 ##                             on timing. This takes hours on two cores. LONG=1 runs them once beside the loops
 ##      SEED=NUMBER            repeat a run of stress_test

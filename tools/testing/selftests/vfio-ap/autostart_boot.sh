@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The boot of a host on which chzdev has set the masks of the AP bus, and mdevctl starts mdevs. udevd
-# processes the rules of both. This needs a boot of its own, see machines.txt: the module is not
+# The boot of a host on which chzdev has set the masks of the AP bus, and mdevctl starts mdevs:
+# udevd processes the rules of both. This needs a boot of its own, see machines.txt: the module is not
 # loaded, and no queue has been bound to a driver yet, because udev rules react to the first time
 # that all queues are bound.
 . "$(dirname "$0")/lib/client.sh"

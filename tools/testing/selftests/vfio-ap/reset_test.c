@@ -399,6 +399,36 @@ TEST_F(guest, unbind_adapter_reset_wait)
 	ASSERT_EQ(0, hwsim("reset_time", "*.* release"));
 }
 
+static bool waits_until_erased(void *data)
+{
+	return task_waits_in(((struct writer *)data)->pid, "vfio_ap_reset_wait_erased");
+}
+
+/*
+ * E.9: without a patch, the AP bus cannot complete the reset after the unbind, so the
+ * unbind waits without a limit. It has passed the waits with limits before.
+ */
+TEST_F(guest, unbind_wait_until_erased)
+{
+	struct writer unbinder;
+
+	if (has_feature("bounded_unbind"))
+		SKIP(return, "this kernel has patches/0011-ap-queue-zeroize.patch");
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	unbinder.pid = fork();
+	if (!unbinder.pid)
+		_exit(!!queue_unbind(4, 4));
+	EXPECT_EQ(0, until(waits_until_erased, &unbinder));
+	EXPECT_EQ(1, hwsim_state(4, 4, "held"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
+	EXPECT_EQ(0, writer_end(&unbinder));
+	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
+	EXPECT_EQ(0, queue_bind(4, 4));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+}
+
 TEST_F(guest, unbind_earlier_reset_wait)
 {
 	assign(_metadata, UUID1, 4, 4);
