@@ -253,13 +253,16 @@ static void vfio_ap_reset_notify_owner(struct vfio_ap_queue *q)
 bool vfio_ap_reset_advance(struct vfio_ap_queue *q)
 {
 	bool pending, unbound, issued, ended;
+	u64 failed_seq;
 	u8 failed_rc;
 
 	scoped_guard(spinlock, &q->lock) {
 		pending = vfio_ap_queue_reset_pending(q);
 		failed_rc = q->failed_rc;
+		failed_seq = q->failed_seq;
 		vfio_ap_reset_step(q);
-		ended = failed_rc != q->failed_rc ||
+		/* Waiters for a later reset also need to see that it has failed like the earlier one. */
+		ended = failed_rc != q->failed_rc || failed_seq != q->failed_seq ||
 			(pending && !vfio_ap_queue_reset_pending(q));
 		issued = q->issued_seq;
 		unbound = q->binding == VFIO_AP_UNBOUND;

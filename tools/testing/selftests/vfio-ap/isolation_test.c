@@ -270,6 +270,40 @@ TEST_F(guest, open_killed_under_held_kvm_lock)
 	other_end(_metadata, &other);
 }
 
+static bool waits_until_erased(void *data)
+{
+	return task_waits_in(((struct writer *)data)->pid, "vfio_ap_reset_wait_erased");
+}
+
+/*
+ * Without a patch, an unbind waits until the guest has lost the queue, so that the next driver
+ * never shares the queue with a guest.
+ */
+TEST_F(guest, unbind_wait_held_kvm_lock)
+{
+	struct writer unbinder;
+	struct other owner = {};
+	struct hold hold;
+
+	if (has_feature("bounded_unbind"))
+		SKIP(return, "this kernel has bounded_unbind");
+	ASSERT_EQ(0, other_create_bare(&owner));
+	ASSERT_TRUE(queue_wait_status(5, 5, "in use"));
+	ASSERT_EQ(0, hold_kvm_lock(&hold, &owner.vm));
+	unbinder.pid = fork();
+	if (!unbinder.pid)
+		_exit(!!queue_unbind(5, 5));
+	EXPECT_EQ(0, until(waits_until_erased, &unbinder));
+	EXPECT_TRUE(queue_status(5, 5, "in use"));
+	EXPECT_EQ(0, hold_release(&hold));
+	EXPECT_EQ(0, writer_end(&unbinder));
+	EXPECT_TRUE(mdev_shows(UUID2, "guest_matrix", ""));
+	EXPECT_EQ(0, hwsim_state(5, 5, "dirty"));
+	EXPECT_EQ(0, queue_bind(5, 5));
+	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", "05.0005"));
+	other_end(_metadata, &owner);
+}
+
 /* An unbind that takes longer than this has waited for kvm->lock. The timeout is 2 s. */
 #define UNBIND_WAITS_MS	1500
 

@@ -413,7 +413,7 @@ TEST_F(guest, unbind_wait_until_erased)
 	struct writer unbinder;
 
 	if (has_feature("bounded_unbind"))
-		SKIP(return, "this kernel has patches/0011-ap-queue-zeroize.patch");
+		SKIP(return, "this kernel has bounded_unbind");
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
@@ -425,6 +425,45 @@ TEST_F(guest, unbind_wait_until_erased)
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
 	EXPECT_EQ(0, writer_end(&unbinder));
 	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
+	EXPECT_EQ(0, queue_bind(4, 4));
+	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+}
+
+static void *device_reset(void *data)
+{
+	struct vfio *vfio = data;
+
+	vfio->vm->thread_id = task_id();
+	return (void *)(long)(ioctl(vfio->device, VFIO_DEVICE_RESET) ? -errno : 0);
+}
+
+/*
+ * The reset by VFIO_DEVICE_RESET fails first, and then the reset that the unbind waits for, with
+ * the same response code.
+ */
+TEST_F(guest, unbind_wait_second_failure)
+{
+	struct writer unbinder;
+	pthread_t resetter;
+
+	if (has_feature("bounded_unbind"))
+		SKIP(return, "this kernel has bounded_unbind");
+	assign(_metadata, UUID1, 4, 4);
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	ASSERT_EQ(0, pthread_create(&resetter, NULL, device_reset, &self->vfio));
+	ASSERT_EQ(0, until(reset_is_held, NULL));
+	unbinder.pid = fork();
+	if (!unbinder.pid)
+		_exit(!!queue_unbind(4, 4));
+	EXPECT_EQ(0, until(waits_until_erased, &unbinder));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 1 forever"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 1 forever"));
+	EXPECT_EQ(0, writer_end(&unbinder));
+	pthread_join(resetter, NULL);
+	ASSERT_EQ(0, hwsim("respond", "04.0004 zapq 1 0"));
+	ASSERT_EQ(0, hwsim("respond", "04.0004 tapq 1 0"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
 	EXPECT_EQ(0, queue_bind(4, 4));
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
@@ -515,14 +554,6 @@ static bool pending_queue_waits(struct __test_metadata *_metadata, struct _test_
 TEST_F(guest, pending_queue_plug)
 {
 	attempt_within_10_s(_metadata, self, pending_queue_waits);
-}
-
-static void *device_reset(void *data)
-{
-	struct vfio *vfio = data;
-
-	vfio->vm->thread_id = task_id();
-	return (void *)(long)(ioctl(vfio->device, VFIO_DEVICE_RESET) ? -errno : 0);
 }
 
 /*
