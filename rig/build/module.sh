@@ -11,10 +11,18 @@ tests=
 [ "${1:-}" != --tests ] || { tests=yes; shift; }
 ksrc=${1:-} kbuild=${2:-} out=${3:-}
 [ "$ksrc" ] && [ "$kbuild" ] && [ "$out" ] || die "KSRC or KBUILD is missing; usage: make module KSRC=DIR [KBUILD=DIR]"
+case $ksrc$kbuild in *[[:space:]]*) die "kbuild cannot handle a blank in KSRC=$ksrc or KBUILD=$kbuild" ;; esac
 # Developers build for s390x on another machine.
 [ "$(uname -m)" != s390x ] || export CROSS_COMPILE=
 driver=drivers/s390/crypto
 bus=$ksrc/$driver/ap_bus.h
+
+# The driver uses these headers. Unlike ap_bus.h, packages with a build directory have them.
+shared_headers="arch/s390/include/asm/ap.h arch/s390/include/asm/kvm_host.h include/linux/kvm_host.h include/linux/mdev.h
+	include/linux/sysfs.h include/linux/vfio.h include/uapi/linux/vfio.h"
+
+# configured OPTION=VALUE: check the configuration of the kernel
+configured() { grep -qx "$1" "$kbuild/include/config/auto.conf"; }
 
 # field NAME: print a field of the version in the Makefile of the source
 field() { sed -n "s/^$1 *= *//p" "$ksrc/Makefile" | head -n 1; }
@@ -34,13 +42,24 @@ check_version() {
 	"$version" | "$version"[!0-9]* | "$short"-*) ;;
 	*) die "KSRC=$ksrc has Linux $version, but KBUILD=$kbuild is of Linux $release" ;;
 	esac
-	grep -qx CONFIG_S390=y "$kbuild/include/config/auto.conf" || die "KBUILD=$kbuild: Linux $release is not for s390x"
+	[ -f "$kbuild/include/config/auto.conf" ] || die "KBUILD=$kbuild: no include/config/auto.conf; configure this kernel first"
+	configured CONFIG_S390=y || die "KBUILD=$kbuild: Linux $release is not for s390x"
+	! configured CONFIG_VFIO_AP=y || die "Linux $release has vfio_ap built in (CONFIG_VFIO_AP=y), so no module can replace it"
 	[ "$(printf '%s\n' 6.12 "$series" | sort -V | head -n 1)" = 6.12 ] ||
 		die "KSRC=$ksrc has Linux $version: the driver needs 6.12 or later"
-	# The build directory of a kernel that was not packaged has a link to its source.
-	for other in "$kbuild/source/$driver/ap_bus.h" "$kbuild/$driver/ap_bus.h"; do
-		[ ! -f "$other" ] || cmp -s "$other" "$bus" ||
-			die "KSRC=$ksrc: its $driver/ap_bus.h differs from the one that KBUILD=$kbuild was built with"
+	# All kernels of a Red Hat release have the same version in their Makefile.
+	rhel=$(sed -n 's/^RHEL_RELEASE *= *//p' "$ksrc/Makefile.rhelver" 2>/dev/null | head -n 1)
+	case $release in
+	*-"$rhel".*) ;;
+	*) [ -z "$rhel" ] || die "KSRC=$ksrc has release $rhel of the distribution, but KBUILD=$kbuild is of Linux $release" ;;
+	esac
+	# A distribution can change a structure without changing the version. If this build directory was not packaged, `source`
+	# is its source. In a package, it has the headers that are the same for all configurations.
+	for header in $driver/ap_bus.h $shared_headers; do
+		for other in "$kbuild/source/$header" "$kbuild/$header"; do
+			[ ! -f "$other" ] || cmp -s "$other" "$ksrc/$header" ||
+				die "KSRC=$ksrc: its $header differs from the one that KBUILD=$kbuild was built with"
+		done
 	done
 }
 
@@ -81,7 +100,10 @@ adaptation() {
 adapted() {
 	case $1 in
 	# The interrupt that reports changes of the configuration is newer than Linux 6.12.
-	vfio.h) patch -s -F0 -o - "$ksrc/include/uapi/linux/vfio.h" "$top/backport/6.12/0101-vfio-ap-cfg-chg-irq.patch" ;;
+	vfio.h)
+		patch -s -F0 -r - -o - "$ksrc/include/uapi/linux/vfio.h" "$top/backport/6.12/0101-vfio-ap-cfg-chg-irq.patch" ||
+			die "KSRC=$ksrc: backport/6.12/0101-vfio-ap-cfg-chg-irq.patch does not apply to its include/uapi/linux/vfio.h"
+		;;
 	Kbuild) rules ;;
 	*) sed -f "$out/adaptation" "$top/$driver/$1" ;;
 	esac
@@ -97,9 +119,15 @@ rules() {
 
 names() { (cd "$top/$driver" && ls vfio_ap_*.[ch]); }
 
-# Write the files of the module. An unchanged file keeps its time stamp, so that make does not rebuild it.
+# Print what the objects in the directory of the module depend on, besides the files of the driver.
+kernel_identity() { echo "$release"; readlink -f "$ksrc" "$kbuild"; cksum <"$kbuild/Module.symvers"; }
+
+# Write the files of the module. An unchanged file keeps its time stamp, so that make does not rebuild it. If the module was
+# built for another kernel before, start again, because kbuild does not notice that.
 write() {
+	kernel_identity | cmp -s - "$out/kernel" || rm -rf "$out"
 	mkdir -p "$out"
+	kernel_identity >"$out/kernel"
 	adaptation >"$out/adaptation"
 	uapi=
 	has include/uapi/linux/vfio.h VFIO_AP_CFG_CHG_IRQ_INDEX || uapi=vfio.h
