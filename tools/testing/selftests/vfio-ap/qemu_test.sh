@@ -264,7 +264,7 @@ starts_and_stops_leak_check() {
 		eval "[ \$(memory_in_use) -lt $((memory + 8192)) ]"
 }
 
-# qemu_iommufd_test reads this script, sets BACKEND, and adds tests.
+# qemu_iommufd_slow reads this script, sets BACKEND, and adds tests.
 tests_run ${BACKEND:-qemu} guest_start_and_shutdown queue_hotplug_and_unplug \
 	qmp_device_del_and_add queues_after_system_reset \
 	two_guests_separate_mdevs second_vmm_or_device_rejected \

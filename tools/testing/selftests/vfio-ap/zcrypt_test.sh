@@ -82,9 +82,8 @@ driver_replace() {
 	until_true "all queues are reset and bound" not grep -Eq 'resetting=1|driver=- ' $HWSIM/state
 }
 
-# show COMMAND...: print a command, its output and its status, unless the program is missing
+# show COMMAND...: print a command, its output and its status
 show() {
-	command -v "$1" >/dev/null || return 0
 	echo "\$ $*"
 	status=0
 	"$@" 2>&1 || status=$?
@@ -101,45 +100,64 @@ show_attributes() {
 	done
 }
 
-# Print what the programs of s390-tools show and do while an mdev has a queue.
-show_programs() {
+# Give 04.0004 to an mdev.
+mdev_with_queue() {
 	mdev_create $UUID1
 	assign $UUID1 adapter 4
 	assign $UUID1 domain 4
 	expect_soon "$(queue_status 04.0004)" assigned
+}
+
+# Print what lszcrypt, chzcrypt and zcryptstats show and do while an mdev has a queue.
+show_zcrypt() {
+	mdev_with_queue
 	show_attributes
 	for options in "" -V -VV -b -d -c "04" "-V 04.0004"; do
 		show lszcrypt $options
 	done
 	show chzcrypt -d 04.0004
 	show zcryptstats --count 1
-	show ap-check
-	if chzdev --list-types 2>/dev/null | grep -q '^ap '; then
-		show chzdev --type --list-attributes ap
-		show chzdev --type --active --no-root-update ap apmask=+5
-		show chzdev --type --active --no-root-update ap aqmask=+4
-		# This would take the queue from the mdev.
-		show chzdev --type --active --no-root-update ap apmask=+4
-		show lszcrypt -V
-	fi
 }
 
-# The programs show and do the same as with the stock driver, in the same boot.
-same_output_as_stock() {
-	need lszcrypt chzcrypt
+# Print what chzdev shows and does while an mdev has a queue.
+show_chzdev() {
+	mdev_with_queue
+	show chzdev --type --list-attributes ap
+	show chzdev --type --active --no-root-update ap apmask=+5
+	show chzdev --type --active --no-root-update ap aqmask=+4
+	# This would take the queue from the mdev.
+	show chzdev --type --active --no-root-update ap apmask=+4
+	show lszcrypt -V
+}
+
+# same_as_with_stock FUNCTION: fail unless FUNCTION prints the same with our driver and with the
+# stock driver, in the same boot.
+same_as_with_stock() {
 	stock=/lib/base/vfio_ap.ko
 	[ -e $stock ] || skip "this boot has no stock driver"
 	driver_replace "$MODULE"
-	show_programs >$SCRATCH/ours
+	"$1" >$SCRATCH/ours
 	trap 'driver_replace "$MODULE"' EXIT
 	driver_replace $stock
-	show_programs >$SCRATCH/stock
+	"$1" >$SCRATCH/stock
 	driver_replace "$MODULE"
 	trap - EXIT
 	grep -q '^04.0004 .*vfio_ap' $SCRATCH/stock || fail "$(cat $SCRATCH/stock)"
 	diff $SCRATCH/stock $SCRATCH/ours >$SCRATCH/differ || fail "$(cat $SCRATCH/differ)"
 }
 
+zcrypt_output_as_with_stock() {
+	need lszcrypt chzcrypt zcryptstats
+	same_as_with_stock show_zcrypt
+}
+
+chzdev_output_as_with_stock() {
+	need chzdev
+	chzdev --list-types | grep -q '^ap ' || skip "this chzdev does not know the device type ap"
+	same_as_with_stock show_chzdev
+}
+
 tests_run zcrypt lszcrypt_guest_queue adapter_config_off_and_on \
 	chzcrypt_guest_queue_offline \
-	reserve_queue_in_use same_output_as_stock
+	reserve_queue_in_use \
+	zcrypt_output_as_with_stock chzdev_output_as_with_stock

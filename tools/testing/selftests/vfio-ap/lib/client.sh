@@ -203,7 +203,8 @@ UDEVD=/usr/lib/systemd/systemd-udevd
 # Start udevd with the distribution's rules. The directory for local rules may be read-only, and
 # Debian's rule for mdevctl names a path that does not exist.
 udevd_start() {
-	[ ! -L /etc/udev ] || rm /etc/udev
+	mv /etc/udev /etc/udev.distribution
+	trap udevd_stop EXIT
 	mkdir -p /etc/udev/rules.d /run/udev /run/lock
 	sed 's,/usr/sbin/mdevctl,/usr/bin/mdevctl,' /usr/lib/udev/rules.d/60-mdevctl.rules \
 		>/etc/udev/rules.d/60-mdevctl.rules
@@ -212,8 +213,10 @@ udevd_start() {
 }
 
 udevd_stop() {
-	udevadm control --exit
-	rm -rf /etc/udev/rules.d /run/udev
+	trap - EXIT
+	udevadm control --exit || true
+	rm -rf /etc/udev /run/udev
+	mv /etc/udev.distribution /etc/udev
 }
 
 # The following functions run QEMU. Each instance has a number, and its files are in
@@ -221,13 +224,12 @@ udevd_stop() {
 # their groups.
 iommufd=${BACKEND:+,iommufd=iommufd0}
 
-# Skip the test if QEMU does not know BACKEND. QEMU takes long to start, so ask it only once.
+# Skip the test if QEMU is older than BACKEND. QEMU takes long to start, so ask it only once.
 need_backend() {
 	[ "${BACKEND:-}" ] || return 0
-	[ -e /dev/iommu ] || skip "the kernel has no iommufd"
-	[ -e /tmp/qemu.known ] ||
-		{ qemu-system-s390x --version; qemu-system-s390x -device vfio-ap,help; } >/tmp/qemu.known
-	grep -q '^ *iommufd=' /tmp/qemu.known || skip "$(head -n 1 /tmp/qemu.known) has no iommufd, 9.0 has"
+	[ -e /dev/iommu ] || fail "the kernel has no iommufd"
+	[ -e /tmp/qemu.version ] || qemu-system-s390x --version >/tmp/qemu.version
+	! grep -Eq 'version [0-8]\.' /tmp/qemu.version || skip "$(head -n 1 /tmp/qemu.version) has no iommufd, 9.0 has"
 }
 
 # qemu_start NUMBER [ARGUMENT...]: start QEMU without waiting until its guest runs
