@@ -199,8 +199,9 @@ static void vfio_ap_host_wait_earlier_reset(struct vfio_ap_queue *q, u64 waited)
 }
 
 /*
- * Wait without a limit until the guest has lost the queue and a ZAPQ has erased it. The AP bus
- * only issues a RAPQ before the next driver uses the queue, and RAPQ keeps the guest's data.
+ * Wait without a limit until the guest has lost the queue and a ZAPQ has erased it. After the
+ * unbind, the AP bus issues one ZAPQ, but ignores its response code. Hardware rejects this ZAPQ
+ * if a reset is in progress. The next driver then only gets a RAPQ, which keeps the guest's data.
  */
 static void vfio_ap_host_wait_erased(struct vfio_ap_queue *q)
 {

@@ -27,8 +27,7 @@
  *
  *  - response code 01, 03 or 04 to TAPQ or ZAPQ;
  *  - response code 00 to a later enable for the same queue;
- *  - the completion of a ZAPQ that this driver issued (even if i=1 afterwards), or that the AP
- *    bus issued after this driver handed over the queue;
+ *  - the completion of a ZAPQ that this driver issued (even if i=1 afterwards);
  *  - the completion of any reset that was seen in progress (response code 02) after the queue
  *    had left the guest, because the guest can no longer enable the interrupt.
  */
