@@ -85,7 +85,8 @@ machine_reset() {
 	mkdir $SCRATCH
 }
 
-references() { cat /sys/module/vfio_ap/refcnt; }
+# Print the reference count of vfio_ap, or 0 if it is not loaded.
+references() { cat /sys/module/vfio_ap/refcnt 2>/dev/null || echo 0; }
 
 # Succeed if KVM's trace shows that all VMs have been destroyed.
 vms_are_destroyed() {
@@ -100,7 +101,7 @@ nothing_is_left() {
 		! grep -E ' driver=vfio_ap( |$)' $HWSIM/state | grep -q ' dirty=1' &&
 		cat /proc/sys/vm/stat_refresh >/dev/null &&
 		awk '{ n[$1] = $2 } END { exit n["nr_foll_pin_acquired"] != n["nr_foll_pin_released"] }' /proc/vmstat &&
-		[ "$(references)" -le "${references_before:-0}" ] && vms_are_destroyed
+		[ "$(references)" -le "$references_before" ] && vms_are_destroyed
 }
 
 violations_none() {
