@@ -5,7 +5,7 @@
 
 /**
  * vfio_ap_assign_parse_masks - parse a value written to ap_config
- * @text: the written text, terminated by a NUL
+ * @text: the written text, NUL-terminated
  * @masks: receives the parsed masks
  *
  * Context: Takes matrix_dev->lock.
@@ -94,8 +94,8 @@ static int vfio_ap_assign_validate(const struct vfio_ap_mdev *mdev,
 
 /*
  * List the queues whose pending resets keep an added queue out of the guest. A pending queue
- * keeps out its whole adapter or, if the guest already has the adapter, its domain. Therefore,
- * the list can include queues that were already assigned.
+ * keeps out all queues of its adapter or, if the guest already has the adapter, all queues of
+ * its domain. Therefore, the list can include queues that were already assigned.
  */
 static void vfio_ap_assign_list_awaited(const struct vfio_ap_mdev *mdev,
 					struct vfio_ap_plan *plan)
@@ -117,8 +117,8 @@ static void vfio_ap_assign_list_awaited(const struct vfio_ap_mdev *mdev,
 	if (!bitmap_subset(candidate->aqm, mdev->assigned.aqm, AP_DOMAINS))
 		return;
 	/*
-	 * Only adapters were added. Ignore the adapters that were already assigned but are not
-	 * in the guest, because the added queues do not depend on them.
+	 * No domains were added. Ignore the adapters that were already assigned but are not in
+	 * the guest, because the added queues do not depend on them.
 	 */
 	bitmap_andnot(stays_out, mdev->assigned.apm, plan->had.apm, AP_DEVICES);
 	bitmap_andnot(plan->awaited.apm, plan->awaited.apm, stays_out, AP_DEVICES);

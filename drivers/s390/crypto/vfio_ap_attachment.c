@@ -18,13 +18,13 @@
 /**
  * struct vfio_ap_page - a guest page that holds NIBs
  *
- * Holds a reference to the attachment, and one to the module, so that the module cannot be
- * unloaded before the page is unpinned.
+ * This structure holds a reference to the attachment, and one to the module, so that the module
+ * cannot be unloaded before the page is unpinned.
  */
 struct vfio_ap_page {
-	/** @node: entry in the attachment's list of pages, or in unused_pages if @users is 0 */
+	/** @node: entry in the attachment's @pages or, if @users is 0, @unused_pages */
 	struct list_head node;
-	/** @attachment: the guest that owns the page; this structure holds a reference to it */
+	/** @attachment: the attachment to the guest that owns the page */
 	struct vfio_ap_attachment *attachment;
 	/** @page: the page, which is pinned and charged to the guest's mm */
 	struct page *page;
@@ -47,7 +47,7 @@ static void vfio_ap_attachment_release(struct kref *kref)
 	struct vfio_ap_attachment *attachment =
 		container_of(kref, struct vfio_ap_attachment, kref);
 
-	/* Use a work item, because kvm_put_kvm() may have to destroy a large VM. */
+	/* Use a work item, because kvm_put_kvm() may destroy the VM, which can take a long time. */
 	queue_work(vfio_ap_commit_wq, &attachment->release_work);
 }
 
@@ -111,8 +111,8 @@ static void vfio_ap_gisc_work(struct work_struct *work)
 	}
 	vfio_ap_attachment_put(attachment);
 	/*
-	 * The module is not freed while this function runs, because vfio_ap_exit() destroys
-	 * the workqueue and thereby waits until the function returns.
+	 * The module stays in memory until this function returns, because vfio_ap_exit()
+	 * destroys the workqueue, which waits for running work items.
 	 */
 	module_put(THIS_MODULE);
 }
@@ -122,8 +122,8 @@ static void vfio_ap_gisc_work(struct work_struct *work)
  * @attachment: the attachment to the guest
  * @gisc: the guest interruption subclass, 0 to 7
  *
- * If gisc_work has not yet dropped an unused reference to the GISC, reuses this reference, so
- * that references do not accumulate while user space holds kvm->lock.
+ * Reuses an unused reference if gisc_work has not dropped it yet, so that references do not
+ * accumulate while user space holds kvm->lock.
  *
  * Return: The host's interruption subclass for alerts, 0 to 7, or the errno of
  * kvm_s390_gisc_register().
@@ -175,9 +175,9 @@ int vfio_ap_attachment_drop_giscs(struct vfio_ap_attachment *attachment)
 }
 
 /*
- * Charge a page to pinned_vm of the guest's mm, as drivers/infiniband does. Charging locked_vm
- * would need mmap_lock, which user space can hold indefinitely. RLIMIT_MEMLOCK limits the sum
- * of pinned and locked memory. The caller is a vCPU, so rlimit() and capable() use the VMM's
+ * Charge a page to pinned_vm of the guest's mm, as RDMA drivers do. Charging locked_vm would
+ * need mmap_lock, which user space can hold indefinitely. RLIMIT_MEMLOCK limits the sum of
+ * pinned and locked memory. The caller is a vCPU, so rlimit() and capable() use the VMM's
  * limit and capabilities.
  */
 static bool vfio_ap_page_charge(struct mm_struct *mm)
@@ -185,7 +185,7 @@ static bool vfio_ap_page_charge(struct mm_struct *mm)
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 	u64 pages;
 
-	/* locked_vm may change at the same time, because mmap_lock is not held. */
+	/* locked_vm may change concurrently, because mmap_lock is not held. */
 	pages = atomic64_inc_return(&mm->pinned_vm) + data_race(mm->locked_vm);
 	if (pages <= limit || capable(CAP_IPC_LOCK))
 		return true;
@@ -217,8 +217,8 @@ static struct vfio_ap_page *vfio_ap_page_find(struct vfio_ap_attachment *attachm
 }
 
 /*
- * Return: the attachment's existing entry for this page, or @added if there is none; NULL if
- * the limit would be exceeded.
+ * Return: the attachment's existing entry for the page, or @added if there is no such entry;
+ * NULL if RLIMIT_MEMLOCK would be exceeded.
  */
 static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attachment,
 					       struct vfio_ap_page *added)
@@ -228,7 +228,7 @@ static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attach
 	spin_lock(&attachment->pages_lock);
 	page = vfio_ap_page_find(attachment, added->page);
 	if (page) {
-		/* The page may be on the list of unused pages. */
+		/* Move the entry back if it is on unused_pages. */
 		list_move(&page->node, &attachment->pages);
 	} else if (vfio_ap_page_charge(attachment->kvm->mm)) {
 		page = added;
@@ -302,7 +302,7 @@ static void vfio_ap_unpin_work(struct work_struct *work)
 		container_of(to_delayed_work(work), struct vfio_ap_attachment, unpin_work);
 
 	/*
-	 * Do not block the worker: the task that holds the mutex may be waiting for a file
+	 * Do not block the worker: the task that holds unpin_lock may be waiting for a file
 	 * system.
 	 */
 	if (mutex_trylock(&attachment->unpin_lock)) {
@@ -320,8 +320,7 @@ static void vfio_ap_unpin_work(struct work_struct *work)
  * vfio_ap_attachment_unpin - unpin the pages that no registration uses
  * @attachment: the attachment to the guest
  *
- * On return, these pages are unpinned and no longer charged. Locked pages are an exception:
- * unpin_work unpins them later.
+ * Unpinned pages are no longer charged. If a page is locked, unpin_work unpins it later.
  *
  * Context: Called by one of the VMM's threads. Sleeps; none of this driver's locks held.
  */
@@ -336,7 +335,7 @@ void vfio_ap_attachment_unpin(struct vfio_ap_attachment *attachment)
 
 /**
  * vfio_ap_page_get - pin a guest page, or share an existing pin
- * @attachment: the attachment to the guest; the device is open
+ * @attachment: the attachment to the guest, whose VFIO device is open
  * @hva: an address on the page, in the VMM's address space
  *
  * Context: Called by one of the guest's vCPUs. May sleep until user space provides the page.

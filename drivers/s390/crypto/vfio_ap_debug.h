@@ -10,7 +10,7 @@
 #define VFIO_AP_DBF_LEVEL_INFO	5
 #define VFIO_AP_DBF_LEVEL_DEBUG	6
 
-/* Size of an entry in words: the address of the format string, and its arguments. */
+/* Words per entry: one for the address of the format string, the others for its arguments. */
 #define VFIO_AP_DBF_WORDS	10
 
 extern debug_info_t *vfio_ap_dbf;

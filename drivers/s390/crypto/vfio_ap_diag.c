@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mdev attributes that show why a queue is not in the guest: queue_states shows the state of
- * each assigned queue, and last_error shows the last write that failed.
+ * Mdev attributes that help to find out why a queue is not in the guest: queue_states shows the
+ * state of each assigned queue, and last_error shows the last failed write to an attribute.
  */
 #include <linux/ctype.h>
 #include <linux/ktime.h>
@@ -11,8 +11,8 @@
 #include "vfio_ap_private.h"
 
 /*
- * Length of a line in queue_states. All lines have the same length, so a read can begin at any
- * line.
+ * Length of a line in queue_states. All lines have the same length, so a read() can begin at
+ * any line.
  */
 #define VFIO_AP_STATE_LINE	64
 
@@ -31,8 +31,8 @@ static bool vfio_ap_diag_is_fit(const struct vfio_ap_mdev *mdev, unsigned int ap
 }
 
 /*
- * Find the first queue that blocks a fit queue. The blocker has the same adapter or, if the
- * guest already has the adapter, the same domain.
+ * Find the first queue that keeps a fit queue out of the guest. The two queues have the same
+ * adapter or, if the guest already has this adapter, the same domain.
  */
 static bool vfio_ap_diag_find_blocker(const struct vfio_ap_mdev *mdev, unsigned int apid,
 				      unsigned int apqi, unsigned long *blocker)
@@ -60,7 +60,7 @@ static bool vfio_ap_diag_find_blocker(const struct vfio_ap_mdev *mdev, unsigned 
 	return false;
 }
 
-/* Return: length of the text; 0 if nothing about the queue itself keeps it out of the guest. */
+/* Return: length of the text; 0 if the queue's own state does not keep it out of the guest. */
 static size_t vfio_ap_diag_print_queue(struct vfio_ap_queue *q, char *text, size_t size)
 {
 	lockdep_assert_held(&q->lock);
@@ -106,7 +106,7 @@ static size_t vfio_ap_diag_print_cause(const struct vfio_ap_mdev *mdev, u16 apqn
 	return scnprintf(text, size, "pending");
 }
 
-/* Return: the hardware state that the AP bus recorded. Does not issue an instruction. */
+/* Return: the hardware state that the AP bus last recorded. Issues no AP instruction. */
 static const char *vfio_ap_diag_hardware(u16 apqn)
 {
 	struct ap_queue *queue = ap_get_qdev(apqn);
@@ -162,11 +162,11 @@ static ssize_t queue_states_read(struct file *file, struct kobject *kobj,
 static BIN_ATTR_RO(queue_states, 0);
 
 /**
- * vfio_ap_last_error_record - record a write that failed
+ * vfio_ap_last_error_record - record a failed write to an attribute
  * @mdev: the mdev
  * @conflict: the conflicting queue, if there is one
  * @attribute: name of the attribute
- * @value: text that was written
+ * @value: the written text
  * @error: negative errno
  *
  * Context: Takes matrix_dev->lock.

@@ -136,7 +136,7 @@ static int vfio_ap_read_config(void)
 
 static void vfio_ap_workqueues_destroy(void)
 {
-	/* The end of a reset queues commit_work, so destroy vfio_ap_reset_wq first. */
+	/* A completed reset queues commit_work, so destroy vfio_ap_reset_wq first. */
 	if (vfio_ap_reset_wq)
 		destroy_workqueue(vfio_ap_reset_wq);
 	if (vfio_ap_commit_wq)
@@ -179,7 +179,7 @@ static int __init vfio_ap_init(void)
 	ret = vfio_ap_matrix_dev_register(root);
 	if (ret)
 		goto err_bus;
-	/* Work items use matrix_dev, so destroy the workqueues before matrix_dev is freed. */
+	/* Create the workqueues after matrix_dev, and destroy them before it: work items use it. */
 	ret = vfio_ap_workqueues_create();
 	if (ret)
 		goto err_matrix_dev;
@@ -231,7 +231,7 @@ static void __exit vfio_ap_exit(void)
 	bus_unregister(&vfio_ap_matrix_bus);
 	root_device_unregister(root);
 	debug_unregister(vfio_ap_dbf);
-	/* No rcu_barrier() is needed, because kfree_rcu() runs no code of this module. */
+	/* No rcu_barrier() is needed, because kfree_rcu() runs no code in this module. */
 }
 
 module_init(vfio_ap_init);

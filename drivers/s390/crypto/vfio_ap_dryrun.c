@@ -13,13 +13,13 @@ struct vfio_ap_dry_run {
 	struct vfio_ap_matrix asked;
 	/** @now: the guest's matrix at the time of the write */
 	struct vfio_ap_matrix now;
-	/** @then: the guest's matrix at the time when a write to ap_config would return */
+	/** @then: the guest's matrix after such a write to ap_config has returned */
 	struct vfio_ap_matrix then;
 	/** @conflict: the conflicting queue, if @error is not 0 */
 	struct vfio_ap_conflict conflict;
 	/** @wait_ms: maximum time to wait for resets of added queues, in milliseconds */
 	unsigned int wait_ms;
-	/** @error: negative errno that a write to ap_config would return, or 0 */
+	/** @error: negative errno that a write to ap_config would return, or 0 for success */
 	int error;
 };
 
@@ -28,7 +28,7 @@ struct vfio_ap_dry_run_guest {
 	const struct vfio_ap_matrix *awaited;
 };
 
-/* Remove from @pending the domains of queues for whose resets a write to ap_config would wait. */
+/* Remove from @pending the queues whose resets a write to ap_config would wait for. */
 static void vfio_ap_dry_run_assume_done(unsigned int apid, unsigned long *pending)
 {
 	struct vfio_ap_queue *q;
@@ -44,7 +44,7 @@ static void vfio_ap_dry_run_assume_done(unsigned int apid, unsigned long *pendin
 	}
 }
 
-/* List unfit queues, except those for whose resets a write to ap_config would wait. */
+/* List the unfit queues, except those whose resets a write to ap_config would wait for. */
 static void vfio_ap_dry_run_list_unfit(unsigned int apid, const unsigned long *domains,
 				       struct vfio_ap_unfit *unfit, void *data)
 {
@@ -124,7 +124,7 @@ size_t vfio_ap_conflict_print(const struct vfio_ap_conflict *conflict, char sepa
 			 AP_QID_QUEUE(conflict->apqn), separator, conflict->owner);
 }
 
-/* Return: the number of queues that are in @new and not in @old. */
+/* Return: the number of queues that are in @new but not in @old. */
 static size_t vfio_ap_dry_run_count_added(const struct vfio_ap_matrix *new,
 					  const struct vfio_ap_matrix *old)
 {

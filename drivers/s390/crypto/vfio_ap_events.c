@@ -13,7 +13,7 @@
 #define CREATE_TRACE_POINTS
 #include "vfio_ap_trace.h"
 
-/* Count the queues that a commit adds to a guest and takes from it. */
+/* Count the queues that a commit adds to a guest, and those that it takes from the guest. */
 void vfio_ap_event_commit(struct vfio_ap_mdev *mdev, unsigned int joined, unsigned int left)
 {
 	lockdep_assert_held(&matrix_dev->lock);
@@ -30,7 +30,7 @@ void vfio_ap_event_apcb_written(const struct vfio_ap_mdev *mdev, unsigned int le
 	trace_vfio_ap_guest_update(dev_name(mdev->vdev.dev), left, old, new);
 }
 
-/* Trace an assignment that failed because of a conflict. */
+/* Trace a write that failed because of a conflict. */
 void vfio_ap_event_refused(const struct vfio_ap_mdev *mdev,
 			   const struct vfio_ap_conflict *conflict, int error)
 {
@@ -38,7 +38,7 @@ void vfio_ap_event_refused(const struct vfio_ap_mdev *mdev,
 				     error);
 }
 
-/* Count a VFIO_DEVICE_RESET. */
+/* Count a call to VFIO_DEVICE_RESET. */
 void vfio_ap_event_device_reset(struct vfio_ap_mdev *mdev)
 {
 	lockdep_assert_held(&matrix_dev->lock);
@@ -54,7 +54,7 @@ void vfio_ap_event_notified(struct vfio_ap_mdev *mdev)
 	mdev->stats.notified++;
 }
 
-/* Add the counters of a guest that is being detached to the mdev's counters. */
+/* When a guest is detached, add its counters to those of the mdev. */
 void vfio_ap_event_detached(struct vfio_ap_mdev *mdev,
 			    const struct vfio_ap_attachment *attachment)
 {
@@ -81,7 +81,7 @@ void vfio_ap_event_reset_issued(const struct vfio_ap_queue *q, u64 seq, u8 rc)
 }
 
 /**
- * vfio_ap_event_slowest_ms - compute the duration of a queue's slowest reset
+ * vfio_ap_event_slowest_ms - update the duration of a queue's slowest reset
  * @slowest_ms: duration of the slowest reset so far, in milliseconds
  * @duration: duration of the reset that has completed, in jiffies
  *

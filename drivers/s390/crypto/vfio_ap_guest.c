@@ -3,7 +3,7 @@
 #include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
 
-/* Lets an open fail before the wait for resets if the guest already has an mdev. */
+/* Lets an open fail without waiting for resets if the guest already has an mdev. */
 static bool vfio_ap_guest_has_hook(struct kvm *kvm)
 {
 	guard(rwsem_read)(&kvm->arch.crypto.pqap_hook_rwsem);
@@ -31,7 +31,7 @@ static int vfio_ap_guest_set_hook(struct kvm *kvm, crypto_hook *hook)
  * with vfio_ap_guest_detach().
  * Return:
  * * 0: the guest has the queues that are ready
- * * -EPERM: the guest has another mdev
+ * * -EPERM: the guest already has another mdev
  * * -ENOMEM: out of memory
  * * -EINTR, -ERESTARTSYS: the task was killed
  */
@@ -79,7 +79,7 @@ err_put:
  * vfio_ap_guest_detach - take all of an mdev's queues from its guest
  * @mdev: the mdev, whose VFIO device is being closed
  *
- * Does not wait for the resets of the queues; the next open of the mdev waits for them.
+ * Does not wait for the resets of these queues; the next open of the mdev does.
  *
  * Context: Sleeps; none of this driver's locks held.
  */
@@ -128,8 +128,8 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 	int ret;
 
 	/*
-	 * A commit marks the queues that join the guest before it writes the APCB. Hold
-	 * guests_lock, so that no reset is required between these two steps, while the guest
+	 * A commit first marks the queues that join the guest, and then writes the APCB. Hold
+	 * guests_lock, so that no reset is required between these two steps, when the guest
 	 * cannot use a marked queue yet.
 	 */
 	scoped_guard(mutex, &matrix_dev->guests_lock) {
@@ -138,7 +138,7 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 		attachment = mdev->attachment;
 		assigned = mdev->assigned;
 		seq = vfio_ap_reset_require_all(&assigned, attachment);
-		/* The resets change the queue_states of queues that the guest does not have. */
+		/* The resets change queue_states for the queues that the guest does not have. */
 		vfio_ap_mdev_notify_later(mdev);
 		vfio_ap_event_device_reset(mdev);
 	}

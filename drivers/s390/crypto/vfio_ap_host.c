@@ -12,8 +12,8 @@
 
 /*
  * While the AP bus scans the new configuration, a guest gets only what both the old and the
- * new configuration have. When the scan has finished, @old is NULL. Each mdev's commit_work
- * updates its guest.
+ * new configuration have. After the scan, @old is NULL, and a guest may get all that the new
+ * configuration has. Each mdev's commit_work updates its guest.
  */
 static void vfio_ap_host_publish(const struct ap_config_info *new,
 				 const struct ap_config_info *old)
@@ -90,7 +90,7 @@ int vfio_ap_host_read_config(struct ap_config_info *info)
  * vfio_ap_host_probe - handle the binding of a queue to this driver
  * @queue: the queue
  *
- * A guest gets the queue when the reset of the queue has completed.
+ * No guest gets the queue before the queue has been reset.
  *
  * Context: Called by the AP bus with the device lock held.
  * Return: 0 or -ENOMEM.
@@ -107,7 +107,7 @@ int vfio_ap_host_probe(struct ap_queue *queue)
 		scoped_guard(spinlock, &q->lock) {
 			vfio_ap_queue_bind(q);
 			/*
-			 * The previous owner may not have reset the queue. If a guest still
+			 * The queue's previous driver may not have reset it. If a guest still
 			 * has the queue, the commit that takes the queue from this guest will
 			 * require the reset.
 			 */
@@ -137,8 +137,8 @@ static void vfio_ap_host_set_binding(struct vfio_ap_queue *q, enum vfio_ap_bindi
 }
 
 /*
- * Take the adapter from the guest because one of its queues is being unbound, and wait for the
- * resets.
+ * Take an adapter from its guest, because one of the adapter's queues is being unbound. Wait
+ * for the resets of the queues that the guest loses.
  * Return: sequence number of the resets; 0 if no queue left the guest.
  */
 static u64 vfio_ap_host_evict(struct vfio_ap_mdev *mdev)
@@ -146,7 +146,7 @@ static u64 vfio_ap_host_evict(struct vfio_ap_mdev *mdev)
 	struct vfio_ap_tx tx;
 
 	if (!vfio_ap_tx_begin(&tx, mdev, VFIO_AP_WAIT_BOUNDED, false)) {
-		/* The work items of an unlinked mdev were cancelled; do not queue them again. */
+		/* An unlinked mdev's work items have been cancelled; do not queue them again. */
 		guard(mutex)(&matrix_dev->guests_lock);
 		if (tx.error == -EBUSY && mdev->linked)
 			vfio_ap_mdev_commit_later(mdev);
@@ -154,7 +154,7 @@ static u64 vfio_ap_host_evict(struct vfio_ap_mdev *mdev)
 	}
 	vfio_ap_tx_commit(&tx, &mdev->assigned);
 	if (tx.changed) {
-		/* Let commit_work signal the VMM, because the AP bus must not wait for pollers. */
+		/* Leave the signal to commit_work, because the AP bus must not wait for pollers. */
 		tx.changed = false;
 		mdev->config_unsignalled = true;
 		vfio_ap_mdev_commit_later(mdev);
@@ -176,8 +176,9 @@ static void vfio_ap_host_wait_commit(void)
 }
 
 /*
- * Wait for an earlier reset of a queue that no guest has. The limit of 2 s starts when the
- * reset is required, so that unbinding many queues in a row does not take 2 s for each queue.
+ * If no guest has the queue, wait for a reset that was required before the unbind. The limit of
+ * 2 s starts when the reset is required, so that unbinding many queues in a row does not take
+ * 2 s for each queue.
  */
 static void vfio_ap_host_wait_earlier_reset(struct vfio_ap_queue *q, u64 waited)
 {
@@ -200,19 +201,19 @@ static void vfio_ap_host_wait_earlier_reset(struct vfio_ap_queue *q, u64 waited)
 
 /*
  * Wait without a limit until the guest has lost the queue and a ZAPQ has erased it. After the
- * unbind, the AP bus issues one ZAPQ, but ignores its response code. Hardware rejects this ZAPQ
- * if a reset is in progress. The next driver then only gets a RAPQ, which keeps the guest's data.
+ * unbind, the AP bus issues only one ZAPQ, which hardware rejects while a reset is in progress.
+ * The next driver's first reset is then a RAPQ, which does not erase the guest's data.
  */
 static void vfio_ap_host_wait_erased(struct vfio_ap_queue *q)
 {
 	do {
 		vfio_ap_reset_wait_erased(q);
-		/* A commit that just took the queue from its guest has required no reset yet. */
+		/* A commit may have taken the queue from its guest, but required no reset yet. */
 		vfio_ap_host_wait_commit();
 	} while (!vfio_ap_reset_is_erased(q));
 }
 
-/* Return: true if hardware may still interrupt the guest. */
+/* Return: true if the queue may still interrupt a guest. */
 static bool vfio_ap_host_may_interrupt(struct vfio_ap_queue *q)
 {
 	guard(spinlock)(&q->lock);
@@ -225,9 +226,9 @@ static bool vfio_ap_host_may_interrupt(struct vfio_ap_queue *q)
  *
  * Does not reset a queue that has left the host's configuration. If the guest's kvm->lock
  * cannot be acquired in time, the guest loses the queue later. Until then, the queue is bad
- * even if it is bound to this driver again. No host driver binds it before that: while the
- * queue is assigned, vfio_ap_host_in_use() prevents the masks from reserving it. Since Linux
- * 6.19, user space can bypass the masks with driver_override.
+ * even if it is bound to this driver again. While the queue is assigned, vfio_ap_host_in_use()
+ * prevents the masks from giving it to a host driver. Since Linux 6.19, however, user space can
+ * bypass the masks with driver_override.
  *
  * Context: Called by the AP bus with the device lock held. Waits at most 2 s for kvm->lock and
  * 2 s for the resets of the queues that the guest loses; each limit applies to all of the
@@ -270,8 +271,8 @@ void vfio_ap_host_remove(struct ap_queue *queue)
 	scoped_guard(mutex, &matrix_dev->lock)
 		vfio_ap_host_set_binding(q, VFIO_AP_UNBOUND);
 	/*
-	 * If a registration remains, the work item polls until the registration has ended, and
-	 * then frees the queue.
+	 * If an interrupt registration remains, the queue's work item polls until it has ended,
+	 * and then frees the queue.
 	 */
 	vfio_ap_reset_advance(q);
 	if (vfio_ap_host_may_interrupt(q))
@@ -281,8 +282,8 @@ void vfio_ap_host_remove(struct ap_queue *queue)
 }
 
 /*
- * Find an mdev with one of the reserved queues, and copy its owner's label. Return: the device of
- * the mdev, or NULL. The caller must put the device.
+ * Find an mdev to which one of the reserved queues is assigned, and copy its owner label.
+ * Return: the mdev's device, which the caller must put, or NULL if there is no such mdev.
  */
 static struct device *vfio_ap_host_find_owner(const struct vfio_ap_matrix *reserved,
 					      unsigned int *apid, unsigned int *apqi,
@@ -313,7 +314,7 @@ static struct device *vfio_ap_host_find_owner(const struct vfio_ap_matrix *reser
  *
  * Context: Called by the AP bus with ap_attr_mutex held. Takes guests_lock and
  * matrix_dev->lock.
- * Return: 0; -EADDRINUSE if one of the queues is assigned to an mdev. The conflict is logged.
+ * Return: 0; -EADDRINUSE, with a log line, if one of the queues is assigned to an mdev.
  */
 int vfio_ap_host_in_use(const unsigned long *apm, const unsigned long *aqm)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Operations on matrices, the computation of what a guest gets, and the text formats of the
- * sysfs attributes. The result of each function depends only on its arguments, so that
- * vfio_ap_matrix_test.c can test them without hardware.
+ * sysfs attributes. The result of each function depends only on its arguments, so
+ * vfio_ap_matrix_test.c can test these functions without hardware.
  */
 #include <linux/bitmap.h>
 #include <linux/hex.h>
@@ -28,7 +28,7 @@ bool vfio_ap_matrix_equal(const struct vfio_ap_matrix *a, const struct vfio_ap_m
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_equal);
 
-/* Here and in the next two functions, @to may point to the same matrix as @a or @b. */
+/* For this function and the next two, @to may point to the same matrix as @a or @b. */
 void vfio_ap_matrix_and(struct vfio_ap_matrix *to, const struct vfio_ap_matrix *a,
 			const struct vfio_ap_matrix *b)
 {
@@ -81,7 +81,7 @@ bool vfio_ap_matrix_first_shared(const struct vfio_ap_matrix *a, const struct vf
 	DECLARE_BITMAP(adapters, VFIO_AP_NR_IDS);
 	DECLARE_BITMAP(domains, VFIO_AP_NR_IDS);
 
-	/* Fast path, because callers check all mdevs, and most of them share no queue. */
+	/* Fast path: callers compare a matrix with those of all mdevs, and few share a queue. */
 	if (!vfio_ap_mask_meets(a->apm, b->apm) || !vfio_ap_mask_meets(a->aqm, b->aqm))
 		return false;
 	bitmap_and(adapters, a->apm, b->apm, VFIO_AP_NR_IDS);
@@ -97,7 +97,7 @@ static bool vfio_ap_mask_within(const unsigned long *mask, unsigned int limit)
 	return find_next_bit_inv(mask, VFIO_AP_NR_IDS, limit + 1) >= VFIO_AP_NR_IDS;
 }
 
-/* Tests whether all ids are within the limits. */
+/* Tests whether all ids in the matrix are within the limits. */
 bool vfio_ap_matrix_within(const struct vfio_ap_matrix *matrix,
 			   const struct vfio_ap_limits *limits)
 {
@@ -115,7 +115,7 @@ bool vfio_ap_matrix_adds_queues(const struct vfio_ap_matrix *new,
 	       !bitmap_subset(new->aqm, old->aqm, VFIO_AP_NR_IDS);
 }
 
-/* Return: the lowest id >= @id that is in @in and not in @except, which may be NULL. */
+/* Return: the lowest id >= @id in @in but not in @except (may be NULL), or VFIO_AP_NR_IDS. */
 static __always_inline unsigned int vfio_ap_mask_next(const unsigned long *in,
 						      const unsigned long *except, unsigned int id)
 {
@@ -133,7 +133,7 @@ static __always_inline unsigned int vfio_ap_mask_next(const unsigned long *in,
 }
 
 /**
- * vfio_ap_matrix_next - find the next queue that is in one matrix and not in another
+ * vfio_ap_matrix_next - find the next queue that is in one matrix but not in another
  * @in: the matrix that contains the queue
  * @except: the matrix that does not contain the queue, or NULL
  * @apqn: the lowest APQN to consider, 0 to 65536; set to the APQN found
@@ -198,8 +198,8 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_ap_limits_from_config);
  *
  * The APCB has only a mask of adapters and a mask of domains, so a single queue cannot be left
  * out. A bad queue keeps its whole adapter out of the guest. A pending queue takes nothing
- * from the guest, but its adapter is not added until the reset has completed. If the guest
- * already has the adapter, the queue's domain is not added until then either.
+ * from the guest. Until its reset has completed, however, its adapter is not added or, if the
+ * guest already has the adapter, its domain is not added.
  */
 void vfio_ap_matrix_derive(struct vfio_ap_matrix *guest, const struct vfio_ap_matrix *assigned,
 			   const struct vfio_ap_matrix *host, const struct vfio_ap_matrix *now,
@@ -228,7 +228,7 @@ void vfio_ap_matrix_derive(struct vfio_ap_matrix *guest, const struct vfio_ap_ma
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_derive);
 
-/* Return: the first character after the digits; NULL if there are no digits, or too many. */
+/* Return: pointer to the first character after the digits; NULL if there are none or too many. */
 static const char *vfio_ap_mask_parse(const char *text, unsigned long *mask)
 {
 	unsigned int id = 0, bit;
@@ -254,7 +254,7 @@ static const char *vfio_ap_mask_parse(const char *text, unsigned long *mask)
  *	with or without 0x, separated by commas; newlines may follow
  * @matrix: receives the masks on success
  *
- * The first digit stands for the ids 0 to 3. Digits omitted at the end are 0.
+ * The first digit stands for ids 0 to 3. Omitted trailing digits count as 0.
  *
  * Return: 0 or -EINVAL.
  */
@@ -355,7 +355,7 @@ static size_t vfio_ap_line_count(const struct vfio_ap_matrix *matrix)
 	return adapters && domains ? adapters * domains : adapters + domains;
 }
 
-/* Return: the id at index @n of a mask, counted from 0; VFIO_AP_NR_IDS if there is none. */
+/* Return: the @n-th lowest id in a mask, counted from 0; VFIO_AP_NR_IDS if there is none. */
 static unsigned int vfio_ap_nth_id(const unsigned long *mask, size_t n)
 {
 	unsigned int id;
@@ -376,8 +376,8 @@ size_t vfio_ap_matrix_queue_count(const struct vfio_ap_matrix *matrix)
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_queue_count);
 
 /*
- * Return: the APQN at index @n, counted from 0, sorted by adapter and then by domain. The
- * matrix must have more than @n queues.
+ * Return: the @n-th lowest APQN in a matrix, counted from 0. The matrix must have more than @n
+ * queues.
  */
 u16 vfio_ap_matrix_nth_queue(const struct vfio_ap_matrix *matrix, size_t n)
 {
@@ -389,7 +389,7 @@ u16 vfio_ap_matrix_nth_queue(const struct vfio_ap_matrix *matrix, size_t n)
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_nth_queue);
 
 /**
- * vfio_ap_part_add - copy the part of the next line that a read() requests
+ * vfio_ap_part_add - copy what a read() requests of the next line of a text
  * @part: the section that the read() requests
  * @line: the line, with its newline
  * @length: number of characters in @line

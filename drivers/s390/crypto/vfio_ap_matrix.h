@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Matrices of adapters and domains. The functions take no locks, do not access hardware and do
- * not allocate memory.
+ * Matrices of adapters and domains. These functions take no locks, access no hardware and
+ * allocate no memory.
  */
 #ifndef VFIO_AP_MATRIX_H
 #define VFIO_AP_MATRIX_H
@@ -11,7 +11,7 @@
 #include <asm/ap.h>
 
 #define VFIO_AP_NR_IDS 256
-/* Length of three hexadecimal masks, each with 0x in front and a comma or newline at the end. */
+/* Length of three hexadecimal masks, each with a leading 0x and a trailing comma or newline. */
 #define VFIO_AP_MASKS_TEXT_SIZE (3 * (2 + VFIO_AP_NR_IDS / 4 + 1))
 /* Length of "AA.DDDD" and a newline. */
 #define VFIO_AP_QUEUE_LINE 8
@@ -43,14 +43,14 @@ struct vfio_ap_limits {
 };
 
 /**
- * struct vfio_ap_part - the section of a text that a read() requests
+ * struct vfio_ap_part - the section of an attribute's text that a read() requests
  */
 struct vfio_ap_part {
 	/** @buf: kernel buffer that receives the section, without a NUL at the end */
 	char *buf;
 	/** @count: size of @buf in characters, at least 1 */
 	size_t count;
-	/** @offset: number of characters of the text to skip before the section */
+	/** @offset: number of characters to skip before the section */
 	size_t offset;
 	/** @done: number of characters stored in @buf */
 	size_t done;
@@ -60,7 +60,7 @@ struct vfio_ap_part {
  * enum vfio_ap_fitness - whether a guest may have a queue
  * @VFIO_AP_QUEUE_FIT: a guest may have the queue, because it is bound to this driver and no
  *	reset is pending
- * @VFIO_AP_QUEUE_PENDING: a guest may have the queue after its reset has completed
+ * @VFIO_AP_QUEUE_PENDING: a guest may have the queue once its reset has completed
  * @VFIO_AP_QUEUE_BAD: no guest may have the queue, because it is not bound, its reset failed,
  *	or it was unbound, and possibly bound again, while a guest had it
  */
@@ -85,7 +85,7 @@ struct vfio_ap_unfit {
  * @apid: the adapter
  * @domains: mask of the domains to check
  * @unfit: receives the domains of the unfit queues, a subset of @domains
- * @data: the argument that was passed to vfio_ap_matrix_derive()
+ * @data: the @data argument of vfio_ap_matrix_derive()
  */
 typedef void (*vfio_ap_unfit_fn)(unsigned int apid, const unsigned long *domains,
 				 struct vfio_ap_unfit *unfit, void *data);

@@ -56,7 +56,7 @@ static bool case_has(const struct derive_case *c, const struct vfio_ap_matrix *m
 	return false;
 }
 
-/* Bit n of @bits, counted from the right, is id n. */
+/* Set id n in @mask if bit n of @bits, counted from the right, is set. */
 static void mask_from_bits(unsigned long *mask, unsigned int bits)
 {
 	unsigned int id;
@@ -70,7 +70,7 @@ static void mask_from_bits(unsigned long *mask, unsigned int bits)
 
 /*
  * There are 20 kinds of domains: the domain is in @now or not, and it is either unassigned, or
- * assigned with one of the 3 x 3 combinations of fitness of its two queues. The queues of an
+ * assigned with one of the 3 x 3 combinations of its two queues' fitness. The queues of an
  * unassigned domain are bad, so that the tests fail if vfio_ap_matrix_derive() does not ignore
  * them.
  */
@@ -96,11 +96,11 @@ static void case_set_domain(struct derive_case *c, unsigned int apqi, unsigned i
 }
 
 /*
- * Call check() for each case. The host has all ids, and @assigned and @now take all values. A
- * domain's number does not matter, so cases that differ only in the order of the domains are
- * tested once. This reduces 128000 cases, which are too many for an emulated machine, to
- * 24640. The kinds rotate through the domains, so that the highest kind is not always in the
- * last domain.
+ * Call check() for each case. The host has all ids, and @assigned and @now take all possible
+ * values. A domain's number does not matter, so cases that differ only in the order of the
+ * domains are tested once. This reduces the 128000 cases, which would take too long on an
+ * emulated machine, to 24640. The kinds rotate through the domains, so that the highest kind is
+ * not always in the last domain.
  */
 static void derive_cases_walk(struct kunit *test,
 			      void (*check)(struct kunit *test, struct derive_case *c))
@@ -130,7 +130,7 @@ static void derive_cases_walk(struct kunit *test,
 	}
 }
 
-/* The guest has neither bad nor unassigned queues, and each new queue is fit. */
+/* The guest gets neither bad nor unassigned queues, and each queue that it gains is fit. */
 static void check_safety(struct kunit *test, struct derive_case *c)
 {
 	struct vfio_ap_matrix guest;
@@ -224,7 +224,7 @@ static void check_fewer_pending(struct kunit *test, struct derive_case *c)
 	struct vfio_ap_matrix pending, fit, both;
 	unsigned int apid, apqi;
 
-	/* This holds only if none of the guest's queues is pending. */
+	/* Skip cases in which a queue of the guest is pending, because the rule does not apply. */
 	if (case_has(c, &c->now, VFIO_AP_QUEUE_PENDING))
 		return;
 	case_derive(c, &pending);
@@ -250,7 +250,8 @@ static void derive_monotonic_in_pending(struct kunit *test)
  * The cases cover all values of @assigned and @host, with each queue fit or bad. In the case
  * number, 6 bits stand for the queues, and 5 bits each for @assigned and @host. The guest's
  * current matrix (@now) must not affect the result, and the control domains are independent of
- * the queues. Therefore, both vary from case to case, but not all combinations are tested.
+ * the queues. Therefore, @now and the control domains vary from case to case, but not all
+ * combinations are tested.
  */
 #define REST_CASES	65536
 
@@ -350,7 +351,7 @@ static void first_shared_lowest(struct kunit *test)
 	struct vfio_ap_matrix a = {}, b = {};
 	unsigned int i, apid, apqi;
 
-	/* Common control domains must not count as shared queues. */
+	/* A control domain that both matrices have must not count as a shared queue. */
 	mask_from_bits(a.adm, 0xf);
 	mask_from_bits(b.adm, 0xf);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -395,7 +396,7 @@ static void check_operation(struct kunit *test, const char *name,
 {
 	struct vfio_ap_matrix to;
 
-	/* Fill the result first, to detect bits that the operation does not clear. */
+	/* Set bits in the result first, to detect bits that the operation does not clear. */
 	memset(&to, 0xa5, sizeof(to));
 	operation(&to, a, b);
 	KUNIT_EXPECT_EQ_MSG(test, memcmp(&to, result, sizeof(to)), 0, "%s", name);
@@ -408,8 +409,8 @@ static void check_operation(struct kunit *test, const char *name,
 }
 
 /*
- * vfio_ap_matrix_next() finds exactly the queues of @in that are not in @except, in ascending
- * order.
+ * Check that vfio_ap_matrix_next() finds exactly the queues that are in @in but not in @except,
+ * in ascending order.
  */
 static void check_next(struct kunit *test, const struct vfio_ap_matrix *in,
 		       const struct vfio_ap_matrix *except)
@@ -494,7 +495,7 @@ static void config_mask_bit_order(struct kunit *test)
 	set_bit_inv(64, expected.aqm);
 	set_bit_inv(63, expected.adm);
 	set_bit_inv(255, expected.adm);
-	/* Fill the matrix first, to detect bits that are not cleared. */
+	/* Set all bits first, to detect bits that the function does not clear. */
 	memset(&matrix, 0xff, sizeof(matrix));
 	vfio_ap_matrix_from_config(&matrix, &config);
 	KUNIT_EXPECT_TRUE(test, bitmap_equal(matrix.apm, expected.apm, VFIO_AP_NR_IDS));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The list of mdevs, and an mdev's work items. */
+/* The list of all mdevs, and the work items of an mdev. */
 #include "vfio_ap_private.h"
 
 struct workqueue_struct *vfio_ap_commit_wq;
 
 /**
- * vfio_ap_mdev_link - add an mdev to the list
- * @mdev: the mdev, which is completely initialised
+ * vfio_ap_mdev_link - add an mdev to matrix_dev->mdevs
+ * @mdev: the mdev, which is fully initialised
  *
  * Context: Takes guests_lock and matrix_dev->lock.
  */
@@ -19,7 +19,7 @@ void vfio_ap_mdev_link(struct vfio_ap_mdev *mdev)
 }
 
 /**
- * vfio_ap_mdev_unlink - remove an mdev from the list, and thereby unassign its queues
+ * vfio_ap_mdev_unlink - remove an mdev from matrix_dev->mdevs, and thus unassign its queues
  * @mdev: the mdev, which is not open
  *
  * Transactions that are waiting for a lock will fail with -ENODEV.
@@ -70,7 +70,10 @@ void vfio_ap_mdev_snapshot(struct vfio_ap_mdev *mdev, struct vfio_ap_matrix *ass
 	*shadow_apcb = mdev->shadow_apcb;
 }
 
-/* Either lock keeps the mdev linked, so that vfio_ap_mdev_retire() will cancel the work item. */
+/*
+ * Either lock prevents vfio_ap_mdev_unlink(), so that vfio_ap_mdev_retire() will cancel a work item
+ * that the caller queues.
+ */
 static void vfio_ap_mdev_assert_stays_linked(void)
 {
 	lockdep_assert(lockdep_is_held(&matrix_dev->guests_lock) ||
@@ -117,6 +120,6 @@ void vfio_ap_mdev_commit_later(struct vfio_ap_mdev *mdev)
 	vfio_ap_mdev_assert_stays_linked();
 
 	vfio_ap_mdev_commit_after(mdev, 0);
-	/* Notify now, because queue_states changes now, and kvm->lock may delay the commit. */
+	/* Do not rely on the commit to notify pollers, because kvm->lock may delay the commit. */
 	vfio_ap_mdev_notify_later(mdev);
 }

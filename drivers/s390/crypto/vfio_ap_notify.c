@@ -97,7 +97,7 @@ static void vfio_ap_notify_work(struct work_struct *work)
 	u64 updates;
 
 	updates = vfio_ap_events_take(mdev, &events);
-	/* Every event can change the state of a queue. */
+	/* Each of these events can change what queue_states shows. */
 	sysfs_notify(kobj, NULL, "queue_states");
 	if (events.guest_changed) {
 		sysfs_notify(kobj, NULL, "guest_matrix");
@@ -150,7 +150,7 @@ void vfio_ap_notify_commit(struct vfio_ap_mdev *mdev,
  */
 void vfio_ap_notify_unlinked(struct vfio_ap_mdev *mdev)
 {
-	/* The mdev's attributes have been removed, so only the queues have pollers. */
+	/* The mdev's attributes have been removed, so only its queues can have pollers. */
 	if (cancel_delayed_work_sync(&mdev->notify_work))
 		put_device(&mdev->vdev.device);
 	/* No lock is needed, because an mdev gets no events after it has been unlinked. */

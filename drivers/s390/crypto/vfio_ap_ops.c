@@ -116,8 +116,8 @@ static void vfio_ap_mdev_cancel_work(struct vfio_ap_mdev *mdev, struct delayed_w
 
 /*
  * Unlink an mdev, and wait for its work items, because they use the module's code, and the
- * mdev_device, which is about to be freed. Work items are queued only for linked mdevs, so
- * none is queued afterwards.
+ * mdev_device, which is about to be freed. Work items are queued only for linked mdevs, so no
+ * work item is queued after the mdev has been unlinked.
  */
 static void vfio_ap_mdev_retire(struct vfio_ap_mdev *mdev)
 {
@@ -151,7 +151,7 @@ static void vfio_ap_mdev_remove(struct mdev_device *device)
 {
 	struct vfio_ap_mdev *mdev = dev_get_drvdata(&device->dev);
 
-	/* This call waits until the device is closed, which takes all queues from the guest. */
+	/* Wait until the VMM has closed the device. The close takes all queues from the guest. */
 	vfio_unregister_group_dev(&mdev->vdev);
 	vfio_ap_mdev_retire(mdev);
 	vfio_put_device(&mdev->vdev);

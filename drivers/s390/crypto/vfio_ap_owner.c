@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The owner of an mdev, and its protection against removal.
+ * The owner label of an mdev, and the protection of an mdev against removal.
  *
- * A program that removes all mdevs that it does not know can remove one that a running
- * guest uses. The label tells whom to ask, and a protected mdev cannot be removed.
+ * A program that removes all mdevs that it does not know may remove one that a running guest
+ * uses. The label tells administrators whom to ask, and a write to the "remove" attribute of a
+ * protected mdev fails.
  */
 #include <linux/ctype.h>
 #include <linux/sched.h>
@@ -12,9 +13,9 @@
 #include "vfio_ap_private.h"
 
 /**
- * vfio_ap_owner_copy - copy the label of an mdev
+ * vfio_ap_owner_copy - copy an mdev's owner label
  * @mdev: the mdev
- * @label: set to the label; empty if the mdev has none
+ * @label: receives the label; empty if the mdev has no label
  *
  * Context: matrix_dev->lock held.
  */
@@ -26,9 +27,9 @@ void vfio_ap_owner_copy(const struct vfio_ap_mdev *mdev, char label[VFIO_AP_OWNE
 }
 
 /**
- * vfio_ap_owner_find - copy the label of the mdev with a UUID
+ * vfio_ap_owner_find - find an mdev by its UUID, and copy its owner label
  * @uuid: the UUID
- * @label: set to the label; empty if there is no such mdev, or if it has none
+ * @label: receives the label; empty if the mdev does not exist or has no label
  *
  * Context: Takes matrix_dev->lock.
  */
@@ -69,7 +70,7 @@ static ssize_t owner_show(struct device *dev, struct device_attribute *attr, cha
 	return mdev->owner[0] ? sysfs_emit(buf, "%s\n", mdev->owner) : 0;
 }
 
-/* Test for a control character of ASCII, or of Latin-1 in UTF-8, which takes two bytes. */
+/* Test for an ASCII control character, or one of Latin-1, which takes two bytes in UTF-8. */
 static bool vfio_ap_owner_is_control(const char *text)
 {
 	return iscntrl(text[0]) ||

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Structures and functions that the source files of vfio_ap share. The driver passes AP queues
- * through to KVM guests.
+ * Structures and functions shared by the source files of vfio_ap, the driver that passes AP
+ * queues through to KVM guests.
  *
- * A mediated device ("mdev") holds the adapters, usage domains and control domains that an
- * administrator assigned. vfio_ap_matrix_derive() computes what the guest gets from this
- * assignment, from the host's configuration and from the state of the queues. The driver
- * writes the result to the APCB, which holds the AP masks in the guest's crypto control block
- * (CRYCB).
+ * A mediated device ("mdev") records the adapters, usage domains and control domains that an
+ * administrator has assigned to it. vfio_ap_matrix_derive() takes this assignment, the host's
+ * configuration and the state of the queues, and computes what the guest gets. The driver
+ * writes the result to the APCB, the part of the guest's crypto control block (CRYCB) that
+ * holds the AP masks.
  *
- * Mdevs and queues have no pointers to each other that could become stale. A queue's owner is
- * the mdev whose assigned matrix contains the queue's APQN; no two assigned matrices contain
- * the same APQN.
+ * Mdevs and queues do not point to each other, so no such pointer can become stale. A queue's
+ * owner is the mdev whose assigned matrix contains the queue's APQN; no two assigned matrices
+ * contain the same APQN.
  *
  * Each file calls functions only in files that precede it in this list:
  *
  *   matrix                            AP masks, and the computation of what a guest gets
  *   events                            counters and trace events
- *   mdev, attachment, trigger, queue  one structure each
- *   owner                             the owner of an mdev, and its protection
+ *   mdev, attachment, trigger, queue  one structure per file
+ *   owner                             owner label of an mdev, protection against removal
  *   irq                               interrupt registrations
  *   notify                            poll() and uevents
  *   reset                             the reset state machine
  *   tx                                guest transactions and commits
- *   assign, host, guest               operations that begin a transaction
+ *   assign, host, guest               operations that run transactions
  *   removal                           removal of an mdev that is in use
  *   dryrun, diag, stats               diagnostics, see vfio_ap_diag.h
  *   sysfs, ops, drv                   interfaces to the rest of the kernel
@@ -50,17 +50,17 @@
 
 #define VFIO_AP_MODULE_NAME "vfio_ap"
 #define VFIO_AP_NR_GISC 8
-/* Size of the label of an mdev's owner, with the NUL. */
+/* Size of an mdev's owner label, including the NUL. */
 #define VFIO_AP_OWNER_SIZE 256
-/* Number of counters for AQIC responses: one for each code from 00 to 07, one for all others. */
+/* Number of AQIC counters: one for each response code from 00 to 07, one for all other codes. */
 #define VFIO_AP_NR_AQIC_CODES 9
 
 /**
  * DOC: lock order
  *
- * The locks from the outermost to the innermost, with the reason for the order::
+ * The locks, from the outermost to the innermost::
  *
- *   kvm->lock                       one for each guest; a task never holds two. KVM
+ *   kvm->lock                       one per guest; a task never holds two of them. KVM
  *                                   takes vcpu->mutex under kvm->lock, and the
  *                                   PQAP(AQIC) intercept runs with vcpu->mutex
  *                                   held.
@@ -112,18 +112,18 @@ struct vfio_ap_matrix_dev {
 	/** @newest: the host's newest AP configuration, even if the AP bus is still scanning it */
 	struct vfio_ap_matrix newest;
 	/**
-	 * @host: the adapters and domains that guests may have. This is the host's
-	 * configuration or, while the AP bus scans a new one, only what both the old and the
-	 * new configuration have.
+	 * @host: the adapters and domains that guests may have: those in the host's
+	 * configuration or, while the AP bus scans a new configuration, only those in both the
+	 * old and the new one.
 	 */
 	struct vfio_ap_matrix host;
-	/** @limits: the highest adapter and domain ids that this machine supports */
+	/** @limits: the highest adapter and domain ids that the host supports */
 	struct vfio_ap_limits limits;
 	/** @parent: registration with the mdev core */
 	struct mdev_parent parent;
-	/** @mdev_type: the only type of mdev */
+	/** @mdev_type: the driver's only mdev type */
 	struct mdev_type mdev_type;
-	/** @mdev_types: array with a pointer to @mdev_type, which the mdev core requires */
+	/** @mdev_types: array of mdev types for the mdev core; points to @mdev_type */
 	struct mdev_type *mdev_types[1];
 };
 
@@ -133,14 +133,14 @@ extern struct vfio_ap_matrix_dev *matrix_dev;
  * struct vfio_ap_conflict - the queue that prevents an assignment
  */
 struct vfio_ap_conflict {
-	/** @owner: UUID of the mdev that has @apqn, or "host"; empty if there is no conflict */
+	/** @owner: UUID of the mdev that has the queue, or "host"; empty without a conflict */
 	char owner[UUID_STRING_LEN + 1];
-	/** @apqn: the APQN of the owner's first conflicting queue */
+	/** @apqn: APQN of the first conflicting queue */
 	u16 apqn;
 };
 
 /**
- * struct vfio_ap_last_error - the last write that failed
+ * struct vfio_ap_last_error - the last failed write to an attribute of an mdev
  */
 struct vfio_ap_last_error {
 	/** @time: time of the write, in seconds since 1970 */
@@ -149,7 +149,7 @@ struct vfio_ap_last_error {
 	const char *attribute;
 	/** @value: the written text, possibly truncated */
 	char value[VFIO_AP_MASKS_TEXT_SIZE + 3];
-	/** @conflict: the conflicting queue, if the write failed because of one */
+	/** @conflict: the conflicting queue, if one made the write fail */
 	struct vfio_ap_conflict conflict;
 	/** @error: negative errno of the write; 0 if no write has failed yet */
 	int error;
@@ -158,13 +158,13 @@ struct vfio_ap_last_error {
 /**
  * struct vfio_ap_delta - changes to a matrix since the last notification
  *
- * A queue that was added and removed again since then is in @ever but not in @always. The
- * queue's pollers must also be notified.
+ * A queue that was first added and then removed since that notification is in @ever but not in
+ * @always, so that its pollers are also notified.
  */
 struct vfio_ap_delta {
-	/** @ever: union of all values of the matrix */
+	/** @ever: union of all values of the matrix since the last notification */
 	struct vfio_ap_matrix ever;
-	/** @always: intersection of all values of the matrix */
+	/** @always: intersection of all values of the matrix since the last notification */
 	struct vfio_ap_matrix always;
 };
 
@@ -209,8 +209,8 @@ struct vfio_ap_mdev {
 	/** @node: entry in matrix_dev->mdevs */
 	struct list_head node;
 	/**
-	 * @linked: whether the mdev is on the list matrix_dev->mdevs. Protected like this
-	 * list. If false, no transaction can begin.
+	 * @linked: whether the mdev is on matrix_dev->mdevs. Protected like that list. If
+	 * false, vfio_ap_tx_begin() fails.
 	 */
 	bool linked;
 	/** @assigned: the administrator's assignment; protected by matrix_dev->lock */
@@ -234,8 +234,8 @@ struct vfio_ap_mdev {
 	unsigned int removers;
 	/**
 	 * @remover_interrupted: a signal interrupted one of the @removers, whose write to
-	 * "remove" may be restarted. If no task writes to "remove" in time, @removal_work
-	 * cancels the removal. Protected like @shadow_apcb.
+	 * "remove" may be restarted. If no task writes to "remove" before @removal_expires,
+	 * @removal_work cancels the removal. Protected like @shadow_apcb.
 	 */
 	bool remover_interrupted;
 	/**
@@ -261,17 +261,17 @@ struct vfio_ap_mdev {
 	bool opened;
 	/** @closed: removers wait here until @opened is false */
 	wait_queue_head_t closed;
-	/** @owner: label of the owner, or empty; protected by matrix_dev->lock */
+	/** @owner: owner label, may be empty; protected by matrix_dev->lock */
 	char owner[VFIO_AP_OWNER_SIZE];
-	/** @protected: a write to "remove" fails; protected by matrix_dev->lock */
+	/** @protected: if true, writes to "remove" fail; protected by matrix_dev->lock */
 	bool protected;
 	/** @stats: statistics, shown in debugfs */
 	struct vfio_ap_mdev_stats stats;
-	/** @last_error: the last write that failed; protected by matrix_dev->lock */
+	/** @last_error: the last failed write; protected by matrix_dev->lock */
 	struct vfio_ap_last_error last_error;
 	/** @dry_run: the last dry run, or NULL; protected by matrix_dev->lock */
 	struct vfio_ap_dry_run *dry_run;
-	/** @updates: number of changes to a guest's APCB. Protected like @shadow_apcb. */
+	/** @updates: number of commits that changed an APCB. Protected like @shadow_apcb. */
 	u64 updates;
 	/** @pending_events: changes that @notify_work must report; protected by guests_lock */
 	struct vfio_ap_pending_events pending_events;
@@ -282,8 +282,8 @@ struct vfio_ap_mdev {
 	/** @triggers: the VMM's eventfds, by interrupt index; NULL if not set */
 	struct eventfd_ctx *triggers[VFIO_AP_NUM_IRQS];
 	/**
-	 * @commit_work: commits again after a change; holds a reference to the mdev while
-	 * queued
+	 * @commit_work: derives and commits the guest's matrix again; holds a reference to the
+	 * mdev while queued
 	 */
 	struct delayed_work commit_work;
 	/**
@@ -304,9 +304,9 @@ struct vfio_ap_mdev {
  *
  * An attachment is allocated when the VFIO device is opened. The mdev, running transactions
  * and interrupt registrations hold references to it. The attachment holds a reference to
- * struct kvm, so KVM does not free the guest's GISA while hardware may still write to the
- * GISA. A work item that cannot acquire the guest's kvm->lock immediately retries later, so
- * that it does not block a worker.
+ * struct kvm, so that KVM does not free the guest's GISA while hardware may still write to
+ * it. If another task holds the guest's kvm->lock, the work items retry later, because they
+ * must not block a worker.
  */
 struct vfio_ap_attachment {
 	/** @kref: reference count; the last put queues @release_work */
@@ -315,7 +315,7 @@ struct vfio_ap_attachment {
 	struct kvm *kvm;
 	/** @uuid: the mdev's UUID, for trace events */
 	char uuid[UUID_STRING_LEN + 1];
-	/** @pqap_hook: kvm->arch.crypto.pqap_hook points here while attached */
+	/** @pqap_hook: intercept handler; kvm->arch.crypto.pqap_hook points here while attached */
 	crypto_hook pqap_hook;
 	/** @unpin_lock: held while pages are unpinned */
 	struct mutex unpin_lock;
@@ -330,11 +330,11 @@ struct vfio_ap_attachment {
 	 * while queued
 	 */
 	struct delayed_work unpin_work;
-	/** @nisc: the host's interruption subclass for alerts about this guest's interrupts */
+	/** @nisc: the host's interruption subclass for alerts from the guest's GISA */
 	int nisc;
 	/** @aqic: number of responses to AQIC, by response code */
 	atomic64_t aqic[VFIO_AP_NR_AQIC_CODES];
-	/** @spare_giscs: for each GISC, the number of unused references; dropped under kvm->lock */
+	/** @spare_giscs: number of unused references to each GISC; dropped under kvm->lock */
 	atomic_t spare_giscs[VFIO_AP_NR_GISC];
 	/**
 	 * @gisc_work: drops @spare_giscs; holds references to the attachment and the module
@@ -369,7 +369,7 @@ struct vfio_ap_queue_stats {
 	u32 irqs;
 	/** @slowest_ms: duration of the slowest reset in milliseconds, up to 65535 */
 	u16 slowest_ms;
-	/** @aqic_rc: response code to the last AQIC that a guest issued while it had the queue */
+	/** @aqic_rc: response code to the last AQIC from a guest that had the queue */
 	u8 aqic_rc;
 };
 
@@ -391,7 +391,7 @@ struct vfio_ap_queue {
 	spinlock_t lock;
 	/** @apqn: the queue's APQN, which never changes */
 	u16 apqn;
-	/** @retry_delay: delay before the next poll, in jiffies */
+	/** @retry_delay: delay before the next poll or ZAPQ, in jiffies */
 	u16 retry_delay;
 	/**
 	 * @binding: how the queue is bound (enum vfio_ap_binding). Written under
@@ -404,16 +404,16 @@ struct vfio_ap_queue {
 	 */
 	u8 present : 1;
 	/**
-	 * @unbound_since_commit: the queue was unbound after the last commit of @guest, so the
-	 * guest must lose the queue before it can get the queue again. Protected like
+	 * @unbound_since_commit: the queue has been unbound since the last commit to @guest,
+	 * so the guest must lose the queue before it can get the queue again. Protected like
 	 * @binding.
 	 */
 	u8 unbound_since_commit : 1;
 	/** @reported: a failed or slow reset was logged, and no reset has completed since */
 	bool reported;
 	/**
-	 * @reset_seen: after the queue left its guest, ZAPQ or TAPQ returned 02 (reset in
-	 * progress)
+	 * @reset_seen: since the queue left its guest, ZAPQ or TAPQ has returned response code
+	 * 02 (reset in progress)
 	 */
 	bool reset_seen;
 	/**
@@ -448,8 +448,8 @@ struct vfio_ap_queue {
 		/** @work: runs vfio_ap_reset_work() */
 		struct delayed_work work;
 		/**
-		 * @rcu: delays freeing the queue, because RCU readers may still use it after
-		 * the last put
+		 * @rcu: delays freeing this structure, because RCU readers may still use it
+		 * after the last put
 		 */
 		struct rcu_head rcu;
 	};
@@ -462,7 +462,7 @@ struct vfio_ap_queue {
  * @VFIO_AP_QUEUE_REPEAT: ZAPQ must be issued again
  * @VFIO_AP_QUEUE_CLEAN: the queue is deconfigured or checkstopped, so it holds no guest data
  * @VFIO_AP_QUEUE_GONE: the queue does not exist
- * @VFIO_AP_QUEUE_UNKNOWN: any other code
+ * @VFIO_AP_QUEUE_UNKNOWN: any other response code
  */
 enum vfio_ap_queue_response {
 	VFIO_AP_QUEUE_READY,
@@ -483,8 +483,8 @@ struct vfio_ap_tx {
 	/** @mdev: the mdev that the transaction may change */
 	struct vfio_ap_mdev *mdev;
 	/**
-	 * @attachment: the guest, whose kvm->lock is held, with a reference to it; NULL if
-	 * there is no guest
+	 * @attachment: the attachment to the guest, whose kvm->lock is held; the transaction
+	 * holds a reference to it. NULL if there is no guest.
 	 */
 	struct vfio_ap_attachment *attachment;
 	/** @perms: whether ap_attr_mutex is also held */
@@ -508,14 +508,15 @@ struct vfio_ap_tx {
 	int error;
 };
 
-/* Sparse warns about code paths that do not end their transaction. */
+/* Makes sparse warn about code paths that do not end their transaction. */
 token_context_lock(vfio_ap_tx_context);
 
 /**
  * enum vfio_ap_kvm_wait - how a transaction waits for kvm->lock
  * @VFIO_AP_WAIT_NOT: do not wait (used by work items)
  * @VFIO_AP_WAIT_KILLABLE: wait until the lock is acquired or the task is killed
- * @VFIO_AP_WAIT_BOUNDED: wait at most 2 s in total for all queues of an mdev (used by unbinds)
+ * @VFIO_AP_WAIT_BOUNDED: wait at most 2 s (used by unbinds; all queues of an mdev share this
+ *	time)
  */
 enum vfio_ap_kvm_wait {
 	VFIO_AP_WAIT_NOT,
@@ -557,7 +558,7 @@ struct vfio_ap_plan {
 
 /* Interval between release requests to the VMM. */
 #define VFIO_AP_REQUEST_PERIOD	(10 * HZ)
-/* Delay after which a work item tries again to acquire a kvm->lock. */
+/* Delay before a work item that could not acquire a lock tries again. */
 #define VFIO_AP_LOCK_RETRY	max_t(unsigned long, HZ / 50, 1)
 /* Maximum total time that one write or one open waits for resets. */
 #define VFIO_AP_RESET_TIMEOUT	(10 * HZ)

@@ -137,7 +137,7 @@ void vfio_ap_queue_reap(struct vfio_ap_queue *q)
  * vfio_ap_queue_reap_all - empty the table when the module is unloaded
  *
  * At this point, no queue is bound, and no interrupt is registered, because each registration
- * holds a reference to the module. Only resets can be in progress.
+ * holds a reference to the module. Only resets can still be in progress.
  *
  * Context: Sleeps; no lock held.
  */
@@ -147,7 +147,7 @@ void vfio_ap_queue_reap_all(void)
 	unsigned long apqn;
 
 	xa_for_each(&matrix_dev->queues, apqn, q) {
-		/* The queue's work item may have removed it from the table. */
+		/* The queue's work item may have removed the queue from the table. */
 		q = vfio_ap_queue_get(apqn);
 		if (!q)
 			continue;
@@ -163,13 +163,13 @@ void vfio_ap_queue_reap_all(void)
 }
 
 /**
- * vfio_ap_queue_find - find the next queue that is in one matrix and not in another
+ * vfio_ap_queue_find - find the next queue that is in one matrix but not in another
  * @in: the matrix that contains the queue
  * @except: the matrix that does not contain the queue, or NULL
  * @apqn: the lowest APQN to consider; set to the APQN found
  *
- * Skips gaps in the matrix and gaps in the table alternately, so that an iteration takes no
- * more steps than there are queues in the matrix or in the table, whichever has fewer.
+ * Skips gaps in the matrix and gaps in the table alternately, so that the number of steps is
+ * limited by the number of queues in the matrix or in the table, whichever has fewer.
  *
  * Context: RCU read lock or matrix_dev->lock held. Does not get a reference.
  * Return: The queue, or NULL.
@@ -328,7 +328,7 @@ void vfio_ap_queue_unbind(struct vfio_ap_queue *q, enum vfio_ap_binding binding)
 }
 
 /**
- * vfio_ap_queue_update_present - look up a queue in the host's newest configuration
+ * vfio_ap_queue_update_present - record whether the host's newest configuration has a queue
  * @q: the queue
  *
  * Context: matrix_dev->lock and @q->lock held.
@@ -368,8 +368,8 @@ bool vfio_ap_queue_reset_pending(const struct vfio_ap_queue *q)
  * @q: the queue
  * @guest: the guest, or NULL for an mdev without a guest
  *
- * A queue that the guest already has stays fit while VFIO_DEVICE_RESET resets it. If the queue
- * was unbound while a guest had it, it is bad, so that the guest loses it.
+ * A queue that the guest already has stays fit while VFIO_DEVICE_RESET resets it. A queue that
+ * was unbound while the guest had it is bad, so that the guest loses it.
  *
  * Context: @q->lock held.
  * Return: enum vfio_ap_fitness.
@@ -389,8 +389,8 @@ enum vfio_ap_fitness vfio_ap_queue_fitness(const struct vfio_ap_queue *q,
 }
 
 /*
- * Avoids taking q->lock for the queues that a guest keeps, which are usually most of its
- * queues. Of the fields read here, only failed_rc can change while matrix_dev->lock is held.
+ * Tests without q->lock whether a guest keeps a queue, because a guest usually keeps most of its
+ * queues. While matrix_dev->lock is held, failed_rc is the only field read here that can change.
  * If vfio_ap_reset_advance() changes failed_rc, it queues another commit.
  */
 static bool vfio_ap_queue_is_kept(const struct vfio_ap_queue *q,
@@ -428,7 +428,7 @@ void vfio_ap_queue_list_unfit(unsigned int apid, const unsigned long *domains,
 	bitmap_zero(unfit->pending, VFIO_AP_NR_IDS);
 	if (!left)
 		return;
-	/* xas_for_each() requires RCU, although matrix_dev->lock prevents changes. */
+	/* xas_for_each() requires RCU, even though matrix_dev->lock prevents changes. */
 	guard(rcu)();
 	xas_for_each(&place, q, AP_MKQID(apid, VFIO_AP_NR_IDS - 1)) {
 		apqi = AP_QID_QUEUE(q->apqn);

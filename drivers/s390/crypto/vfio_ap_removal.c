@@ -16,7 +16,7 @@ static void vfio_ap_removal_log_cancelled(struct vfio_ap_mdev *mdev)
 	dev_notice(mdev->vdev.dev, "Removal cancelled\n");
 }
 
-/* Return: the number of remaining removers. */
+/* Add @change to the number of removers, and queue a commit. Return: the new number. */
 static unsigned int vfio_ap_removal_count(struct vfio_ap_mdev *mdev, int change)
 {
 	lockdep_assert_held(&matrix_dev->guests_lock);
@@ -31,8 +31,9 @@ static unsigned int vfio_ap_removal_count(struct vfio_ap_mdev *mdev, int change)
 /*
  * Take all queues from the guest, and prevent the device from being opened. The queues stay
  * assigned until the mdev is removed. If a signal has interrupted an earlier remover, the
- * caller takes its place, because a restarted write must not change the guest again. Return: 1
- * in that case; else 0, or -EBUSY if the mdev is protected and @force is false.
+ * caller takes over its removal, because a restarted write must not change the guest again.
+ * Return: 1 if the caller takes over a removal; else 0; -EBUSY if the mdev is protected and
+ * @force is false.
  */
 static int vfio_ap_removal_block(struct vfio_ap_mdev *mdev, bool force)
 {
@@ -86,12 +87,12 @@ static void vfio_ap_removal_keep_blocked(struct vfio_ap_mdev *mdev)
 		mdev->removers--;
 	mdev->remover_interrupted = true;
 	mdev->removal_expires = jiffies + VFIO_AP_REQUEST_PERIOD;
-	/* The work items of an unlinked mdev were cancelled; do not queue them again. */
+	/* An unlinked mdev's work items have been cancelled; do not queue them again. */
 	if (mdev->linked)
 		vfio_ap_removal_queue_work(mdev);
 }
 
-/* Stop waiting for an interrupted write to be restarted. Return: true if no remover is left. */
+/* Cancel a removal if its write was not restarted in time. Return: true if no remover is left. */
 static bool vfio_ap_removal_expire(struct vfio_ap_mdev *mdev)
 {
 	guard(mutex)(&matrix_dev->guests_lock);
@@ -103,7 +104,6 @@ static bool vfio_ap_removal_expire(struct vfio_ap_mdev *mdev)
 	return !vfio_ap_removal_count(mdev, -1);
 }
 
-/* Cancels a removal whose write was not restarted. */
 static void vfio_ap_removal_work(struct work_struct *work)
 {
 	struct vfio_ap_mdev *mdev =
@@ -130,7 +130,7 @@ void vfio_ap_removal_init(struct vfio_ap_mdev *mdev)
  *
  * Context: Takes matrix_dev->lock, so that a remover either prevents this open or sees that
  * @mdev->opened is set.
- * Return: true; false if the mdev is being removed.
+ * Return: true, or false if the mdev is being removed.
  */
 bool vfio_ap_removal_open(struct vfio_ap_mdev *mdev)
 {
@@ -152,8 +152,8 @@ void vfio_ap_removal_close(struct vfio_ap_mdev *mdev)
 }
 
 /*
- * @count is the number of earlier requests by this remover. Programs that search the log
- * know the lines from earlier versions of this driver, so keep their texts and frequency.
+ * @count is the number of earlier requests by this remover. Do not change the text or the
+ * frequency of the log lines, because programs may search the log for them.
  */
 static void vfio_ap_removal_ask_vmm(struct vfio_ap_mdev *mdev, unsigned int count)
 {
@@ -171,12 +171,13 @@ static void vfio_ap_removal_ask_vmm(struct vfio_ap_mdev *mdev, unsigned int coun
 }
 
 /**
- * vfio_ap_removal_request - handle unbinding the driver from an mdev that is open
+ * vfio_ap_removal_request - handle the unbinding of the driver from an open mdev
  * @mdev: the mdev
  * @count: number of earlier calls for this unbind
  *
  * VFIO calls this function repeatedly until the device is closed, even after a signal. The
- * guest loses its queues even if the VMM does not close the device, or if the mdev is protected.
+ * guest loses its queues even if the VMM does not close the device, and even if the mdev is
+ * protected.
  *
  * Context: Sleeps; none of this driver's locks held.
  */
@@ -214,13 +215,12 @@ static int vfio_ap_removal_wait_closed(struct vfio_ap_mdev *mdev)
  *
  * Runs before VFIO unregisters the device, because a signal can still cancel the removal at
  * that point. After SIGKILL, the guest gets its queues back at once. After any other signal,
- * the write to "remove" may be restarted, so the guest does not get its queues back until
- * later. This also applies to signals that dump core, such as SIGQUIT, because
+ * the write to "remove" may be restarted, so the guest gets its queues back only after 10 s
+ * without another write. Signals that dump core, such as SIGQUIT, are no exception, because
  * fatal_signal_pending() does not recognize them.
  *
  * Context: Sleeps; none of this driver's locks held. Interruptible.
- * Return: 0; -EBUSY after one line in the log if the mdev is protected; -ERESTARTSYS after a
- * signal.
+ * Return: 0; -EBUSY, with a log line, if the mdev is protected; -ERESTARTSYS after a signal.
  */
 int vfio_ap_removal_prepare(struct vfio_ap_mdev *mdev)
 {
@@ -231,7 +231,7 @@ int vfio_ap_removal_prepare(struct vfio_ap_mdev *mdev)
 		vfio_ap_owner_log_refusal(mdev);
 		return ret;
 	}
-	/* A resumed removal has already asked the VMM; next_request says when to ask again. */
+	/* If this task took over a removal, the VMM has already been asked to close the device. */
 	if (!ret)
 		vfio_ap_removal_ask_vmm(mdev, 0);
 	ret = vfio_ap_removal_wait_closed(mdev);

@@ -6,7 +6,7 @@
  * machine below. A call issues at most one instruction for the reset, and does not wait. The
  * function is called once when a reset is required. The queue's work item then calls it until
  * the reset has completed. A task that waits for a reset also calls it a few times, because a
- * reset can complete long before the next tick:
+ * reset can complete long before the next tick.
  *
  *	             require a reset
  *	    .-------.  (required_seq)   .-----.  ZAPQ: 00   .--------.
@@ -23,14 +23,14 @@
  * If another reset is required while a ZAPQ is in progress, the queue is due again when this
  * ZAPQ has completed.
  *
- * Each reset has a sequence number. A commit that takes a queue from its guest sets
- * required_seq to a new number, and so do a probe and VFIO_DEVICE_RESET. When hardware accepts
+ * Each reset has a sequence number. A commit that takes a queue from its guest, a probe and
+ * VFIO_DEVICE_RESET each set required_seq to a new number. When hardware accepts
  * a ZAPQ, required_seq is copied to issued_seq, and when the reset has completed, issued_seq
  * is copied to done_seq. A flag could not replace these numbers, because a ZAPQ that was
  * issued before the queue left its guest does not erase what the guest wrote afterwards.
  *
  * If a reset fails with response code 01 or an unknown code (failed_rc), or does not complete
- * within 10 s, the driver logs one line. From then on, it polls or retries twice a second.
+ * within 10 s, the driver logs one line, and then polls or retries twice a second.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -43,8 +43,8 @@
 #define VFIO_AP_POLL_MAX	max_t(unsigned long, HZ / 100, 1)
 #define VFIO_AP_POLL_SLOW	(HZ / 2)
 /*
- * The last of the delays (1, 2, 4, 8 ms) after which a waiting task polls. The task does not
- * rely on the work item, which may run up to two ticks later.
+ * The last of the delays (1, 2, 4, 8 ms) after which a waiting task polls. It does not rely
+ * only on the work item, which may run up to two ticks later.
  */
 #define VFIO_AP_WAITER_POLL_MS	8
 
@@ -53,7 +53,7 @@ static DECLARE_WAIT_QUEUE_HEAD(vfio_ap_reset_waiters);
 /**
  * vfio_ap_reset_seq_next - get the sequence number of a new reset
  *
- * Return: A number that is larger than all earlier numbers. It is never 0.
+ * Return: A number larger than all earlier numbers, and never 0.
  */
 u64 vfio_ap_reset_seq_next(void)
 {
@@ -76,7 +76,7 @@ void vfio_ap_reset_wake_waiters(void)
 /**
  * vfio_ap_reset_require - require a reset of a queue
  * @q: the queue
- * @seq: sequence number of the reset; does not replace a larger one
+ * @seq: sequence number of the reset; does not replace a larger required_seq
  *
  * Context: @q->lock held. The caller must call vfio_ap_reset_advance() after it has dropped
  * the lock.
@@ -244,8 +244,8 @@ static void vfio_ap_reset_notify_owner(struct vfio_ap_queue *q)
  * vfio_ap_reset_advance - advance the reset of a queue by one step
  * @q: the queue; the caller has a reference to it
  *
- * Also issues TAPQ for an interrupt registration if only TAPQ can show its end, and removes an
- * unbound queue from the table when nothing needs the queue any longer.
+ * Also issues TAPQ if only TAPQ can show that an interrupt registration has ended, and removes
+ * an unbound queue from the table when nothing needs the queue any longer.
  *
  * Context: Sleeps; none of this driver's locks held.
  * Return: true while a ZAPQ is in progress.
@@ -261,7 +261,7 @@ bool vfio_ap_reset_advance(struct vfio_ap_queue *q)
 		failed_rc = q->failed_rc;
 		failed_seq = q->failed_seq;
 		vfio_ap_reset_step(q);
-		/* Waiters for a later reset also need to see that it has failed like the earlier one. */
+		/* Also wake waiters if a later reset has failed with the same response code. */
 		ended = failed_rc != q->failed_rc || failed_seq != q->failed_seq ||
 			(pending && !vfio_ap_queue_reset_pending(q));
 		issued = q->issued_seq;
@@ -318,13 +318,13 @@ u64 vfio_ap_reset_require_all(const struct vfio_ap_matrix *matrix,
 		if (q->guest == guest ||
 		    (!q->guest && q->binding == VFIO_AP_BOUND && q->required_seq <= q->done_seq))
 			vfio_ap_reset_require(q, seq);
-		/* If an earlier reset has failed, retry it without a delay. */
+		/* If an earlier reset has failed, retry without a delay. */
 		vfio_ap_queue_retry_now(q);
 	}
 	return seq;
 }
 
-/* Tests whether it is useless to wait, because this driver cannot reset the queue. */
+/* Tests whether waiting is useless, because this driver cannot reset the queue. */
 static bool vfio_ap_reset_is_hopeless(const struct vfio_ap_queue *q)
 {
 	lockdep_assert_held(&q->lock);
@@ -406,12 +406,12 @@ int vfio_ap_reset_wait_removed(const struct vfio_ap_matrix *old,
 }
 
 /**
- * vfio_ap_reset_is_erased - test whether a queue holds no data of a guest
- * @q: the queue; it is being unbound
+ * vfio_ap_reset_is_erased - test whether a queue holds no guest data
+ * @q: the queue, which is being unbound
  *
  * Context: Takes @q->lock.
- * Return: true also if this driver cannot erase the queue, because the host does not have it or
- * its last reset has failed.
+ * Return: true if the queue holds no guest data, or if this driver cannot erase the queue because
+ * the host does not have it or its last reset has failed.
  */
 bool vfio_ap_reset_is_erased(struct vfio_ap_queue *q)
 {
@@ -423,8 +423,8 @@ bool vfio_ap_reset_is_erased(struct vfio_ap_queue *q)
 }
 
 /**
- * vfio_ap_reset_wait_erased - wait until a queue holds no data of a guest
- * @q: the queue; it is being unbound
+ * vfio_ap_reset_wait_erased - wait until a queue holds no guest data
+ * @q: the queue, which is being unbound
  *
  * Context: Sleeps; none of this driver's locks held. Not killable, because the next driver gets
  * the queue when the caller returns.
@@ -455,9 +455,9 @@ unsigned long vfio_ap_reset_queue_time_left(const struct vfio_ap_queue *q)
 }
 
 /*
- * Return 0 for an adapter with a bad queue. vfio_ap_matrix_derive() leaves out such an adapter
- * even after its other queues have been reset, so it is useless to wait for them. A queue that
- * is not in the table is not bound, and therefore bad.
+ * Return: the time; 0 for an adapter with a bad queue. vfio_ap_matrix_derive() leaves out such an
+ * adapter even after its other queues have been reset, so waiting for these queues is useless. A
+ * queue that is not in the table is not bound, and therefore bad.
  */
 static unsigned long vfio_ap_reset_adapter_time_left(unsigned int apid,
 						     const struct vfio_ap_matrix *new,
@@ -535,7 +535,7 @@ int vfio_ap_reset_wait_added(const struct vfio_ap_matrix *new,
 	}
 }
 
-/* Return: -EBUSY until each reset has completed or failed; then -EIO if any failed, or else 0. */
+/* Return: -EBUSY until all resets have completed or failed; then -EIO if any failed, else 0. */
 static int vfio_ap_reset_all_state(const struct vfio_ap_matrix *matrix,
 				   const struct vfio_ap_attachment *guest, u64 seq)
 {

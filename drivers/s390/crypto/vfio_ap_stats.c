@@ -67,7 +67,7 @@ static const struct seq_operations vfio_ap_stats_mdevs_sops = {
 };
 DEFINE_SEQ_ATTRIBUTE(vfio_ap_stats_mdevs);
 
-/* The position is the APQN, so that the next read() continues with the next queue. */
+/* The file position is an APQN, so that the next read() continues with the next queue. */
 static struct vfio_ap_queue *vfio_ap_stats_find(loff_t *pos)
 {
 	unsigned long apqn = *pos;

@@ -23,7 +23,7 @@ static void slowest_reset_above_the_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vfio_ap_event_slowest_ms(0, 66 * HZ), U16_MAX);
 	KUNIT_EXPECT_EQ(test, vfio_ap_event_slowest_ms(1000, 67 * HZ), U16_MAX);
 	KUNIT_EXPECT_EQ(test, vfio_ap_event_slowest_ms(2000, 24 * 60 * 60 * HZ), U16_MAX);
-	/* A quick reset after a slow one changes nothing. */
+	/* A quick reset does not change the duration of the slowest reset. */
 	KUNIT_EXPECT_EQ(test, vfio_ap_event_slowest_ms(U16_MAX, HZ), U16_MAX);
 }
 

@@ -163,7 +163,7 @@ static bool vfio_ap_queue_shows_pending(struct vfio_ap_queue *q)
 	return vfio_ap_queue_reset_pending(q);
 }
 
-/* Starts at the first queue, because earlier lines must be counted to find the offset. */
+/* Starts at the first queue, because only counting the lines finds the one at the offset. */
 static void reset_pending_print(struct device *dev, struct vfio_ap_part *part)
 {
 	struct vfio_ap_matrix assigned, shadow_apcb;
@@ -184,9 +184,9 @@ static void reset_pending_print(struct device *dev, struct vfio_ap_part *part)
 
 /*
  * Lists of queues are binary attributes, because sysfs limits a text attribute to a page. Each
- * read() returns up to a page of the current list, because sysfs keeps no snapshot of a binary
- * attribute. The size is 0, so that programs such as tail and wc read the file instead of
- * relying on a size that is too large.
+ * read() returns up to a page of the list as it is at that time, because sysfs keeps no snapshot
+ * of a binary attribute. The size of the attribute is 0, so that programs such as tail and wc
+ * read the file instead of relying on its size.
  */
 #define VFIO_AP_LIST_ATTR(name)								\
 static ssize_t name##_read(struct file *file, struct kobject *kobj,			\

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Trace events. Documentation/arch/s390/vfio-ap-tracing.rst explains their fields, whose names
- * do not change. An event names an mdev by its UUID, and a queue by its APQN.
+ * must not change. The events identify an mdev by its UUID, and a queue by its APQN.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM vfio_ap

@@ -96,8 +96,8 @@ int vfio_ap_trigger_info(struct vfio_irq_info __user *arg)
 /**
  * vfio_ap_trigger_set - handle VFIO_DEVICE_SET_IRQS: set, replace or remove an eventfd
  * @mdev: the mdev, whose device is open
- * @arg: struct vfio_irq_set in user space with one file descriptor, or -1 to remove the
- *	eventfd
+ * @arg: struct vfio_irq_set in user space, followed by a file descriptor, or by -1 to remove
+ *	the eventfd
  *
  * Context: Sleeps.
  * Return:
@@ -121,7 +121,7 @@ int vfio_ap_trigger_set(struct vfio_ap_mdev *mdev, struct vfio_irq_set __user *a
 	ret = vfio_set_irqs_validate_and_prepare(&set, 1, VFIO_AP_NUM_IRQS, &size);
 	if (ret)
 		return ret;
-	/* With a count of 0, no file descriptor follows the header. */
+	/* If the count is 0, no file descriptor follows the structure. */
 	if ((set.flags & VFIO_IRQ_SET_DATA_TYPE_MASK) != VFIO_IRQ_SET_DATA_EVENTFD ||
 	    !(set.flags & VFIO_IRQ_SET_ACTION_TRIGGER) || set.count != 1)
 		return -EINVAL;

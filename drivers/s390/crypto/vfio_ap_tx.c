@@ -166,8 +166,8 @@ static void vfio_ap_tx_list_unfit(unsigned int apid, const unsigned long *domain
 }
 
 /*
- * Runs before the APCB is written, so that the intercept accepts AQIC for a queue as soon as
- * the guest can use the queue.
+ * Record which queues leave and join the guest. Runs before the APCB is written, so that the
+ * intercept accepts AQIC for a queue as soon as the guest can use the queue.
  */
 static void vfio_ap_tx_mark_queues(const struct vfio_ap_tx *tx)
 {
@@ -191,8 +191,8 @@ static void vfio_ap_tx_mark_queues(const struct vfio_ap_tx *tx)
 }
 
 /*
- * Runs after the APCB is written, because until then the guest could still use a queue after
- * its reset.
+ * Runs after the APCB has been written, because otherwise the guest could use a queue after its
+ * reset. Return: the number of queues that left the guest.
  */
 static unsigned int vfio_ap_tx_require_resets(struct vfio_ap_tx *tx)
 {
@@ -268,7 +268,7 @@ static bool vfio_ap_tx_take_unsignalled(struct vfio_ap_mdev *mdev)
 
 /**
  * vfio_ap_tx_commit_work - derive the guest's matrix again, and commit it
- * @work: commit_work of an mdev
+ * @work: an mdev's commit_work
  *
  * If the guest's kvm->lock is held, the work item retries later. It then looks up the guest
  * again, because the mdev may have another guest at that point.
