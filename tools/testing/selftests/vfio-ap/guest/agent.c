@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The guest program that the tests run. It executes the command in the mailbox and stores
- * the result in the mailbox, so a test sees only what hardware shows to a guest.
+ * the result there, so that a test sees exactly what hardware shows to a guest.
  */
 #include "agent.h"
 
@@ -17,7 +17,7 @@ static unsigned long execute(unsigned long command, volatile unsigned long *gr)
 	unsigned long cc;
 
 	/*
-	 * Set condition code 2 first, so that the test notices if the instruction sets no
+	 * Set condition code 2 first, so that a test notices an instruction that sets no
 	 * condition code.
 	 */
 	switch (command) {
@@ -77,7 +77,7 @@ void agent(void)
 			asm volatile("diag 0,0,0x44" : : : "memory");
 		/*
 		 * Read request before executing the command. Otherwise, a request that
-		 * arrives during the command would be marked as done.
+		 * arrives while the command executes would be marked as done.
 		 */
 		request = mailbox->request;
 		switch (mailbox->command) {

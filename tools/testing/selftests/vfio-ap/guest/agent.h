@@ -9,14 +9,14 @@
 #define AGENT_STACK	0x30000
 #define AGENT_MAILBOX	0x40000
 #define AGENT_QCI	0x41000
-/* the default NIB */
+/* the address of the NIB that most tests use */
 #define AGENT_NIB	0x42080
 #define AGENT_MESSAGE	0x43000
 
 #ifndef __ASSEMBLY__
 enum agent_command {
 	AGENT_NOTHING,
-	/* PQAP, NQAP or DQAP with general registers 0 to 2 from gr[] */
+	/* execute PQAP, NQAP or DQAP after loading general registers 0 to 2 from gr[] */
 	AGENT_PQAP,
 	AGENT_NQAP,
 	AGENT_DQAP,
@@ -27,15 +27,15 @@ enum agent_command {
 };
 
 struct agent_mailbox {
-	/* The test increments request; the guest copies it to done. */
+	/* The test increments request. After the command, the guest copies request to done. */
 	volatile unsigned long request;
 	volatile unsigned long done;
 	volatile unsigned long command;
 	volatile unsigned long gr[3];
 	volatile unsigned long cc;
-	/* incremented by the interrupt handler in start.S, which uses AGENT_INTERRUPTS */
+	/* number of interrupts, which the handler in start.S increments at AGENT_INTERRUPTS */
 	volatile unsigned long interrupts;
-	/* set by start.S through AGENT_SPECIFICATION after a specification exception */
+	/* 1 after a specification exception, stored by start.S at AGENT_SPECIFICATION */
 	volatile unsigned long specification;
 	/* duration of the command in TOD clock units, 4096 per microsecond */
 	volatile unsigned long ticks;

@@ -2,11 +2,11 @@
 /*
  * A guest program for "qemu-system-s390x -kernel". It prints the guest's AP queues on the
  * SCLP console: "AP: 04.0004" when they change, and "AP now: 04.0004" when the user types
- * an l. It ends when the user types a q. If TAPQ of a queue returns a response code other
- * than 00, the program prints the code after the queue: "04.0004:03".
+ * an l. It ends when the user types a q. If TAPQ returns a response code other than 00 for
+ * a queue, the program prints the code after the queue's APQN: "04.0004:03".
  *
- * The program scans for queues 20 times a second. Between scans it waits in a wait PSW,
- * like an idle guest.
+ * The program scans for queues 20 times a second. Between scans, it loads a wait PSW, as
+ * an idle guest does.
  */
 
 #define ADAPTERS	256
@@ -109,7 +109,7 @@ static void console_print(const char *what, const char *line, unsigned int n)
 	sclp(SCLP_WRITE_EVENT);
 }
 
-/* Return 1 if the last read of the console returned this key. */
+/* Return 1 if the input that console_read() read last contains @key. */
 static int typed(char key)
 {
 	unsigned int i;
@@ -244,8 +244,8 @@ void console(void)
 		list_requested = typed('l');
 		quit_requested = typed('q');
 		/*
-		 * Scan after reading the console, because the reply to an l must show all
-		 * changes that happened before the l was typed.
+		 * Scan after reading the console, because the reply to an l must reflect
+		 * all changes that preceded the l.
 		 */
 		queues_find();
 		if (queues_changed())

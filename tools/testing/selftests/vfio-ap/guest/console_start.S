@@ -16,8 +16,8 @@ start:
 
 	.align	8
 	/*
-	 * QEMU treats this PSW as a normal end of the guest, and any other disabled wait
-	 * PSW as a crash.
+	 * QEMU treats this PSW as a normal shutdown, and any other disabled wait PSW as a
+	 * crash.
 	 */
 end_psw:
 	.quad	0x0002000180000000, 0xfff

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The guest program of sie_test. It only computes, and uses no devices and no AP instructions. */
+/* sie_test's guest program, which uses neither devices nor AP instructions. */
 #include "sie_work.h"
 
 void *memcpy(void *to, const void *from, unsigned long n)
@@ -32,7 +32,7 @@ int memcmp(const void *a, const void *b, unsigned long n)
 	return 0;
 }
 
-/* The compiler must neither combine nor drop these accesses. */
+/* put() and get() access memory in a way that the compiler can neither combine nor drop. */
 static void put(unsigned long addr, unsigned long value)
 {
 	__builtin_memcpy((void *)addr, &value, sizeof(value));

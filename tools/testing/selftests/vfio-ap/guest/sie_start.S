@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Entry code of guest/sie.c. Register 2 contains the command and later the result.
- * Registers 3 and 4 contain the operands.
+ * Entry code of guest/sie.c. At the start, register 2 contains the command, and registers 3
+ * and 4 contain its operands. At the end, register 2 contains the result.
  */
 #define __ASSEMBLY__
 #include "agent.h"
@@ -18,7 +18,7 @@ start:
 stack:
 	.quad	AGENT_STACK - 160
 
-	/* Each handler only exits to the test program, which reads the details from the lowcore. */
+	/* Each handler only exits to the test program, which examines the guest's lowcore. */
 	.org	SIE_HANDLERS
 	diag	%r0, %r0, SIE_PROGRAM
 	diag	%r0, %r0, SIE_EXTERNAL

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Computations that both the guest and the test program execute, so that the test program
- * can compare interpreted with native results. The operands are variables, so that the
- * compiler cannot compute the results.
+ * can compare the guest's interpreted results with its own native results. The operands
+ * are variables, so that the compiler cannot compute the results in advance.
  */
 #ifndef SIE_WORK_H
 #define SIE_WORK_H
@@ -11,14 +11,14 @@
 
 /*
  * operands of the DIAGNOSE instructions that the guest executes after a command and in
- * its handlers
+ * its interruption handlers
  */
 #define SIE_DONE	0x600
 #define SIE_PROGRAM	0x604
 #define SIE_EXTERNAL	0x608
 #define SIE_SUPERVISOR	0x60c
 
-/* offset of the handlers from the start of the guest's code */
+/* offset of the interruption handlers from the start of the guest's code */
 #define SIE_HANDLERS	0x100
 
 #ifndef __ASSEMBLY__
@@ -257,7 +257,7 @@ static unsigned long sie_work(unsigned int part, unsigned long seed)
 	return parts[part](seed);
 }
 
-/* images of the guest program at three optimization levels, embedded in the test program */
+/* the guest program, compiled at three optimization levels and embedded in the test program */
 extern const char sie_0[], sie_0_end[];
 extern const char sie_2[], sie_2_end[];
 extern const char sie_s[], sie_s_end[];

@@ -24,11 +24,14 @@ io_handler:
 	aghi	%r0, 1
 	stg	%r0, 0(%r1)
 	lmg	%r0, %r1, 0x600
-	/* Clear the wait bit of the old PSW to end the wait. */
+	/* Clear the wait bit in the old PSW to end the wait. */
 	ni	0x171, 0xfd
 	lpswe	0x170
 
-	/* Report a specification exception to the test. Any other exception stops the guest. */
+	/*
+	 * Report a specification exception to the test. Any other program exception stops
+	 * the guest.
+	 */
 program_handler:
 	stmg	%r0, %r1, 0x600
 	cli	0x8f, 6

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Fixture "bare": a running guest without vfio_ap. The simulator puts 04.0004 into its APCB. */
+/* Fixture "bare": a guest without vfio_ap. The simulator puts 04.0004 into the guest's APCB. */
 #ifndef VFIO_AP_BARE_FIXTURE_H
 #define VFIO_AP_BARE_FIXTURE_H
 
@@ -32,7 +32,7 @@ FIXTURE_TEARDOWN(bare)
 
 /*
  * Execute an instruction in the guest. Return the response code, or -EPROTO if the
- * condition code does not match the response code.
+ * condition code does not match it or if a specification exception occurred.
  */
 static inline int answer(struct vm *vm, enum agent_command command, unsigned long gr0)
 {

@@ -2,7 +2,7 @@
 # Helpers for the shell tests: TAP output, the simulated machine, QEMU and its guests.
 #
 # Each test is a shell function. `tests_run FIXTURE NAME...` runs each test in its own shell with
-# set -e. After each test, even a failed one, it checks that the guests left nothing behind.
+# set -e. After each test, even a failed one, tests_run waits until nothing_is_left succeeds.
 
 HWSIM=/sys/kernel/debug/s390/ap_hwsim
 BUS=/sys/bus/ap
@@ -13,14 +13,14 @@ UUID1=11111111-1111-1111-1111-111111111111
 UUID2=22222222-2222-2222-2222-222222222222
 SCRATCH=/tmp/client
 PATIENCE=${TEST_PATIENCE:-90}
-# The timeout of a test in seconds, as in lib/main.h. QEMU starts in 8 s, but takes a minute in a
-# kernel with KASAN while two other emulated machines run.
+# Timeout per test in seconds, as in lib/main.h. QEMU usually starts in 8 s, but takes a minute on a
+# kernel with KASAN if two other emulated machines are running.
 TEST_SECONDS=$((240 + ${STRESS_SECONDS:-0} + 120 * ${CLIENT_CYCLES:-0}))
 
 fail() { echo "# $*"; exit 1; }
 
-# until_true TEXT COMMAND...: repeat COMMAND until it succeeds. After a timeout, print TEXT, which
-# names the condition, and fail.
+# until_true TEXT COMMAND...: repeat COMMAND until it succeeds. If it does not succeed within
+# $PATIENCE seconds, print TEXT, which describes the condition, and fail.
 until_true() {
 	local text=$1 end
 	shift
@@ -33,11 +33,11 @@ until_true() {
 
 not() { ! "$@"; }
 
-# Print all lines of a file as one line, separated by blanks.
+# Print all lines of a file as one line, separated by spaces.
 line_of() { tr '\n' ' ' <"$1" 2>/dev/null | sed 's/ $//'; }
 shows() { [ "$(line_of "$1")" = "$2" ]; }
-# expect FILE TEXT: fail if FILE does not contain TEXT. expect_soon FILE TEXT: wait until FILE
-# contains TEXT.
+# expect FILE TEXT: fail unless line_of FILE prints TEXT. expect_soon FILE TEXT: wait until line_of
+# FILE prints TEXT.
 expect() { shows "$1" "$2" || fail "$1: '$(line_of "$1")' is not '$2'"; }
 expect_soon() { until_true "$1 is '$2' (now '\$(line_of $1)')" shows "$1" "$2"; }
 
@@ -47,7 +47,7 @@ assign() { echo "$3" >"$MATRIX/$1/assign_$2"; }
 unassign() { echo "$3" >"$MATRIX/$1/unassign_$2"; }
 bus_scan() { echo 1 >$BUS/scans; }
 
-# Skip the tests on a real machine, because its queues may be in use.
+# Skip all tests on a machine without the simulator, because its real queues may be in use.
 hwsim_needed() {
 	[ -d "$HWSIM" ] && return
 	echo "TAP version 13"
@@ -56,7 +56,7 @@ hwsim_needed() {
 }
 hwsim_needed
 
-# Restore the state that the machine had after boot, in case an earlier test left something behind.
+# Return the machine to its state after boot, in case an earlier test has changed something.
 machine_reset() {
 	echo 1 >$HWSIM/reset
 	[ -e /sys/module/vfio_ap ] || insmod "$MODULE"
@@ -65,7 +65,7 @@ machine_reset() {
 		[ ! -e "$mdev/remove" ] || echo 1 >"$mdev/remove"
 	done
 	rm -rf /etc/mdevctl.d/matrix
-	# The AP bus rejects writes to the masks while a queue has a driver_override.
+	# The AP bus rejects writes to apmask and aqmask while any queue has a driver_override.
 	for override in /sys/devices/ap/card*/*/driver_override; do
 		[ ! -e "$override" ] || echo >"$override" 2>/dev/null || true
 	done
@@ -77,9 +77,9 @@ machine_reset() {
 	done
 	until_true "all queues are reset and bound" not grep -Eq 'resetting=1|driver=- ' $HWSIM/state
 	echo 1 >$HWSIM/reset
-	# A reset ends after 5 ms even if no driver polls the queue, as on hardware.
+	# Let each reset take 5 ms, whether or not a driver polls the queue, as on hardware.
 	echo "*.* ms 5" >$HWSIM/reset_time
-	# Prevent a periodic scan of the AP bus during a test.
+	# Prevent periodic scans of the AP bus during a test.
 	echo 120 >$BUS/config_time
 	rm -rf $SCRATCH
 	mkdir $SCRATCH
@@ -94,8 +94,8 @@ vms_are_destroyed() {
 		END { for (vm in alive) n += alive[vm]; exit n != 0 }' /sys/kernel/debug/s390dbf/kvm-trace/sprintf
 }
 
-# Succeed if no guest has a queue, no queue of vfio_ap holds a guest's data, no page is pinned, the
-# driver's reference count has not grown, and no VM exists.
+# Succeed if no guest has a queue, no queue bound to vfio_ap contains a guest's data, no page is
+# pinned, the module's reference count has not grown, and no VM exists.
 nothing_is_left() {
 	! grep -Eq ' guest=[1-9]' $HWSIM/state &&
 		! grep -E ' driver=vfio_ap( |$)' $HWSIM/state | grep -q ' dirty=1' &&
@@ -112,8 +112,8 @@ violations_none() {
 	return 1
 }
 
-# one_run FIXTURE.NAME: run a test in its own session, and return its exit status. Kill the session
-# when the test has ended or takes too long.
+# one_run FIXTURE.NAME: run a test in its own session, and return its exit status. When the test
+# ends or exceeds TEST_SECONDS, kill the processes that remain.
 one_run() {
 	setsid "$0" --one "${1#*.}" &
 	test=$!
@@ -129,7 +129,7 @@ one_run() {
 # lib/main.h describes TEST_LIST.
 is_listed() { [ -z "${TEST_LIST:-}" ] || grep -qxF "${0##*/}:$1" "$TEST_LIST"; }
 
-# TEST_SKIPS is described in lib/main.h. Print the reason to skip a test; succeed if there is one.
+# If TEST_SKIPS (see lib/main.h) lists a test, print the reason to skip the test, and succeed.
 skip_reason() {
 	[ "${TEST_SKIPS:-}" ] || return 1
 	while IFS="$(printf '\t')" read -r pattern reason; do
@@ -140,8 +140,8 @@ skip_reason() {
 	return 1
 }
 
-# tests_run FIXTURE NAME...: run the selected tests. Each script ends with a call to this function,
-# which runs the script again for each test.
+# tests_run FIXTURE NAME...: run the selected tests. Each test script ends with a call to tests_run,
+# which starts the script again for each test.
 tests_run() {
 	if [ "${one:-}" ]; then
 		set -e
@@ -192,7 +192,7 @@ tests_run() {
 
 skip() { echo "$*" | tee $SCRATCH/skip; exit 4; }
 
-# need PROGRAM...: skip the test if a program is missing
+# need PROGRAM...: skip the test if any of the programs is missing
 need() {
 	for program in "$@"; do
 		command -v "$program" >/dev/null || skip "$program is missing"
@@ -201,8 +201,9 @@ need() {
 
 UDEVD=/usr/lib/systemd/systemd-udevd
 
-# Start udevd with the distribution's rules. The directory for local rules may be read-only, and
-# Debian's rule for mdevctl names a path that does not exist.
+# Start udevd with the distribution's rules. A corrected copy replaces Debian's rule for mdevctl,
+# which names a path that does not exist. The copy needs a new /etc/udev, because the original may
+# be read-only.
 udevd_start() {
 	mv /etc/udev /etc/udev.distribution
 	trap udevd_stop EXIT
@@ -220,12 +221,11 @@ udevd_stop() {
 	mv /etc/udev.distribution /etc/udev
 }
 
-# The following functions run QEMU. Each instance has a number, and its files are in
-# $SCRATCH/NUMBER. If BACKEND is iommufd, QEMU opens VFIO devices through an iommufd instead of
-# their groups.
+# The following functions run QEMU. Each QEMU has a number, and its files are in $SCRATCH/NUMBER. If
+# BACKEND is iommufd, QEMU opens VFIO devices through an iommufd instead of through their groups.
 iommufd=${BACKEND:+,iommufd=iommufd0}
 
-# Skip the test if QEMU is older than BACKEND. QEMU takes long to start, so ask it only once.
+# Skip the test if QEMU is too old for BACKEND. QEMU starts slowly, so read its version only once.
 need_backend() {
 	[ "${BACKEND:-}" ] || return 0
 	[ -e /dev/iommu ] || fail "the kernel has no iommufd"
@@ -233,7 +233,7 @@ need_backend() {
 	! grep -Eq 'version [0-8]\.' /tmp/qemu.version || skip "$(head -n 1 /tmp/qemu.version) has no iommufd, 9.0 has"
 }
 
-# qemu_start NUMBER [ARGUMENT...]: start QEMU without waiting until its guest runs
+# qemu_start NUMBER [ARGUMENT...]: start QEMU without waiting for its guest
 qemu_start() {
 	q=$SCRATCH/$1
 	shift
@@ -244,13 +244,13 @@ qemu_start() {
 		-chardev pipe,id=console,path="$q/console" -device sclpconsole,chardev=console \
 		-kernel "$(dirname "$0")/console.elf" ${iommufd:+-object iommufd,id=iommufd0} "$@" >"$q/said" 2>&1 &
 	echo $! >"$q/pid"
-	# Only QEMU may keep the descriptors that a test passes to it.
+	# Close descriptors 8 and 9, because only QEMU may keep the files that a test passes to it.
 	cat "$q/qmp.out" >"$q/qmp" 8>&- 9>&- &
 	cat "$q/console.out" >"$q/console" 8>&- 9>&- &
 	echo '{"execute":"qmp_capabilities"}' >"$q/qmp.in"
 }
 
-# qemu_start_with NUMBER UUID: start QEMU with an mdev and wait until its guest runs
+# qemu_start_with NUMBER UUID: start QEMU with mdev UUID, and wait until its guest is running
 qemu_start_with() {
 	qemu_start "$1" -device "vfio-ap,id=ap,sysfsdev=$MATRIX/$2$iommufd"
 	guest_started "$1"
@@ -261,35 +261,35 @@ guest_started() {
 		grep -q '^AP:' "$SCRATCH/$1/console"
 }
 
-# sees NUMBER "QUEUE...": make the guest print its queues, and succeed if it prints these queues
+# sees NUMBER "QUEUE...": make the guest print its queues, and succeed if they are QUEUE...
 sees() {
 	answers=$(grep -c '^AP now:' "$SCRATCH/$1/console")
 	printf l >"$SCRATCH/$1/console.in"
 	until_true "the guest of QEMU $1 answers" eval '[ $(grep -c "^AP now:" "$SCRATCH/'"$1"'/console") -gt $answers ]'
 	[ "$(grep '^AP now:' "$SCRATCH/$1/console" | tail -n 1 | tr -d '\r')" = "AP now: ${2:-none}" ]
 }
-# guest_sees NUMBER "QUEUE...": wait until the guest sees these queues. If TAPQ of a queue returns a
-# response code other than 00, the code follows the queue, as in 04.0004:03.
+# guest_sees NUMBER "QUEUE...": wait until the guest sees exactly these queues. If TAPQ returns a
+# response code other than 00 for a queue, the code follows the queue's APQN, as in 04.0004:03.
 guest_sees() {
 	until_true "the guest of QEMU $1 sees '${2:-none}' (last line: \$(tail -n 1 $SCRATCH/$1/console))" sees "$1" "$2"
 }
 
 qmp() { echo "$2" >"$SCRATCH/$1/qmp.in"; }
-# qmp_said NUMBER COUNT TEXT: succeed if QEMU has printed at least COUNT lines with TEXT
+# qmp_said NUMBER COUNT TEXT: succeed if at least COUNT lines of QEMU's QMP output contain TEXT
 qmp_said() { [ "$(grep -c "$3" "$SCRATCH/$1/qmp")" -ge "$2" ]; }
 
 # device_add NUMBER UUID [ID]
 device_add() { qmp "$1" '{"execute":"device_add","arguments":{"driver":"vfio-ap","id":"'"${3:-ap}"'","sysfsdev":"'"$MATRIX/$2"'"'"${iommufd:+,\"iommufd\":\"iommufd0\"}"'}}'; }
 device_del() { qmp "$1" '{"execute":"device_del","arguments":{"id":"ap"}}'; }
 
-# qemu_end NUMBER: tell the guest to end, and wait until QEMU has ended
+# qemu_end NUMBER: tell the guest to shut down, and wait until QEMU has exited
 qemu_end() {
 	printf q >"$SCRATCH/$1/console.in"
 	qemu_gone "$1"
 	until_true "the guest of QEMU $1 prints bye" grep -q '^bye' "$SCRATCH/$1/console"
 }
 
-# qemu_gone NUMBER [STATUS]: wait for QEMU, and fail if its exit status is not STATUS (default 0)
+# qemu_gone NUMBER [STATUS]: wait until QEMU exits, and fail if its status is not STATUS (default 0)
 qemu_gone() {
 	set +e
 	wait "$(cat "$SCRATCH/$1/pid")"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Fixture "guest": a running guest with mdev 1, which has no queues assigned. The
- * teardown checks that each queue in a guest is bound to a driver, and that the simulator
- * has found no violation.
+ * Fixture "guest": a running guest that uses mdev 1 (UUID1), which has no queues at first.
+ * The teardown checks that no guest has an unbound queue, and that the simulator has found
+ * no violation.
  */
 #ifndef VFIO_AP_GUEST_FIXTURE_H
 #define VFIO_AP_GUEST_FIXTURE_H
@@ -39,7 +39,7 @@ FIXTURE_TEARDOWN(guest)
 	EXPECT_EQ(0, hwsim_violations(self->text, sizeof(self->text))) TH_LOG("%s", self->text);
 }
 
-/* A second guest, which uses mdev 2. */
+/* A second guest, which uses mdev 2 (UUID2). */
 struct other {
 	struct vm vm;
 	struct vfio vfio;
@@ -64,8 +64,8 @@ static inline void other_start(struct __test_metadata *_metadata, struct other *
 }
 
 /*
- * Create a second guest with 05.0005. It has no vCPU, because hold_kvm_lock() works only
- * for a VM without vCPUs.
+ * Create a second guest, and assign 05.0005 to its mdev. The guest has no vCPU, because
+ * hold_kvm_lock() works only for a VM without vCPUs.
  */
 static inline int other_create_bare(struct other *other)
 {

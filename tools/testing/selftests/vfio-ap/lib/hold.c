@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Block a system call while it reads user memory. The system call faults on a missing
- * page, and waits until the test provides the page through userfaultfd.
+ * page and waits until the test provides the page through userfaultfd.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -63,8 +63,8 @@ static int hold_prepare(struct hold *hold)
 }
 
 /*
- * Start an ioctl that faults while it reads a CPU model under kvm->lock. KVM accepts a
- * new CPU model only while the VM has no vCPUs. hold_wait() waits until the ioctl holds
+ * Start an ioctl that faults while KVM reads a CPU model with kvm->lock held. KVM accepts
+ * a new CPU model only while the VM has no vCPUs. hold_wait() waits until the ioctl holds
  * the lock.
  */
 int hold_kvm_lock_begin(struct hold *hold, struct vm *vm)
@@ -92,8 +92,8 @@ int hold_argument(struct hold *hold, int fd, unsigned long request)
 }
 
 /*
- * Fill the missing page with zeroes, so that the ioctl continues. Return the result of
- * the ioctl.
+ * Fill the missing page with zeroes, so that the ioctl continues, and return the ioctl's
+ * result.
  */
 int hold_release(struct hold *hold)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Helpers that use the host's queues. The AP bus binds zcrypt to all queues that are
- * reserved for the host. driver_override gives single queues to vfio_ap.
+ * Helpers for queues that the host uses. The AP bus binds zcrypt to all queues that are
+ * reserved for the host, unless their driver_override names vfio_ap.
  */
 #include <asm/zcrypt.h>
 #include <errno.h>

@@ -10,7 +10,7 @@
 
 #define DBF	"/sys/kernel/debug/s390dbf/vfio_ap/"
 
-/* Open the kernel log at its end. Return a file descriptor. */
+/* Open the kernel log, skip its current lines, and return a file descriptor. */
 int kmsg_open(void)
 {
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -20,9 +20,9 @@ int kmsg_open(void)
 }
 
 /*
- * Read the lines that were logged since the last call. Return how many of them contain
- * the text, and copy the last of these lines to buf. Return INT_MAX if the kernel has
- * dropped lines.
+ * Read the lines that the kernel has logged since the last call. Return the number of
+ * lines that contain @text, and copy the last such line to @buf. Return INT_MAX if the
+ * kernel has overwritten unread lines.
  */
 int kmsg_lines(int fd, const char *text, char *buf, size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Helpers for the vfio_ap tests: sysfs, the simulator's debugfs files, VFIO and guests.
- * Functions return 0 or a negative errno unless stated otherwise.
+ * Functions of type int return 0 or a negative errno unless stated otherwise.
  */
 #ifndef VFIO_AP_TEST_LIB_H
 #define VFIO_AP_TEST_LIB_H
@@ -68,11 +68,11 @@ struct vm {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool running;
-	/* a thread that uses this VM; a test can wait until this thread sleeps */
+	/* a thread that opens or closes this VM's device; a test can wait until it sleeps */
 	pid_t thread_id;
 	/* the thread that runs the vCPU */
 	pid_t vcpu_thread_id;
-	/* why the vCPU thread ended: a negative errno or an exit reason */
+	/* why the vCPU thread ended: a negative errno or a KVM exit reason */
 	int end;
 	struct agent_mailbox *mailbox;
 };
@@ -105,7 +105,7 @@ void writer_start(struct writer *writer, const char *uuid, const char *attribute
 bool writer_waits(struct writer *writer);
 bool writer_ends_without(struct writer *writer, const char *function);
 int writer_end(struct writer *writer);
-/* What a process that removes an mdev does after its SIGUSR1 handler has returned. */
+/* What a process that is removing an mdev does after its SIGUSR1 handler has returned. */
 enum remover_kind {
 	/* The handler has SA_RESTART, so the kernel restarts the write. */
 	REMOVER_RESTARTS,
@@ -118,7 +118,7 @@ enum remover_kind {
 struct remover {
 	struct writer writer;
 	struct remover_shared {
-		/* number of calls to the handler, which does not return while stay is set */
+		/* handled counts calls to the handler, which does not return while stay is set */
 		int handled, stay;
 	} *shared;
 };
@@ -134,7 +134,7 @@ bool task_sleeps(void *task);
 bool task_is_interruptible(void *task);
 long task_sleep_count(pid_t task);
 bool task_waits_in(pid_t task, const char *function);
-/* Drop a capability of this thread and of all threads that it creates later. */
+/* Drop a capability from this thread and from all threads that it creates later. */
 int capability_drop(int capability);
 
 /* pins.c */
@@ -150,8 +150,9 @@ bool module_files_exist(void);
 int kmsg_open(void);
 int kmsg_lines(int fd, const char *text, char *buf, size_t size);
 
-/* Empty the debug feature of vfio_ap; does it have an entry that contains a text? */
+/* Clear vfio_ap's debug feature. */
 int dbf_flush(void);
+/* Return true if an entry in vfio_ap's debug feature contains @text. */
 bool dbf_shows(const char *text);
 
 /* hold.c */
@@ -177,7 +178,7 @@ int uevents_open(void);
 /* vfio.c */
 struct vfio {
 	int container, group, device;
-	/* the VM whose KVM VFIO device holds the group, or NULL */
+	/* the VM to whose KVM VFIO device the group was added, or NULL */
 	struct vm *vm;
 };
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * main() of a test program. Include this file last. The environment selects the tests:
+ * main() of a test program, which environment variables control. Include this file last.
  *
- *    TEST_FILTER   a shell pattern for fixture.test
- *    TEST_LIST     a file with lines program:fixture.test
- *    TEST_SKIPS    a file with tests to skip: lines with a shell pattern for
- *                  program:fixture.test, a tab, and the reason
- *    TEST_AFTER    a command to run after each test, with program:fixture.test as argument
+ *    TEST_FILTER   run only tests whose name, fixture.test, matches this shell pattern
+ *    TEST_LIST     run only tests that this file lists as program:fixture.test, one per line
+ *    TEST_SKIPS    skip tests that match a line of this file: a shell pattern for
+ *                  program:fixture.test, a tab, and the reason for the skip
+ *    TEST_AFTER    after each test, run this command with program:fixture.test as its argument
  */
 #ifndef VFIO_AP_TEST_MAIN_H
 #define VFIO_AP_TEST_MAIN_H
@@ -20,14 +20,14 @@
 #include "../../kselftest_harness.h"
 #include "lib.h"
 
-/* Timeout of a test in seconds. A test takes about a second, but emulation can be much slower. */
+/* Timeout per test in seconds. Most tests take about a second, but emulation can be much slower. */
 #ifndef TEST_PATIENCE_S
 #define TEST_PATIENCE_S	240
 #endif
 
 static const char *program;
 
-/* the original functions of the tests, which run_with_command() calls */
+/* the original test functions, which run_with_command() calls */
 static struct {
 	struct __test_metadata *test;
 	void (*run)(struct __test_metadata *test, struct __fixture_variant_metadata *variant);
@@ -51,7 +51,7 @@ static void skip_with_reason(struct __test_metadata *_metadata,
 	SKIP(return, "%s", skipped[i].reason);
 }
 
-/* Look a test up in TEST_SKIPS, and replace it if it is there. */
+/* If TEST_SKIPS lists the test, replace its function with skip_with_reason(). */
 static void skip_if_listed(struct __test_metadata *test, const char *name)
 {
 	const char *path = getenv("TEST_SKIPS");
@@ -92,8 +92,8 @@ static bool is_listed(const char *name)
 }
 
 /*
- * Run a test and then TEST_AFTER, both in the test's process. A failed assertion may end
- * this process before TEST_AFTER runs.
+ * Run a test, then the command in TEST_AFTER. A failed assertion may end the test's
+ * process before the command runs.
  */
 static void run_with_command(struct __test_metadata *test,
 			     struct __fixture_variant_metadata *variant)
@@ -112,7 +112,7 @@ static void run_with_command(struct __test_metadata *test,
 
 static void filter_tests(const char *pattern)
 {
-	/* stress_test runs for STRESS_SECONDS. */
+	/* Some tests run for STRESS_SECONDS. */
 	int patience = TEST_PATIENCE_S + atoi(getenv("STRESS_SECONDS") ?: "0");
 	struct __fixture_metadata *f;
 	struct __test_metadata *t, *next;

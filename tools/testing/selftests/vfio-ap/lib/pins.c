@@ -15,8 +15,8 @@ static long status_kib(const char *name)
 }
 
 /*
- * Return how much memory is charged to this process. The stock driver charges locked
- * memory, and this driver charges pinned memory.
+ * Return the pinned and locked memory of this process in KiB. This driver accounts the
+ * pages that it pins as pinned memory, and the stock driver as locked memory.
  */
 long pinned_kib(void)
 {
@@ -33,7 +33,7 @@ static long vmstat_read(const char *name)
 	return line ? atol(line + strlen(name)) : -1;
 }
 
-/* Condition for until(): no memory is charged to this process, and no process has pinned pages. */
+/* Condition for until(): pinned_kib() returns 0, and no other process has pinned pages either. */
 bool nothing_is_pinned(void *unused)
 {
 	char text[64];

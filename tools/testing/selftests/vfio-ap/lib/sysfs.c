@@ -12,7 +12,7 @@
 #include "../../kselftest.h"
 #include "lib.h"
 
-/* Timeout of until() in seconds. It is long because emulation on a busy machine is slow. */
+/* Default timeout of until() in seconds, long enough for slow emulation on a busy machine. */
 #define PATIENCE	"90"
 #define NAP_MS		10
 
@@ -29,7 +29,7 @@ int file_write(const char *path, const char *text)
 	return ret;
 }
 
-/* Read a file into a string. Return its length. */
+/* Read a file into @buf as a string. Return the length of the string. */
 int file_read(const char *path, char *buf, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -75,8 +75,8 @@ int hwsim(const char *knob, const char *fmt, ...)
 }
 
 /*
- * Read the violations that were reported since the last call, and those that a check
- * finds now. Return 0 if there are none.
+ * Make the simulator check for violations. Read and clear all violations that it has
+ * reported since the last call, and return 0 if there are none.
  */
 int hwsim_violations(char *buf, size_t size)
 {
@@ -84,13 +84,13 @@ int hwsim_violations(char *buf, size_t size)
 
 	hwsim("check", "1");
 	ret = file_read(HWSIM "violations", buf, size);
-	/* Clear the violations, because the rig fails the whole run if any are left. */
+	/* Clear the violations, because the rig fails the whole test run if any remain. */
 	if (ret > 0)
 		file_write(HWSIM "violations", "0");
 	return ret;
 }
 
-/* Condition for until(): each queue in a guest is bound to a driver. */
+/* Condition for until(): no guest has an unbound queue. */
 bool guests_have_bound_queues(void *unused)
 {
 	static char text[1 << 20];
@@ -105,7 +105,10 @@ bool guests_have_bound_queues(void *unused)
 	return true;
 }
 
-/* Return the value of a key in the simulator's state file, or -ENOENT if there is no such queue. */
+/*
+ * Return the value of @key in the queue's line of the simulator's "state" file, or -ENOENT
+ * if the simulator has no such queue.
+ */
 long hwsim_state(int apid, int apqi, const char *key)
 {
 	static char text[1 << 20];
@@ -123,7 +126,7 @@ long hwsim_state(int apid, int apqi, const char *key)
 	return value ? strtol(value + strlen(name), NULL, 0) : -EINVAL;
 }
 
-/* Return the number of APCB updates that the simulator has counted for the guest of process pid. */
+/* Return how often the APCB of process @pid's guest was written, as counted by the simulator. */
 long hwsim_guest_updates(int pid)
 {
 	static char text[65536];
@@ -151,7 +154,7 @@ static bool calls_are_held(void *data)
 	return line && atoi(line + strlen(name)) == held->calls;
 }
 
-/* Wait until the simulator holds exactly this number of calls to the function. */
+/* Wait until the simulator holds exactly @calls calls to @function. */
 bool hwsim_wait_held(const char *function, int calls)
 {
 	struct held held = { function, calls };
@@ -167,7 +170,7 @@ static bool guests_have(void *masks)
 	return strstr(text, masks);
 }
 
-/* Wait until the simulator's guests file shows an APCB with these masks. */
+/* Wait until the simulator's "guests" file shows an APCB with @masks. */
 bool guests_wait_for_masks(const char *masks)
 {
 	return !until(guests_have, (void *)masks);
@@ -207,7 +210,7 @@ bool queues_are_bound_and_reset(void *data)
 	return !strstr(text, "resetting=1") && !strstr(text, "driver=-");
 }
 
-/* Skip the tests on a real machine, because its queues may be in use. */
+/* Skip all tests on a machine without the simulator, because its real queues may be in use. */
 void hwsim_needed(void)
 {
 	if (!access(HWSIM, F_OK))
@@ -216,7 +219,7 @@ void hwsim_needed(void)
 	ksft_exit_skip("no simulated hardware: CONFIG_AP_HWSIM, debugfs\n");
 }
 
-/* The AP bus rejects writes to the masks while a queue has a driver_override. */
+/* The AP bus rejects writes to apmask and aqmask while any queue has a driver_override. */
 static void overrides_clear(void)
 {
 	glob_t files;
@@ -229,7 +232,7 @@ static void overrides_clear(void)
 	globfree(&files);
 }
 
-/* Give all queues to vfio_ap. */
+/* Clear all driver_overrides, apmask and aqmask. The AP bus then binds all queues to vfio_ap. */
 void masks_clear(void)
 {
 	overrides_clear();
@@ -238,8 +241,8 @@ void masks_clear(void)
 }
 
 /*
- * Restore the state that the machine had after boot, in case an earlier test left
- * something behind.
+ * Return the machine to its state after boot, in case an earlier test has changed
+ * something.
  */
 void machine_reset(void)
 {
@@ -250,11 +253,11 @@ void machine_reset(void)
 	queues_bind_all();
 	until(queues_are_bound_and_reset, NULL);
 	hwsim("reset", "1");
-	/* Prevent a periodic scan of the AP bus during a test. */
+	/* Prevent periodic scans of the AP bus during a test. */
 	file_write(BUS "config_time", "120");
 }
 
-/* Scan the AP bus. The write returns when the scan has finished. */
+/* Make the AP bus scan for queues. The write returns when the scan has finished. */
 int bus_scan(void)
 {
 	return file_write(BUS "scans", "1");
@@ -265,7 +268,7 @@ int mdev_create(const char *uuid)
 	return file_write(TYPE "create", uuid);
 }
 
-/* Is this word in the attribute features of the driver? */
+/* Return true if the driver's attribute "features" contains @word. */
 bool has_feature(const char *word)
 {
 	char text[512], *rest = text, *next;
@@ -307,7 +310,7 @@ int mdev_read(const char *uuid, const char *attribute, char *buf, size_t size)
 	return file_read(path, buf, size);
 }
 
-/* Compare an attribute with text, in which blanks replace the newlines between lines. */
+/* Return true if the attribute equals @text, in which spaces replace newlines between lines. */
 bool mdev_shows(const char *uuid, const char *attribute, const char *text)
 {
 	char buf[8192], *p;

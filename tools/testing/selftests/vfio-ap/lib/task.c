@@ -48,8 +48,8 @@ static bool has_ended_or_visits(void *data)
 }
 
 /*
- * Wait until a writer has ended. Return false if the writer was seen waiting in this
- * kernel function.
+ * Wait until a writer has ended or is seen waiting in kernel function @function. Return
+ * false if it was seen there.
  */
 bool writer_ends_without(struct writer *writer, const char *function)
 {
@@ -58,7 +58,7 @@ bool writer_ends_without(struct writer *writer, const char *function)
 	return !until(has_ended_or_visits, &visit) && !visit.seen;
 }
 
-/* Wait until a writer has ended. Return the errno of its write, or -N if signal N killed it. */
+/* Wait until a writer has ended. Return 0, the errno of its write, or -N if signal N killed it. */
 int writer_end(struct writer *writer)
 {
 	int status;
@@ -121,7 +121,7 @@ static bool has_handled(void *data)
 	return __atomic_load_n(&handling->shared->handled, __ATOMIC_SEQ_CST) > handling->before;
 }
 
-/* Send SIGUSR1 to the remover and wait until its handler runs. */
+/* Send SIGUSR1 to the remover and wait until the remover has entered its handler. */
 int remover_signal(struct remover *remover)
 {
 	struct handling handling = { remover->shared, remover->shared->handled };
@@ -144,13 +144,13 @@ int remover_interrupt(struct remover *remover)
 	return remover_signal(remover) ?: until(remover_has_settled, remover);
 }
 
-/* Keep the remover in its signal handler while stay is true. */
+/* Keep the remover in its signal handler if @stay is true. Otherwise, let the handler return. */
 void remover_stay(struct remover *remover, bool stay)
 {
 	__atomic_store_n(&remover->shared->stay, stay, __ATOMIC_SEQ_CST);
 }
 
-/* Wait until a remover has ended. Return the errno of its write, or -N if signal N killed it. */
+/* Wait until a remover has ended. Return 0, the errno of its write, or -N if signal N killed it. */
 int remover_end(struct remover *remover)
 {
 	int ret = writer_end(&remover->writer);
@@ -175,19 +175,19 @@ static char task_state(pid_t task)
 	return end ? end[2] : 0;
 }
 
-/* Condition for until(): the task, a pid_t, is in an uninterruptible or killable sleep. */
+/* Condition for until(): the task whose pid_t is in @task is in an uninterruptible sleep. */
 bool task_sleeps(void *task)
 {
 	return task_state(*(pid_t *)task) == 'D';
 }
 
-/* Condition for until(): the task, a pid_t, is in an interruptible sleep. */
+/* Condition for until(): the task whose pid_t is in @task is in an interruptible sleep. */
 bool task_is_interruptible(void *task)
 {
 	return task_state(*(pid_t *)task) == 'S';
 }
 
-/* Return how often the task has slept. */
+/* Return the number of times that the task has gone to sleep, or -1 on failure. */
 long task_sleep_count(pid_t task)
 {
 	static const char key[] = "\nvoluntary_ctxt_switches:";
@@ -208,8 +208,8 @@ static bool task_is_asleep(pid_t task)
 }
 
 /*
- * Return true if the task sleeps in this kernel function. The stack of a running task can
- * show a function that the task only passes through. Therefore, the task must be in the
+ * Return true if the task sleeps in kernel function @function. The stack of a running task
+ * can show functions in which the task does not sleep. Therefore, the task must be in the
  * same sleep before and after its stack is read.
  */
 bool task_waits_in(pid_t task, const char *function)

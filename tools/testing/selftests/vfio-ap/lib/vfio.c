@@ -38,7 +38,7 @@ static int vfio_associate(struct vfio *vfio, struct vm *vm)
 		.addr = (uintptr_t)&vfio->group,
 	};
 
-	/* KVM allows one VFIO device per VM. */
+	/* KVM allows only one device of type KVM_DEV_TYPE_VFIO per VM. */
 	if (!vm->vfio_device) {
 		if (ioctl(vm->fd, KVM_CREATE_DEVICE, &create))
 			return -errno;
@@ -50,7 +50,7 @@ static int vfio_associate(struct vfio *vfio, struct vm *vm)
 	return 0;
 }
 
-/* Map all guest memory for DMA. DMA addresses are equal to guest addresses. */
+/* Map all guest memory for DMA, with DMA addresses equal to guest addresses. */
 int vfio_dma_map(struct vfio *vfio, struct vm *vm)
 {
 	struct vfio_iommu_type1_dma_map map = {
@@ -82,8 +82,8 @@ int vfio_open_device(struct vfio *vfio, const char *uuid)
 }
 
 /*
- * Do everything that must precede opening the device. If vm is NULL, leave out KVM and
- * the DMA mapping.
+ * Do everything that must precede opening the device. If @vm is NULL, skip the DMA mapping
+ * and do not associate the group with a VM.
  */
 int vfio_open_group(struct vfio *vfio, struct vm *vm, const char *uuid)
 {
@@ -105,13 +105,13 @@ int vfio_open_group(struct vfio *vfio, struct vm *vm, const char *uuid)
 	return ret ?: vfio_associate(vfio, vm);
 }
 
-/* Open a device with the same steps as QEMU, in the same order. */
+/* Open a device with the same steps, and in the same order, as QEMU. */
 int vfio_open(struct vfio *vfio, struct vm *vm, const char *uuid)
 {
 	return vfio_open_group(vfio, vm, uuid) ?: vfio_open_device(vfio, uuid);
 }
 
-/* The only directory in an mdev's vfio-dev/ has the same name as the mdev's device file. */
+/* An mdev's device file has the same name as the only directory in the mdev's vfio-dev/. */
 int vfio_cdev_open(const char *uuid)
 {
 	char path[300];
@@ -128,8 +128,8 @@ int vfio_cdev_open(const char *uuid)
 }
 
 /*
- * Open a device without a group: KVM gets the device file, and an iommufd replaces the
- * container.
+ * Open a device without a group: pass the device file to KVM, and use an iommufd instead
+ * of a container.
  */
 int vfio_open_iommufd(struct vfio *vfio, struct vm *vm, const char *uuid)
 {
@@ -181,7 +181,7 @@ void vfio_close(struct vfio *vfio)
 
 	if (vfio->device >= 0)
 		close(vfio->device);
-	/* KVM also holds a reference to the group file, unless the VM has been destroyed. */
+	/* Unless the VM has been destroyed, KVM also holds a reference to the group file. */
 	if (vfio->vm && vfio->vm->vfio_device)
 		ioctl(vfio->vm->vfio_device, KVM_SET_DEVICE_ATTR, &del);
 	close(vfio->group);

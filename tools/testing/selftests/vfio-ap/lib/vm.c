@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A guest that runs guest/agent.c on /dev/kvm, with one vCPU and 1 MiB of memory. */
+/* A VM with one vCPU and 1 MiB of memory, whose guest program is guest/agent.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -29,7 +29,7 @@ static int vm_attr_set(struct vm *vm, unsigned int group, unsigned long attr, vo
 	return ioctl(vm->fd, KVM_SET_DEVICE_ATTR, &set) ? -errno : 0;
 }
 
-/* Enable the facilities for QCI, the T bit of TAPQ and AP interrupts, as QEMU does. */
+/* Enable the facilities for QCI, TAPQ's T bit and AP interrupts, as QEMU does. */
 static int vm_facilities_set(struct vm *vm)
 {
 	static const int wanted[] = { 12, 15, 65 };
@@ -69,7 +69,7 @@ int vm_create_bare(struct vm *vm)
 	if (vm->fd < 0)
 		return -errno;
 
-	/* KVM requires that a memory slot begins at a segment boundary (1 MiB). */
+	/* KVM requires a memory slot to begin at a segment boundary (1 MiB). */
 	memory = mmap(NULL, AGENT_MEMORY + MB, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
@@ -214,14 +214,14 @@ static bool vm_answered_now(void *data)
 	return vm_answered(vm) || vm->end;
 }
 
-/* Execute a command in the guest and return its condition code. */
+/* Execute a command in the guest. Return its condition code or a negative errno. */
 int vm_ask(struct vm *vm, enum agent_command command, unsigned long gr0, unsigned long gr1,
 	   unsigned long gr2)
 {
 	int ret, tries;
 
 	vm_post(vm, command, gr0, gr1, gr2);
-	/* Most commands end before the first sleep of until(), so check without sleeping first. */
+	/* Most commands finish quickly, so poll before calling until(), which sleeps. */
 	for (tries = 0; tries < 1000 && !vm_answered_now(vm); tries++)
 		sched_yield();
 	ret = until(vm_answered_now, vm);
@@ -242,15 +242,15 @@ static int vm_pqap(struct vm *vm, int fc, int apid, int apqi, unsigned long gr1,
 
 	if (cc < 0)
 		return cc;
-	/* Response code 00 requires condition code 0, and all other response codes require 3. */
+	/* Response code 00 requires condition code 0, and all others require condition code 3. */
 	if (cc != (rc ? 3 : 0))
 		return -EPROTO;
 	return rc;
 }
 
 /*
- * The following three functions return the response code, or -EPROTO if the condition
- * code does not match the response code.
+ * The following three functions return the response code or a negative errno. The errno
+ * is -EPROTO if the condition code does not match the response code.
  */
 int vm_tapq(struct vm *vm, int apid, int apqi)
 {
@@ -273,8 +273,9 @@ static bool mask_has(const unsigned char *mask, int id)
 }
 
 /*
- * Return true if the guest sees exactly these queues, for example "04.0004 04.0005". QCI
- * and TAPQ must agree for each queue in QCI, and for all queues with ids from 3 to 7.
+ * Return true if the guest sees exactly the queues in @matrix, for example
+ * "04.0004 04.0005". QCI and TAPQ must agree about each queue that QCI reports, and about
+ * all queues whose adapter and domain ids are between 3 and 7.
  */
 bool vm_sees(struct vm *vm, const char *matrix)
 {

@@ -21,7 +21,7 @@ int watch_open(const char *path)
 	return fd;
 }
 
-/* Open a socket for uevents. A read from it fails after 30 s without a uevent. */
+/* Open a socket for uevents. A read from the socket fails if no uevent arrives within 30 s. */
 int uevents_open(void)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
