@@ -127,8 +127,8 @@ TEST_F(guest, nib_page_over_memlock_limit)
 }
 
 /*
- * When an adapter leaves the host, hardware no longer writes to the NIBs of its queues,
- * so the driver unpins their pages.
+ * When an adapter leaves the host, hardware no longer writes to its queues' NIBs, so the
+ * driver unpins the NIBs' pages.
  */
 TEST_F(guest, nib_unpin_on_adapter_removal)
 {
@@ -187,7 +187,7 @@ TEST_F(guest, aqic_without_gisa)
 	other_end(_metadata, &other);
 }
 
-/* 04.0005 is assigned and bound, but 04.0006 is unbound, so the guest does not get adapter 04. */
+/* 04.0005 and 04.0006 are assigned. 04.0006 is unbound, so the guest does not get adapter 04. */
 TEST_F(guest, aqic_queue_of_filtered_adapter)
 {
 	ASSERT_EQ(0, queue_unbind(4, 6));
@@ -200,8 +200,8 @@ TEST_F(guest, aqic_queue_of_filtered_adapter)
 }
 
 /*
- * If an enable fails, whatever the response code, the old NIB stays registered and no
- * other page stays pinned.
+ * When an enable fails with any response code, the old NIB stays registered, and no other
+ * page stays pinned.
  */
 TEST_F(guest, old_nib_after_failed_enable)
 {
@@ -245,7 +245,7 @@ TEST_F(guest, repeated_failed_enables)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* The debug feature has an entry for each cause of a failure. */
+/* The driver's debug feature has an entry for each kind of AQIC failure. */
 TEST_F(guest, debug_feature_entries)
 {
 	static const char *const parts[] = {
@@ -296,8 +296,8 @@ TEST_F(guest, gisc_register_failure)
 }
 
 /*
- * No task, not even the vCPU that issued the disable, waits until TAPQ shows that the
- * interrupt is off.
+ * No task, not even the vCPU thread that issued the disable, waits until TAPQ shows that
+ * the interrupt is off.
  */
 TEST_F(guest, nonblocking_slow_disable)
 {
@@ -316,12 +316,12 @@ TEST_F(guest, nonblocking_slow_disable)
 	EXPECT_EQ(sleeps, task_sleep_count(self->vm.vcpu_thread_id));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 3, 0));
-	/* TAPQ does not show the disable yet, so AQIC returns 05. */
+	/* TAPQ does not show yet that the interrupt is off, so AQIC returns 05. */
 	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	other_end(_metadata, &other);
 }
 
-/* If a guest resets a queue during a disable, AQIC returns 02, as on hardware. */
+/* If a guest resets a queue before a disable completes, AQIC returns 02, as on hardware. */
 TEST_F(guest, guest_reset_during_disable)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -379,7 +379,7 @@ static void *mapper_run(void *data)
 	return NULL;
 }
 
-/* lockdep checks the locking of AQIC and of the two mapper threads. */
+/* AQIC and two mapper threads run concurrently, so that lockdep can check their locking. */
 TEST_F(guest, dma_map_unmap_during_aqic)
 {
 	struct mapper mappers[] = { { &self->vfio, &self->vm }, { &self->vfio, &self->vm } };
@@ -414,12 +414,12 @@ TEST_F(guest, nib_pinned_until_irq_off)
 	usleep(300000);
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
-	/* The reset after the unplug ends the registration. */
+	/* The reset after the unplug ends the NIB's registration. */
 	ASSERT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* After a guest has reset its queue, the next enable replaces the old registration. */
+/* After a guest has reset its queue, the next enable replaces the registration of the old NIB. */
 TEST_F(guest, enable_after_guest_reset)
 {
 	unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
@@ -445,7 +445,7 @@ TEST_F(guest, enable_after_guest_reset)
 	}
 }
 
-/* KVM writes "unexpected iam" to its trace if a GISC is still registered when a VM ends. */
+/* KVM writes "unexpected iam" to its trace if a VM is destroyed while a GISC is registered. */
 TEST_F(guest, gisc_unregistered_at_vm_end)
 {
 	static char trace[1 << 20];
@@ -465,8 +465,8 @@ TEST_F(guest, gisc_unregistered_at_vm_end)
 	ASSERT_EQ(0, hwsim("respond", "05.0005 aqic 5 1"));
 	EXPECT_EQ(5, vm_aqic(&vm, 5, 5, true, 4, AGENT_NIB));
 	/*
-	 * One interrupt is still enabled when its queue leaves the host, and the other
-	 * when the device is closed.
+	 * The interrupt of 06.0005 is still enabled when the queue leaves the host, and
+	 * that of 05.0005 is still enabled when the device is closed.
 	 */
 	ASSERT_EQ(0, vm_aqic(&vm, 6, 5, true, 2, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("adapter_del", "6"));
@@ -481,7 +481,7 @@ TEST_F(guest, gisc_unregistered_at_vm_end)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* Unbinding a queue unpins its NIB's page and unregisters its GISC, like a reset. */
+/* Unbinding a queue unpins its NIB's page and unregisters its GISC, as a reset does. */
 TEST_F(guest, irq_disabled_at_unbind)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -499,8 +499,8 @@ struct plugger {
 };
 
 /*
- * Plug and unplug the queue at least 60 times, and until the guest has enabled the
- * interrupt once.
+ * Plug and unplug the queue at least 60 times, and continue until the guest has enabled
+ * the interrupt at least once.
  */
 static void *plug_and_unplug(void *data)
 {

@@ -1,20 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The boot of a host on which chzdev has set the masks of the AP bus, and mdevctl starts mdevs:
-# udevd processes the rules of both. This needs a boot of its own, see machines.txt: the module is not
-# loaded, and no queue has been bound to a driver yet, because udev rules react to the first time
-# that all queues are bound.
+# Test that a host sets the AP bus masks and starts its mdevs at boot, through the udev rules of
+# chzdev and mdevctl. The test needs its own boot (see machines.txt) without vfio_ap and without
+# bound queues, because the rules react only when all queues become bound for the first time.
 . "$(dirname "$0")/lib/client.sh"
 
 HOST=0x$(printf 'f%.0s' $(seq 64))
 
-# The other tests begin with a loaded module.
+# Replace machine_reset of lib/client.sh, which loads the module and binds the queues.
 machine_reset() {
 	rm -rf $SCRATCH
 	mkdir $SCRATCH
 }
 
-# Load the driver of the host, which is built in here: give all queues to the host and bind them.
+# Imitate loading the host's driver, which is built in: reserve all queues for the host and bind
+# them.
 host_driver_load() {
 	echo $HOST >$BUS/apmask
 	echo $HOST >$BUS/aqmask
@@ -26,7 +26,7 @@ host_driver_load() {
 
 bit_is_clear() { [ $((0x$(cut -c 3-4 "$1") & $2)) = 0 ]; }
 
-# The rule of chzdev sets the masks and then loads the module, so that mdevctl finds the queue free.
+# chzdev's rule sets the masks before it loads the module, so that mdevctl can assign the queue.
 chzdev_before_mdevctl() {
 	need chzdev mdevctl udevadm $UDEVD
 	chzdev --list-types | grep -q '^ap ' ||

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A VMM closes the VFIO device, the group, KVM's VFIO device and the VM, in every order
- * and from two threads at once. While they are closed, the guest issues AQIC, and another
- * thread changes the guest's memory slots. The environment variable STRESS_SEED sets the
- * random seed, to repeat a run.
+ * A VMM closes the VFIO device, the group, KVM's VFIO device and the VM: from one thread in
+ * every order, and from two threads in random order. Meanwhile, the guest issues AQIC, and
+ * another thread changes the guest's memory slots. To repeat a run, set the environment
+ * variable STRESS_SEED to the seed that the run printed.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -20,7 +20,7 @@
 
 #define SECONDS	"5"
 
-/* an address beyond the guest's initial memory */
+/* the address of a NIB beyond the guest's initial memory */
 #define SLOT_NIB	(AGENT_MEMORY + 0x80)
 
 enum end {
@@ -36,7 +36,7 @@ static const char *const end_names[] = { "device", "group", "KVM's VFIO device",
 struct guest {
 	struct vm vm;
 	struct vfio vfio;
-	/* taken from struct vm, because vm_destroy() would close this file descriptor too early */
+	/* moved here from struct vm, so that vm_destroy() does not close this file descriptor */
 	int kvm_vfio;
 	char *memory, *slot;
 	bool stop;
@@ -51,8 +51,8 @@ static bool stopped(struct guest *guest)
 }
 
 /*
- * Issue AQIC in turn with a NIB in permanent memory and with a NIB in the slot that
- * mapper_run() removes.
+ * Issue AQIC alternately with a NIB in permanent memory and with a NIB in the memory slot
+ * that mapper_run() adds and removes.
  */
 static void *asker_run(void *data)
 {
@@ -117,7 +117,7 @@ static int guest_start(struct guest *guest)
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (guest->memory == MAP_FAILED)
 		return -errno;
-	/* KVM requires that a memory slot begins at a segment boundary. */
+	/* KVM requires a memory slot to begin at a segment boundary. */
 	guest->slot = (char *)(((uintptr_t)guest->memory + AGENT_MEMORY - 1) & -AGENT_MEMORY);
 	ret = pthread_create(&guest->asker, NULL, asker_run, guest);
 	ret = ret ?: pthread_create(&guest->mapper, NULL, mapper_run, guest);
@@ -145,7 +145,7 @@ static void guest_close(struct guest *guest, enum end end)
 		close(guest->kvm_vfio);
 		break;
 	default:
-		/* The vCPU and the mapper use the VM, so stop both first. */
+		/* The vCPU and the mapper thread use the VM, so stop them first. */
 		guest_stop_traffic(guest);
 		vm_destroy(&guest->vm);
 		munmap(guest->memory, 2 * AGENT_MEMORY);
@@ -178,7 +178,7 @@ static void nothing_is_left(struct __test_metadata *_metadata)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* Generate the nth of the 24 possible orders. */
+/* Store the nth of the 24 possible orders in @order. */
 static void order_make(unsigned int n, enum end order[ENDS])
 {
 	enum end left[ENDS] = { DEVICE, GROUP, KVM_VFIO, VM };

@@ -2,8 +2,9 @@
 /*
  * Measure the CPU time and the memory that a driver uses. Usage: cost_bench DRIVER
  *
- * Run it on a machine that has one CPU, and whose clock advances by 1 ns per instruction.
- * Each result is the minimum of 50 runs, to exclude runs with interrupts.
+ * Run this program on a machine with a single CPU and a clock that advances by 1 ns per
+ * instruction. Each duration is the minimum of several measurements, to exclude those that
+ * an interrupt prolongs.
  */
 #include <unistd.h>
 
@@ -36,7 +37,7 @@ static void assign_many(const char *attribute, int first, int count)
 		must(!mdev_write(UUID1, attribute, "%d", id));
 }
 
-/* The stock driver has no reset_pending, so treat a failed read as an empty list. */
+/* The stock driver lacks the attribute reset_pending, so treat a failed read as an empty list. */
 static bool nothing_is_outstanding(void *unused)
 {
 	char text[8192];
@@ -45,8 +46,8 @@ static bool nothing_is_outstanding(void *unused)
 }
 
 /*
- * Measure how long it takes to plug a domain into the running guest, but not how long to
- * unplug it.
+ * Measure the time to plug a domain into the running guest, but not the time to unplug
+ * it.
  */
 static void plug_measure(const char *id, int apqi, int repeat)
 {
@@ -54,7 +55,7 @@ static void plug_measure(const char *id, int apqi, int repeat)
 
 	while (repeat--) {
 		must(!until(nothing_is_outstanding, NULL));
-		/* Give the worker time to finish its work after the reset. */
+		/* Give the driver's worker time to finish its work after the reset. */
 		usleep(20000);
 		start = bench_now_ns();
 		must(!mdev_write(UUID1, "assign_domain", "%d", apqi));
@@ -74,7 +75,7 @@ static void guest_begin(void)
 }
 
 /*
- * Put the guest into a wait PSW, so that it uses no CPU time and the clock can skip to
+ * Let the guest load a wait PSW, so that it uses no CPU time and the clock can skip to
  * the next event.
  */
 static void guest_park(void)
@@ -119,7 +120,7 @@ static void small_measure(void)
 	guest_end();
 }
 
-/* Measure with 16 x 16 bound queues. */
+/* Measure with a guest that has 16 x 16 queues. */
 static void big_measure(void)
 {
 	must(!mdev_create(UUID1));
@@ -141,8 +142,8 @@ static void uuid_make(char *uuid, unsigned int n)
 }
 
 /*
- * Return how many bytes are in use in all slab caches, or only in the kmalloc caches and
- * radix_tree_node.
+ * Return the number of bytes in use in all slab caches if @all is true. Otherwise, count
+ * only the kmalloc caches and radix_tree_node.
  */
 static long slab_bytes(bool all)
 {
@@ -160,7 +161,7 @@ static long slab_bytes(bool all)
 	return sum;
 }
 
-/* Measure how long it takes to plug a queue while 10, 100 and 1000 other mdevs exist. */
+/* Measure the time to plug a queue while 10, 100 and 1000 other mdevs exist. */
 static void crowd_measure(void)
 {
 	static const int crowds[] = { 10, 100, 1000 };
@@ -200,7 +201,7 @@ static void queue_memory_measure(void)
 		for (apqi = 0x10; apqi < 0x20; apqi++)
 			must(!queue_unbind(apid, apqi));
 	}
-	/* Wait for an RCU grace period, after which the kernel frees the memory. */
+	/* Wait for an RCU grace period, after which the kernel frees the unbound queues' memory. */
 	sleep(1);
 	all = slab_bytes(true);
 	own = slab_bytes(false);
@@ -218,8 +219,8 @@ static bool guest_has_all(void *unused)
 }
 
 /*
- * Count the updates of a running guest when the host gains an adapter with 16 of the
- * guest's queues.
+ * Count the updates of a running guest's APCB when the host gains an adapter with 16
+ * queues that are assigned to the guest's mdev.
  */
 static void scan_measure(void)
 {

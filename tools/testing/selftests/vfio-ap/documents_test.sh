@@ -11,11 +11,11 @@ SAID=$SCRATCH/said
 TRACED=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001
 
 # printed REGEX: fail unless the commands have printed a line that matches REGEX. printed_soon
-# REGEX: wait until a background command has printed such a line.
+# REGEX: wait until a background command prints such a line.
 printed() { grep -Eq "$1" $SAID || fail "'$1' was not printed"; }
 printed_soon() { until_true "'$1' is printed" grep -Eq "$1" $SAID; }
 
-# Clean up when the test ends. If a command failed, print the output of all commands so far.
+# Clean up when the test ends. If the test has failed, print the output of all its commands.
 typing_cleanup() {
 	status=$?
 	set +x
@@ -26,9 +26,9 @@ typing_cleanup() {
 	exit $status
 }
 
-# type_document NAME CHECK: execute each block of document NAME in this shell, as if a user typed
-# its lines. The test ends if a command fails. After each block, call CHECK BLOCK, which checks the
-# results and fails for an unknown block.
+# type_document NAME CHECK: execute each block of commands in document NAME in this shell, as if a
+# user typed its lines. The test ends if a command fails. After each block, call CHECK with the
+# block's text. CHECK verifies the results, and fails for a block that it does not know.
 type_document() {
 	[ -d "$COMMANDS/$1" ] || { echo "no commands: rig/check/commands.py extracts them" >$SCRATCH/skip; exit 4; }
 	exec 3>&1
@@ -41,7 +41,7 @@ type_document() {
 	done
 }
 
-# Reserve all queues for the host's drivers, as on a real host after boot.
+# Reserve all queues for the host's drivers, as they are on a real host after boot.
 reserve_all_queues() {
 	for id in 4 5 6; do
 		echo +$id >$BUS/apmask

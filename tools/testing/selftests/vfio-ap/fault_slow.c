@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fail each memory allocation of an operation in turn, through
+ * Make each memory allocation of an operation fail in turn, through
  * /proc/PID/task/TID/fail-nth.
  *
- * A test fails the first allocation of an operation, then the second, and so on, until
+ * A test makes the first allocation of an operation fail, then the second, and so on, until
  * the operation makes no further allocation. Allocations by the driver core, kernfs and
  * VFIO fail as well, because their error paths must not harm the driver either. Each
- * attempt must either succeed completely, or fail with an errno of the ABI and change
- * nothing. Afterwards, the operation must succeed without a fault. kmemleak finds leaks.
+ * attempt must either succeed completely, or fail with an errno that the ABI documents and
+ * change nothing. At the end, the operation must succeed without an injected failure.
+ * kmemleak finds memory that an attempt leaks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,8 +37,8 @@ struct faults {
 	pid_t thread;
 	unsigned int nth;
 	/*
-	 * how many allocations failed in total, in the driver, and without making the
-	 * operation fail
+	 * numbers of failed allocations: in total, in the driver, and in operations that
+	 * succeeded nevertheless
 	 */
 	unsigned int failed, in_driver, survived;
 };
@@ -53,7 +54,7 @@ struct operation {
 	void (*undo)(struct faults *faults);
 };
 
-/* Open the file in advance, because opening it allocates memory. */
+/* Open fail-nth before the operation, because opening a file allocates memory. */
 static int fail_nth_open(struct faults *faults)
 {
 	char path[64];
@@ -70,7 +71,7 @@ static int fail_nth_write(int fd, unsigned int nth)
 	return pwrite(fd, text, len, 0) == len ? 0 : -errno;
 }
 
-/* Return true if an allocation has failed. */
+/* Return true if the allocation selected by fail_nth_write() has failed. */
 static bool fault_happened(int fd)
 {
 	char text[16] = "";
@@ -89,13 +90,13 @@ static bool is_allowed(const struct operation *operation, int ret)
 	return false;
 }
 
-/* The code that made the failed allocation, according to the stack trace in the log. */
+/* The code that made the failed allocation, according to the stack trace in the kernel log. */
 enum caller {
 	FAULT_NONE,
-	/* __GFP_NOWARN suppressed the stack trace */
+	/* unknown, because __GFP_NOWARN suppressed the stack trace */
 	FAULT_SILENT,
 	FAULT_DRIVER,
-	/* the module loader, before it calls the driver */
+	/* the module loader, before it calls the driver's init function */
 	FAULT_LOADER,
 	FAULT_OTHER,
 };
@@ -106,7 +107,7 @@ static enum caller fault_find_caller(int kmsg)
 	char line[8192];
 	ssize_t len;
 
-	/* EPIPE means that the kernel has dropped lines. The next read continues after them. */
+	/* EPIPE means that the kernel has overwritten unread lines. The next read skips them. */
 	while ((len = read(kmsg, line, sizeof(line) - 1)) > 0 || (len < 0 && errno == EPIPE)) {
 		line[len < 0 ? 0 : len] = 0;
 		if (caller == FAULT_DRIVER || strstr(line, "[vfio_ap]"))
@@ -119,7 +120,7 @@ static enum caller fault_find_caller(int kmsg)
 	return caller;
 }
 
-/* Fail allocation number faults->nth of the operation, if it makes that many allocations. */
+/* Run the operation, and make its allocation number faults->nth fail if it makes that many. */
 static enum caller fault_try(struct faults *faults, const struct operation *operation, int kmsg,
 			     int fail_nth)
 {
@@ -183,9 +184,9 @@ static void faults_try_all(struct faults *faults, const struct operation *operat
 }
 
 /*
- * Fail the last allocation, then the one before it, and so on, back to the point where
- * the module loader calls the driver. Earlier allocations must not fail, because
- * event_define_fields() would then log a warning.
+ * Make the last allocation of the operation fail, then the one before it, and so on, back
+ * to the point where the module loader calls the driver's init function. Earlier
+ * allocations must not fail, because event_define_fields() would then log a warning.
  */
 static void faults_try_driver(struct faults *faults, const struct operation *operation)
 {
@@ -205,7 +206,7 @@ static void faults_try_driver(struct faults *faults, const struct operation *ope
 	/*
 	 * The number of allocations differs between loads, so a single failure in the
 	 * module loader does not prove that each of the driver's allocations has failed
-	 * once. Stop after three such failures.
+	 * once. Stop after three such failures with no failure in the driver between them.
 	 */
 	for (faults->nth = FAULTS_MAX - atoi(text); faults->nth && loaders < 3; faults->nth--) {
 		caller = fault_try(faults, operation, kmsg, fail_nth);
@@ -225,7 +226,7 @@ static void faults_prepare(struct __test_metadata *_metadata, struct faults *fau
 	*faults = (struct faults){
 		.metadata = _metadata, .vm = vm, .vfio = vfio, .thread = task_id(),
 	};
-	/* Let allocations that may sleep fail as well. Log stack traces, but not to the console. */
+	/* Let allocations that may sleep fail as well. Keep the stack traces off the console. */
 	ASSERT_EQ(0, file_write(FAILSLAB "ignore-gfp-wait", "N"));
 	ASSERT_EQ(0, file_write(FAILSLAB "verbose", "2"));
 	ASSERT_EQ(0, file_write("/proc/sys/kernel/printk", "4"));
@@ -398,9 +399,8 @@ TEST_F(guest, bind_alloc_failure)
 
 /*
  * The driver stores queues in an xarray, which tries twice to allocate a node, so both
- * attempts must fail. Therefore, fail every allocation by this task from the slab cache
- * of these nodes. slub_debug=A,radix_tree_node on the kernel command line selects this
- * cache.
+ * attempts must fail. Therefore, make every allocation of a node by this task fail.
+ * slub_debug=A,radix_tree_node on the kernel command line selects the nodes' slab cache.
  */
 static void table_alloc_fail_begin(struct __test_metadata *_metadata)
 {
@@ -411,7 +411,7 @@ static void table_alloc_fail_begin(struct __test_metadata *_metadata)
 	ASSERT_EQ(0, file_write(FAILSLAB "probability", "100"));
 }
 
-/* Clear the probability first. Without the filters, every allocation by any task would fail. */
+/* Clear the probability first. Otherwise, clearing the filters would make all allocations fail. */
 static void table_alloc_fail_end(struct __test_metadata *_metadata)
 {
 	ASSERT_EQ(0, file_write(FAILSLAB "probability", "0"));
@@ -421,7 +421,7 @@ static void table_alloc_fail_end(struct __test_metadata *_metadata)
 	ASSERT_EQ(0, file_write(FAILSLAB "cache-filter", "N"));
 }
 
-/* Binding a queue fails if the table of queues cannot grow. */
+/* Binding a queue fails if the driver's xarray of queues cannot grow. */
 TEST_F(guest, queue_table_alloc_failure)
 {
 	struct faults faults;
@@ -563,7 +563,7 @@ static void unload_module(struct faults *faults)
  */
 TEST_F(guest, module_load_alloc_failure)
 {
-	/* EINVAL: the driver core cannot create the module's "drivers" directory. */
+	/* EINVAL means that the driver core cannot create the module's "drivers" directory. */
 	static const struct operation load = {
 		"load", load_module, module_exists, { -ENOMEM, -ENOENT, -EINVAL }, unload_module,
 	};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Print how long a commit holds guests_lock and kvm->lock, according to /proc/lock_stat.
+ * Print the longest time for which a commit holds guests_lock and kvm->lock, according to
+ * /proc/lock_stat.
  * Usage: hold_bench DRIVER
  *
  * Unplug and plug all of a guest's queues, with 1, 4 and 64 vCPUs in turn. For each
@@ -67,7 +68,7 @@ static void spinner_stop(int id)
 	close(spinner->vcpu);
 }
 
-/* Return the maximum time in ns for which a lock of this class was held. */
+/* Return the maximum time in ns for which a lock of class @class was held. */
 static long longest_hold(const char *class)
 {
 	static char text[1 << 20];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Demonstrate hot plug: plug queues into a running guest, unplug them, and show what the
- * guest sees. With --fault=noplug, the program does not assign adapter 5, and must fail.
+ * guest sees. With --fault=noplug, the program does not plug adapter 5, and must fail.
  * Usage: hotplug_demo [--fault=noplug]
  */
 #include <stdio.h>
@@ -14,7 +14,7 @@
 static struct vm vm;
 static bool skip_plug;
 
-/* Show what lsvfioap prints on the host. */
+/* Print the host's queues with lsvfioap. */
 static void host_draw(void)
 {
 	fflush(stdout);
@@ -27,7 +27,7 @@ static int step(const char *text, const char *expected)
 	bool seen;
 
 	printf("\n%s\n", text);
-	/* Some changes reach the guest shortly after the write, so wait before calling lsvfioap. */
+	/* Wait first, because a change may reach the guest shortly after the write returns. */
 	seen = vm_wait_queues(&vm, expected);
 	host_draw();
 	if (seen) {

@@ -39,7 +39,7 @@ TEST_F(guest, hotplug_and_unplug)
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 }
 
-/* When the write returns, each unplugged queue has been reset exactly once. */
+/* When a write that unplugs queues returns, each of them has been reset exactly once. */
 TEST_F(guest, single_reset_per_unplug)
 {
 	long before, before_05;
@@ -63,7 +63,7 @@ static bool queue_is_clean(void *data)
 	return !hwsim_state(6, 4, "dirty") && !hwsim_state(6, 4, "resetting");
 }
 
-/* A guest does not get an adapter that has an unbound queue. */
+/* A guest does not get an adapter if any of the adapter's assigned queues is unbound. */
 TEST_F(guest, adapter_with_unbound_queue)
 {
 	long resets, updates;
@@ -92,7 +92,7 @@ TEST_F(guest, adapter_with_unbound_queue)
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
 }
 
-/* If one queue is unbound, all queues of its adapter leave the guest and are reset. */
+/* If one queue is unbound, the driver unplugs and resets all of its adapter's queues. */
 TEST_F(guest, adapter_reset_at_unbind)
 {
 	long resets[2];
@@ -104,7 +104,7 @@ TEST_F(guest, adapter_reset_at_unbind)
 	resets[1] = hwsim_state(6, 6, "zapq");
 	ASSERT_EQ(0, queue_unbind(6, 5));
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
-	/* The AP bus resets the queue once more after the unbind. */
+	/* The AP bus resets the unbound queue once more after the unbind. */
 	EXPECT_EQ(resets[0] + 2, hwsim_state(6, 5, "zapq"));
 	EXPECT_EQ(resets[1] + 1, hwsim_state(6, 6, "zapq"));
 	ASSERT_EQ(0, queue_bind(6, 5));
@@ -128,7 +128,7 @@ TEST_F(guest, filtered_adapter_reset)
 	EXPECT_EQ(resets + 1, hwsim_state(6, 4, "zapq"));
 }
 
-/* Opening the device sets the guest's control domains, and closing it clears them. */
+/* Opening the device sets the guest's control domains, and closing the device clears them. */
 TEST_F(guest, control_domains_open_close)
 {
 	vfio_close(&self->vfio);
@@ -157,7 +157,7 @@ TEST_F(guest, adapter_added_single_update)
 }
 
 /*
- * The driver must not unplug queues while the AP bus has not yet found the queues of a
+ * The driver must not unplug queues while the AP bus is still discovering the queues of a
  * new domain.
  */
 TEST_F(guest, domain_added_no_disruption)
@@ -180,7 +180,7 @@ TEST_F(guest, domain_added_no_disruption)
 	EXPECT_EQ(updates + 1, hwsim_guest_updates(getpid()));
 }
 
-/* The guest also loses its last adapter and its last domain when the host loses them. */
+/* When the host loses a guest's only adapter and only domain, the guest loses them as well. */
 TEST_F(guest, last_adapter_and_domain_removed)
 {
 	char nothing[256];
@@ -202,7 +202,7 @@ TEST_F(guest, last_adapter_and_domain_removed)
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "05.0006"));
 }
 
-/* Removing an adapter from one guest does not affect the other guest. */
+/* If the host loses an adapter of one guest, the other guest is not affected. */
 TEST_F(guest, other_guest_unaffected)
 {
 	struct other other;
@@ -252,7 +252,7 @@ TEST_F(guest, ap_config_single_update)
 
 static bool reader_stops;
 
-/* Count the reads that return neither of the two configurations. */
+/* Read the mdev's configuration in a loop, and count results other than the two valid ones. */
 static void *reader_run(void *unused)
 {
 	static const char *const attributes[] = { "ap_config", "guest_ap_config" };
@@ -298,7 +298,10 @@ TEST_F(guest, ap_config_atomic_read)
 	EXPECT_EQ(0, (long)mixed);
 }
 
-/* Domains 0000 and 0090 of an adapter were in the same hash bucket of an earlier driver. */
+/*
+ * An earlier driver kept the queues in a hash table, in which domains 0000 and 0090 of an
+ * adapter shared a bucket.
+ */
 TEST_F(guest, unplug_same_hash_bucket)
 {
 	ASSERT_EQ(0, hwsim("domain_add", "0"));
@@ -324,7 +327,7 @@ TEST_F(guest, unplug_same_hash_bucket)
 	EXPECT_EQ(0, queue_unbind(4, 0x90));
 }
 
-/* When the host configuration changes, guest_matrix changes even if the mdev has no guest. */
+/* A change to the host configuration also updates guest_matrix of an mdev without a guest. */
 TEST_F(guest, config_change_mdev_without_guest)
 {
 	ASSERT_EQ(0, mdev_create(UUID2));
@@ -358,7 +361,7 @@ TEST_F(guest, control_domain_change_no_reset)
 	ASSERT_EQ(0, hwsim("control_add", "6"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(guests_wait_for_masks("adm=0x0200"));
-	/* A control domain that is not assigned does not affect the guest. */
+	/* Removing a control domain that is not assigned does not affect the guest. */
 	updates = hwsim_guest_updates(getpid());
 	ASSERT_EQ(0, hwsim("control_del", "5"));
 	ASSERT_EQ(0, bus_scan());
@@ -381,8 +384,8 @@ TEST_F(guest, no_reset_of_removed_queue)
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_TRUE(vm_wait_queues(&self->vm, ""));
 	/*
-	 * When the adapter returns, the simulator shows its counters again. They show
-	 * that only the AP bus has reset the queue.
+	 * When the adapter returns, the simulator shows the queue's old counters, which
+	 * prove that only the AP bus has reset the queue.
 	 */
 	ASSERT_EQ(0, hwsim("adapter_add", "4"));
 	EXPECT_EQ(1, hwsim_state(4, 4, "zapq"));
@@ -391,7 +394,7 @@ TEST_F(guest, no_reset_of_removed_queue)
 	EXPECT_EQ(2, hwsim_state(4, 4, "zapq"));
 }
 
-/* A VM cannot open a second mdev. */
+/* A VMM cannot open a second mdev for the same VM. */
 TEST_F(guest, second_mdev_rejected)
 {
 	struct vfio second;
@@ -423,9 +426,9 @@ static void *second_mdev_open(void *data)
 }
 
 /*
- * A rejected open leaks no reference to the VM. While the open waits for a reset, the VMM
- * opens another mdev for the same VM, so the driver rejects the first open only after the
- * wait.
+ * A rejected open leaks no reference to the VM. While the open of mdev 3 waits for a reset,
+ * the VMM opens mdev 2 for the same VM, so the driver rejects the open of mdev 3 only after
+ * the wait.
  */
 TEST_F(guest, vm_refcount_of_rejected_mdev)
 {
@@ -475,7 +478,7 @@ TEST_F(guest, guest_matrix_after_close)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* Closing the device unplugs all queues. The next open plugs them after their resets. */
+/* Closing the device unplugs all queues. The next open plugs them again after their resets. */
 TEST_F(guest, queues_after_reopen)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -557,14 +560,14 @@ static bool waits_or_has_ended(void *data)
 
 /*
  * An unassigned queue stays in the APCB until vfio_ap_tx_commit() writes the APCB. The
- * host must not reserve the queue earlier, because the AP bus would then bind another
- * driver to the queue.
+ * host must not reserve the queue before that write, because the AP bus would then bind
+ * another driver to the queue.
  */
 TEST_F(guest, reservation_during_unplug)
 {
 	struct writer unplug, reservation;
 
-	/* Newer kernels reject this write while the domain is assigned, even without an adapter. */
+	/* Newer kernels reject this write while domain 4 is assigned, even without an adapter. */
 	ASSERT_EQ(0, file_write(BUS "aqmask", "+4"));
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
@@ -576,8 +579,8 @@ TEST_F(guest, reservation_during_unplug)
 		_exit(-file_write(BUS "apmask", "+4"));
 	EXPECT_EQ(0, until(waits_or_has_ended, &reservation));
 	/*
-	 * This read succeeds although it takes matrix_dev->lock, so the reservation waits
-	 * for another lock.
+	 * This read takes matrix_dev->lock and succeeds, so the reservation waits for a
+	 * different lock.
 	 */
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ".0004"));
 	EXPECT_TRUE(waits_in_in_use(&reservation));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Test a machine with the highest possible ids (machines.txt has its parameters). It does
- * not have all 256 x 256 queues, because the AP bus walks a list for each queue and would
- * need hours to find them.
+ * Test a machine with the highest possible adapter and domain ids (machines.txt has its
+ * parameters). The machine has only two adapters, because the AP bus walks a list for each
+ * queue and would need hours to find 256 x 256 queues.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Test a machine without APXA, which has at most 64 adapters and 16 domains. vfio_ap is
- * not loaded at boot. machines.txt has the parameters of the machine.
+ * Test a machine without APXA, which has at most 64 adapters and 16 domains (machines.txt
+ * has its parameters). vfio_ap is not loaded at boot.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -33,8 +33,8 @@ static int run_in_empty_root(int program, char *output_text, size_t size)
 	pid = fork();
 	if (!pid) {
 		/*
-		 * If the program fails to skip its tests, this filter still selects none
-		 * of them.
+		 * If the program does not skip its tests as it should, this filter selects
+		 * none of them.
 		 */
 		setenv("TEST_FILTER", "-", 1);
 		unsetenv("KSFT_TAP_LEVEL");
@@ -156,7 +156,7 @@ TEST(bus_scan_added_adapter)
 
 /*
  * Each test of this fixture imitates a faulty driver and provokes one kind of violation.
- * Two guests have vfio_ap devices without queues.
+ * The fixture has two guests, whose mdevs have no queues at first.
  */
 FIXTURE(violation) {
 	char text[4096];
@@ -177,7 +177,7 @@ FIXTURE_SETUP(violation)
 	}
 }
 
-/* Clear the provoked violation. The cleanup must not cause another violation. */
+/* Clear the provoked violation. The rest of the teardown must not cause another violation. */
 FIXTURE_TEARDOWN(violation)
 {
 	int apid, i;
@@ -269,7 +269,7 @@ TEST_F(violation, reset_before_unplug)
 	EXPECT_VIOLATION("no-reset queue 04.0004\n");
 }
 
-/* The host may use the queue at any time, so the simulator may also report a no-reset violation. */
+/* The host driver may use the queue, so the simulator may also report a no-reset violation. */
 TEST_F(violation, queue_of_another_driver)
 {
 	ASSERT_EQ(0, host_take(6, 6));
@@ -297,7 +297,7 @@ TEST_F(violation, unbound_queue_in_guest)
 	ASSERT_EQ(0, hwsim_power_cycle(4));
 	ASSERT_EQ(0, hwsim_apcb(0, "4", "4"));
 	/*
-	 * A read of "violations" alone must not report the unbound queue yet, because a
+	 * Without a check, the simulator must not report the unbound queue yet, because a
 	 * driver may be about to unplug the queue.
 	 */
 	file_read(HWSIM "violations", self->text, sizeof(self->text));
@@ -329,7 +329,7 @@ TEST_F(violation, nib_page_not_pinned)
 		TH_LOG("%s", self->text);
 }
 
-/* The GISA is freed with its guest, so hardware must not use it afterwards. */
+/* KVM frees a GISA together with its VM, so hardware must not use the GISA afterwards. */
 TEST_F(violation, irq_to_foreign_gisa)
 {
 	ASSERT_EQ(0, vm_start(&self->vm[0]));
@@ -382,7 +382,7 @@ TEST_F(violation, host_request_without_reset)
 	EXPECT_VIOLATION("host-no-reset queue 06.0006\n");
 }
 
-/* Fixture "zcrypt": the machine as it is after boot, for tests of the host's drivers. */
+/* Fixture "zcrypt": the machine in its state after boot, for tests of the host's drivers. */
 FIXTURE(zcrypt) {
 	char text[256];
 };
@@ -586,7 +586,7 @@ TEST_F(bare, reset_polls_or_duration)
 	ASSERT_EQ(0, hwsim_power_cycle(4));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 ms 100"));
 	ASSERT_EQ(0, vm_zapq(&self->vm, 4, 4));
-	/* No task polls the queue, so this reset ends when its time has elapsed. */
+	/* No task polls the queue, so this reset must end by itself after 100 ms. */
 	EXPECT_TRUE(hwsim_wait_state(4, 4, "resetting", 0));
 	EXPECT_EQ(0, vm_tapq(&self->vm, 4, 4));
 }

@@ -23,7 +23,7 @@ struct registration {
 	const char *apqn, *state;
 };
 
-/* Condition for until(): debugfs shows this state of the queue's interrupt registration. */
+/* Condition for until(): debugfs shows want->state for the queue's interrupt registration. */
 static bool registration_is(void *data)
 {
 	const struct registration *want = data;
@@ -57,7 +57,7 @@ static bool polled_three_times(void *data)
 	return hwsim_state(polls->apid, polls->apqi, "tapq") >= polls->before + 3;
 }
 
-/* Wait until the driver has issued three more TAPQs. */
+/* Wait until the driver has issued three more TAPQs for the queue. */
 static int wait_for_polls(int apid, int apqi)
 {
 	struct polls polls = { apid, apqi, hwsim_state(apid, apqi, "tapq") };
@@ -104,9 +104,9 @@ static bool host_request_is_rejected(void *unused)
 }
 
 /*
- * A reset that the guest issued is still in progress after the unbind. The registration
- * must end with this reset, although the host has already enabled the interrupt for
- * itself. The host zeroizes the queue.
+ * A reset that the guest issued is still in progress after the unbind. The guest's
+ * interrupt registration must end with this reset, even if the host has enabled the
+ * queue's interrupt for itself. The AP bus zeroizes the queue for the host.
  */
 TEST_F(guest, unbind_during_guest_reset)
 {
@@ -120,7 +120,7 @@ TEST_F(guest, unbind_during_guest_reset)
 	ASSERT_EQ(0, hwsim("reset_time", "05.0005 hold"));
 	ASSERT_EQ(0, vm_zapq(&other.vm, 5, 5));
 	other_end(_metadata, &other);
-	/* host_take() blocks until the reset ends, because zcrypt sends a request first. */
+	/* host_take() blocks until the reset ends, because zcrypt sends a request to the queue. */
 	taker = fork();
 	if (!taker)
 		_exit(-host_take(5, 5));
@@ -191,15 +191,15 @@ TEST_F(guest, disable_before_enable_shown)
 	EXPECT_REGISTRATION("04.0004", "in-doubt");
 	EXPECT_EQ(0, wait_for_polls(4, 4));
 	EXPECT_EQ(4, pinned_kib());
-	/* Hardware completes the enable before the disable, so this reply may still use the NIB. */
+	/* Hardware completes the enable before the disable, so it may write to AGENT_NIB. */
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
-	/* When hardware accepts this enable, the older registration ends. */
+	/* When hardware accepts this enable, the registration of AGENT_NIB ends. */
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, OTHER_NIB));
 	EXPECT_EQ(4, pinned_kib());
 	EXPECT_REGISTRATION("04.0004", "enabling");
 	ASSERT_EQ(0, hwsim("reply", "04.0004"));
 	EXPECT_EQ(1, *nib);
-	/* This time, TAPQ shows the enable before the disable. */
+	/* This time, TAPQ shows the enable of OTHER_NIB before it shows the disable. */
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, 0));
 	EXPECT_REGISTRATION("04.0004", "in-doubt");
 	ASSERT_EQ(0, hwsim("aqic_delay", "04.0004 2"));
@@ -224,7 +224,7 @@ TEST_F(guest, disable_not_shown)
 	EXPECT_REGISTRATION("04.0004", "none");
 }
 
-/* VFIO_DEVICE_RESET unpins pages although another task holds the VMM's mmap_lock. */
+/* VFIO_DEVICE_RESET unpins pages even while another task holds the VMM's mmap_lock. */
 TEST_F(guest, reset_under_held_mmap_lock)
 {
 	pid_t resetter, holder, owner = getpid();
@@ -253,7 +253,7 @@ TEST_F(guest, reset_under_held_mmap_lock)
 	EXPECT_EQ(holder, waitpid(holder, NULL, 0));
 }
 
-/* Hardware rejects every ZAPQ from vfio_ap. The registration ends with a ZAPQ from the AP bus. */
+/* Hardware rejects each ZAPQ from vfio_ap, so only a ZAPQ from the AP bus ends the registration. */
 TEST_F(guest, zapq_busy_until_host_bind)
 {
 	struct other other;
@@ -274,8 +274,8 @@ TEST_F(guest, zapq_busy_until_host_bind)
 }
 
 /*
- * When the AP bus creates a new device for a queue, it must remember that the queue was
- * not zeroized.
+ * The AP bus must zeroize a queue that a guest has used, even if the queue's device was
+ * removed and created again in the meantime.
  */
 TEST_F(guest, zeroize_of_recreated_queue)
 {
@@ -321,7 +321,7 @@ TEST_F(guest, bus_events_during_remove)
 	other_end(_metadata, &other);
 }
 
-/* Only vfio_ap may reset a guest's queue or enable its interrupt. The AP bus must not. */
+/* Only vfio_ap, not the AP bus, may reset a guest's queue or enable the queue's interrupt. */
 TEST_F(guest, no_bus_reset_of_guest_queue)
 {
 	static const struct {
@@ -348,7 +348,7 @@ TEST_F(guest, no_bus_reset_of_guest_queue)
 	EXPECT_EQ(0, hwsim_state(7, 4, "aqic"));
 }
 
-/* No task waits for a page that another task has locked, so the driver unpins the page later. */
+/* If another task has locked a page, the driver does not wait, but unpins the page later. */
 TEST_F(guest, locked_page)
 {
 	pid_t holder, owner = getpid();
@@ -386,7 +386,7 @@ static int limit_memory(unsigned long bytes)
 	return capability_drop(CAP_IPC_LOCK) ?: setrlimit(RLIMIT_MEMLOCK, &limit) ? -errno : 0;
 }
 
-/* A Linux guest has the NIBs of all its queues in one page. */
+/* A page that contains several NIBs counts only once against RLIMIT_MEMLOCK. */
 TEST_F(guest, shared_page)
 {
 	static const char queues[] =

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A VMM that holds its own kvm->lock delays only its own guest. A task that has waited
- * for this lock must look up the mdev's guest again, because another guest may have
- * opened the mdev while the task waited.
+ * for this lock must look up the mdev's guest again, because another VMM may have opened
+ * the mdev in the meantime.
  *
  * Guest B runs with mdev 1 (fixture "guest"). Guest A has mdev 2 and no vCPU.
  */
@@ -78,7 +78,7 @@ TEST_F(guest, held_kvm_lock_isolation)
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0005 05.0006"));
 	EXPECT_TRUE(mdev_shows(UUID2, "control_domains", ""));
-	/* Guest A loses the unbound queue when its lock is released, or shortly afterwards. */
+	/* Guest A loses the unbound queue when its kvm->lock is released, or shortly afterwards. */
 	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix",
 				  bounded ? ".0005 .0006" : "05.0005 05.0006"));
 	other_end(_metadata, &owner);
@@ -94,7 +94,7 @@ static void *owner_close(void *data)
 }
 
 /*
- * The closing thread acquires kvm->lock before the writer, so the guest is already
+ * The closing thread acquires kvm->lock before the writer does, so the guest is already
  * detached when the writer acquires the lock.
  */
 TEST_F(guest, blocked_assign_after_close)
@@ -125,8 +125,8 @@ TEST_F(guest, blocked_assign_after_close)
 }
 
 /*
- * The old VMM holds its kvm->lock until the mdev is closed, and then acquires it again. A
- * work item that waited for this lock would block both times.
+ * The old VMM holds its kvm->lock until the mdev is closed, and then acquires the lock
+ * again. A work item that waited for this lock would block both times.
  */
 TEST_F(guest, next_guest_under_old_kvm_lock)
 {
@@ -140,14 +140,14 @@ TEST_F(guest, next_guest_under_old_kvm_lock)
 	ASSERT_EQ(0, until(task_sleeps, &owner.vm.thread_id));
 	ASSERT_EQ(0, hold_kvm_lock_begin(&again, &owner.vm));
 	ASSERT_EQ(0, until(task_sleeps, &again.thread_id));
-	/* Queue a commit for the old guest, which is still attached. */
+	/* Make the driver queue a commit for the old guest, which is still attached. */
 	ASSERT_EQ(0, hwsim("adapter_add", "9"));
 	ASSERT_EQ(0, bus_scan());
 	EXPECT_EQ(0, hold_release(&first));
 	pthread_join(closer, NULL);
 	ASSERT_EQ(0, hold_wait(&again));
 
-	/* The next guest gets the mdev and follows changes to the host configuration. */
+	/* The next guest gets the mdev's queues and follows changes to the host configuration. */
 	vfio_close(&self->vfio);
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID2));
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "05.0005"));
@@ -163,7 +163,7 @@ TEST_F(guest, next_guest_under_old_kvm_lock)
 
 static long updates_wanted;
 
-/* The simulator does not list a guest that has never run, so read the driver's counter. */
+/* The simulator does not list a guest that has never run, so read the driver's update counter. */
 static long updates_of_mdev_2(void)
 {
 	char text[4096] = "", *line;
@@ -179,8 +179,8 @@ static bool guest_was_updated(void *unused)
 }
 
 /*
- * A host driver may have used the queue before the rebind, so vfio_ap unplugs and resets
- * the queue.
+ * A host driver may have used the queue between the unbind and the rebind, so vfio_ap
+ * unplugs and resets the queue.
  */
 TEST_F(guest, rebind_under_held_kvm_lock)
 {
@@ -198,8 +198,8 @@ TEST_F(guest, rebind_under_held_kvm_lock)
 	EXPECT_EQ(0, queue_bind(5, 5));
 	EXPECT_TRUE(queue_status(5, 5, "in use"));
 	/*
-	 * No reset begins while the guest can still use 05.0005. A later reset of 04.0004
-	 * completes, so the driver had enough time to reset 05.0005.
+	 * The driver must not reset 05.0005 while the guest can still use it. The driver
+	 * completes a later reset of 04.0004, so it had enough time to reset 05.0005.
 	 */
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "4"));
 	EXPECT_EQ(0, hwsim_state(4, 4, "dirty"));
@@ -241,7 +241,7 @@ static bool has_ended(void *writer)
 	return !writer_waits(writer);
 }
 
-/* This process holds kvm->lock until the opening process has ended. */
+/* The test holds kvm->lock until the process that opens the device has been killed. */
 TEST_F(guest, open_killed_under_held_kvm_lock)
 {
 	struct other other = {};
@@ -276,8 +276,8 @@ static bool waits_until_erased(void *data)
 }
 
 /*
- * Without a patch, an unbind waits until the guest has lost the queue, so that the next driver
- * never shares the queue with a guest.
+ * On a kernel without bounded_unbind, an unbind waits until the guest has lost the queue, so
+ * that the next driver never shares the queue with a guest.
  */
 TEST_F(guest, unbind_wait_held_kvm_lock)
 {
@@ -304,7 +304,7 @@ TEST_F(guest, unbind_wait_held_kvm_lock)
 	other_end(_metadata, &owner);
 }
 
-/* An unbind that takes longer than this has waited for kvm->lock. The timeout is 2 s. */
+/* An unbind that takes longer than this has waited for kvm->lock, for which the timeout is 2 s. */
 #define UNBIND_WAITS_MS	1500
 
 static long unbind_takes_ms(int apid, int apqi)
@@ -319,8 +319,8 @@ static long unbind_takes_ms(int apid, int apqi)
 }
 
 /*
- * While the same task holds kvm->lock, unbinding all of an mdev's queues waits for 2 s in
- * total. When another task holds the lock later, the next unbind waits for 2 s again.
+ * While one task holds kvm->lock, all unbinds of an mdev's queues together wait for 2 s.
+ * When another task holds the lock later, the next unbind waits for 2 s again.
  */
 TEST_F(guest, unbind_lock_timeout)
 {
