@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Print grids, a legend, and the reasons why a guest lacks queues. */
+/* Print grids of queues with a legend, and the reasons why a guest lacks queues. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "lsvfioap.h"
 
-/* Widths of the row header and of a queue, which is printed as a letter and a mark. */
+/* Widths in columns of a row's header and of a queue, which is printed as a letter and a mark. */
 #define MARGIN		10
 #define CELL		2
 #define REASONS		16
@@ -39,7 +39,7 @@ static unsigned int count(const bool ids[NR_IDS])
 	return n;
 }
 
-/* Print "TITLE: 2 adapters, 1 domain". */
+/* Print a title, for example "host: 2 adapters, 1 domain". */
 static void title_draw(const char *title, const bool adapters[NR_IDS], const bool domains[NR_IDS])
 {
 	printf("%s: ", title);
@@ -49,7 +49,7 @@ static void title_draw(const char *title, const bool adapters[NR_IDS], const boo
 	putchar('\n');
 }
 
-/* Return the number of domains per line: a round number that fits, but at least one. */
+/* Return the number of domains per line: a multiple of 16 or 4 if that fits, and at least 1. */
 static unsigned int block_size(void)
 {
 	unsigned int room = columns > MARGIN ? (columns - MARGIN) / CELL : 0;
@@ -85,7 +85,7 @@ static void block_draw(const struct grid *grid, const struct meaning *of,
 	}
 }
 
-/* Print only the letters that occur in the grid. */
+/* Explain the letters, or the marks if @mark is true, that occur in the grid. */
 static void legend_draw(const struct grid *grid, const struct meaning *of, bool mark)
 {
 	unsigned int apid, apqi, column = 0;
@@ -134,7 +134,7 @@ static void grid_draw(const struct grid *grid, const struct meaning *of)
 	legend_draw(grid, marks, true);
 }
 
-/* Print the owner of an mdev in a line of its own, if there is anything to tell. */
+/* If an mdev has an owner or is protected, print this on a separate line. */
 static void owner_draw(const struct mdev *mdev)
 {
 	if (*mdev->owner)
@@ -164,7 +164,7 @@ bool host_draw(void)
 	return true;
 }
 
-/* Print each queue that is neither in the guest nor ready, or that has a hardware problem. */
+/* Print the state of each queue, unless the state is just "in-guest" or "ready". */
 static void reasons_draw(const struct mdev *mdev)
 {
 	unsigned int apid, apqi, shown = 0, left = 0;
@@ -186,7 +186,7 @@ static void reasons_draw(const struct mdev *mdev)
 		printf("  and %u more, see --all\n", left);
 }
 
-/* Print last_error and truncate words that are longer than a line. */
+/* Print last_error with line breaks, and truncate words that are longer than a line. */
 static void last_error_draw(char *last_error)
 {
 	size_t column = printf("  last error:"), longest = columns > 16 ? columns - 4 : 12;

@@ -7,14 +7,14 @@
 
 #include "lsvfioap.h"
 
-/* Decode a character. Return its length in bytes, or 0 if it is not valid UTF-8. */
+/* Decode the first character of @text. Return its length in bytes, or 0 for invalid UTF-8. */
 static int utf8_decode(const char *text, unsigned int *code)
 {
 	static const unsigned int least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	unsigned char first = *text;
 	int i, length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 
-	/* 10xxxxxx continues a character, and 11111xxx does not occur. */
+	/* A byte 10xxxxxx continues a character, and a byte 11111xxx is never valid. */
 	if ((first & 0xc0) == 0x80 || first >= 0xf8)
 		return 0;
 	*code = length == 1 ? first : first & (0x7f >> length);
@@ -23,13 +23,13 @@ static int utf8_decode(const char *text, unsigned int *code)
 			return 0;
 		*code = *code << 6 | (text[i] & 0x3f);
 	}
-	/* Neither longer forms than necessary nor surrogates are valid. */
+	/* Overlong encodings and surrogates are not valid. */
 	if (*code < least[length] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff))
 		return 0;
 	return length;
 }
 
-/* Escape all non-ASCII characters, and each byte that is not valid UTF-8. */
+/* Escape all characters except printable ASCII, and each byte that is not valid UTF-8. */
 static void json_string(const char *text)
 {
 	unsigned int code;

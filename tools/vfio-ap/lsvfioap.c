@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * lsvfioap shows the owner of each AP queue, and why a guest does not have a queue. It
- * only reads files and changes nothing. help_print() describes the options.
+ * lsvfioap shows the owner of each AP queue, and why a guest lacks queues. It only reads
+ * the kernel's files and changes none of them. help_print() describes the options.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ static void help_print(FILE *to)
 	      "  -h, --help         print this text\n", to);
 }
 
-/* Return the width of the terminal. Some terminals, such as a serial console, report none. */
+/* Return the width of the output in columns. A serial console, for example, reports no width. */
 static unsigned int terminal_columns(void)
 {
 	const char *set = getenv("COLUMNS");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Declarations that the files of lsvfioap share. */
+/* Declarations that lsvfioap's source files share. */
 #ifndef LSVFIOAP_H
 #define LSVFIOAP_H
 
@@ -9,18 +9,18 @@
 #define BUS	"/sys/bus/ap"
 #define MATRIX	"/sys/devices/vfio_ap/matrix"
 
-/* Width of the output if it does not go to a terminal. */
+/* Width of the output in columns if it does not go to a terminal. */
 #define DEFAULT_COLUMNS	80
 
 #define NR_IDS		256
 #define UUID_LEN	36
-/* Length of a line in queue_states. */
+/* Length of each line in queue_states, including the newline. */
 #define STATE_LINE	64
 
 /* The mark of a queue that has a driver_override, unless another mark applies. */
 #define OVERRIDE	'+'
 
-/* A cell of a grid: a letter for the owner or state, and a mark for the hardware. */
+/* A queue in a grid: a letter from owners[] or states[], and a mark from marks[]. */
 struct cell {
 	char letter, mark;
 };
@@ -41,7 +41,7 @@ struct mdev {
 	/* the contents of queue_states: lines of STATE_LINE characters */
 	char *lines;
 	size_t nr_lines;
-	/* the label of the owner, or an empty string */
+	/* the contents of the attribute "owner", or an empty string */
 	char *owner;
 	bool protected;
 };
@@ -52,21 +52,24 @@ extern struct mdev *mdevs;
 extern unsigned int nr_mdevs;
 
 void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
-/* Close stdout. If some output could not be written, print a message and exit. */
+/* Close stdout. If some output could not be written, print an error with @name, and exit. */
 void output_end(const char *name);
 void *need(void *memory);
-/* Read a whole file as a string. Return NULL and set errno on failure. */
+/*
+ * Read the file whose path @fmt specifies. Return its contents as a string, and store the
+ * length in @size unless @size is NULL. Return NULL and set errno on failure.
+ */
 char *file_get(size_t *size, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const struct meaning *meaning_of(const struct meaning *of, char letter);
-/* Return the driver_override of a queue AA.DDDD, or NULL. */
+/* Return the driver_override of @queue, in the format AA.DDDD, or NULL if it has none. */
 char *queue_override(const char *queue);
-/* Return NULL and set errno if there is no AP bus. */
+/* Read the host's queues. Return NULL and set errno if there is no AP bus. */
 struct grid *host_read(void);
 struct grid *mdev_grid(const struct mdev *mdev);
 void mdevs_read(void);
 const struct mdev *mdev_find(const char *uuid);
 const struct mdev *mdev_of(unsigned int apid, unsigned int apqi);
-/* Split a line of queue_states into the APQN and the other words, without trailing spaces. */
+/* Split line @nr of queue_states into the APQN and the remaining text without trailing spaces. */
 bool line_read(const struct mdev *mdev, size_t nr, unsigned int *apid, unsigned int *apqi,
 	       char text[STATE_LINE]);
 
@@ -74,7 +77,7 @@ bool line_read(const struct mdev *mdev, size_t nr, unsigned int *apid, unsigned 
 extern bool colours, everything;
 extern unsigned int columns;
 
-/* Print a message and return false if there is no AP bus. */
+/* Print the host's queues. If there is no AP bus, print a message and return false. */
 bool host_draw(void);
 void mdev_draw(const struct mdev *mdev);
 

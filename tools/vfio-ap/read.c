@@ -66,7 +66,7 @@ void output_end(const char *name)
 {
 	bool failed = ferror(stdout);
 
-	/* If an earlier write failed, fclose() tries to write again, and sets errno. */
+	/* If an earlier write failed, fclose() tries again, and sets errno if it fails as well. */
 	errno = 0;
 	if (fclose(stdout) || failed)
 		fail("cannot write %s: %s", name, errno ? strerror(errno) : "incomplete");
@@ -150,7 +150,7 @@ char *queue_override(const char *queue)
 {
 	char *text = file_get(NULL, QUEUE, queue, queue, "driver_override");
 
-	/* Linux before 6.19 does not have the attribute. */
+	/* Before Linux 6.19, queues do not have this attribute. */
 	if (!text)
 		return NULL;
 	text[strcspn(text, "\n")] = 0;
@@ -244,7 +244,7 @@ static const char *mask_read(const char *text, bool ids[NR_IDS])
 	return *text == ',' ? text + 1 : NULL;
 }
 
-/* Other drivers do not have these attributes. */
+/* Other drivers do not have the attributes "protected" and "owner". */
 static void mdev_read_owner(struct mdev *mdev, const char *uuid)
 {
 	char *protected = file_get(NULL, MATRIX "/%s/protected", uuid);
@@ -284,7 +284,7 @@ static bool is_uuid(const char *name)
 	       name[23] == '-';
 }
 
-/* Report an error, unless the device was removed while its attributes were read. */
+/* Print an error, unless the device was removed while lsvfioap read its attributes. */
 static void mdev_complain(const char *uuid)
 {
 	int error = errno;

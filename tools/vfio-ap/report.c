@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Write a report that contains everything that support needs. */
+/* Write a file for a bug report, with the state and history of the driver and its queues. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -52,7 +52,7 @@ static void attributes_print(const char *directory)
 		char path[1024];
 
 		snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
-		/* mdev_draw() has already shown queue_states. */
+		/* mdev_draw() has already printed queue_states. */
 		if (is_readable(path) && strcmp(entries[i]->d_name, "queue_states"))
 			attribute_print(directory, entries[i]->d_name);
 		free(entries[i]);
@@ -70,7 +70,7 @@ static void file_print(const char *path)
 	free(text);
 }
 
-/* Return the timestamp of a vfio_ap event in seconds, or a negative number for any other line. */
+/* Return the timestamp of a vfio_ap event in seconds, or -1 if the line is not such an event. */
 static double trace_time(const char *line)
 {
 	const char *event = strstr(line, ": vfio_ap_"), *begin = event;
@@ -82,7 +82,10 @@ static double trace_time(const char *line)
 	return atof(begin);
 }
 
-/* Print the events of the last minute before the newest event. This works with any trace clock. */
+/*
+ * Print the events of the last minute. The minute ends at the newest event, because the
+ * trace clock may differ from the system's clock.
+ */
 static void trace_print(void)
 {
 	char *text = file_get(NULL, TRACE), *line, *rest, *copy;
@@ -132,7 +135,7 @@ static void report_print(void)
 		attributes_print(path);
 	}
 	attributes_print(NUMBERS);
-	/* The debug feature has few entries and uses another clock, so print all its entries. */
+	/* Print the whole debug feature: it is small, and its clock differs from the trace's. */
 	file_print(DBF);
 	trace_print();
 }
