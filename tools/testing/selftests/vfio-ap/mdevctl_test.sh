@@ -3,7 +3,7 @@
 # Test the distribution's unmodified mdevctl with vfio_ap.
 . "$(dirname "$0")/lib/client.sh"
 
-# json ATTRIBUTE=VALUE...: print the definition of an mdev, with the attributes in this order
+# json ATTRIBUTE=VALUE...: print an mdev definition that has these attributes in this order
 json() {
 	printf '{ "mdev_type": "vfio_ap-passthrough", "start": "%s", "attrs": [' "${start:-manual}"
 	comma=
@@ -79,8 +79,8 @@ error_messages() {
 	END
 }
 
-# owner and protected are attributes of a definition. protected comes last: if mdevctl protected the
-# mdev before another attribute fails, it could not undo the start.
+# A definition can contain owner and protected. protected must come last: if a write to a later
+# attribute failed, mdevctl could not remove the protected mdev.
 owner_and_protected() {
 	need mdevctl
 	define $UUID1 assign_adapter=4 assign_domain=4 "owner=guest web 1" protected=1
@@ -127,8 +127,8 @@ autostart_after_module_reload() {
 	expect_soon "$(queue_status 05.0005)" assigned
 }
 
-# udevd starts the mdevs. The masks are right before the module is loaded, as if the kernel had the
-# parameters ap.apmask and ap.aqmask.
+# udevd starts the mdevs. The masks already have the right values when the module is loaded, as if
+# the kernel parameters ap.apmask and ap.aqmask had set them.
 autostart_by_udev() {
 	need mdevctl udevadm $UDEVD
 	start=auto

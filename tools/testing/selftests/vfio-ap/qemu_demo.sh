@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Demonstrate hot plug with the distribution's QEMU and a guest that prints its queues. With
+# Demonstrate hot plug with QEMU from a distribution and a guest that prints its queues. With
 # --fault=noplug, the script assigns no adapters and must fail. Usage: qemu_demo [--fault=noplug]
 . "$(dirname "$0")/lib/client.sh"
 
-# step TEXT QUEUES: print TEXT, wait until the guest sees QUEUES, and show what it has printed
+# step TEXT QUEUES: print TEXT, wait until the guest sees QUEUES, and show the end of its console
 step() {
 	printf '\n%s\n' "$1"
 	missing=${2:-none}

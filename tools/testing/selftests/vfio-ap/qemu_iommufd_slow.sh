@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Run the tests of qemu_test with an iommufd in place of groups and a container, and test file
-# descriptors that a manager such as libvirt opens for QEMU.
+# Run the tests in qemu_test with an iommufd instead of groups and a container. Also test QEMU with
+# file descriptors that another program, such as libvirt, opened for it.
 BACKEND=iommufd
 more_tests="descriptors_from_manager"
 
-# Print the device file of an mdev.
+# Print the path of an mdev's VFIO device file.
 cdev_of() { echo /dev/vfio/devices/"$(ls "$MATRIX/$1/vfio-dev")"; }
 
-# QEMU gets an open iommufd and an open device, so it needs no access to the files in /dev.
+# QEMU inherits an open iommufd and an open VFIO device, so it needs no access to the files in /dev.
 descriptors_from_manager() {
 	setup
 	assign $UUID1 adapter 4
@@ -16,7 +16,7 @@ descriptors_from_manager() {
 	exec 8<>/dev/iommu 9<>"$(cdev_of $UUID1)"
 	iommufd=
 	qemu_start 1 -object iommufd,id=iommufd0,fd=8 -device vfio-ap,id=ap,fd=9,iommufd=iommufd0
-	# A device is closed when the last copy of its descriptor is closed.
+	# Leave QEMU the only copies of the descriptors, because any copy keeps the device open.
 	exec 8>&- 9>&-
 	guest_started 1
 	guest_sees 1 04.0004

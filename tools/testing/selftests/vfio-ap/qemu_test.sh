@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Test the distribution's unmodified QEMU with vfio_ap. The guest prints the queues that its AP
-# instructions show.
+# Test unmodified QEMU from a distribution with vfio_ap. The guest prints the queues that it finds
+# with AP instructions.
 . "$(dirname "$0")/lib/client.sh"
 
 setup() {
@@ -19,7 +19,7 @@ setup_with_a_queue() {
 	guest_sees 1 04.0004
 }
 
-# lockdep checks the order in which QEMU closes the device, the group and the VM.
+# lockdep checks the lock order when QEMU closes the device, the group and the VM.
 guest_start_and_shutdown() {
 	setup_with_a_queue
 	expect "$(queue_status 04.0004)" "in use"
@@ -57,7 +57,7 @@ qmp_device_del_and_add() {
 	qemu_end 1
 }
 
-# At a system reset, QEMU resets the device and loads the guest again.
+# At a system reset, QEMU resets the device and reloads the guest.
 queues_after_system_reset() {
 	setup_with_a_queue
 	before=$(grep -c '^AP:' $SCRATCH/1/console)
@@ -99,7 +99,7 @@ second_vmm_or_device_rejected() {
 	qemu_start_with 1 $UUID1
 	qemu_start 2 -device vfio-ap,sysfsdev=$MATRIX/$UUID1$iommufd
 	qemu_gone 2 1
-	# VFIO returns EBUSY for a group, and EINVAL for a device that is bound to an iommufd.
+	# VFIO returns EBUSY for an open group, and EINVAL for a device that is bound to an iommufd.
 	[ "$iommufd" ] && refused="Invalid argument" || refused="Device or resource busy"
 	grep -q "$refused" $SCRATCH/2/said || fail "$(cat $SCRATCH/2/said)"
 	device_add 1 $UUID2 other
@@ -110,7 +110,7 @@ second_vmm_or_device_rejected() {
 	qemu_end 1
 }
 
-# Start another guest and check that it sees these queues.
+# check_next_guest QUEUES: start another guest with the same mdev, and check that it sees QUEUES
 check_next_guest() {
 	qemu_start_with 2 $UUID1
 	guest_sees 2 "$1"
@@ -216,8 +216,8 @@ removal_ended() {
 	[ ! -e $MATRIX/$UUID1 ] || fail "the mdev still exists"
 }
 
-# QEMU before 8.1 keeps the device until the guest ends. Later versions release the device when the
-# driver requests it, and the guest continues without the device. Both behaviours are correct.
+# QEMU before 8.1 keeps the device until the guest ends. Later versions release the device at the
+# driver's request, and the guest continues without the device. Both behaviours are correct.
 removal_wait_for_guest_end() {
 	removal_start
 	! qmp_said 1 1 DEVICE_DELETED || until_true "the mdev is removed" not [ -e $MATRIX/$UUID1 ]
@@ -225,7 +225,7 @@ removal_wait_for_guest_end() {
 	removal_ended
 }
 
-# QEMU 8.1 and later releases the device when the mdev is removed, so device_del does not find the
+# QEMU 8.1 or later has already released the device when it gets device_del, which then finds no
 # device.
 removal_and_device_del() {
 	removal_start
@@ -239,9 +239,9 @@ removal_and_device_del() {
 slab_in_use() { awk '/^SUnreclaim:/ { print $2 }' /proc/meminfo; }
 memory_in_use() { awk '/^(MemFree|Cached|SReclaimable):/ { n += $2 } /^MemTotal:/ { t = $2 } END { print t - n }' /proc/meminfo; }
 
-# The first two cycles fill caches. Later cycles must not use more memory. Do not compare sizes if
-# the kernel has kmemleak, which finds leaks itself: such a kernel also has KASAN, which delays the
-# freeing of memory.
+# The first two cycles fill caches, and later cycles must not use more memory. Do not compare sizes
+# if the kernel has kmemleak: kmemleak itself finds leaks, and the kernel then also has KASAN, which
+# delays the freeing of memory.
 starts_and_stops_leak_check() {
 	setup
 	assign $UUID1 adapter 4
@@ -259,12 +259,12 @@ starts_and_stops_leak_check() {
 	[ ! -e /sys/kernel/debug/kmemleak ] || return 0
 	until_true "slab is as before (KiB: $slab, then \$(slab_in_use))" \
 		eval "[ \$(slab_in_use) -lt $((slab + 1024)) ]"
-	# The limit, 8 MiB, is less than the memory of one guest.
+	# The limit of 8 MiB is less than one guest's memory.
 	until_true "memory is as before (KiB: $memory, then \$(memory_in_use))" \
 		eval "[ \$(memory_in_use) -lt $((memory + 8192)) ]"
 }
 
-# qemu_iommufd_slow reads this script, sets BACKEND, and adds tests.
+# qemu_iommufd_slow sets BACKEND and more_tests before it sources this script.
 tests_run ${BACKEND:-qemu} guest_start_and_shutdown queue_hotplug_and_unplug \
 	qmp_device_del_and_add queues_after_system_reset \
 	two_guests_separate_mdevs second_vmm_or_device_rejected \

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Test the distribution's unmodified lszcrypt and chzcrypt while guests have queues.
+# Test unmodified s390-tools from a distribution while a guest or an mdev has a queue.
 . "$(dirname "$0")/lib/client.sh"
 
 setup() {
@@ -19,7 +19,7 @@ lszcrypt_guest_queue() {
 	grep -q '^05.0005 .*vfio_ap' $SCRATCH/all || fail "$(cat $SCRATCH/all)"
 	lszcrypt -b >$SCRATCH/bus
 	grep -q '^ap_domain' $SCRATCH/bus || fail "$(cat $SCRATCH/bus)"
-	# lszcrypt marks usage domains with U, and usage and control domains with B.
+	# lszcrypt marks usage domains with U, and domains that are also control domains with B.
 	lszcrypt -d >$SCRATCH/domains
 	grep -Eq '^ *00 ( +\.){4} +B +B +B ( +\.)+$' $SCRATCH/domains || fail "$(cat $SCRATCH/domains)"
 	qemu_end 1
@@ -28,8 +28,8 @@ lszcrypt_guest_queue() {
 # card_status ID: print the status that lszcrypt shows for an adapter
 card_status() { lszcrypt -V "$1" | awk -v id="$1" '$1 == id { print $4 }'; }
 
-# A deconfigured adapter stays in the guest. TAPQ of its queue returns 03, and QEMU can reset the
-# device without an error.
+# A deconfigured adapter stays in the guest. TAPQ for its queue returns response code 03, and QEMU
+# can reset the device without an error.
 adapter_config_off_and_on() {
 	setup
 	[ "$(card_status 04)" = online ] || fail "$(lszcrypt -V)"
@@ -64,7 +64,7 @@ chzcrypt_guest_queue_offline() {
 # The host cannot reserve a queue while a guest has it.
 reserve_queue_in_use() {
 	setup
-	# Newer kernels already reject the write to apmask.
+	# Newer kernels reject the write to apmask, and older ones reject the write to aqmask.
 	(echo +4 >$BUS/apmask && echo +4 >$BUS/aqmask) 2>$SCRATCH/refused && fail "the host reserved a queue of a guest"
 	grep -q 'Device or resource busy' $SCRATCH/refused || fail "$(cat $SCRATCH/refused)"
 	guest_sees 1 04.0004
@@ -90,7 +90,7 @@ show() {
 	[ $status = 0 ] || echo "status $status"
 }
 
-# Print the attributes of a card and a queue. Only our driver has reset_pending.
+# Print the attributes of a card and a queue, except reset_pending, which the stock driver lacks.
 show_attributes() {
 	for file in /sys/devices/ap/card04/* /sys/devices/ap/card04/04.0004/*; do
 		case $file in
@@ -100,7 +100,7 @@ show_attributes() {
 	done
 }
 
-# Give 04.0004 to an mdev.
+# Create an mdev that has queue 04.0004.
 mdev_with_queue() {
 	mdev_create $UUID1
 	assign $UUID1 adapter 4
@@ -108,7 +108,7 @@ mdev_with_queue() {
 	expect_soon "$(queue_status 04.0004)" assigned
 }
 
-# Print what lszcrypt, chzcrypt and zcryptstats show and do while an mdev has a queue.
+# Print attributes, and the output of lszcrypt, chzcrypt and zcryptstats, while an mdev has a queue.
 show_zcrypt() {
 	mdev_with_queue
 	show_attributes
@@ -119,19 +119,19 @@ show_zcrypt() {
 	show zcryptstats --count 1
 }
 
-# Print what chzdev shows and does while an mdev has a queue.
+# Print the output of chzdev while an mdev has a queue.
 show_chzdev() {
 	mdev_with_queue
 	show chzdev --type --list-attributes ap
 	show chzdev --type --active --no-root-update ap apmask=+5
 	show chzdev --type --active --no-root-update ap aqmask=+4
-	# This would take the queue from the mdev.
+	# This change would take the queue from the mdev.
 	show chzdev --type --active --no-root-update ap apmask=+4
 	show lszcrypt -V
 }
 
-# same_as_with_stock FUNCTION: fail unless FUNCTION prints the same with our driver and with the
-# stock driver, in the same boot.
+# same_as_with_stock FUNCTION: fail unless FUNCTION prints the same text with this driver and with
+# the stock driver
 same_as_with_stock() {
 	stock=/lib/base/vfio_ap.ko
 	[ -e $stock ] || skip "this boot has no stock driver"
