@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Test a machine without AP instructions. machines.txt has its parameters. */
+/* Test a machine without AP instructions. machines.txt has the kernel parameters. */
 #include <errno.h>
 
 #include "lib/lib.h"

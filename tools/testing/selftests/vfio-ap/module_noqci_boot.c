@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Test a machine without QCI. machines.txt has its parameters. */
+/* Test a machine without QCI. machines.txt has the kernel parameters. */
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -34,8 +34,8 @@ TEST(no_passthrough_without_qci)
 }
 
 /*
- * ENODEV takes precedence over EADDRINUSE: the first queue of each write belongs to
- * another mdev.
+ * ENODEV takes precedence over EADDRINUSE. Each write contains 04.0004, which belongs to
+ * the other mdev.
  */
 TEST(ap_config_above_limits)
 {

@@ -123,8 +123,8 @@ TEST_F(guest, unload_during_reset)
 }
 
 /*
- * A reset that the AP bus has issued does not prevent unloading the module either. The
- * driver has not yet issued a reset of its own.
+ * A reset in progress does not prevent unloading the module, even if the AP bus issued the
+ * reset and the driver has not issued one.
  */
 TEST_F(guest, unload_during_bus_reset)
 {
@@ -162,7 +162,7 @@ static int module_unload_retry(void)
 	return until(module_unloaded, NULL);
 }
 
-/* Load or unload the module in a separate process, whose exit status is the errno. */
+/* Load or unload the module, as @act does, in a child process whose exit status is the errno. */
 static pid_t module_start(int (*act)(void))
 {
 	pid_t pid = fork();
@@ -172,7 +172,7 @@ static pid_t module_start(int (*act)(void))
 	return pid;
 }
 
-/* The driver frees its parent device only after its work items have ended. */
+/* The driver removes the parent device only after all work items have ended. */
 TEST_F(guest, workqueues_destroyed_first)
 {
 	static int (*const acts[])(void) = { module_load, module_unload_retry };
@@ -198,7 +198,7 @@ TEST_F(guest, workqueues_destroyed_first)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* The work item of an interrupted removal must not run after the mdev or the module is gone. */
+/* An interrupted removal's work item must not run after the mdev or the module is gone. */
 TEST_F(guest, unload_interrupted_removal)
 {
 	struct remover remover;

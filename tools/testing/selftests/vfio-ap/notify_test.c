@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Test poll() on sysfs attributes, and the uevents that report updates of guests. */
+/* Test poll() on sysfs attributes, and the uevents that report guest updates. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #define QUEUE(name)	"/sys/devices/ap/card" name "/status"
 
-/* Wait for up to 30 s until poll() reports a change, and then read the attribute. */
+/* Wait up to 30 s for poll() to report a change, and then read the attribute. */
 static bool wakes(int fd)
 {
 	struct pollfd poller = { .fd = fd, .events = POLLPRI };
@@ -82,8 +82,9 @@ TEST_F(guest, poll_wakeup_on_change)
 }
 
 /*
- * The list changes after the program has read its first lines. The program reads the rest
- * of the list, but poll() must still report a change, because the first lines are stale.
+ * The list changes after the program has read the first lines. The program then reads the
+ * rest of the list, but poll() must still report a change, because the first lines are
+ * stale.
  */
 static void change_while_read(struct __test_metadata *_metadata, const char *path)
 {
@@ -116,7 +117,7 @@ TEST_F(guest, change_during_read)
 	change_while_read(_metadata, MATRIX UUID1 "/queue_states");
 }
 
-/* Read the file each time poll() reports a change, until the file contains this text. */
+/* Read the file each time poll() reports a change, until the file contains @wanted. */
 static bool wakes_until(int fd, const char *wanted)
 {
 	struct pollfd poller = { .fd = fd, .events = POLLPRI };
@@ -137,8 +138,8 @@ static bool wakes_until(int fd, const char *wanted)
 }
 
 /*
- * The state of a queue changes several times before the guest gets the queue. poll() must
- * report each change.
+ * A queue's state changes several times before the guest gets the queue. poll() must report
+ * each change.
  */
 TEST_F(guest, states_wakeup_guest_unchanged)
 {
@@ -175,7 +176,7 @@ TEST_F(guest, states_wakeup_guest_unchanged)
 	close(matrix);
 }
 
-/* poll() also reports when a queue of an mdev without a guest is assigned or unassigned. */
+/* poll() also reports that a queue was assigned to, or unassigned from, an mdev without a guest. */
 TEST_F(guest, status_wakeup_on_mdev_change)
 {
 	int queue = watch_open(QUEUE("05/05.0005"));
@@ -192,8 +193,8 @@ TEST_F(guest, status_wakeup_on_mdev_change)
 }
 
 /*
- * poll() reports each change, even if the next write reverts the change or the mdev is
- * removed immediately.
+ * poll() reports each change, even if it is reverted immediately by another write or by the
+ * removal of the mdev.
  */
 TEST_F(guest, wakeup_after_reverted_change)
 {
@@ -206,7 +207,7 @@ TEST_F(guest, wakeup_after_reverted_change)
 	for (i = 0; i < 20; i++) {
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
-		/* The attribute is empty again, as it was at the last read. */
+		/* Read the attribute, which is empty again. */
 		lseek(matrix, 0, SEEK_SET);
 		ASSERT_EQ(0, read(matrix, self->text, sizeof(self->text)));
 		ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,08,0"));
@@ -247,7 +248,7 @@ TEST_F(guest, states_wakeup_under_kvm_lock)
 	other_end(_metadata, &owner);
 }
 
-/* Return the update number in the next uevent of mdev 1, or -1. */
+/* Return the update number in the next uevent from mdev 1, or -1 on error. */
 static long uevent_update(int fd)
 {
 	char text[8192], *line;

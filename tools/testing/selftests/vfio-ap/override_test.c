@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Give queues to vfio_ap with driver_override, and take them back: behaviour row A.4. The
- * masks reserve all queues for the host, and zcrypt has them when a test starts.
+ * Give queues to vfio_ap with driver_override, and take them back. When a test starts, the
+ * masks reserve all queues for the host, and the queues are bound to zcrypt.
  */
 #include <errno.h>
 #include <string.h>
@@ -29,7 +29,7 @@ FIXTURE_TEARDOWN(override)
 	masks_clear();
 }
 
-/* An override alone is not enough: vfio_ap must also have the queue. */
+/* An override does not suffice to assign a queue: the queue must also be bound to vfio_ap. */
 TEST_F(override, assignable_queues)
 {
 	ASSERT_EQ(0, mdev_create(UUID1));
@@ -43,7 +43,7 @@ TEST_F(override, assignable_queues)
 	EXPECT_EQ(0, mdev_write(UUID1, "ap_config_dry_run", "04,04,0"));
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "5"));
 	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", "05.0005"));
-	/* Its neighbour belongs to the host. */
+	/* Queue 05.0004 still belongs to the host. */
 	EXPECT_EQ(-EADDRNOTAVAIL, mdev_write(UUID1, "assign_domain", "4"));
 	EXPECT_LT(0, mdev_read(UUID1, "last_error", self->text, sizeof(self->text)));
 	EXPECT_NE(NULL, strstr(self->text, "apqn=05.0004 owner=host")) TH_LOG("%s", self->text);
@@ -59,7 +59,7 @@ TEST_F(override, masks_and_override_exclude_each_other)
 	EXPECT_EQ(-EINVAL, override_set(5, 5, "vfio_ap"));
 }
 
-/* The override of a queue ends with the queue, so the masks can be changed again. */
+/* A queue's override ends when the queue is removed, so the masks can be changed again. */
 TEST_F(override, removed_queue_not_counted)
 {
 	ASSERT_EQ(0, override_set(5, 5, "vfio_ap"));
@@ -70,7 +70,10 @@ TEST_F(override, removed_queue_not_counted)
 	EXPECT_EQ(0, file_write(BUS "apmask", "0x0"));
 }
 
-/* The queue stays in the guest, and queues can be added, until vfio_ap loses the queue. */
+/*
+ * A guest keeps a queue whose override is cleared, and can get other queues. After the queue
+ * has been unassigned, it cannot be assigned again.
+ */
 TEST_F(override, cleared_while_assigned)
 {
 	struct other other;
@@ -89,7 +92,7 @@ TEST_F(override, cleared_while_assigned)
 	other_end(_metadata, &other);
 }
 
-/* The queue moves from the guest to the host and back, and stays assigned all the time. */
+/* The queue moves from the guest to the host and back, and remains assigned throughout. */
 TEST_F(override, assigned_queue_to_host_and_back)
 {
 	static const char *const overrides[] = { "\n", "cex4queue" };
@@ -113,7 +116,7 @@ TEST_F(override, assigned_queue_to_host_and_back)
 	other_end(_metadata, &other);
 }
 
-/* Without an override, the next change of the masks gives the queue to the host. */
+/* After the override has been cleared, the next change to the masks gives the queue to the host. */
 TEST_F(override, cleared_before_mask_change)
 {
 	struct other other;
@@ -128,7 +131,7 @@ TEST_F(override, cleared_before_mask_change)
 	other_end(_metadata, &other);
 }
 
-/* Unbind a queue while the VMM of its guest holds kvm->lock, so that the guest keeps it. */
+/* Unbind 05.0005 while the guest's VMM holds kvm->lock, so that the queue stays in the guest. */
 static void queue_unbind_held(struct __test_metadata *_metadata, struct other *owner,
 			      struct hold *hold)
 {
@@ -141,8 +144,9 @@ static void queue_unbind_held(struct __test_metadata *_metadata, struct other *o
 }
 
 /*
- * When the guest has lost the queue, the next scan binds the queue to zcrypt, which enables
- * its interrupt after a reset. The simulator reports a violation without a reset.
+ * Let the guest lose the queue. The next scan then binds the queue to zcrypt, and the AP bus
+ * resets the queue and enables its interrupt. Without this reset, the simulator reports a
+ * violation.
  */
 static void host_gets_queue(struct __test_metadata *_metadata, struct hold *hold)
 {
@@ -187,8 +191,8 @@ TEST_F(override, return_while_guest_has_queue)
 }
 
 /*
- * The AP bus initializes a new queue even if it binds no driver. Only the domain is removed,
- * because zcrypt needs its driver of the adapter.
+ * The AP bus initializes a new queue even if it binds no driver to the queue. Remove only
+ * the domain, because the adapter must stay bound to zcrypt.
  */
 TEST_F(override, return_without_host_driver)
 {
@@ -217,8 +221,8 @@ static bool bind_waits_or_has_ended(void *data)
 }
 
 /*
- * A commit records that the guest loses the queue before it writes the APCB. A bind in
- * between waits until the APCB is written, but not for the guest.
+ * A commit first records that the guest loses the queue, and then writes the APCB. A bind
+ * between these steps waits until the APCB has been written, and then succeeds.
  */
 TEST_F(override, bind_during_commit)
 {

@@ -24,11 +24,11 @@ static bool reset_is_held(void *data)
 #define ATTEMPTS			5
 
 /*
- * Repeat an attempt until it succeeds within the 10 s for which a writer waits for a
- * reset. An attempt returns false if its writer, or a writer that began earlier, was no
- * longer waiting when the attempt had finished all other operations. This happens if the
- * machine is busy or the driver is wrong. The harness derives struct _test_data_guest
- * from FIXTURE(guest).
+ * A writer waits at most 10 s for a reset. Repeat @attempt until it finishes its checks
+ * within this time. @attempt returns false if its writer, or a measuring writer that began
+ * earlier, had already stopped waiting when the checks were finished, because the machine is
+ * busy or the driver is faulty. The harness derives struct _test_data_guest from
+ * FIXTURE(guest).
  */
 static void attempt_within_10_s(struct __test_metadata *_metadata, struct _test_data_guest *self,
 				bool (*attempt)(struct __test_metadata *_metadata,
@@ -165,9 +165,9 @@ TEST_F(guest, unassign_wait_killable)
 }
 
 /*
- * Prepare a test of an assignment, an open or a device reset, which also wait for resets.
- * The measuring writer begins before the tested operation. While this writer still waits,
- * the operation has waited for less than 10 s.
+ * Prepare a test of an operation that waits for a reset: an assignment, an open or a device
+ * reset. The measuring writer begins before this operation. As long as the writer waits, the
+ * operation has waited for less than 10 s.
  */
 static void held_queue_prepare(struct __test_metadata *_metadata, struct vm *vm,
 			       struct writer *measure)
@@ -237,8 +237,8 @@ static bool domain_waits(struct __test_metadata *_metadata, struct _test_data_gu
 }
 
 /*
- * An adapter is not plugged while any of its queues is being reset, even if the queue was
- * assigned long before.
+ * An adapter is not plugged while any of its queues is being reset, even if this queue was
+ * already assigned before the write.
  */
 TEST_F(guest, assign_wait_for_assigned_queue)
 {
@@ -261,7 +261,7 @@ static bool kill_opener(struct __test_metadata *_metadata, struct _test_data_gue
 		struct vfio vfio;
 		struct vm vm;
 
-		/* These steps also sleep, so tell the parent when they have finished. */
+		/* The first two calls also sleep, so tell the parent when they have returned. */
 		if (vm_create(&vm) || vfio_open_group(&vfio, &vm, UUID2))
 			_exit(1);
 		if (write(ready[1], "", 1) != 1)
@@ -383,8 +383,8 @@ TEST_F(guest, no_wait_for_removed_queue)
 }
 
 /*
- * An unbind waits for the resets of all queues of the adapter, so that the next driver
- * finds none of the guest's data. The AP bus resets 04.0004 again.
+ * An unbind waits until all queues of the adapter have been reset, so that the next driver
+ * finds none of the guest's data. After the unbind, the AP bus resets 04.0004 again.
  */
 TEST_F(guest, unbind_adapter_reset_wait)
 {
@@ -405,8 +405,9 @@ static bool waits_until_erased(void *data)
 }
 
 /*
- * E.9: without a patch, the AP bus cannot complete the reset after the unbind, so the
- * unbind waits without a limit. It has passed the waits with limits before.
+ * In a kernel without the patches, the AP bus may fail to reset the queue after the unbind.
+ * When its waits with a timeout have ended, the unbind therefore waits for the reset
+ * indefinitely.
  */
 TEST_F(guest, unbind_wait_until_erased)
 {
@@ -438,8 +439,8 @@ static void *device_reset(void *data)
 }
 
 /*
- * The reset by VFIO_DEVICE_RESET fails first, and then the reset that the unbind waits for, with
- * the same response code.
+ * The reset requested by VFIO_DEVICE_RESET fails first. The reset that the unbind waits for then
+ * fails with the same response code.
  */
 TEST_F(guest, unbind_wait_second_failure)
 {
@@ -490,7 +491,7 @@ static bool reset_was_reported(void *log)
 	return kmsg_lines(*(int *)log, "04.0004: reset not complete", text, sizeof(text)) > 0;
 }
 
-/* While the reset fails, the NIB's page stays pinned, because hardware may still write to it. */
+/* The NIB's page stays pinned until a reset succeeds, because hardware may still write to it. */
 TEST_F(guest, nib_pinned_until_reset_verified)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -550,7 +551,7 @@ static bool pending_queue_waits(struct __test_metadata *_metadata, struct _test_
 	return in_time;
 }
 
-/* A pending queue delays only its own hotplug, and causes no other queue to be unplugged. */
+/* A queue that is being reset delays only its own hotplug, and no other queue is unplugged. */
 TEST_F(guest, pending_queue_plug)
 {
 	attempt_within_10_s(_metadata, self, pending_queue_waits);
@@ -602,7 +603,7 @@ static bool reset_is_verified(void *data)
 	return !strcmp(text, "0\n");
 }
 
-/* A reset is complete when TAPQ returns 00, even if a reply has been queued since then. */
+/* A reset is complete when TAPQ returns 00, even if hardware has already queued a new reply. */
 TEST_F(guest, reset_done_with_reply_queued)
 {
 	struct writer writer;
@@ -622,7 +623,7 @@ TEST_F(guest, reset_done_with_reply_queued)
 	EXPECT_EQ(1, hwsim_state(4, 4, "zapq"));
 }
 
-/* Hardware has finished the reset, but AQIC returns 02 until the driver has seen the reset end. */
+/* AQIC returns 02 until the driver has verified the reset, even if hardware has finished it. */
 TEST_F(guest, aqic_rc_02_until_reset_verified)
 {
 	pthread_t resetter;
@@ -644,7 +645,10 @@ TEST_F(guest, aqic_rc_02_until_reset_verified)
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 }
 
-/* Wait for three more TAPQs, because the next one may still check the earlier reset. */
+/*
+ * Condition for until(): the driver has issued three more TAPQs. The first of them may still
+ * belong to the earlier reset.
+ */
 static bool queue_was_polled(void *before)
 {
 	return hwsim_state(4, 4, "tapq") >= *(long *)before + 3;
@@ -690,7 +694,7 @@ static void *device_open(void *data)
 	return (void *)(long)vfio_open(opener->vfio, opener->vm, UUID1);
 }
 
-/* A guest that starts right after another guest has ended has all queues when the open returns. */
+/* If a guest starts right after another has ended, it has all its queues when the open returns. */
 TEST_F(guest, open_reset_wait)
 {
 	struct opener opener = { &self->vfio, &self->vm };
@@ -748,8 +752,8 @@ static bool reset_was_retried(void *data)
 }
 
 /*
- * If a reset ends with an unknown code, the queue may contain data, and the driver
- * retries the reset.
+ * If a reset ends with an unknown response code, the queue may still contain data, so the
+ * driver retries the reset.
  */
 TEST_F(guest, unknown_code_reset_retry)
 {
@@ -790,8 +794,8 @@ TEST_F(guest, failed_queue_during_retry)
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 polls 0"));
 	ASSERT_EQ(0, queue_unbind(4, 5));
 	/*
-	 * Hardware first rejects all retries. The simulator then holds the first retry
-	 * that hardware accepts.
+	 * The simulator first rejects all retries. It then accepts a retry and holds this
+	 * reset.
 	 */
 	ASSERT_EQ(0, hwsim("respond", "04.0005 zapq 30 forever"));
 	ASSERT_EQ(0, queue_bind(4, 5));
@@ -804,7 +808,7 @@ TEST_F(guest, failed_queue_during_retry)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005"));
 }
 
-/* The queue no longer belongs to an mdev, so only its own attribute shows the reset. */
+/* The queue is no longer assigned to an mdev, so only the queue's own attribute shows the reset. */
 TEST_F(guest, reset_pending_unassigned_queue)
 {
 	struct writer writer;
@@ -833,7 +837,7 @@ static bool ended_or_waits_for_reset(void *data)
 	       task_waits_in(process->pid, "vfio_ap_reset_wait_added");
 }
 
-/* 05.0005 is not bound, so adapter 05 stays unplugged when the reset of 05.0004 ends. */
+/* Unbind 05.0005, so that adapter 05 stays unplugged even after the reset of 05.0004 has ended. */
 static void bad_adapter_prepare(struct __test_metadata *_metadata)
 {
 	ASSERT_EQ(0, queue_unbind(5, 5));
@@ -843,7 +847,7 @@ static void bad_adapter_prepare(struct __test_metadata *_metadata)
 	ASSERT_EQ(0, until(second_reset_is_held, NULL));
 }
 
-/* The process must end while the simulator still holds the reset. */
+/* Check that the process ends while the simulator still holds the reset, and release the reset. */
 static void bad_adapter_end(struct __test_metadata *_metadata, struct writer *process)
 {
 	EXPECT_EQ(0, until(ended_or_waits_for_reset, process));
@@ -905,13 +909,13 @@ static bool absent_domain_waits(struct __test_metadata *_metadata, struct _test_
 	return in_time;
 }
 
-/* Domain 200 is not in the host, so it does not make adapter 05 bad. */
+/* Domain 200 is not in the host, so it does not keep adapter 05 out of the guest. */
 TEST_F(guest, assign_wait_domain_not_in_host)
 {
 	attempt_within_10_s(_metadata, self, absent_domain_waits);
 }
 
-/* 05.0005 is bound, but counts as bad while its reset fails. */
+/* 05.0005 is bound, but keeps adapter 05 out of the guest while its reset fails. */
 TEST_F(guest, assign_no_wait_failed_reset)
 {
 	struct writer writer;
@@ -1029,10 +1033,10 @@ static int each_queue(int (*function)(int apid, int apqi))
 	return ret;
 }
 
-/* An unbind does not wait for a reset that was requested more than 2 s ago. */
+/* An unbind waits only for resets that were requested less than 2 s ago. */
 #define OLD_RESET_S	3
 
-/* No mdev has queues, so the only resets that an unbind could wait for are the held ones. */
+/* No mdev has queues, so an unbind could wait only for the resets that the simulator holds. */
 TEST_F(guest, unbind_no_wait_old_resets)
 {
 	struct writer unbinder;

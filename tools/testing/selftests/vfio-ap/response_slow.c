@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Inject each response code into each instruction that the driver issues, in each
- * operation that issues the instruction. The simulator returns the code once, three times
- * or forever.
+ * Test how each operation handles each response code from each AP instruction that it
+ * issues. The simulator returns the code once, three times or forever.
  *
  * Fast operations run with 256 queues at once, each of which returns its own code: queue
  * 1a.001b returns code ab. The simulator counts instructions, so the tests can compare
@@ -23,7 +22,7 @@
 #define FOREVER	-1
 #define NOT_COUNTED	-1
 
-/* It takes 10 s to unplug queues that cannot be reset, and these tests do so many times. */
+/* Unplugging queues that cannot be reset takes 10 s, and these tests do so many times. */
 #define TEST_PATIENCE_S	1800
 
 /* What a response code from ZAPQ, or from TAPQ after ZAPQ, means according to the ABI document. */
@@ -61,7 +60,7 @@ static enum meaning meaning(unsigned int code)
 	}
 }
 
-/* One code with each meaning, and some codes that only other instructions return. */
+/* Codes with each meaning except MEANS_OK, and codes that only other instructions return. */
 static const unsigned int some_codes[] = {
 	0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x0a, 0x10, 0x2c, 0x30, 0x35, 0x36,
 	0x42, 0x44, 0xff,
@@ -81,8 +80,8 @@ static bool nothing_is_pending(void *unused)
 }
 
 /*
- * Return how many ZAPQs the driver must issue if the instruction returns the code this
- * many times.
+ * Return how many ZAPQs the driver must issue if the instruction @function returns @code
+ * @times times.
  */
 static long resets_expected(const char *function, unsigned int code, int times)
 {
@@ -92,8 +91,8 @@ static long resets_expected(const char *function, unsigned int code, int times)
 		return 1;
 	case MEANS_IN_PROGRESS:
 		/*
-		 * A reset is already in progress. The driver issues ZAPQ again if ZAPQ
-		 * returned 02, but not if another instruction returned 02.
+		 * The code means that a reset is already in progress. The driver issues
+		 * ZAPQ again if ZAPQ returned this code, but not if TAPQ returned it.
 		 */
 		return strcmp(function, "zapq") ? 1 : 1 + times;
 	default:
@@ -113,8 +112,8 @@ FIXTURE_SETUP(responses)
 
 	machine_reset();
 	/*
-	 * Disable the detection of hung tasks, because the AP bus compares each new or
-	 * removed queue with all existing queues, which takes minutes on a busy machine.
+	 * Disable the hung task detector, because the AP bus compares each new or removed
+	 * queue with all existing queues, which takes minutes on a busy machine.
 	 */
 	ASSERT_EQ(0, file_write("/proc/sys/kernel/hung_task_timeout_secs", "0"));
 	for (apid = FIRST; apid < FIRST + COUNT; apid++)
@@ -166,7 +165,7 @@ static int apqi_of(int n)
 
 static long counts[QUEUES];
 
-/* Read how often each queue was reset. The index is the code of the queue. */
+/* Store how often each queue was reset in @resets, where the index is the queue's code. */
 static void resets_read(long resets[QUEUES])
 {
 	static char text[1 << 20];
@@ -182,7 +181,7 @@ static void resets_read(long resets[QUEUES])
 	}
 }
 
-/* Check that each queue was reset as often as its code requires, plus @always more times. */
+/* Check that each queue was reset as often as its code requires, and @always times more. */
 static void counts_check(struct __test_metadata *_metadata, const char *function, int times,
 			 int always)
 {
@@ -203,7 +202,7 @@ static void responses_inject(struct __test_metadata *_metadata, const char *func
 		ASSERT_EQ(0, respond(apid_of(n), apqi_of(n), function, n, times));
 }
 
-/* An operation that unplugs the queues, and an operation that plugs them again. */
+/* A pair of operations: the first unplugs the queues, and the second plugs them again. */
 struct operation {
 	const char *name;
 	void (*unplug)(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm);
@@ -280,7 +279,7 @@ static void operation_try(struct __test_metadata *_metadata, const struct operat
 			  const char *all)
 {
 	TH_LOG("%s: %s returns each code %d times", operation->name, function, times);
-	/* Prevent a periodic scan of the AP bus, which would consume some of the codes. */
+	/* Prevent a periodic scan by the AP bus, which would consume some of the injected codes. */
 	ASSERT_EQ(0, file_write(BUS "config_time", "120"));
 	resets_read(counts);
 	responses_inject(_metadata, function, times);
@@ -299,7 +298,7 @@ static void operation_try(struct __test_metadata *_metadata, const struct operat
 		counts_check(_metadata, function, times, operation->always);
 }
 
-/* Like operation_try(), but inject the codes while the queues are plugged again. */
+/* Like operation_try(), but inject the codes after the queues are unplugged, not before. */
 static void operation_try_return(struct __test_metadata *_metadata,
 				 const struct operation *operation, const char *function,
 				 int times, struct vfio *vfio, struct vm *vm, const char *all)
@@ -424,7 +423,7 @@ static void plug_by_adapter_add(struct __test_metadata *_metadata, struct vfio *
 	adapters_change(_metadata, "adapter_add");
 }
 
-/* Inject codes into ZAPQ only, because the AP bus does not add a queue if its own TAPQ fails. */
+/* Inject codes into ZAPQ only, because the AP bus does not add a queue whose TAPQ fails. */
 TEST_F(responses, adapter_readd_all_codes)
 {
 	static const struct operation come = {
@@ -466,7 +465,7 @@ TEST_F(responses, aqic_all_codes)
 }
 
 /*
- * The driver treats an interrupt as off if TAPQ shows that, or if the queue is gone,
+ * The driver treats an interrupt as disabled if TAPQ shows so, or if the queue is gone,
  * deconfigured or checkstopped.
  */
 TEST_F(responses, tapq_after_disable_all_codes)
@@ -474,7 +473,7 @@ TEST_F(responses, tapq_after_disable_all_codes)
 	unsigned int code, times;
 
 	for (code = 1; code < 256; code++) {
-		/* The registration ends with the injected code or with the next TAPQ. */
+		/* The injected code ends the registration, or the next TAPQ does. */
 		for (times = 1; times <= 3; times += 2) {
 			ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB));
 			ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, times));
@@ -492,7 +491,7 @@ TEST_F(responses, tapq_after_disable_all_codes)
 		ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, FOREVER));
 		ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, false, 3, 0));
 		/*
-		 * Before it issues AQIC, the driver polls the queue once and gets the
+		 * Before the driver issues AQIC, it polls the queue once and gets the
 		 * injected code.
 		 */
 		ASSERT_EQ(off ? 0 : means == MEANS_IN_PROGRESS ? 2 : 5,
@@ -537,7 +536,7 @@ static int device_reset(struct vfio *vfio)
 }
 
 /*
- * Return the expected result of VFIO_DEVICE_RESET. If a transient code is returned
+ * Return the expected result of VFIO_DEVICE_RESET. If the simulator returns a transient code
  * forever, the ioctl waits for 10 s and then fails.
  */
 static int device_reset_expected(unsigned int code, int times)
@@ -557,7 +556,7 @@ static int device_reset_expected(unsigned int code, int times)
 static void device_reset_try(struct __test_metadata *_metadata, struct vfio *vfio, struct vm *vm,
 			     const char *function, unsigned int code, int times)
 {
-	/* Prevent a periodic scan of the AP bus, which would fail with some of the codes. */
+	/* Prevent a periodic scan by the AP bus, which would fail with some of the codes. */
 	ASSERT_EQ(0, file_write(BUS "config_time", "120"));
 	ASSERT_EQ(0, respond(4, 4, function, code, times));
 	ASSERT_EQ(device_reset_expected(code, times), device_reset(vfio))
@@ -572,8 +571,8 @@ TEST_F(guest, device_reset_all_codes)
 {
 	static const char *const functions[] = { "zapq", "tapq" };
 	/*
-	 * VFIO_DEVICE_RESET waits 10 s if a code may be transient, so test one code of
-	 * each kind.
+	 * VFIO_DEVICE_RESET waits for 10 s if a transient code persists, so test only one
+	 * code for MEANS_IN_PROGRESS and one for MEANS_RETRY.
 	 */
 	static const unsigned int transient[] = { 0x02, 0x05 };
 	unsigned int code, f, i;

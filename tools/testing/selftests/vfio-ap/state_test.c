@@ -15,7 +15,7 @@
 
 #define LINE 64
 
-/* Return the state of an assigned queue, without the spaces at the end of the line. */
+/* Return the state of an assigned queue, without trailing spaces. */
 static const char *state(const char *uuid, const char *apqn)
 {
 	static char text[1 << 16];
@@ -111,7 +111,7 @@ static bool queue_is_blocked(void *apqn)
 	return state_is(apqn, "blocked by=04.0005");
 }
 
-/* The driver still shows the reset of an unbound queue while the reset is in progress. */
+/* The state of an unbound queue is not-bound, even while a reset of the queue is in progress. */
 TEST_F(guest, state_unbound_during_reset)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -124,7 +124,7 @@ TEST_F(guest, state_unbound_during_reset)
 	EXPECT_EQ(0, until(queue_is_in_guest, "04.0004"));
 }
 
-/* If the guest has the adapter of a pending queue, the queue blocks only its domain. */
+/* If the guest has the adapter of a queue that is being reset, the queue blocks only its domain. */
 TEST_F(guest, state_blocked_by_domain)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,0c,0"));
@@ -179,8 +179,8 @@ static bool queue_is_clean(void *apqn)
 }
 
 /*
- * The queue is fit, but the VMM holds kvm->lock, which the driver must acquire to plug
- * the queue.
+ * Nothing blocks the queue, but the VMM holds kvm->lock, which the driver must acquire to
+ * plug the queue.
  */
 TEST_F(guest, state_pending)
 {
@@ -215,7 +215,7 @@ TEST_F(guest, state_removing)
 	EXPECT_EQ(0, until(queue_is_in_guest, "04.0004"));
 }
 
-/* All 65536 lines can be read, together or one at a time. */
+/* All 65536 lines can be read, from any offset. */
 TEST_F(guest, states_of_65536_queues)
 {
 	static char line[LINE + 1];
@@ -285,7 +285,7 @@ TEST_F(guest, last_error_contents)
 }
 
 #define MASKS(apm, aqm, adm)	"0x" apm ZEROS ",0x" aqm ZEROS ",0x" adm ZEROS
-/* the digits of a mask after the first two */
+/* the last 62 digits of a mask */
 #define ZEROS	"00000000000000000000000000000000000000000000000000000000000000"
 
 static void snapshot(char *text, size_t size)
@@ -313,9 +313,9 @@ static void expect_dry_run(struct __test_metadata *_metadata, const char *masks,
 }
 
 /*
- * Check that a dry run of these masks predicts @plugs added queues, and a wait for the
- * reset that begin() starts and the simulator holds. A write would wait for at most 10 s,
- * so start the reset again if a busy machine takes longer.
+ * Check that a dry run of @masks predicts that @plugs queues are added after a wait for the
+ * reset that begin() starts and the simulator holds. A write waits for at most 10 s, so
+ * start again if a busy machine delays the dry run for longer.
  */
 static void expect_dry_run_waits(struct __test_metadata *_metadata, char *text, size_t size,
 				 const char *masks, int plugs,
@@ -340,7 +340,7 @@ TEST_F(guest, dry_run_result)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0c,08,0"));
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004 05.0004"));
 
-	/* This write removes adapter 5 and adds domain 5. */
+	/* These masks remove adapter 5 and add domain 5. */
 	expect_dry_run(_metadata, "0x08,0c,0", 0, "asked=" MASKS("08", "0c", "00") "\n",
 		       "error=0\nplugs=1\nunplugs=1\nwait_ms=0\n"
 		       "now=" MASKS("0c", "08", "00") "\nthen=" MASKS("08", "0c", "00") "\n");
@@ -428,8 +428,8 @@ static bool reset_of_05_0005_is_held(void *data)
 }
 
 /*
- * The reset of 05.0005 is pending. When it ends, 05.0005 will not be plugged, because it
- * is unbound.
+ * The reset of 05.0005 is pending. Even when the reset ends, 05.0005 will not be plugged,
+ * because the queue is not bound.
  */
 TEST_F(guest, dry_run_unbound_queue)
 {
@@ -443,7 +443,7 @@ TEST_F(guest, dry_run_unbound_queue)
 		_exit(!!queue_unbind(5, 5));
 	/* 05.0005 is already unbound when its reset begins. The unbind waits 2 s for the reset. */
 	ASSERT_EQ(0, until(reset_of_05_0005_is_held, NULL));
-	/* The guest has also lost 05.0004. Its reset must not affect the result. */
+	/* Wait for the reset of 05.0004, which the guest has also lost. */
 	ASSERT_EQ(0, until(queue_is_clean, "05.0004"));
 	expect_dry_run(_metadata, "0c,0e,0", 0, "asked=" MASKS("0c", "0e", "00") "\n",
 		       "error=0\nplugs=1\nunplugs=0\nwait_ms=0\n"
@@ -493,7 +493,7 @@ static void begin_reset_of_domain_5(struct __test_metadata *_metadata)
 	ASSERT_TRUE(queue_wait_status(5, 5, "unassigned"));
 }
 
-/* A queue that returns to an adapter of the guest blocks its domain until the queue is reset. */
+/* A queue that returns to a guest's adapter blocks its domain until the queue has been reset. */
 TEST_F(guest, dry_run_domain_wait)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "08,0c,0"));
@@ -530,7 +530,7 @@ TEST_F(guest, dry_run_errors)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* A dry run waits for no kvm->lock, not even for its own guest's. */
+/* A dry run does not wait for any kvm->lock, not even for that of the mdev's own guest. */
 TEST_F(guest, dry_run_under_kvm_lock)
 {
 	struct other owner = {};

@@ -11,7 +11,7 @@
 
 #define NUMBERS	"/sys/kernel/debug/vfio_ap/"
 
-/* Return the number after word in the line that starts with name, or -1 if there is none. */
+/* Return the number after @word in the line that starts with @name, or -1 if there is no number. */
 static long number(const char *file, const char *name, const char *word, int base)
 {
 	static char text[1 << 16];
@@ -87,8 +87,8 @@ TEST_F(guest, reset_count_and_slowest)
 	long resets;
 
 	/*
-	 * The driver drops the counters of a queue when it is unbound. After the next
-	 * bind, they start at 0.
+	 * The driver drops a queue's counters when the queue is unbound. After the next
+	 * bind, the counters start at 0.
 	 */
 	ASSERT_EQ(0, queue_unbind(4, 4));
 	EXPECT_EQ(-1, queue_number("04.0004", " resets="));
@@ -122,7 +122,7 @@ TEST_F(guest, reset_count_and_slowest)
 	EXPECT_EQ(resets + 3, queue_number("04.0004", " resets="));
 }
 
-/* Return the counter at this position in the list of AQIC response codes. */
+/* Return the number at index @place in the list after "aqic=", or -1 if there is none. */
 static long aqic_number(int place)
 {
 	static char text[1 << 16];
@@ -158,7 +158,7 @@ TEST_F(guest, aqic_counters_after_close)
 	EXPECT_EQ(7, number("queues", "04.0004", " irq_response=", 16));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, number("queues", "04.0004", " irq_response=", 16));
-	/* The queue is not in this guest, so the queue's line does not change. */
+	/* Queue 05.0005 is not in this guest, so the line for this queue does not change. */
 	before = number("queues", "05.0005", " irq_response=", 16);
 	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(before, number("queues", "05.0005", " irq_response=", 16));
@@ -175,7 +175,7 @@ TEST_F(guest, aqic_counters_after_close)
 	EXPECT_EQ(1, aqic_number(6));
 }
 
-/* The last number in the line counts all response codes from 08 to ff. */
+/* The last AQIC counter counts all response codes from 08 to ff. */
 TEST_F(guest, aqic_codes_without_counter)
 {
 	static const int codes[] = { 0x08, 0x09, 0x44, 0xff };
@@ -191,7 +191,7 @@ TEST_F(guest, aqic_codes_without_counter)
 	}
 	for (i = 0; i < 8; i++)
 		EXPECT_EQ(0, aqic_number(i)) TH_LOG("place %u", i);
-	/* The list has only nine numbers. */
+	/* There are only nine AQIC counters. */
 	EXPECT_EQ(-1, aqic_number(9));
 }
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Run many operations at once, with a random seed: administrators write to attributes,
- * guests start, end and are killed, guests use interrupts and reset their devices, queues
- * are bound and unbound, mdevs are removed, some removals are interrupted, the module is
- * reloaded, the configuration of the host changes, and queues return errors.
+ * Run many random operations at once: administrators write to attributes, guests start, end
+ * and are killed, guests use interrupts and reset their devices, queues are bound and
+ * unbound, mdevs are removed, some removals are interrupted, the module is reloaded, the
+ * host's configuration changes, and queues return errors.
  *
  * At the end, four views of each guest must agree: sysfs, what the guest sees, its APCB
- * in the simulator, and the result of view_expected(), which was written from the ABI
- * document alone. The test compares the views of the guests that are still running, and
- * then of new guests.
+ * in the simulator, and the result of view_expected(), which follows only the ABI document.
+ * The test first compares the views of the guests that are still running, and then the
+ * views of new guests.
  *
- * The environment variable STRESS_SEED selects the seed, and STRESS_SECONDS the duration.
+ * The environment variable STRESS_SEED sets the random seed, and STRESS_SECONDS sets the
+ * duration in seconds.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,7 @@
 #include "../kselftest_harness.h"
 
 #define STRESS_SECONDS	"10"
-/* The comparison of views after each round takes some time under KASAN. */
+/* Comparing the views after each round takes a long time under KASAN. */
 #define TEST_PATIENCE_S	900
 #define NUMBERS		"/sys/kernel/debug/vfio_ap/"
 
@@ -89,7 +90,7 @@ static void expect(struct actor *actor, int ret, const char *what, const int *al
 			 strerror(-ret));
 }
 
-/* Write random masks of the ids that the other actors use, too. */
+/* Write random masks that contain only the ids that the other actors use. */
 static int mdev_write_masks(struct actor *actor, const char *uuid, const char *attribute)
 {
 	unsigned int shift = 8 - FIRST - COUNT, some = (1 << COUNT) - 1;
@@ -104,7 +105,7 @@ static void administrator_acts(struct actor *actor)
 		"assign_adapter", "assign_domain", "assign_control_domain",
 		"unassign_adapter", "unassign_domain", "unassign_control_domain",
 	};
-	/* The attribute does not exist while the module is not loaded. */
+	/* -ENOENT and -ENODEV: the mdev or the module may be missing. */
 	static const int allowed[] = { 0, -EADDRINUSE, -ENOENT, -ENODEV, 1 };
 	const char *attribute = attributes[dice(actor, 6)];
 	const char *uuid = uuids[dice(actor, 3)];
@@ -136,13 +137,13 @@ static void reader_acts(struct actor *actor)
 
 	switch (dice(actor, 5)) {
 	case 0:
-		/* The queue may not exist. */
+		/* Ignore errors, because the queue may be missing. */
 		snprintf(path, sizeof(path), "/sys/devices/ap/card%02x/%02x.%04x/status", apid,
 			 apid, some_id(actor));
 		file_read(path, text, sizeof(text));
 		break;
 	case 1:
-		/* The module may not be loaded. */
+		/* Ignore errors, because the module may be unloaded. */
 		file_read(dice(actor, 2) ? NUMBERS "mdevs" : NUMBERS "queues", text,
 			  sizeof(text));
 		break;
@@ -157,7 +158,7 @@ static void binder_acts(struct actor *actor)
 {
 	unsigned int apid = some_id(actor), apqi = some_id(actor);
 
-	/* The AP bus rejects a bind or unbind that has no effect. */
+	/* Ignore errors, because the AP bus rejects a bind or unbind that has no effect. */
 	if (dice(actor, 3))
 		queue_bind(apid, apqi);
 	else
@@ -173,7 +174,7 @@ static void host_acts(struct actor *actor)
 		"control_add", "control_del", "configure", "configure", "deconfigure",
 	};
 
-	/* The simulator rejects a change that has no effect. */
+	/* Ignore errors, because the simulator rejects a change that has no effect. */
 	hwsim(knobs[dice(actor, 11)], "%u", some_id(actor));
 	if (!dice(actor, 3))
 		bus_scan();
@@ -241,8 +242,8 @@ static void guest_acts(struct actor *actor)
 	if (!ret)
 		ret = vm_start(&actor->vm);
 	/*
-	 * -EBUSY: a killed child may not have closed its files yet. -EINVAL: removing an
-	 * mdev takes its group out of the container.
+	 * -EBUSY: the files of a killed child may still be open. -EINVAL: removing an mdev
+	 * removes its group from the container.
 	 */
 	expect(actor, ret, "guest", (int[]){ 0, -EBUSY, -ENOENT, -ENODEV, -EINVAL, 1 });
 	for (i = 0; !ret && i < turns && !stopped(); i++) {
@@ -335,7 +336,7 @@ static int module_reload(void)
 	return ret;
 }
 
-/* Remove an mdev, and interrupt some of the removals. */
+/* Start to remove an mdev, and interrupt the removal if it has not ended. */
 static void remover_acts(struct actor *actor)
 {
 	const char *uuid = uuids[dice(actor, 3)];
@@ -346,7 +347,7 @@ static void remover_acts(struct actor *actor)
 	usleep(dice(actor, 50000));
 	kill(writer.pid, SIGINT);
 	writer_end(&writer);
-	/* The mdev may still exist, or the module may not be loaded. */
+	/* The mdev may still exist, or the module may be unloaded. */
 	expect(actor, mdev_create(uuid), "create", (int[]){ 0, -EEXIST, -ENOENT, -ENODEV, 1 });
 }
 
@@ -388,7 +389,7 @@ static struct actor actors[] = {
 
 #define ACTORS ARRAY_SIZE(actors)
 
-/* The simulator's state file, which lists all queues and their drivers. */
+/* The text of the simulator's state file, which lists all queues and their drivers. */
 static char machine[1 << 18];
 
 static bool queue_is(unsigned int apid, unsigned int apqi, const char *what)
@@ -403,7 +404,7 @@ static bool queue_is(unsigned int apid, unsigned int apqi, const char *what)
 	return strstr(line, what);
 }
 
-/* Parse the adapters and domains in any format that matrix and guest_matrix use. */
+/* Parse the adapters and domains in @text, which was read from matrix or guest_matrix. */
 static void ids_parse(char *text, bool adapters[256], bool domains[256])
 {
 	char *line, *dot, *rest;
@@ -417,7 +418,7 @@ static void ids_parse(char *text, bool adapters[256], bool domains[256])
 	}
 }
 
-/* Read a mask of the AP bus. Its leftmost bit is id 0. */
+/* Read one of the AP bus's masks, in which the leftmost bit stands for id 0. */
 static void host_mask_read(const char *name, bool ids[256])
 {
 	char path[128], text[128];
@@ -476,10 +477,10 @@ static void control_domains_expected(const char *uuid, bool ids[256])
 }
 
 /*
- * Derive the expected view as the ABI document describes it. A guest gets each assigned
+ * Derive the expected view from the rules in the ABI document. A guest gets each assigned
  * domain that is in the host. It gets each assigned adapter that is in the host and whose
- * queues in these domains are all bound to vfio_ap. guest_matrix shows the queues or, if
- * there are none, the adapters or domains.
+ * queues in these domains are all bound to vfio_ap. guest_matrix shows the guest's queues or,
+ * if there are none, its adapters or domains.
  */
 static void view_expected(const char *uuid, struct view *view)
 {
@@ -521,7 +522,7 @@ static void view_expected(const char *uuid, struct view *view)
 	mask_add(view->masks, sizeof(view->masks), "adm", control_domains);
 }
 
-/* Condition for until(): all queues of vfio_ap are clean. Queues of other drivers may hold data. */
+/* Condition for until(): all queues bound to vfio_ap are clean. Other queues may hold data. */
 static bool queues_are_clean(void *data)
 {
 	static char text[sizeof(machine)];
@@ -536,7 +537,7 @@ static bool queues_are_clean(void *data)
 	return true;
 }
 
-/* Condition for until(): all interrupts are disabled. All guests must have ended before. */
+/* Condition for until(): all interrupts are disabled. All guests must have ended. */
 static bool no_interrupt_is_enabled(void *data)
 {
 	(void)data;
@@ -627,8 +628,8 @@ static void views_compare(struct __test_metadata *_metadata, const char *uuid, s
 }
 
 /*
- * Compare only guests that have run during the test. A new guest gets all its queues at
- * once, so it cannot have missed an update.
+ * Compare the views of the guests that were running during the updates. A new guest gets all
+ * its queues at once, so it cannot have missed an update.
  */
 static void views_compare_survivors(struct __test_metadata *_metadata, struct view *view)
 {
@@ -650,8 +651,8 @@ static void views_compare_survivors(struct __test_metadata *_metadata, struct vi
 }
 
 /*
- * Start a guest for each mdev that has none, so that each mdev has a guest during the
- * next steps.
+ * Restart each guest of guest_acts() that has ended, so that all of them run during the next
+ * steps.
  */
 static void guests_begin(struct __test_metadata *_metadata)
 {
@@ -680,8 +681,8 @@ static void guests_end(void)
 }
 
 /*
- * Assign all adapters and every other domain to each of the first two mdevs, so that they
- * share no queue.
+ * Assign all adapters to each of the first two mdevs. Assign the even domains to the first
+ * mdev and the odd domains to the second, so that the mdevs share no queue.
  */
 static void mdevs_fill(struct __test_metadata *_metadata)
 {
@@ -711,7 +712,7 @@ static void machine_degrade(struct __test_metadata *_metadata)
 	queue_unbind(FIRST + 1, FIRST + 1);
 }
 
-/* Restore the configuration of the host and bind all queues to vfio_ap. */
+/* Restore the host's configuration and bind all queues to vfio_ap. */
 static void machine_restore(struct __test_metadata *_metadata)
 {
 	static const char *const knobs[] = {
@@ -719,7 +720,7 @@ static void machine_restore(struct __test_metadata *_metadata)
 	};
 	unsigned int id, i;
 
-	/* The simulator rejects a change that has no effect. */
+	/* Ignore errors, because the simulator rejects a change that has no effect. */
 	for (id = FIRST; id < FIRST + COUNT; id++) {
 		for (i = 0; i < ARRAY_SIZE(knobs); i++)
 			hwsim(knobs[i], "%u", id);
@@ -752,8 +753,8 @@ static void views_compare_new(struct __test_metadata *_metadata, const char *uui
 }
 
 /*
- * Maximum duration of a round in seconds. After each round, the module is reloaded and
- * must leave nothing behind.
+ * Maximum duration of a round in seconds. After each round, the test reloads the module,
+ * which must leave nothing behind.
  */
 #define ROUND_S	60
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Test the attributes of mdevs and queues, and the callbacks of the AP bus, without a guest. */
+/* Test the attributes of mdevs and queues, and the driver's AP bus callbacks, without a guest. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -80,7 +80,7 @@ static bool masks_are(struct __test_metadata *_metadata, const char *attribute, 
 	return !strcmp(text, shown);
 }
 
-/* ap_config replaces all three masks at once, and accepts the text that it shows. */
+/* A write to ap_config replaces all three masks. ap_config accepts the text that it shows. */
 TEST_F(mdev, ap_config_masks)
 {
 	EXPECT_TRUE(masks_are(_metadata, "ap_config", MASKS("0000", "0000", "0000") "\n"));
@@ -97,12 +97,12 @@ TEST_F(mdev, ap_config_masks)
 	ASSERT_LT(0, mdev_read(UUID1, "ap_config", self->text, sizeof(self->text)));
 	EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "%s", self->text));
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004 04.0005 ff.0004 ff.0005"));
-	/* A program may add a newline to the text that it has read. */
+	/* A program may add a newline to text that it has read, which ends with a newline. */
 	EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0\n\n"));
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
 }
 
-/* The text that is written to an attribute ends at the first NUL. */
+/* The driver treats the first NUL as the end of the text that is written to an attribute. */
 TEST_F(mdev, text_ends_at_nul)
 {
 	static const struct {
@@ -145,10 +145,7 @@ TEST_F(mdev, ap_config_rejected)
 		{ "8,8,8 ", -EINVAL }, { "8,0X8,8", -EINVAL },
 		{ MASKS("0800", "0800", "08000"), -EINVAL },
 		{ MASKS("0800", "0800", "0800") "\njunk", -EINVAL },
-		/*
-		 * Adapter 5 belongs to the other mdev. Adapter 6 with domain 6 belongs to
-		 * the host.
-		 */
+		/* 05.0004 belongs to the other mdev, and 06.0006 belongs to the host. */
 		{ "04,08,0", -EADDRINUSE }, { "06,0a,0", -EADDRNOTAVAIL },
 	};
 	char before[256], after[256];
@@ -176,7 +173,7 @@ TEST_F(mdev, ap_config_rejected)
 #define FEATURES		MAINLINE_FEATURES " guest_ap_config notify queue_states last_error ap_config_dry_run owner"
 #define PATCH_FEATURES		" bounded_unbind protected interruptible_remove"
 
-/* The stock driver's features come first, and those that need other patches come last. */
+/* The stock driver's features come first, and features that need kernel patches come last. */
 TEST_F(mdev, features_attribute)
 {
 	ASSERT_LT(0, file_read(MATRIX "features", self->text, sizeof(self->text)));
@@ -184,14 +181,14 @@ TEST_F(mdev, features_attribute)
 		EXPECT_STREQ(FEATURES "\n", self->text);
 }
 
-/* A kernel with the patches has them all. */
+/* A kernel with all patches has all of PATCH_FEATURES. */
 TEST_F(mdev, features_of_patches)
 {
 	ASSERT_LT(0, file_read(MATRIX "features", self->text, sizeof(self->text)));
 	EXPECT_NE(NULL, strstr(self->text, PATCH_FEATURES "\n"));
 }
 
-/* Test the errno for each kind of malformed or too large id. */
+/* Test the errno for each kind of malformed or out-of-range id. */
 TEST_F(mdev, id_parsing)
 {
 	static const struct {
@@ -239,7 +236,7 @@ TEST_F(mdev, matrix_formats)
 	mdev_write(UUID1, "assign_adapter", "5");
 	mdev_write(UUID1, "assign_adapter", "4");
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0006 04.00ab 05.0006 05.00ab"));
-	/* Domain 00ab is not in the configuration of the host. */
+	/* Domain 00ab is not in the host's configuration. */
 	EXPECT_TRUE(mdev_wait_for(UUID1, "guest_matrix", "04.0006 05.0006"));
 	mdev_write(UUID1, "unassign_domain", "6");
 	mdev_write(UUID1, "unassign_domain", "0xab");
@@ -278,7 +275,7 @@ TEST_F(mdev, queue_sharing_rejected)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* The driver logs a single line, which names the owner. */
+/* For 64 conflicts, the driver logs a single line, which names the mdev that has the queues. */
 TEST_F(mdev, queue_sharing_log_line)
 {
 	int apqi, kmsg;
@@ -302,7 +299,7 @@ TEST_F(mdev, queue_sharing_log_line)
 	EXPECT_EQ(0, mdev_remove(UUID3));
 }
 
-/* An unbound queue blocks adapter 4. */
+/* An unbound queue keeps adapter 4 out of guest_matrix. */
 TEST_F(mdev, blocked_queue_after_remove)
 {
 	ASSERT_EQ(0, queue_unbind(4, 6));
@@ -370,7 +367,7 @@ TEST_F(mdev, status_read_during_hotplug)
 	EXPECT_EQ(reader, waitpid(reader, NULL, 0));
 }
 
-/* Assigned queues conflict with the masks of the AP bus, and vice versa. */
+/* A reserved queue cannot be assigned, and an assigned queue cannot be reserved. */
 TEST_F(mdev, apmask_conflict)
 {
 	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
@@ -388,7 +385,7 @@ TEST_F(mdev, apmask_conflict)
 	EXPECT_EQ(0, file_write(BUS "apmask", "-6"));
 }
 
-/* There are three conflicts. The driver reports the conflict with the host first. */
+/* EADDRNOTAVAIL, for a conflict with the host, takes precedence over EADDRINUSE. */
 TEST_F(mdev, host_conflict_first)
 {
 	ASSERT_EQ(0, file_write(BUS "apmask", "+6"));
@@ -431,7 +428,7 @@ TEST_F(mdev, reserve_unassigned_queue)
 	EXPECT_TRUE(queue_status(5, 4, "assigned"));
 }
 
-/* The label is one line of up to 255 bytes. */
+/* The owner label is one line of up to 255 bytes. */
 TEST_F(mdev, owner_label)
 {
 	static const char *const rejected[] = {
@@ -459,7 +456,7 @@ TEST_F(mdev, owner_label)
 	EXPECT_TRUE(mdev_shows(UUID1, "owner", ""));
 }
 
-/* The log names the owner of a queue that another mdev or the host wants. */
+/* The log shows a queue's owner label if another mdev or the host wants the queue. */
 TEST_F(mdev, owner_in_conflicts)
 {
 	int kmsg;
@@ -481,7 +478,7 @@ TEST_F(mdev, owner_in_conflicts)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* A write to "remove" fails at once, and the log names the owner. */
+/* For a protected mdev, a write to "remove" fails at once, and the log shows the owner label. */
 TEST_F(mdev, protected_removal)
 {
 	int kmsg;
@@ -514,7 +511,7 @@ TEST_F(mdev, matrix_and_guest_matrix)
 	EXPECT_STREQ("04.0005\n", self->text);
 }
 
-/* Make a mask of the first nr ids for ap_config. Its leftmost bit is id 0. */
+/* Store a mask of the first @nr ids as text for ap_config. The leftmost bit stands for id 0. */
 static void first_ids(char mask[65], int nr)
 {
 	memset(mask, 'f', nr / 4);
@@ -534,8 +531,8 @@ static int first_queues(char *list, int adapters, int domains)
 }
 
 /*
- * Each of the following functions reads the file the way a certain program does, and
- * returns the length or a negative errno.
+ * Each of the following functions reads the file as some programs do, and returns the
+ * number of bytes read or a negative errno.
  */
 static int read_with(int fd, char *buf, int size, int piece)
 {
@@ -553,7 +550,7 @@ static int read_in_pieces(int fd, char *buf, int size)
 	return read_with(fd, buf, size, 997);
 }
 
-/* Read like "while read line" in dash and busybox. */
+/* Read one byte at a time, as "while read line" does in dash and busybox. */
 static int read_bytes(int fd, char *buf, int size)
 {
 	return read_with(fd, buf, size, 1);
@@ -572,7 +569,7 @@ static int read_lines(int fd, char *buf, int size)
 	return len;
 }
 
-/* A list may be longer than a page, unlike a normal sysfs attribute. */
+/* Unlike a normal sysfs attribute, a list may be longer than a page. */
 TEST_F(mdev, list_of_any_length)
 {
 	static const struct {
@@ -655,7 +652,7 @@ TEST_F(mdev, reset_pending_partial_reads)
 	EXPECT_TRUE(mdev_wait_for(UUID1, "reset_pending", ""));
 }
 
-/* guest_matrix follows the host even without a guest. */
+/* guest_matrix follows the host's configuration even if the mdev has no guest. */
 TEST_F(mdev, adapter_added_without_guest)
 {
 	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "0x20"));

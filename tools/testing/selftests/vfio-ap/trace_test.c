@@ -13,7 +13,7 @@
 #define TRACING	"/sys/kernel/debug/tracing/"
 #define EVENTS	TRACING "events/vfio_ap/"
 
-/* Masks of 256 bits. The leftmost bit is id 0. */
+/* Masks of 256 bits, in which the leftmost bit stands for id 0. */
 #define NONE	"0000000000000000000000000000000000000000000000000000000000000000"
 #define ID4	"0800000000000000000000000000000000000000000000000000000000000000"
 #define ID4_5	"0c00000000000000000000000000000000000000000000000000000000000000"
@@ -27,7 +27,7 @@ static void trace_begin(struct __test_metadata *_metadata)
 	ASSERT_EQ(0, file_write(EVENTS "enable", "1"));
 }
 
-/* Count the events that contain this text. */
+/* Return how often @text occurs in the trace. */
 static int events_with(const char *text)
 {
 	const char *next = trace;
@@ -117,7 +117,7 @@ TEST_F(guest, failed_reset_event)
 	EXPECT_EQ(1, events_with(" rc=00 done=1\n"));
 }
 
-/* Return the time of an event in microseconds. In the trace, the time precedes the name. */
+/* Return an event's time in microseconds, or -1. In the trace, the time precedes the name. */
 static long long event_time(const char *name)
 {
 	long long seconds = 0, microseconds = 0;
@@ -130,9 +130,9 @@ static long long event_time(const char *name)
 }
 
 /*
- * The retry of a failed reset is due 0.5 s after the failure. The writer also waits for
- * the reset of 04.0005, which needs several polls, and therefore polls both queues
- * several times in the first 30 ms. It must not retry the reset of 04.0004 early.
+ * The driver must retry a failed reset 0.5 s after the failure, not earlier. The writer also
+ * waits for the reset of 04.0005, for which it polls both queues several times in the first
+ * 30 ms. None of these polls may retry the reset of 04.0004.
  */
 TEST_F(guest, failed_reset_retry_delay)
 {
@@ -165,7 +165,7 @@ TEST_F(guest, irq_set_event)
 	snprintf(nib, sizeof(nib), " nib=%#lx rc=00\n", (unsigned long)AGENT_NIB);
 	trace_begin(_metadata);
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
-	/* The event of a disable shows NIB 0, whatever the register contains. */
+	/* The event for a disable shows NIB 0, whatever the register contains. */
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, 3, AGENT_NIB));
 	EXPECT_EQ(1, vm_aqic(&self->vm, 5, 5, true, 3, AGENT_NIB));
 	trace_end(_metadata);
@@ -199,7 +199,7 @@ TEST_F(guest, assign_conflict_event)
 				 " apqn=05.0005 owner=host error=-99\n"));
 }
 
-/* Programs that filter or parse the events use these names. */
+/* Programs that filter or parse the events use these field names. */
 TEST_F(guest, event_field_names)
 {
 	static const struct {

@@ -12,7 +12,7 @@
 
 #include "lib/guest_fixture.h"
 
-/* The headers of Linux 6.12 do not have CONFIG_CHANGED yet. */
+/* The device's interrupts. The headers of Linux 6.12 lack VFIO_AP_CFG_CHG_IRQ_INDEX. */
 enum { REQUEST, CONFIG_CHANGED, IRQS };
 
 static int ioctl_errno(int fd, unsigned long request, void *arg)
@@ -178,8 +178,8 @@ TEST_F(guest, removal_wait_for_close)
 	struct writer writer;
 
 	/*
-	 * Like QEMU before 8.1, this VMM sets no request eventfd. Its guest still loses
-	 * the queues.
+	 * Like QEMU before 8.1, this VMM sets no request eventfd. The guest still loses its
+	 * queues.
 	 */
 	removal_start(_metadata, &self->vm, &writer);
 	EXPECT_EQ(0, until(queue_is_clean, NULL));
@@ -200,7 +200,7 @@ TEST_F(guest, removal_wait_for_close)
 	ASSERT_EQ(0, vfio_open(&self->vfio, &self->vm, UUID1));
 }
 
-/* Return true if the mdev is blocked, so that no guest can have its queues. */
+/* Return true if a removal of the mdev keeps its queues out of the guest. */
 static bool is_blocked(void)
 {
 	char text[4096];
@@ -234,7 +234,7 @@ TEST_F(guest, removal_interrupted)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
-/* The guest of a protected mdev keeps its queues. */
+/* Removing a protected mdev fails, and the mdev's guest keeps its queues. */
 TEST_F(guest, protected_while_in_use)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -246,7 +246,10 @@ TEST_F(guest, protected_while_in_use)
 	ASSERT_EQ(0, mdev_write(UUID1, "protected", "0"));
 }
 
-/* An mdev can be protected only before its removal, or after the removal was cancelled. */
+/*
+ * An mdev cannot be protected while it is being removed, but can be protected after the
+ * removal has been cancelled.
+ */
 TEST_F(guest, protected_during_removal)
 {
 	struct writer writer;
@@ -262,7 +265,10 @@ TEST_F(guest, protected_during_removal)
 	EXPECT_EQ(0, mdev_write(UUID1, "protected", "0"));
 }
 
-/* Protection does not prevent the unbind from the driver, which has taken the attributes away. */
+/*
+ * Protection does not prevent unbinding an mdev from the driver. The unbound mdev is no
+ * longer protected.
+ */
 TEST_F(guest, driver_unbind_of_protected)
 {
 	struct writer unbinder;
@@ -289,7 +295,7 @@ TEST_F(guest, second_remover_unaffected)
 	ASSERT_EQ(0, until(task_is_interruptible, &second.pid));
 	kill(first.pid, SIGINT);
 	EXPECT_EQ(-SIGINT, writer_end(&first));
-	/* Cause a commit, to check that the guest does not get a queue back. */
+	/* Cause a commit, which must not give the guest its queue back. */
 	assign(_metadata, UUID1, 5, -1);
 	EXPECT_TRUE(vm_sees(&self->vm, ""));
 	EXPECT_TRUE(writer_waits(&second));
@@ -436,7 +442,7 @@ static bool all_changes_signalled(void *data)
 	return changes->seen >= changes->wanted;
 }
 
-/* The driver signals each change to the guest's queues, and nothing else. */
+/* The driver signals each update of the guest once, and signals nothing else. */
 TEST_F(guest, config_changed_irq)
 {
 	int first = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -450,8 +456,8 @@ TEST_F(guest, config_changed_irq)
 	updates = hwsim_guest_updates(getpid());
 	assign(_metadata, UUID1, 4, 4);
 	/*
-	 * These writes change nothing, because adapter 200 is not in the host, and
-	 * adapter 4 is already assigned.
+	 * The next two writes do not update the guest, because adapter 200 is not in the
+	 * host, and adapter 4 is already assigned.
 	 */
 	assign(_metadata, UUID1, 200, -1);
 	assign(_metadata, UUID1, 4, -1);
@@ -492,8 +498,8 @@ static bool is_signalled(void *fd)
 }
 
 /*
- * If the VMM has set the request eventfd, the driver signals this eventfd when the mdev
- * is removed.
+ * If the VMM has set a request eventfd, the driver signals it when a removal of the mdev
+ * begins.
  */
 TEST_F(guest, release_request_on_removal)
 {
@@ -514,7 +520,7 @@ TEST_F(guest, release_request_on_removal)
 	EXPECT_TRUE(writer_waits(&writer));
 	/*
 	 * The driver repeats the request after 10 s, because the VMM may not have been
-	 * ready. It logs only each tenth request.
+	 * ready. It logs only every tenth request.
 	 */
 	EXPECT_EQ(0, until(is_signalled, &request));
 	/*
@@ -577,7 +583,7 @@ TEST_F(guest, device_reset_blocked_queue)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004 04.0005 05.0004 05.0005"));
 }
 
-/* Response codes 03 and 04 count as reset. */
+/* A queue whose reset ends with response code 03 or 04 counts as reset. */
 TEST_F(guest, device_reset_deconfig_checkstop)
 {
 	assign(_metadata, UUID1, 4, 4);
@@ -657,8 +663,9 @@ static void mdev_reopen(struct __test_metadata *_metadata, struct vm *vm, struct
 }
 
 /*
- * Signals do not end a removal that the kernel restarts or the program retries. The guest
- * loses its queues only once, and the removal ends when the VMM closes the device.
+ * Signals do not end a removal if the kernel restarts the interrupted write or the program
+ * retries it. The guest loses its queues only once, and the removal ends when the VMM closes
+ * the device.
  */
 static void removal_with_signals(struct __test_metadata *_metadata, struct vm *vm,
 				 struct vfio *vfio, enum remover_kind kind)
@@ -779,7 +786,7 @@ static bool is_in_prepare_remove(void *task)
 	return task_waits_in(*(pid_t *)task, "vfio_ap_mdev_prepare_remove");
 }
 
-/* Both removers are in their signal handlers before the kernel restarts the first write. */
+/* Both removers are in signal handlers at the same time, before the kernel restarts a write. */
 TEST_F(guest, removals_interrupted_together)
 {
 	struct remover removers[2];
@@ -810,7 +817,7 @@ TEST_F(guest, removals_interrupted_together)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
-/* Reach each call to eventfd_signal(), where the simulator checks that no lock is held. */
+/* Reach each of the driver's eventfd_signal() calls, where the simulator checks for held locks. */
 TEST_F(guest, eventfd_signal_without_locks)
 {
 	int changed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -859,9 +866,9 @@ static bool ends_or_cancels_work(void *data)
 }
 
 /*
- * While an mdev is being created, the configuration of the host changes, which queues
- * work items. VFIO then rejects the device. The driver must flush the work items before
- * the write returns, because the mdev_device is freed at that point.
+ * While an mdev is being created, the host's configuration changes, which queues work items.
+ * VFIO then rejects the device. The driver must flush these work items before the write to
+ * "create" returns, because the mdev_device is then freed.
  */
 TEST_F(guest, work_flush_at_failed_create)
 {

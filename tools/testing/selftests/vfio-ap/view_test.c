@@ -53,7 +53,7 @@ static int view(const char *arguments)
 	return view_command(command);
 }
 
-/* Run lsvfioap on a terminal with this number of columns. 0 means that the width is unknown. */
+/* Run lsvfioap on a terminal that is @columns wide, or whose width is unknown if @columns is 0. */
 static int view_in_columns(const char *argument, int columns)
 {
 	struct winsize size = { .ws_col = columns };
@@ -167,7 +167,7 @@ TEST_F(guest, mdev_owner)
 	EXPECT_EQ(0, view("--json " UUID1));
 	EXPECT_NE(NULL, strstr(shown, "\"owner\": \"guest \\\"web\\\" 1\", \"protected\": true}"))
 		TH_LOG("%s", shown);
-	/* A two-byte and a four-byte character, and a byte that is not valid UTF-8. */
+	/* The label has a two-byte and a four-byte character, and a byte that is not UTF-8. */
 	ASSERT_EQ(0, mdev_write(UUID1, "owner", "J\303\274rgen\360\237\230\200\344"));
 	EXPECT_EQ(0, view("--json " UUID1));
 	EXPECT_NE(NULL, strstr(shown, "\"owner\": \"J\\u00fcrgen\\ud83d\\ude00\\u00e4\""))
@@ -232,8 +232,8 @@ TEST_F(guest, driver_override_mark)
 }
 
 /*
- * Bind queue 06.0006 of mdev 2 while an error is injected, check the output, and stop the
- * injection.
+ * Bind mdev 2's queue 06.0006 while the simulator has the setting @wrong, check that the
+ * output contains @lines, and restore the setting @right.
  */
 static void bind_while(struct __test_metadata *_metadata, const char *knob, const char *wrong,
 		       const char *right, const char *lines)
@@ -307,7 +307,7 @@ TEST_F(guest, grid_of_65536_queues)
 	ASSERT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0"));
 }
 
-/* Check that the grid shows this number of domains per line, as many as the width allows. */
+/* Check that the grid in shown[] has @domains domains per line, and shows all 256 domains. */
 static void grid_expect(struct __test_metadata *_metadata, int domains)
 {
 	int blocks = 0, lines = 0, width = strlen("  domain  ") + 2 * domains;
@@ -347,7 +347,7 @@ TEST_F(guest, grid_terminal_width)
 	setenv("COLUMNS", "50", 1);
 	EXPECT_EQ(0, view_in_columns(UUID1, 0));
 	grid_expect(_metadata, 16);
-	/* The width of the terminal overrides COLUMNS, and a pipe has no width. */
+	/* The terminal's width overrides COLUMNS. Output to a pipe is always 80 columns wide. */
 	EXPECT_EQ(0, view_in_columns(UUID1, 30));
 	grid_expect(_metadata, 8);
 	EXPECT_EQ(0, view(UUID1));
@@ -359,7 +359,7 @@ TEST_F(guest, grid_terminal_width)
 
 TEST_F(guest, output_write_errors)
 {
-	/* Test short output, and output that is longer than the buffer of stdio. */
+	/* Test short output, and output that is longer than the stdio buffer. */
 	static const char *const arguments[] = {
 		"--help", "", "--json", UUID1, "--all " UUID1, "--json " UUID1,
 	};

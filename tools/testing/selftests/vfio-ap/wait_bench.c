@@ -2,10 +2,10 @@
 /*
  * Measure how long unrelated tasks wait while one guest is busy. Usage: wait_bench DRIVER
  *
- * Four threads repeat operations that other guests and administrators perform, and
- * measure their duration: on an idle system, while all queues of one guest are unplugged
- * and plugged repeatedly, while a VMM holds its kvm->lock, and while the reset of a queue
- * does not end.
+ * Four threads repeat operations that other guests and administrators perform, and measure
+ * how long each operation takes: on an idle system, while all queues of one guest are
+ * unplugged and plugged repeatedly, while a VMM holds its VM's kvm->lock, and while the reset
+ * of a queue does not end.
  */
 #include <errno.h>
 #include <poll.h>
@@ -29,8 +29,8 @@ static const char *driver;
 static bool stop, stop_noise;
 
 /*
- * Guest A is busy, and guest B runs. Guest C's device is opened and closed. Guest H's
- * kvm->lock is held.
+ * Guest A is busy. The threads measure operations of guest B, and open and close guest C's
+ * device. A VMM holds guest H's kvm->lock.
  */
 static struct vm vm_a, vm_b, vm_c, vm_h;
 static struct vfio vfio_a, vfio_b, vfio_c, vfio_h;
@@ -160,7 +160,7 @@ static void measure(const char *mode, int seconds)
 		usleep(50000);
 	} while (!enough() && bench_now_ns() < end);
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
-	/* The threads may be waiting for a reset that never ends. */
+	/* Let the stuck reset end, because the threads may be waiting for it. */
 	respond_normally();
 	for (i = 0; i < ARRAY_SIZE(meters); i++) {
 		pthread_join(meters[i].thread, NULL);
@@ -314,7 +314,7 @@ static bool b_has_own_queue(void *unused)
 	return mdev_shows(UUID2, "guest_matrix", "08.0008");
 }
 
-/* Release the lock later, even if no task waits for it. */
+/* Release the lock after HOLD_MS, even if no task waits for it. */
 static void *release_later(void *hold)
 {
 	usleep(HOLD_MS * 1000);
@@ -364,7 +364,7 @@ static void guest_start(struct vm *vm, struct vfio *vfio, const char *uuid)
 	must(!vm_start(vm));
 }
 
-/* Create an mdev, and assign @count adapters and @count domains, starting with these ids. */
+/* Create an mdev, and assign @count adapters from @apid and @count domains from @apqi. */
 static void mdev_make(const char *uuid, int apid, int apqi, int count)
 {
 	must(!mdev_create(uuid));
@@ -396,7 +396,7 @@ static void prepare(void)
 	guest_start(&vm_b, &vfio_b, UUID2);
 	guest_start(&vm_c, &vfio_c, UUID3);
 	close(vfio_c.device);
-	/* The ioctl of hold_kvm_lock() holds kvm->lock only if the VM has no vCPU. */
+	/* The ioctl that hold_kvm_lock() calls holds kvm->lock only if the VM has no vCPU. */
 	must(!vm_create_bare(&vm_h));
 	must(!vfio_open(&vfio_h, &vm_h, UUID_HELD));
 	must(!until(a_has_all_queues, NULL));
@@ -442,8 +442,8 @@ int main(int argc, char **argv)
 	must(!hwsim("respond", "04.0004 tapq 2 forever"));
 	measure_beside("stuck", churn_run, 10);
 	/*
-	 * Measure this last, because the stock driver does not recover queues that it has
-	 * released without a reset.
+	 * Measure unplugging last, because the stock driver does not recover queues that it
+	 * has released without a reset.
 	 */
 	for (i = 0; i < ARRAY_SIZE(resets_ms); i++)
 		unplug_measure(resets_ms[i]);
