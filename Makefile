@@ -2,14 +2,14 @@
 # `make help` lists the targets. The programs in rig/ do the work.
 
 MAKEFLAGS += --no-print-directory
-# Do not pass command-line variables to kbuild, which would use M= as the directory of a module.
+# Do not pass command-line variables to kbuild, which would take M= for the directory of an external module.
 MAKEOVERRIDES :=
 .DELETE_ON_ERROR:
 .PHONY: help run test mutate bench model check series tree compdb module deb exec shell log clean kernel bootable
 
-# Users set variables, and make passes them to the programs as options. Only BASE and VARIANT are environment variables, which
-# rig/build/lib.sh explains.
-# option NAME,VALUE: --NAME='VALUE', or nothing if VALUE is empty. flag NAME,VALUE: --NAME, or nothing if VALUE is empty.
+# Make passes the variables that users set to the programs as options, except BASE and VARIANT, which are environment
+# variables (see rig/build/lib.sh). "option NAME,VALUE" expands to --NAME='VALUE', and "flag NAME,VALUE" to --NAME. Both expand
+# to nothing if VALUE is empty.
 option = $(if $2,--$1='$(subst ','\'',$2)')
 flag = $(if $2,--$1)
 RIG := python3 -m rig
@@ -21,7 +21,7 @@ MACHINE = $(call option,hwsim,$(HWSIM)) $(call option,cpus,$(CPUS)) $(call optio
 	$(call option,append,$(APPEND)) $(call flag,gdb,$(GDB))
 TEST = $(call option,times,$(N)) $(call option,seed,$(SEED)) $(call option,long,$(LONG)) $(call flag,load,$(LOAD)) \
 	$(call option,driver,$(DRIVER)) $(call option,kernel,$(KERNEL)) $(if $(LIST),--list=$(if $(filter rst,$(LIST)),rst,rows))
-# M can contain several patterns.
+# M can contain several patterns, so quote it.
 FAULTS = '$(subst ','\'',$(M))'
 
 # The base kernel: 6.12 or mainline.
@@ -31,11 +31,11 @@ export BASE
 D := build
 B := $D$(addprefix /,$(filter mainline,$(BASE)))
 BACKPORT := $(wildcard backport/$(BASE))
-# kbuild rejects a path with a blank or a colon. Fail now, not after the download. The appended dot reveals a trailing blank.
+# kbuild rejects a path with a blank or a colon, so fail before the download. The appended "/." reveals a trailing blank.
 ifneq ($(if $(LIST),,$(filter-out help log clean,$(or $(MAKECMDGOALS),help))),)
 $(if $(filter 1,$(words $(subst :, ,$(CURDIR)/.))),,$(error the kernel cannot be built in '$(CURDIR)': its build system rejects a path with a blank or a colon))
 endif
-# Allow only one make per clone, because two would overwrite each other's files. PPID is the process id of this make.
+# Allow only one make per clone, because two would overwrite each other's files. In the shell, PPID is the PID of this make.
 ifeq ($(MAKELEVEL),0)
 ifneq ($(if $(LIST),,$(filter-out help log shell,$(MAKECMDGOALS))),)
 other := $(shell mkdir -p $(B); made=$$(cat $(D)/.make 2>/dev/null); \
@@ -46,7 +46,7 @@ $(if $(other),$(error another make runs in this directory (process $(other)); wa
 $(if $(wildcard $(B)/mutant.kept),$(shell $(RIG).mutate.mutate --restore))
 endif
 endif
-# A variant is a kernel with an additional fragment from rig/config/variant/.
+# A variant is a kernel built with an additional configuration fragment from rig/config/variant/.
 VARIANT ?= $(or $(filter stock,$(KERNEL)),$(if $(GDB),gdb))
 export VARIANT
 # The stock kernel has its own source tree.
@@ -60,50 +60,52 @@ FRAGMENTS := $(filter-out $(if $S,%/driver.config),$(sort $(wildcard rig/config/
 	$(patsubst %,rig/config/variant/%.config,$(VARIANT))
 BOOTABLE := $(K)/.built $(INITRAMFS)
 
-## make run                  boot, plug an AP queue into a running guest, and unplug it
-##      CLIENT=qemu            run the guest with Debian's QEMU, and show what it prints
-## make test                 run all tests except the slow ones, under lockdep: one long boot and four short ones
-##      T=PATTERN              run only tests that match fixture.test or program:fixture.test. Programs in machines.txt
-##                             match only with the program name
+## make run                  boot the test kernel, plug an AP queue into a running guest, and unplug it
+##      CLIENT=qemu            run the guest with Debian's QEMU, and show what the guest prints
+## make test                 run all tests except the slow ones, under lockdep, in one long boot and four short boots
+##      T=PATTERN              run only the tests whose name, fixture.test or program:fixture.test, matches. For the
+##                             programs in machines.txt, PATTERN must include the program
 ##      N=TIMES                run each test several times
-##      LIST=1                 list the behaviours, their tests and the last results. LIST=rst writes
-##                             doc/tests-by-driver.rst
-##      LONG=1                 also run the slow tests: other kernels, more CPUs, Debian sid's programs, faults, 10
-##                             minutes of stress. List the lines of the driver that no test executes. LONG=NAME: one
-##                             row of rig/test/long.txt
+##      LIST=1                 list the ids in doc/behaviours.md with their tests and the last results. LIST=rst
+##                             writes doc/tests-by-driver.rst
+##      LONG=1                 also run the slow tests, which use other kernels, more CPUs, Debian sid's programs and
+##                             failing allocations, and stress the driver for 10 minutes. List the driver's lines that
+##                             no test executes. LONG=PATTERN runs only the matching rows of rig/test/long.txt
 ##      LOAD=1                 run the tests 10 times (or N times) beside four busy loops, to find tests that depend
-##                             on timing. This takes hours on two cores. LONG=1 runs them once beside the loops
-##      SEED=NUMBER            repeat a run of stress_test
-##      DRIVER=stock           test the stock driver, in one boot per test
-##      KERNEL=stock           test the result of `make module` on a kernel that only has the simulator; tests of
-##                             a patch are skipped and name it
-## make mutate               break the driver on purpose, one fault at a time, and check that a test notices
-##      M='PATTERN ...'        try only these faults in rig/mutants/. Each fault without-* leaves out a patch of series/
-##      RANDOM=N SEED=NUMBER   try N random faults. The same seed repeats a run, or continues an interrupted run
-## make exec FILE=PATH       run a static s390x program or a shell script in the test kernel
-## make shell                start a shell in the test kernel with the driver, QEMU, mdevctl, lszcrypt and udevadm
-##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    options of the machine for run, exec, shell and test, such
-##                             as HWSIM="adapters=1,2 domains=0-3". run always uses adapters 4 to 6
-##      CPUS=1                 let the clock count instructions, so that the load of your machine does not matter
-## make bench                compare the drivers in a table, build/bench.json and a plot, which takes 15 minutes
-## make model                check the locking in the model rig/model/vfio_ap.pml with spin, in every order of steps
-##      MUTATE=1               check that spin finds each fault in MUTANTS of rig/model/check.sh
-## make series               write the patches for git am to build/series/, and check them, which takes 30 minutes
-##      FAST=1                 do not build, boot or run Coccinelle
+##                             on timing. This takes hours on two cores. LONG=1 includes one such run
+##      SEED=NUMBER            repeat the run of stress_test that printed this seed
+##      DRIVER=stock           test the stock driver, with a separate boot for each test
+##      KERNEL=stock           test the result of `make module` on a kernel whose only patch adds the simulator. Tests
+##                             that need another patch are skipped, and print its name
+## make mutate               break the driver on purpose, one fault at a time, and check that a test notices each fault
+##      M='PATTERN ...'        try only the faults whose names match. A fault is a patch in rig/mutants/, or
+##                             without-NAME, which leaves out the patch NAME of series/
+##      RANDOM=N SEED=NUMBER   try N random faults. The same seed repeats a run, or continues an interrupted one
+## make exec FILE=PATH       run a static s390x program or a shell script on the test kernel
+## make shell                start a shell on the test kernel with the driver, QEMU, mdevctl, lszcrypt and udevadm
+##      HWSIM="..." CPUS=2 MEM=1024 APPEND="..." GDB=1    options of the simulated machine for run, exec, shell and test,
+##                             such as HWSIM="adapters=1,2 domains=0-3". `make run` always uses adapters 4 to 6
+##      CPUS=1                 let the clock count instructions, so that the load on your machine does not matter
+## make bench                compare this driver with the stock driver in a table, build/bench.json and a plot. This
+##                           takes 15 minutes
+## make model                use spin to check the locking in the model rig/model/vfio_ap.pml, in every order of steps
+##      MUTATE=1               check that spin finds each fault that MUTANTS in rig/model/check.sh lists
+## make series               write the patches for git am to build/series/, and check them. This takes 30 minutes
+##      FAST=1                 do not build or boot a kernel, and do not run Coccinelle
 ##      SIGNOFF=1              make you the author, and add your Signed-off-by
-##      LONG=1                 also check the fixes that need another kernel
-## make tree                 make build/linux a git branch: the base, and one commit for each patch
+##      LONG=1                 also test the fixes whose tests need another kernel
+## make tree                 turn build/linux into a git repository: the base, and one commit for each patch
 ## make compdb               write compile_commands.json for clangd
-## make module KSRC=DIR      build vfio_ap.ko in build/module/ for a stock kernel of 6.12 or later, whose source is KSRC
-##      KBUILD=DIR             the build directory of this kernel (default: that of the running kernel)
-## make deb                  build kernel packages for a real machine in build/deb/, in Debian's configuration
+## make module KSRC=DIR      build vfio_ap.ko in build/module/ for a stock kernel 6.12 or later whose source is in DIR
+##      KBUILD=DIR             the build directory of that kernel (default on s390x: that of the running kernel)
+## make deb                  build kernel packages for a real machine in build/deb/, with Debian's configuration
 ## make check                check our files with W=1, sparse, checkpatch, kernel-doc and other tools
-## make kernel               only build the kernel, with VARIANT=NAME in the variant of rig/config/variant/NAME.config
-## make log                  show the last full log
+## make kernel               only build the kernel. VARIANT=NAME adds rig/config/variant/NAME.config to its configuration
+## make log                  show the full log of the last boot
 ## make clean                remove everything that was built, but not what was downloaded
-## BASE=mainline             use mainline instead of Linux 6.12, with any target, in build/mainline/. Make downloads
-##                           the newest version once. Remove build/mainline/base to download a newer one
-## The programs in rig/ have more options: python3 -m rig.test.test -h
+## BASE=mainline             for any target, use mainline instead of Linux 6.12, and build in build/mainline/. Make
+##                           downloads the newest version once. Remove build/mainline/base to download a newer one
+## The programs in rig/ have more options, which -h lists: python3 -m rig.test.test -h
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -136,7 +138,8 @@ else
 	@$(RIG).mutate.mutate $(MACHINE) $(FAULTS)
 endif
 
-# Measure in a kernel without lock debugging, which is slow. The ordinary kernel measures how long locks are held.
+# Measure latencies and costs on a kernel without lock debugging, which is slow. Measure how long locks are held on the
+# ordinary kernel, because it has lock statistics.
 bench:
 	@$(MAKE) VARIANT= bootable
 	@$(MAKE) VARIANT=bench bootable
@@ -185,7 +188,7 @@ $(D)/.packages: rig/build/packages.txt rig/build/install.sh
 $(D)/.debian: rig/build/packages-s390x.txt rig/build/debian.sh | $(D)/.packages
 	@rig/build/debian.sh
 
-# The programs of another release.
+# Download the programs of another Debian release.
 $(D)/.debian-%: rig/build/packages-s390x.txt rig/build/debian.sh | $(D)/.packages
 	@rig/build/debian.sh $*
 
