@@ -2,8 +2,8 @@
 """Write compile_commands.json for clangd at the top of this repository.
 
 The kernel's gen_compile_commands.py lists how kbuild has compiled each file in build/linux. Our files in build/linux are
-copies, so their entries get the paths of the originals in this repository, which you edit. clangd finds other headers, such
-as ap_bus.h, in build/linux. The entries contain no options that only gcc supports. Our files are written for mainline, so
+copies, so their entries name the originals in this repository, which you edit. clangd finds other headers, such as ap_bus.h,
+in build/linux. The entries contain no options that only gcc supports. Our files are written for mainline, so
 clangd reports errors in the lines that backport/6.12/ours/ adapts, unless you use BASE=mainline.
 """
 import argparse

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: configure.sh OUTPUT-DIRECTORY FRAGMENT...
-# Configure the kernel: start with allnoconfig and merge these fragments. If several fragments set a symbol, the last
-# value counts. Fail if a symbol has a different value in the resulting configuration.
+# Configure the kernel: start with allnoconfig and merge the fragments. If several fragments set a symbol, the last value
+# counts. Fail if the resulting configuration lacks one of these values.
 . "$(dirname "$0")/lib.sh"
 out=$1
 shift

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: deb.sh
-# Build kernel packages for a real machine in build/deb/. They contain the complete base kernel with the series, in Debian's
-# configuration for s390x plus VFIO.
+# Build kernel packages for a real machine in build/deb/. They contain the complete base kernel with the series, built with
+# Debian's configuration for s390x plus VFIO.
 . "$(dirname "$0")/lib.sh"
 
 deb=$build/deb
@@ -10,7 +10,7 @@ tree=$deb/linux
 out=$deb/out
 config=$debian/usr/src/linux-config-6.12/config.s390x_none_s390x.xz
 
-# Print the patches without their dates, to detect changes.
+# Print the patches without their dates, which change even if the patches do not.
 series() { cat "$build"/series/*/0*.patch | sed '/^Date: /d'; }
 
 unpack() {
@@ -32,7 +32,7 @@ configure() {
 	grep -x 'CONFIG_VFIO_AP=m' "$out/.config"
 }
 
-# Use -d, because a cross build does not need all of the package's build dependencies.
+# Pass -d to dpkg-buildpackage, because a cross build does not need all build dependencies of the package.
 packages() {
 	rm -f "$deb"/*.deb
 	make -C "$tree" O="$out" -j"$jobs" KDEB_PKGVERSION="$(make -s -C "$tree" O="$out" kernelrelease)-1" \

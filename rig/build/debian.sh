@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: debian.sh [SUITE]
-# Download the s390x packages in packages-s390x.txt, and unpack them into build/debian. The script uses separate package
-# lists, so the local apt needs no foreign architecture. It tries Debian 13, and then Debian 12, and writes the name of the
-# release to build/debian.suite. If both releases fail, the script keeps the old programs and writes the error to
-# build/debian.failed, and the next make tries again. The test kernel needs at least busybox-static. With SUITE, such as
-# sid, the script tries only this release, and unpacks its packages into build/debian-SUITE.
+# Download the s390x packages that packages-s390x.txt lists, and unpack them into build/debian. The script uses separate
+# package lists, so the local apt needs no foreign architecture. It tries Debian 13, and then Debian 12, and writes the name
+# of the release to build/debian.suite. If both releases fail, the script keeps the old programs and writes the error to
+# build/debian.failed, and the next make tries again. If there are no old programs, the script downloads only busybox-static,
+# without which the test kernel cannot run. With SUITE, such as sid, the script tries only this release, and unpacks its
+# packages into build/debian-SUITE.
 . "$(dirname "$0")/lib.sh"
 suites=${1:-trixie bookworm}
 debian=$top/build/debian${1:+-$1}
@@ -68,7 +69,7 @@ fetch() {
 	done <<-END
 		$(sed 's/#.*//' "$top/rig/build/packages-s390x.txt" | awk 'NF')
 	END
-	tried debian "download and unpack: of $1" install "$debian.new" $names
+	tried debian "download and unpack: from $1" install "$debian.new" $names
 }
 
 # put DIRECTORY: replace the old programs with those in DIRECTORY

@@ -25,7 +25,7 @@ download() {
 	mv "$build/$1.tar.xz" "$build/linux-source.tar.xz"
 }
 
-# describe PACKAGE VERSION: print the contents of build/base
+# describe PACKAGE VERSION: print the line for build/base
 describe() { echo "$1 $2 sha256 $(sha256sum <"$build/linux-source.tar.xz" | cut -d ' ' -f 1)"; }
 
 case $base in

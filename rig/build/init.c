@@ -34,7 +34,7 @@
 #define GCOV "/sys/kernel/debug/gcov/"
 /* An optional file with the tests to run, one "program:fixture.test" per line. */
 #define LIST "/tests"
-/* An optional file with the tests to skip, see lib/main.h of the selftests. */
+/* An optional file with the tests to skip, see lib/main.h in the selftests. */
 #define SKIPS "/skips"
 
 static char cmdline[4096];
@@ -152,7 +152,7 @@ static void mount_all(void)
 	}
 }
 
-/* Create a symbolic link in "to" to each file in "from", unless "to" already has this name. */
+/* Create a symbolic link in "to" to each file in "from", unless "to" has a file of that name. */
 static void link_all(const char *from, const char *to)
 {
 	char pattern[64], path[320];
@@ -174,7 +174,7 @@ static void mount_debian(void)
 {
 	if (mount("debian", "/debian", "9p", MS_RDONLY, "trans=virtio,version=9p2000.L,cache=loose,msize=512000"))
 		finish("bad cannot mount /debian: %s", strerror(errno));
-	/* mdevctl writes to this directory. */
+	/* mdevctl writes to this directory, so it must not be a link to the read-only one. */
 	mkdir("/etc/mdevctl.d", 0755);
 	link_all("/debian/etc/mdevctl.d", "/etc/mdevctl.d");
 	link_all("/debian", "");
@@ -274,8 +274,8 @@ static int new_violations(void)
 }
 
 /*
- * Print and count leaked objects. Ignore what the first scan reports, because pointers may move
- * during this scan.
+ * Print and count leaked objects. Scan twice, because pointers may move during a scan, and ignore
+ * what the first scan reports.
  */
 static int leaks(void)
 {
@@ -405,7 +405,7 @@ static int run_bench(void)
 	return status;
 }
 
-/* Load the KUnit modules, which run their tests when loaded, and report to the kernel log. */
+/* Load the KUnit modules, which run their tests when loaded and report to the kernel log. */
 static void load_kunit(void)
 {
 	glob_t found;
@@ -473,7 +473,7 @@ int main(int argc, char **argv)
 		if (err)
 			finish("bad cannot load vfio_ap: %s", strerror(err));
 	}
-	/* The KUnit modules use symbols of the driver. */
+	/* Load the KUnit modules after the driver, because they use its symbols. */
 	if (!strcmp(verb, "test") && !strcmp(driver, "ours") && strcmp(option("rig_kunit", "1"), "0"))
 		load_kunit();
 	printf("@up\n");

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: initramfs.sh KERNEL-DIRECTORY RESULT
-# Build the user-space programs of the test kernel, and pack them and the modules into an initramfs.
+# Build the user-space programs for the test kernel, and pack them and the modules into an initramfs.
 . "$(dirname "$0")/lib.sh"
 out=$1 result=$2
-# All variants of the kernel use the same programs.
+# The programs are the same for all variants of the kernel.
 tests=$build/linux/tools/testing/selftests/vfio-ap
 user=$build/selftests
 commands=$build/commands
@@ -17,7 +17,7 @@ build_view() {
 	make -C "$build/linux/tools/vfio-ap" OUTPUT="$build" CC="${CROSS_COMPILE}gcc"
 }
 
-# Extract the commands in the documents for documents_test.
+# Extract the commands from the documents for documents_test.
 build_commands() {
 	rig check.commands --write "$commands"
 }
@@ -68,7 +68,8 @@ spec() {
 	stock) modules "$build/our-driver/vfio_ap.ko" "$intree" ;;
 	*) modules "$intree" ;;
 	esac
-	# Pack only the modules in modules.order. The build directory may also contain modules whose source was removed.
+	# Pack only the KUnit modules that modules.order lists, because the directory may also contain modules whose source was
+	# removed.
 	order=$out/modules.order kunit=$out/drivers/s390/crypto
 	[ "${VARIANT:-}" != stock ] || order=$build/our-driver/modules.order kunit=$build/our-driver
 	sed -n 's,^\(.*/\)\?\(vfio_ap_[^/]*_test\)\.o$,file /lib/kunit/\2.ko '"$kunit"'/\2.ko 0644 0 0,p' "$order"

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 out=$1
 
-# each_driver_file WORD: print assignments to kbuild variables, such as WORD_vfio_ap_guest.o=y, for all files
+# each_driver_file WORD: print an assignment to a kbuild variable, such as WORD_vfio_ap_guest.o=y, for each driver file
 each_driver_file() {
 	for file in "$linux"/drivers/s390/crypto/vfio_ap_*.c; do
 		file=${file##*/}

@@ -4,7 +4,7 @@
 # Two environment variables, which make sets, select a kernel for the shell scripts and the Python programs:
 #   BASE     the source: 6.12 (default) or mainline. The test kernels of both sources run the same Debian programs.
 #   VARIANT  the configuration: empty for the ordinary test kernel, or the name of a fragment in rig/config/variant/.
-#            VARIANT=stock is the stock kernel with the simulator, for which our driver is built like `make module` does.
+#            VARIANT=stock is the stock kernel with the simulator. Our driver is built for it as by `make module`.
 set -eu
 
 case ${1:-} in
@@ -18,7 +18,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 base=${BASE:-6.12}
 build=$top/build
 debian=$build/debian
-# The patches for this base.
+# The patches that adapt this repository to the base, if there are any.
 backport=$top/backport/$base
 [ "$base" = 6.12 ] || build=$top/build/$base
 linux=$build/linux
@@ -31,7 +31,7 @@ export ARCH=s390 CROSS_COMPILE=s390x-linux-gnu-
 export LOCALVERSION=
 mkdir -p "$logs"
 
-# Print a hint if mainline has changed since it last passed the tests.
+# Print a hint if this mainline version is not the last one that passed the tests.
 newer() {
 	[ "$base" = mainline ] && [ -f "$build/base" ] || return 0
 	passed=$(grep -v '^#' "$top/rig/test/mainline.txt" | tail -n 1)

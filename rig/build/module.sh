@@ -1,10 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: module.sh [--tests] KSRC KBUILD DIRECTORY
-# Build vfio_ap.ko in DIRECTORY for a kernel of Linux 6.12 or later without our patches. KSRC is the source of the kernel,
-# and KBUILD its build directory, such as /lib/modules/VERSION/build. With --tests, also build the modules of the KUnit
-# tests. The module is the driver in drivers/ without patches/ours/. Documentation/s390/vfio-ap-module.rst explains what it
-# lacks.
+# Build vfio_ap.ko in DIRECTORY for a kernel 6.12 or later that does not have our patches. KSRC is the source of the kernel,
+# and KBUILD its build directory, such as /lib/modules/VERSION/build. With --tests, also build the KUnit modules. The script
+# builds the driver in drivers/ without patches/ours/. Documentation/s390/vfio-ap-module.rst explains what the module lacks.
 . "$(dirname "$0")/lib.sh"
 
 tests=
@@ -12,19 +11,19 @@ tests=
 ksrc=${1:-} kbuild=${2:-} out=${3:-}
 [ "$ksrc" ] && [ "$kbuild" ] && [ "$out" ] || die "KSRC or KBUILD is missing; usage: make module KSRC=DIR [KBUILD=DIR]"
 case $ksrc$kbuild in *[[:space:]]*) die "kbuild cannot handle a blank in KSRC=$ksrc or KBUILD=$kbuild" ;; esac
-# Developers build for s390x on another machine.
+# On s390x, use the native compiler instead of the cross compiler.
 [ "$(uname -m)" != s390x ] || export CROSS_COMPILE=
 driver=drivers/s390/crypto
 bus=$ksrc/$driver/ap_bus.h
 
-# The driver uses these headers. Unlike ap_bus.h, packages with a build directory have them.
+# The driver uses these headers. Unlike ap_bus.h, they are in packages that contain a kernel's build directory.
 shared_headers="arch/s390/include/asm/ap.h arch/s390/include/asm/kvm_host.h include/linux/kvm_host.h include/linux/mdev.h
 	include/linux/sysfs.h include/linux/vfio.h include/uapi/linux/vfio.h"
 
-# configured OPTION=VALUE: check the configuration of the kernel
+# configured OPTION=VALUE: check whether the kernel's configuration contains this line
 configured() { grep -qx "$1" "$kbuild/include/config/auto.conf"; }
 
-# field NAME: print a field of the version in the Makefile of the source
+# field NAME: print a field of the version from the source's Makefile
 field() { sed -n "s/^$1 *= *//p" "$ksrc/Makefile" | head -n 1; }
 
 # Fail unless the source and the build directory belong to the same kernel.
@@ -35,26 +34,26 @@ check_version() {
 	release=$(cat "$kbuild/include/config/kernel.release")
 	series=$(field VERSION).$(field PATCHLEVEL)
 	version=$series.$(field SUBLEVEL)$(field EXTRAVERSION)
-	# Debian calls the kernel of 7.3.0-rc7 7.3-rc7.
+	# Debian omits the 0 in a version such as 7.3.0-rc7.
 	short=$version
 	[ "$(field SUBLEVEL)" != 0 ] || short=$series$(field EXTRAVERSION)
 	case $release in
 	"$version" | "$version"[!0-9]* | "$short"-*) ;;
-	*) die "KSRC=$ksrc has Linux $version, but KBUILD=$kbuild is of Linux $release" ;;
+	*) die "KSRC=$ksrc has Linux $version, but KBUILD=$kbuild is for Linux $release" ;;
 	esac
 	[ -f "$kbuild/include/config/auto.conf" ] || die "KBUILD=$kbuild: no include/config/auto.conf; configure this kernel first"
 	configured CONFIG_S390=y || die "KBUILD=$kbuild: Linux $release is not for s390x"
 	! configured CONFIG_VFIO_AP=y || die "Linux $release has vfio_ap built in (CONFIG_VFIO_AP=y), so no module can replace it"
 	[ "$(printf '%s\n' 6.12 "$series" | sort -V | head -n 1)" = 6.12 ] ||
 		die "KSRC=$ksrc has Linux $version: the driver needs 6.12 or later"
-	# All kernels of a Red Hat release have the same version in their Makefile.
+	# All kernels of a Red Hat release have the same version in their Makefile, so compare the release.
 	rhel=$(sed -n 's/^RHEL_RELEASE *= *//p' "$ksrc/Makefile.rhelver" 2>/dev/null | head -n 1)
 	case $release in
 	*-"$rhel".*) ;;
-	*) [ -z "$rhel" ] || die "KSRC=$ksrc has release $rhel of the distribution, but KBUILD=$kbuild is of Linux $release" ;;
+	*) [ -z "$rhel" ] || die "KSRC=$ksrc has release $rhel of the distribution, but KBUILD=$kbuild is for Linux $release" ;;
 	esac
-	# A distribution can change a structure without changing the version. If this build directory was not packaged, `source`
-	# is its source. In a package, it has the headers that are the same for all configurations.
+	# A distribution can change a structure without changing the version, so compare the headers. In a build directory that
+	# was not packaged, `source` is a link to the source. In a packaged one, `source` or the directory itself has the headers.
 	for header in $driver/ap_bus.h $shared_headers; do
 		for other in "$kbuild/source/$header" "$kbuild/$header"; do
 			[ ! -f "$other" ] || cmp -s "$other" "$ksrc/$header" ||
@@ -78,7 +77,7 @@ check_symbols() {
 	command -v "${CROSS_COMPILE}gcc" >/dev/null || die "${CROSS_COMPILE}gcc is missing: the compiler for s390x"
 }
 
-# has FILE REGEX: check the source of the kernel for a feature
+# has FILE REGEX: check whether a file of the kernel's source contains a match for REGEX
 has() { grep -q "$2" "$ksrc/$1"; }
 
 # Print sed commands that adapt the driver, which is written for mainline, to this kernel.
@@ -89,17 +88,17 @@ adaptation() {
 		say 's/const \(struct bin_attribute \*\)const \([a-z_]*\[\]\)/\1\2/'
 	fi
 	has include/linux/module.h 'MODULE_INFO(import_ns, ns)' || say 's/MODULE_IMPORT_NS("\(.*\)")/MODULE_IMPORT_NS(\1)/'
-	# Only checkers read these annotations.
+	# Remove context annotations, which only static checkers use, if the kernel does not define them.
 	if ! grep -rq 'define token_context_lock(' "$ksrc/include/linux"; then
 		say '/^token_context_lock(/d'
 		say 's/^\t__cond_acquires(true, .*);$/\t;/'
 	fi
 }
 
-# Print the adapted file with this name.
+# adapted NAME: print the file with this name, adapted to the kernel
 adapted() {
 	case $1 in
-	# The interrupt that reports changes of the configuration is newer than Linux 6.12.
+	# Linux 6.12 does not define the interrupt that reports configuration changes.
 	vfio.h)
 		patch -s -F0 -r - -o - "$ksrc/include/uapi/linux/vfio.h" "$top/backport/6.12/0101-vfio-ap-cfg-chg-irq.patch" ||
 			die "KSRC=$ksrc: backport/6.12/0101-vfio-ap-cfg-chg-irq.patch does not apply to its include/uapi/linux/vfio.h"
@@ -119,11 +118,11 @@ rules() {
 
 names() { (cd "$top/$driver" && ls vfio_ap_*.[ch]); }
 
-# Print what the objects in the directory of the module depend on, besides the files of the driver.
+# Print what the objects in the module's directory depend on, besides the driver's files.
 kernel_identity() { echo "$release"; readlink -f "$ksrc" "$kbuild"; cksum <"$kbuild/Module.symvers"; }
 
-# Write the files of the module. An unchanged file keeps its time stamp, so that make does not rebuild it. If the module was
-# built for another kernel before, start again, because kbuild does not notice that.
+# Write the module's source files. An unchanged file keeps its time stamp, so that make does not rebuild it. If the directory
+# contains a build for another kernel, remove it first, because kbuild does not notice the difference.
 write() {
 	kernel_identity | cmp -s - "$out/kernel" || rm -rf "$out"
 	mkdir -p "$out"

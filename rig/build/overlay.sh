@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: overlay.sh
-# Copy the kernel files of this repository, other than patches, into the kernel tree. Unchanged files keep their time stamps.
-# The driver does not depend on any patch. patches/ours/ adds the lines that use the patches of the same name. The files are
-# written for mainline. The patches in backport/BASE/ours/ adapt them to an older base.
+# Copy this repository's kernel files, except patches, into the kernel tree. Unchanged files keep their time stamps. The
+# driver in drivers/ does not depend on any patch. Each patch in patches/ours/ adds the lines of the driver that use the patch
+# of the same name in patches/. The files are written for mainline, and backport/BASE/ours/ adapts them to an older base.
 . "$(dirname "$0")/lib.sh"
 list=$linux.overlay
 
-# In the kernel, the documentation of all architectures is below Documentation/arch/.
+# In the kernel, documentation for s390 is in Documentation/arch/s390/.
 place() { echo "$1" | sed 's,^Documentation/s390/,Documentation/arch/s390/,'; }
 
 ours() {

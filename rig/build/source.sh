@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: source.sh
-# Unpack the base kernel if necessary, and apply the patches in backport/BASE/series or, if there is none, in patches/series.
-# A patch in backport/BASE/ replaces the patch of the same name in patches/. VARIANT=stock uses a separate tree, to which it
-# applies only the patch that builds the simulator.
+# Unpack the base kernel if necessary, and apply the patches that backport/BASE/series lists, or patches/series if the base has
+# no backport. A patch in backport/BASE/ replaces the patch of the same name in patches/. With VARIANT=stock, the script uses a
+# separate tree, and applies only the patch that builds the simulator.
 . "$(dirname "$0")/lib.sh"
 
 series=$top/patches/series
@@ -14,7 +14,7 @@ unpack() {
 	rm -rf "$linux" "$linux.new"
 	mkdir "$linux.new"
 	tar -C "$linux.new" --strip-components=1 -xf "$tarball"
-	# rig/build/kernel.sh builds the stock driver from these files. The files of our driver replace them.
+	# Move the stock driver to where rig/build/kernel.sh builds it. In the tree, our driver replaces it.
 	if [ "${VARIANT:-}" != stock ]; then
 		rm -rf "$build/base-driver"
 		mkdir -p "$build/base-driver"
@@ -50,7 +50,7 @@ apply() {
 			tar -cf - -T - | tar -C "$kept" -xf -
 		quilt pop -a -f
 	fi
-	# .pc stores the path of the old patches, so remove it.
+	# Remove .pc, because it stores the path of the old patches.
 	rm -rf .pc
 	gather
 	quilt push -a

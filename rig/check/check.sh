@@ -57,10 +57,10 @@ compile() {
 	make -C "$linux" O="$out" -j"$jobs" -k W=1 C=2 $others
 }
 
-# Print the warnings from the compiler and sparse about our files and lines.
+# Print the warnings from the compiler and sparse about our files and about the lines that our patches add.
 compiled_findings() {
 	{ sources '*.c' '*.h' | sed 's/$/:/'; patched_lines; } >"$build/log/check.places"
-	# In kbuild's messages, virt/kvm/ is arch/s390/kvm/../../../virt/kvm/.
+	# In kbuild's messages, virt/kvm/ appears as arch/s390/kvm/../../../virt/kvm/.
 	sed -e "s,$linux/,,g" -e 's,^\(\.\./\)*,,' -e 's,^arch/s390/kvm/[a-z0-9./]*\.\./virt/,virt/,' "$build/log/check-compile.log" |
 		grep -E '^[^ ]+:[0-9]+(:[0-9]+)?: (warning|error|note)' | grep -vE ': note' |
 		grep -F -f "$build/log/check.places" | sort -u || true
@@ -81,15 +81,15 @@ doc_warnings() { "$linux/scripts/kernel-doc" -none "$1" 2>&1 | sed 's/^[^:]*:[0-
 kernel_doc() {
 	local file
 	"$linux/scripts/kernel-doc" -none $(sources 'drivers/*.c' 'drivers/*.h') 2>&1 || true
-	# For base files, print only new warnings. Compare their texts, not their lines: kernel-doc reports the lines of
-	# declarations, which our patches may not have changed.
+	# For base files, print only new warnings. Compare the texts of the warnings and not the line numbers, which refer to
+	# declarations that our patches may not have changed.
 	for file in $(patched '\.[ch]$'); do
 		doc_warnings "$(pristine "$file")" >"$build/log/check.doc"
 		doc_warnings "$linux/$file" | grep -vxF -f "$build/log/check.doc" | sed "s,^,$file: ," || true
 	done
 }
 
-# only FILES PATTERN: print the lines of the driver that match PATTERN and are not in FILES
+# only FILES PATTERN: print the driver's lines that match PATTERN, except those in FILES
 only() {
 	local place=$1 pattern=$2
 	grep -nE "$pattern" $(sources 'drivers/s390/crypto/vfio_ap_*.c') /dev/null | grep -vE "^drivers/s390/crypto/($place):" |

@@ -2,8 +2,8 @@
 """Run Coccinelle: the kernel's rules on our C files, and the rules in rig/check/cocci/ on the driver.
 
 Each rule in rig/check/cocci/ has a C file with faults in lines that are marked "wrong". The rule must report these lines
-and no others. The kernel's rules run in the mode "report", as in the kernel's coccicheck. Each rule runs in a separate
-process, so that this program notices if a rule cannot run.
+and no others. The kernel's rules run in report mode, as in the kernel's coccicheck. Each rule runs in a separate process,
+so that this program notices if a rule cannot run.
 """
 import argparse
 import concurrent.futures
@@ -64,7 +64,7 @@ def check_readable(files):
 
 
 def check_ours():
-    """Check that each of our rules finds the faults in its file, and then run the rule on the driver."""
+    """Check that each of our rules finds the faults in its C file, and then run the rule on the driver."""
     found = []
     for rule in sorted(glob.glob(os.path.join(OURS, "*.cocci"))):
         wrong = rule.removesuffix(".cocci") + ".c"

@@ -5,8 +5,8 @@ documents_test executes each literal block unchanged, unless the paragraph befor
 block follows `::` in reStructuredText, or is indented in Markdown. Drawings and output belong in `.. code-block:: none`, or
 in a fence. With --write DIRECTORY, the program writes each block that documents_test executes to DIRECTORY/DOCUMENT/LINE.
 
-documents_test does not execute lines with `make`, which are for the machine that builds the kernel. `make help` must list
-the targets and variables in these lines. The program prints each fault: a command in a block that is not executed, an inline
+documents_test does not execute `make` commands, which are for the machine that builds the kernel. `make help` must list
+their targets and variables. The program prints each fault: a command in a block that is not executed, an inline
 command that is in no block, and an unknown target or variable. The exit status is 1 if there is a fault.
 """
 import argparse
@@ -48,7 +48,7 @@ def indent_of(line):
 
 
 def taken(lines, start, indent):
-    """Return the lines from lines[start] on that are empty or indented by more than indent, and the index after them."""
+    """Return (the lines from `start` up to the first one that is indented by indent or less, the index of this line)."""
     end = start
     while end < len(lines) and (not lines[end].strip() or indent_of(lines[end]) > indent):
         end += 1
@@ -56,7 +56,7 @@ def taken(lines, start, indent):
 
 
 def blocks_of_rst(document, lines):
-    """Return (blocks, [(line number, text)] outside of blocks). This also parses the files in Documentation/ABI/."""
+    """Return (blocks, [(line number, text)] of the lines outside of blocks), also for files in Documentation/ABI/."""
     blocks, prose, paragraph, here = [], [], [], 0
     while here < len(lines):
         line = lines[here]
@@ -80,7 +80,7 @@ def blocks_of_rst(document, lines):
 
 
 def blocks_of_markdown(document, lines):
-    """Return (blocks, [(line number, text)] outside of blocks)."""
+    """Return (blocks, [(line number, text)] of the lines outside of blocks)."""
     blocks, prose, paragraph, here = [], [], [], 0
     while here < len(lines):
         line = lines[here]
@@ -143,7 +143,7 @@ def make_findings(place, command):
     for word in command.partition(" #")[0].split()[1:]:
         name, equals, _ = word.partition("=")
         if name not in (variables if equals else verbs):
-            yield f"{place}: `make help` does not know {word}"
+            yield f"{place}: `make help` does not list {word}"
 
 
 def findings(blocks, prose):
@@ -164,7 +164,7 @@ def findings(blocks, prose):
             if first == "make":
                 yield from make_findings(place, text)
             elif first in known and " " in text and not any(text in line for line in shown):
-                yield f"{place}: an inline command that no block has: {text}"
+                yield f"{place}: an inline command that is in no block: {text}"
 
 
 def write(directory, blocks):

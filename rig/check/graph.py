@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Check that references between the files of the driver, and between the files of the simulator, have no cycles.
+"""Check that references between the files of the driver, and between the files of the simulator, form no cycles.
 
-A file refers to another file if its object calls a function in that file, takes the address of a function, or uses a table
-of functions such as an attribute group. Other shared variables, such as matrix_dev, do not count. The program ignores files
-with tests, and prints each cycle. The exit status is 1 if there is a cycle, or if an object is missing.
+A file refers to another file if its object uses a function in that file, or a table of functions such as an attribute group.
+Other shared variables, such as matrix_dev, do not count. The program ignores test files, and prints each cycle. The exit
+status is 1 if there is a cycle, or if an object is missing.
 """
 import argparse
 import glob
@@ -60,7 +60,7 @@ def cycles(graph):
 
 
 def levels(graph):
-    """Return the levels of the files. Without a cycle, each file refers only to files in later levels."""
+    """Return the levels of the files. If there is no cycle, each file refers only to files in later levels."""
     left, rows = set(graph), []
     while left:
         row = sorted(file for file in left if not any(file in graph[other] for other in left))
@@ -79,7 +79,7 @@ def show(graph):
 def main():
     parser = argparse.ArgumentParser(prog="python3 -m rig.check.graph", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kernel", nargs="?", default=os.path.join(boot.BUILD, "kernel"), help="output directory of kbuild (default: build/kernel)")
-    parser.add_argument("-g", "--graph", action="store_true", help="print the files of each level, with the files that each of them refers to")
+    parser.add_argument("-g", "--graph", action="store_true", help="print the files of each level, and for each file the files to which it refers")
     parser.add_argument("-q", "--quiet", action="store_true", help="print only faults")
     args = parser.parse_args()
     faults = []

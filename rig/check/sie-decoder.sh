@@ -5,7 +5,7 @@
 #
 # Without arguments, compile rig/sie-corpus/ and the guest programs of the selftests at each optimization level, and check
 # that the interpreter's table contains all their instructions. Then run the corpus both in the interpreter and natively, and
-# compare the results. With arguments, only check the instructions in these s390x objects.
+# compare the results. With arguments, only check the instructions in the given s390x objects.
 . "$(dirname "$0")/../build/lib.sh"
 
 corpus=$top/rig/sie-corpus

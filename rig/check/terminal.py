@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Check that make, boot.py and QEMU end when the terminal of `xterm -e make shell` is closed.
 
-In this case, make is the session leader, so the kernel sends SIGHUP only to make. The check builds nothing: a sleeping
-program replaces QEMU, and a temporary directory replaces this repository. The exit status is 0 if all three programs have
-ended.
+When xterm starts make, make is the session leader, so the kernel sends SIGHUP only to make. The check builds nothing: a
+sleeping program replaces QEMU, and a temporary directory replaces this repository. The exit status is 0 if all three programs
+have ended.
 """
 import argparse
 import os
@@ -15,7 +15,7 @@ import tempfile
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-# Timeout in seconds. On an idle machine, each step takes one second.
+# Timeout of each step, in seconds. On an idle machine, a step takes one second.
 PATIENCE = 60
 QEMU = """#!/bin/sh
 echo $PPID $$ >pids.new

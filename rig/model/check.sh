@@ -7,7 +7,7 @@
 model=$top/rig/model/vfio_ap.pml
 work=$build/model
 
-# TEXT:FLAGS. The flags select the processes of the model, in addition to the guests.
+# Each line is TEXT:FLAGS. The flags select the processes of the model, in addition to the guests.
 CHECKS='
 no queue moves to another guest without a reset:ADMINS RESETS ATTACHED STAYING
 a queue that is unbound, used by the host and bound again:ADMINS BUS ATTACHED STAYING
@@ -20,7 +20,8 @@ an administrator does not wait for another guest:ADMINS HOLD ATTACHED
 an unbind does not wait for another guest:BUS HOLD
 a change to the host configuration does not wait for another guest:HOST HOLD
 '
-# TEXT:FLAGS:ASSERTION. spin must report a violated assertion whose text, without parentheses, begins with ASSERTION.
+# Each line is TEXT:FLAGS:ASSERTION. spin must report a violated assertion that, without blanks and parentheses, begins with
+# ASSERTION.
 MUTANTS='
 the guest is not looked up again under its lock:NO_SECOND_LOOK ADMINS:apcb[0]==
 a transaction restarts although no other task made progress:RETRY_FOR_NOTHING ADMINS:seen!=attachments

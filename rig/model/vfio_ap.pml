@@ -7,8 +7,8 @@
  * spin checks these properties in every order of steps: No task waits indefinitely. No
  * task waits for a kvm->lock while it holds a lock that other guests need. A transaction
  * restarts only if another task has made progress. A guest never sees data that another
- * guest or the host has left in the queue. A queue is never reset while a guest uses it
- * or gets it. At the end, each guest has the queues that are derived for it.
+ * guest or the host has left in the queue. The queue is never reset while a guest uses it
+ * or a commit plugs it. At the end, each guest has the queues that are derived for it.
  *
  * The model does not include an mdev that several guests use in turn, the removal of an
  * mdev, failed resets and their retries, or anything about AQIC except its locks.
@@ -17,7 +17,7 @@
  * -DATTACHED: both guests run from the start. -DSTAYING: no guest ends.
  * -DHOLD: user space holds the kvm->lock of guest 0 indefinitely. All tasks that do not
  *  need guest 0 must finish.
- * -DBASE_ORDER and other names in MUTANTS of check.sh: add one fault each.
+ * -DBASE_ORDER and other flags in MUTANTS in check.sh: add one fault each.
  */
 #define GUESTS	2
 #define HOST_DATA 9
@@ -45,14 +45,14 @@ bit in_host = 1, reserved;
  * struct vfio_ap_queue. The model needs only the order of the sequence numbers: owes means
  * required_seq > done_seq. asked means that a guest has requested a reset that is not
  * complete. issued is 1 for a ZAPQ that counts for the newest required_seq, and 2 for a
- * ZAPQ that was issued before this required_seq.
+ * ZAPQ that was issued before required_seq was last set.
  */
 mtype = { UNBOUND, BOUND, UNBINDING };
 mtype binding = BOUND;
 byte slot_guest, issued;
 bit owes, asked, away, news;
 
-/* A commit has not yet removed the queue from an APCB. */
+/* Set while a guest is losing the queue but still has it in its APCB. */
 bit leaving;
 
 byte finished, finished_of_1;
@@ -227,7 +227,10 @@ inline change_remove(m) {
 #define locals	byte a, seen; bit got, old, new, waited
 
 #ifdef ADMINS
-/* An administrator moves the queue from mdev 0 to mdev 1, or back to mdev 0. */
+/*
+ * Administrator 0 unassigns the queue from mdev 0 and assigns it again. Administrator 1 assigns
+ * it to mdev 1.
+ */
 proctype admin(byte m) {
 	locals;
 	if
@@ -370,7 +373,7 @@ end:	do
 }
 
 #ifdef RESETS
-/* vfio_ap_guest_reset(): VFIO_DEVICE_RESET of guest 0 */
+/* vfio_ap_guest_reset(): VFIO_DEVICE_RESET for guest 0 */
 proctype device_reset() {
 #ifndef RESET_DURING_A_COMMIT
 	lock(guests_lock);
@@ -378,7 +381,7 @@ proctype device_reset() {
 	lock(matrix_lock);
 	if
 	:: slot_guest == 1 -> asked = 1
-	/* No guest has a blocked queue. */
+	/* The queue is blocked, so no guest has it. */
 	:: assigned[0] && slot_guest == 0 && binding == BOUND && !owes -> atomic { want_reset() }
 	:: else
 	fi;
@@ -391,7 +394,7 @@ proctype device_reset() {
 #endif
 
 #ifdef BUS
-/* vfio_ap_host_remove(), then a driver of the host, then vfio_ap_host_probe() */
+/* vfio_ap_host_remove(), then use by a host driver, then vfio_ap_host_probe() */
 proctype bus() {
 	locals;
 	byte m;

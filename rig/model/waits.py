@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Print which process waits for which lock at the end of a spin trail. Run this in the directory with pan and the trail."""
+"""Print which process waits for which lock at the end of a spin trail. Run this where pan and the trail are."""
 import argparse
 import collections
 import re

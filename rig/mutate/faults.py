@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Generate all faults that the rules in this module can make in the driver. As a program, count the faults of each kind.
+"""Generate all faults that the rules in this module can make in the driver. Run as a program, count the faults of each kind.
 
 libclang parses each file with kbuild's options. Statements and the types of operands come from the syntax tree.
 Operators, numbers and names come from the tokens, because the tree hides the arguments of macros. Assertions such as
@@ -191,7 +191,7 @@ class Walk:
                 self.exchange(this, after)
 
     def exchange(self, this, after):
-        """Acquire or release a lock one statement earlier or later."""
+        """Exchange two statements, so that a lock is acquired or released one statement earlier or later."""
         text = self.source.text
         if CursorKind.DECL_STMT in (this.node.kind, after.node.kind) and "guard" not in (text[this.start:this.start + 5],
                                                                                        text[after.start:after.start + 5]):
@@ -400,7 +400,7 @@ def from_tokens(source, functions):
 
 
 def compile_commands():
-    """Return {file name: entry in compile_commands.json} for the driver, from kbuild."""
+    """Let the kernel's script write compile_commands.json. Return its entries for the driver as {file name: entry}."""
     path = os.path.join(boot.BUILD, "compile_commands.json")
     subprocess.run([sys.executable, os.path.join(LINUX, "scripts/clang-tools/gen_compile_commands.py"), "-d", KERNEL, "-o", path,
                     os.path.join(KERNEL, DRIVER)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Break the driver on purpose, one fault at a time, and check that a test notices.
+"""Break the driver on purpose, one fault at a time, and check that a test notices each fault.
 
-Each patch in rig/mutants/ is one fault. It describes what it breaks, and changes files of this repository or of the base
-kernel. Its line "Caught-by:" names the test that must fail (program:fixture.test, or a pattern). A line "Only-on:" names
-the only base on which the fault is tried. If the patch changes only the driver, this program builds the faulty driver as a
-separate module. Otherwise, this program applies the patch to the kernel tree, builds the kernel, and reverts the patch.
+Each patch in rig/mutants/ is one fault. It changes files of this repository or of the base kernel, and its first line says
+what it breaks. Its line "Caught-by:" names the test that must fail (program:fixture.test, or a pattern). A line "Only-on:"
+names the only base on which the fault is tried. If the patch changes only the driver, this program builds the faulty driver
+as a separate module. Otherwise, this program applies the patch to the kernel tree, builds the kernel, and reverts the patch.
 
 Leaving out a patch of the series is also a fault if its file in series/ has a line "Shown-by:". This line contains the
 kernel variant, if the test needs one, and the test that must fail without the patch. The fault is called without-NAME,
-where NAME is the name of the file in series/.
+where NAME is the name of the file in series/ without its suffix.
 
 A fault is caught if the test fails, or if the boot ends with a panic, a warning, a lockdep report, a leak or a violation.
 The last line is `N caught, N survived`. The exit status is 0 if no fault survived.
@@ -68,7 +68,7 @@ class Without:
         with open(entry) as lines:
             text = lines.read()
         shown = re.search(r"^Shown-by: (?:(\w+) )?(\w+:\S+)$", text, re.M)
-        # The driver keeps what patches/ours/ adds, because headers keep the changes of the patch.
+        # The driver keeps what patches/ours/ adds, because the headers keep the patch's changes.
         patches = re.findall(r"^(?!patches/ours/)\S+\.patch$", text, re.M)
         if not shown or len(patches) != 1:
             sys.exit(f"{entry}: needs one patch, and `Shown-by: [kernel] program:fixture.test`")
@@ -119,7 +119,7 @@ def patch(name, path, directory, *options):
 
 
 def prepare_module(place):
-    """Create a directory in which kbuild builds the driver as an external module, like rules() in rig/build/module.sh."""
+    """Create a directory in which kbuild can build the driver as an external module, like write() in rig/build/module.sh."""
     os.makedirs(place)
     for path in glob.glob(os.path.join(LINUX, DRIVER, "vfio_ap_*.[ch]")):
         shutil.copy(path, place)
@@ -144,7 +144,7 @@ def build_module(mutant):
 def build_kernel(mutant):
     """Apply a fault to the kernel tree and build it. Return {path in the initramfs: local path}, or None."""
     kernel = kernel_of(mutant.variant)
-    # If the user interrupts this program, the next make restores the files, and rebuilds because .built is missing.
+    # If the user interrupts this program, the next make restores the files, and rebuilds the kernel because .built is missing.
     if os.path.exists(os.path.join(kernel, ".built")):
         os.unlink(os.path.join(kernel, ".built"))
     shutil.rmtree(KEPT + ".new", ignore_errors=True)
@@ -170,7 +170,7 @@ def take_back():
 
 def verdict(mutant, files):
     log = f"mutant-{mutant.name}.run.log"
-    # Tests often time out with a broken driver, so use shorter timeouts, except in slow kernels.
+    # Tests often time out with a broken driver, so use shorter timeouts, except on slow kernels.
     patience = [] if mutant.variant else ["rig_patience=40"]
     word, tells = "cannot be built", ""
     if files:
@@ -186,7 +186,7 @@ def tell(trial):
 
 
 def try_modules(mutants):
-    """Try faults in the driver. Build the next fault while a test runs. Return a list with True for each caught fault."""
+    """Try faults in the driver. Build the next fault while a test runs. Return for each fault whether it was caught."""
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
     try:
         trials = []

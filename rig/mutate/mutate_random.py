@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Try N random faults in the driver, one at a time, and count those that a test notices.
+"""Try N random faults in the driver, each on its own, and count those that a test notices.
 
 faults.py generates the faults, and the seed selects a sample, in which each kind of fault is equally likely. If a fault does
 not compile, or does not change the compiled code, the program tries another fault. For each fault, one boot runs the tests
@@ -39,7 +39,7 @@ PATIENCE = "rig_patience=40"
 # A boot ends if it prints nothing for SILENCE times the longest silence with the correct driver, or LEAST_SILENCE seconds if
 # this is longer.
 SILENCE, LEAST_SILENCE = 4, 120
-# If a call to a function with such a name is missing, possibly only kmemleak notices the fault.
+# If a call to a function with such a name is missing, the only symptom may be a leak, which kmemleak finds.
 FREES = re.compile(r"free|put|destroy|unregister|del")
 CAUGHT, COMPILER, SURVIVED, EQUAL, INVALID = "caught", "compiler", "SURVIVED", "equivalent", "invalid"
 
@@ -100,7 +100,7 @@ class Builder:
 
 
 class Session:
-    """Measurements with the correct driver. seconds: {test: seconds}; silence: timeout for a boot without output"""
+    """Measurements with the correct driver. seconds: {test: seconds}; silence: how many seconds a boot may print nothing"""
 
     def __init__(self):
         self.seconds, self.silence = {"kunit": 1}, LEAST_SILENCE
@@ -164,7 +164,7 @@ class Plan:
 
 
 def boot_with(module, programs, tests, session, parameters=(), variant="", log=""):
-    """Boot with a faulty driver, and run some tests or all tests of some programs. Return the first failure, or None."""
+    """Boot with a faulty driver, and run these tests of the programs (none: all tests). Return the first failure, or None."""
     count = test.Count(say=lambda *words: None)
     reader, told = test.Programs(count), []
 
@@ -207,7 +207,7 @@ def in_order(tests, session):
 
 
 def stages(fault, plan, session):
-    """Return the boots for one fault, [(kernel variant, ordered programs, tests, parameters)]. No tests means all tests."""
+    """Return the boots for one fault, [(kernel variant, ordered programs, tests, parameters)]. Empty tests mean all tests."""
     ordinary, own = plan.tests(fault)
     by_name = {name for name in ordinary if ":" in name}
     found = [("", in_order(ordinary, session), by_name, [])] if ordinary else []

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Compare the performance of this driver with that of the stock driver, in one kernel on the same simulated machine.
+"""Compare the performance of this driver with that of the stock driver, on the same kernel and simulated machine.
 
-The first boot measures latencies, with both drivers in turn. The second measures costs, with a clock that counts
-instructions. The third measures how long locks are held, with the lock statistics of the ordinary test kernel. The program
-prints a table, writes it to build/bench.json, and plots the latency that an unrelated administrator observes. A missed goal
-is not an error. The exit status is 1 if a measurement failed.
+The first boot measures latencies, with both drivers in turn. The second boot measures costs, with a clock that
+counts instructions. The third boot measures how long locks are held, with the lock statistics of the ordinary test kernel. The
+program prints a table, writes it to build/bench.json, and plots the latency that an unrelated administrator observes. Missing
+a goal in the table is not an error. The exit status is 1 if a measurement failed.
 """
 import argparse
 import json
@@ -128,7 +128,7 @@ def cost_rows(figures):
 
 
 def text_rows():
-    """Return rows with the code size in bytes of both modules, and of each of this driver's files."""
+    """Return rows with the code sizes of both modules and of each of this driver's files, in bytes."""
     def code(path):
         words = subprocess.run(["s390x-linux-gnu-size", path], check=True, capture_output=True, text=True).stdout.split("\n")
         return int(words[1].split()[0])

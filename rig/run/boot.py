@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Boot the test kernel for a demonstration, a program or a shell, and report failures.
 
-QEMU writes three channels: the kernel console, the output of programs ("out"), and the verdict of init. This program logs
-all three, except for @gcov lines, which contain the coverage of a source file by a test. A run succeeds only if init's
+QEMU writes to three channels: the kernel console, the output of programs ("out"), and the verdict of init. This program
+logs all three, except for @gcov lines, which contain a test's coverage of a source file. A run succeeds only if init's
 verdict is "ok". A kernel panic, a kernel warning, a long silence and a timeout are failures.
 """
 import argparse
@@ -51,7 +51,7 @@ def terminate(*_):
 
 
 signal.signal(signal.SIGTERM, terminate)
-# Respect nohup, which ignores SIGHUP.
+# Leave SIGHUP ignored if nohup started this process.
 if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
     signal.signal(signal.SIGHUP, terminate)
 # Call isatty() at the start, because it returns false for a terminal that has been closed.
@@ -120,12 +120,12 @@ def base_source():
 
 
 def debian_of(options):
-    """Return the directory with the Debian programs of a boot. rig_debian=SUITE selects a suite."""
+    """Return the directory with the Debian programs for a boot. The option rig_debian=SUITE selects a release."""
     return DEBIAN + "".join("-" + word.partition("=")[2] for word in options if word.startswith("rig_debian="))
 
 
 def suite():
-    """Return the Debian release that the programs in the initramfs come from."""
+    """Return the Debian release of the programs in build/debian."""
     try:
         with open(DEBIAN + ".suite") as text:
             return text.read().strip()
@@ -173,7 +173,7 @@ class Run:
         # Emulated CPUs can stall for a long time on a busy machine, so use a long timeout for RCU stalls.
         append = ["console=ttyS0", "panic=1", "oops=panic", "rcupdate.rcu_cpu_stall_timeout=120",
                   "ap.apmask=0x0", "ap.aqmask=0x0", f"rig={self.verb}"]
-        # P poisons freed memory, to detect a use after free early. A lets fault_slow fail allocations from this cache only.
+        # P poisons freed memory, to detect a use after free early. A marks the cache whose allocations fault_slow fails.
         append += ["panic_on_warn=1", "slub_debug=P;A,radix_tree_node"] if self.fatal_warnings else []
         append += ["kmemleak=on"] if self.variant == "memory" else []
         append += [f"ap_hwsim.{word}" for word in hwsim_words()]
@@ -316,7 +316,7 @@ class Run:
         elif word == "bad":
             self.reason = text
         elif word != "ok":
-            self.reason = "the test kernel ended without a verdict of init" if self.up else "the test kernel did not start"
+            self.reason = "the test kernel ended without a verdict from init" if self.up else "the test kernel did not start"
 
 
 def failed(run, reason=None):

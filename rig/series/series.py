@@ -4,21 +4,22 @@
 The series fixes applies to the base kernel, and vfio-ap applies on top of fixes. Each file in series/NAME/ describes one
 patch. It contains the subject and the message, a line ---, and patterns for the files in the patch, one per line. A pattern
 that ends with .patch names a patch in patches/, which also provides the message if the file contains none. A patch in
-backport/BASE/ replaces the patch of the same name in patches/. The series of a base contains only the patches in its list:
-backport/BASE/series, or else patches/series.
+backport/BASE/ replaces the patch of the same name in patches/. The series for a base contains only the patches that
+backport/BASE/series lists, or patches/series if the base has no backport.
 
-The files of the driver do not depend on any patch of other code. A patch in patches/ours/ adds the lines of the driver that
-use another patch. Both are in one file of series/, and the text of the first follows the message of the second.
+The driver in drivers/ does not depend on patches to other code. If the driver can use such a patch, a patch in patches/ours/
+adds the necessary lines to the driver. One file in series/ names both patches, and the message of the first is followed by
+the text of the one in patches/ours/.
 
-If a patch changes code of the base kernel and no complete file, its file needs a line "Shown-by:" with a test that fails
-without the patch, or a line "Not-shown:" with the reason why no test fails. Lines "Needed-by:" have patterns of further tests
-that fail without the patch, see rig/test/patches.py. series/NAME/cover.txt is the cover letter. The program replaces
-@BASE@, @SIZES@, @MEASURED@, @FAULTS@, @SHOWN@ and the names of patches, such as @13-sie@, in it.
+If a patch changes code of the base kernel and adds no files of this repository, its file in series/ needs a line "Shown-by:"
+with a test that fails without the patch, or a line "Not-shown:" with the reason why no test fails. Lines "Needed-by:" have
+patterns of additional tests that fail without the patch, see rig/test/patches.py. series/NAME/cover.txt is the cover letter,
+in which the program replaces @BASE@, @SIZES@, @MEASURED@, @FAULTS@, @SHOWN@ and the names of patches, such as @13-sie@.
 
 The program checks that each of our files is in exactly one patch, that `git am` on the pristine base gives the tree that is
 built, that checkpatch and get_maintainer report nothing, that SPDX lines are present, and that UAPI headers compile. Without
 --fast, it also runs Coccinelle, builds the kernel after each patch, and runs the test of each fix with and without the fix.
-A kernel without a fix includes all later patches, because they add the tests and the simulator. `make check` runs sparse,
+The kernel without a fix still has all later patches, because they add the tests and the simulator. `make check` runs sparse,
 kernel-doc and Sphinx.
 """
 import argparse
@@ -76,7 +77,7 @@ def ours():
 
 
 def for_base(path):
-    """Return the path of the patch that this base uses for a patch in patches/."""
+    """Return the path of the patch that this base uses in place of a patch in patches/."""
     own = path.replace("patches/", BACKPORT + "/", 1)
     return own if os.path.exists(os.path.join(TOP, own)) else path
 
@@ -87,7 +88,7 @@ def is_ours(path):
 
 
 def text_of(path):
-    """Return the subject and the text of a patch."""
+    """Return the subject and the text of a patch's message."""
     with open(os.path.join(TOP, path)) as patch:
         subject, _, text = patch.read().partition("---\n")[0].partition("\n")
     return subject, text.strip()
@@ -121,7 +122,7 @@ class Entry:
             raise Failed(f"{path}: names no files and no patches")
         of_base = not self.files and any(file.endswith((".c", ".h")) for patch in self.patches for file in patched(patch))
         if len(shown) != of_base:
-            raise Failed(f"{path}: needs one line `Shown-by: test` or `Not-shown: reason` if the patch changes only code of the base, or else none")
+            raise Failed(f"{path}: must have one line `Shown-by: test` or `Not-shown: reason` if the patch changes only code of the base, and otherwise none")
 
     def touched(self):
         return sorted({*map(place, self.files), *(file for patch in self.patches for file in patched(patch))})
@@ -163,7 +164,7 @@ def unpack_base(paths):
 
 
 def unpatch_ours():
-    """Copy the files that patches/ours/ changes from LINUX to WORK/plain, and revert these patches there."""
+    """Make copies of the files that patches/ours/ changes in WORK/plain, and revert these patches in the copies."""
     plain = os.path.join(WORK, "plain")
     patches = [f"patches/ours/{name}" for name in applied() if os.path.exists(os.path.join(TOP, "patches/ours", name))]
     for file in {file for path in patches for file in patched(path)}:
@@ -240,7 +241,7 @@ def write_cover(name, rows, missing):
     for entry, add, _ in rows:
         if add > LARGE and f"{entry.name}:" not in cover:
             raise Failed(f"{entry.name}: {add} lines, but the cover letter does not explain why in a line `{entry.name}: ...`")
-    # Refer to patches by number, because the readers of the mail do not know the file names in series/.
+    # Refer to patches by number, because the readers of the cover letter do not know the file names in series/.
     for number, (entry, _, _) in enumerate(rows, 1):
         cover = cover.replace(f"{entry.name}:", f"patch {number}:").replace(f"@{entry.name}@", str(number))
     cover = cover.replace("@SIZES@", "   added  gone  patch\n" + table)

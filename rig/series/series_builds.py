@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Build the kernel after each patch of the series.
 
-After each patch, use W=1 and the tests' configuration to build the directories that the patch changes. After the last
+After each patch, build the directories that it changes, with W=1 and the test kernel's configuration. After the last
 patch, and after each patch that changes a Kconfig file or a Makefile, also build other configurations, and link the kernel
 and its modules. Link the kernel without KVM only with --long, because this link takes a long time and does not include
 vfio_ap.
@@ -13,7 +13,7 @@ import time
 
 from rig.run import boot
 
-# Differences from the tests' configuration.
+# Differences from the test kernel's configuration.
 OTHERS = {
     "VFIO_AP=y": "CONFIG_VFIO_AP=y\nCONFIG_VFIO_AP_KUNIT_TEST=n\n",
     "VFIO_AP_DIAGNOSTICS=n": "CONFIG_VFIO_AP_DIAGNOSTICS=n\n",
@@ -89,7 +89,7 @@ class Tree:
                     raise Broken(f"the configuration lost {line}")
 
     def build(self, out, directories, link):
-        """Build, and return {file: warnings}, even for files that the patch does not change, because they may include its headers."""
+        """Build. Return {file: warnings} for all files, because files outside the patch may include its headers."""
         what = ["vmlinux", "modules"] if link else [each for each in directories if os.path.exists(os.path.join(self.source, each))]
         said = self.make(out, "W=1", *([] if link else ["KBUILD_MODPOST_WARN=1"]), *what)
         found = {}

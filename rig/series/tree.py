@@ -3,8 +3,8 @@
 
 The tag "base" is the pristine base. The branch "series" contains the patches, and its last commit is the tree that is built.
 The program does not change the files in build/linux, so make does not rebuild them, and quilt still works. It adds only
-.git, which takes 340 MB and about a minute of CPU time. After a change, run the program again. It keeps the tag and replaces
-the branch. Do not edit files in build/linux, because make overwrites them.
+.git, which takes 340 MB and about a minute of CPU time. After a change to this repository, run the program again. It keeps
+the tag and replaces the branch. Do not edit files in build/linux, because make overwrites them.
 """
 import argparse
 import os
@@ -46,7 +46,7 @@ class Import:
             self.write(f"from {parent}\n")
 
     def file(self, path, directory):
-        """Add a file in a directory to the commit, or delete it from the commit if the directory does not contain it."""
+        """Add the file `path` in `directory` to the commit. If the directory has no such file, delete `path` in the commit."""
         there = os.path.join(directory, path)
         if os.path.islink(there):
             mode, content = "120000", os.readlink(there).encode()
@@ -108,7 +108,7 @@ def prepare():
             ignored.write("/.pc\n/.unpacked\n")
     mine, made = (in_linux("rev-parse", "--verify", "-q", name, check=False) for name in ("refs/heads/series", MADE))
     if mine != made:
-        raise Failed("the branch series in build/linux has commits of yours: move them to another branch, "
+        raise Failed("the branch 'series' in build/linux has commits that you made: move them to another branch, "
                      f"and then run `git update-ref refs/heads/series {MADE}` there")
 
 
@@ -130,7 +130,7 @@ def make_tree():
     stream.end()
     in_linux("update-ref", MADE, "series")
     in_linux("symbolic-ref", "HEAD", "refs/heads/series")
-    # Write only the index.
+    # Update only the index, not the files.
     in_linux("reset", "-q", "--mixed")
     differ = in_linux("status", "--porcelain")
     if differ:
@@ -145,7 +145,7 @@ def main():
     except Failed as reason:
         say(f"FAILED: {reason}")
         return 1
-    say(f"{boot.shown(LINUX)}: branch series, {number} patches on the tag base")
+    say(f"{boot.shown(LINUX)}: branch 'series', {number} patches on top of the tag 'base'")
     return 0
 
 

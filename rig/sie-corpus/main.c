@@ -50,7 +50,7 @@ static u64 (*const parts[])(u64 seed) = {
 	corpus_control, corpus_atomic,
 };
 
-/* Entry point of the flat image. Each call runs one part, so that a message can name the part. */
+/* Entry point of the flat image. Run only one part, so that a message can name this part. */
 __attribute__((section(".text.corpus"))) u64 corpus(u64 seed)
 {
 	return parts[seed >> 32](seed & 0xffffffff);

@@ -18,12 +18,12 @@ import subprocess
 from rig.run import boot
 
 COUNTS = os.path.join(boot.BUILD, "coverage")
-# A directory whose name ends with this suffix belongs to another run of the same test.
+# A directory with this suffix contains the counts of a repeated run of a test.
 AGAIN = "~"
 # The driver's source files at the time of the run.
 COUNTED = os.path.join(COUNTS, "sources")
 NOTES = os.path.join(boot.BUILD, "kernel-memory/drivers/s390/crypto")
-# The driver as it is built, with patches/ours/ and backport/BASE/ours/.
+# The driver as it is built, with patches/ours/ and backport/BASE/ours/ applied.
 SOURCES = os.path.join(boot.BUILD, "linux/drivers/s390/crypto")
 EXCUSES = os.path.join(boot.TOP, "rig/test/not-run.txt")
 
@@ -63,7 +63,7 @@ def lines_of(directory):
 
 
 def lines_run():
-    """Return {source file: {line: {test: count}}}. The inner dictionary is empty for a line that no test executes.
+    """Return {source file: {line: {test: count}}}. The innermost dictionary is empty for a line that no test executes.
 
     Lines that are executed outside of a test, for example at the end of a program, are counted for the program.
     """

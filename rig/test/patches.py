@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Find out which tests need which patch of the series, to skip them on a kernel without the patches.
+"""Find out which patch of the series a test needs, so that the test can be skipped on a kernel without this patch.
 
-Each file in series/NAME/ is one patch, see rig/series/series.py. "Shown-by:" has the test that fails without the patch, and
-"Needed-by:" has patterns of further tests. A word before the test in "Shown-by:" is a variant of the kernel.
+Each file in series/NAME/ describes one patch, see rig/series/series.py. Its line "Shown-by:" names a test that fails without
+the patch, after a kernel variant if the test needs one. Lines "Needed-by:" have patterns of additional tests.
 """
 import glob
 import os
@@ -12,14 +12,14 @@ from rig.run import boot
 
 
 def applied():
-    """Return the names of the patches of this base in their order, see rig/build/source.sh."""
+    """Return the names of the patches for this base, in the order in which rig/build/source.sh applies them."""
     own = os.path.join(boot.TOP, "backport", boot.BASE, "series")
     with open(own if os.path.exists(own) else os.path.join(boot.TOP, "patches/series")) as lines:
         return lines.read().split()
 
 
 def entries_for_base():
-    """Return [(path, text)] of the files in series/ for this base. An older base may not need each patch in patches/."""
+    """Return [(path, text)] of the files in series/ for this base. An older base may not need every patch in patches/."""
     found = []
     for path in [path for name in ("fixes", "vfio-ap") for path in sorted(glob.glob(os.path.join(boot.TOP, "series", name, "[0-9]*.txt")))]:
         with open(path) as lines:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Run the tests in the test kernel and count the results.
+"""Run the tests on the test kernel and count the results.
 
 One boot runs KUnit and most kselftest programs. The programs in machines.txt need a separate boot each. A run also fails
 if a program ends before it has reported all its planned tests, if the simulator has found a violation, if the kernel has
@@ -138,7 +138,7 @@ class Programs:
 
 
 def kunit(console, count, pattern):
-    """Count the KUnit cases in the kernel log. Case results are indented by four blanks, suite results are not."""
+    """Count the KUnit cases in the kernel log. Four blanks precede the result of a case, and no blank that of a suite."""
     suite, noise, failures, plan, cases = None, [], 0, None, 0
     for line in console:
         line = STAMP.sub("", line)
@@ -188,7 +188,7 @@ def rows():
 
 
 def keep_results(column, words):
-    """Store {test: result}. Keep the older results of tests that are not in `words`."""
+    """Store {test: result}. Keep the stored results of tests that are not in `words`."""
     known = {**results(column), **words}
     os.makedirs(RESULTS, exist_ok=True)
     with open(os.path.join(RESULTS, column), "w") as out:
@@ -228,8 +228,8 @@ def page():
     name = "Tests that tell the drivers apart"
     lines = [".. SPDX-License-Identifier: GPL-2.0", "", "=" * len(name), name, "=" * len(name), "",
              f"``make test LIST=rst`` wrote this page from the last result of each test on {boot.base_source()}.",
-             "It leaves out tests with the same result for the stock driver and for this driver, and tests that",
-             "did not run with the stock driver. *lacks it*: the stock driver does not have the tested feature.", ""]
+             "The page omits tests with the same result for the stock driver and for this driver, and tests that did not",
+             "run with the stock driver. *lacks it* means that the stock driver does not have the tested feature.", ""]
     done = set()
     for letter, title in SECTIONS.items():
         lines += [title, "=" * len(title), "", ".. list-table::", "   :header-rows: 1", f"   :widths: 55{' 15' * len(columns)}", "",
@@ -260,7 +260,7 @@ def boots(pattern):
 
 
 def patch_skips():
-    """Write the tests that need a patch which the stock kernel lacks. Return {path in the initramfs: path here}."""
+    """Write a list of the tests that need a patch that the stock kernel lacks. Return {path in the initramfs: local path}."""
     path = os.path.join(boot.BUILD, "skips")
     with open(path, "w") as out:
         out.writelines(f"{pattern}\tthis kernel lacks {patch}\n" for pattern, patch in patches.needed())
@@ -268,7 +268,7 @@ def patch_skips():
 
 
 def one_boot(count, pattern, times, tests, parameters="", name=None, seed="", **machine):
-    """Boot and run some programs, and also KUnit for "*_test". Return the reason why the boot failed, or None."""
+    """Boot and run the programs that match `tests`, and for "*_test" also KUnit. Return why the boot failed, or None."""
     programs, before, known = Programs(count), len(count.failed), count.total()
     run = boot.Run("test", [*parameters.split(), *options(pattern, times, seed), f"rig_tests={tests}"],
                    log=f"test-{time.strftime('%H%M%S')}-{name or tests.strip('*_')}.log",
@@ -291,12 +291,12 @@ def one_boot(count, pattern, times, tests, parameters="", name=None, seed="", **
 
 
 def long_rows(wanted):
-    """Return the rows of long.txt whose name matches the pattern. "1" matches all rows."""
+    """Return the rows of long.txt whose names match the pattern. "1" matches all rows."""
     return [(row + [""])[:5] for row in table(LONG) if wanted == "1" or fnmatch.fnmatch(row[0], wanted)]
 
 
 def long_boots(wanted):
-    """Return the matching rows that need a boot, which are all rows except the one with LOAD=1."""
+    """Return the matching rows that are one boot each, which are all rows except the one with LOAD=1."""
     return [row for row in long_rows(wanted) if row[3] != LOAD]
 
 
@@ -306,7 +306,7 @@ def long_kernels(wanted):
 
 
 def long_suites(wanted):
-    """Return the Debian releases whose programs these rows need, besides the ordinary one."""
+    """Return the Debian releases, other than the default one, whose programs the matching rows need."""
     return dict.fromkeys(suite for *_, parameters in long_boots(wanted) for suite in re.findall(r"\brig_debian=(\S+)", parameters))
 
 
@@ -328,7 +328,7 @@ def one_long(pattern, times, seed, row):
 
 
 def all_long(count, pattern, times, seed, wanted):
-    """Run the matching rows in parallel, one per CPU, because tests mostly wait. Print each row's output when the row has finished."""
+    """Run the matching rows in parallel, one per CPU of the machine. Print each row's output when the row has finished."""
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
     reasons = []
     try:
@@ -361,7 +361,7 @@ def busy_loops(loops):
 
 
 def under_load(count, pattern, times, seed):
-    """Run the tests while busy loops use the CPUs. Return one reason per boot, or None if the boot succeeded."""
+    """Run the tests while busy loops use the CPUs. Return for each boot the reason why it failed, or None."""
     found = Count()
     say(f"load: {times} times with {LOAD_LOOPS} busy loops")
     with busy_loops(LOAD_LOOPS):
@@ -395,7 +395,7 @@ def ours(args):
         reasons += all_long(count, pattern, times, seed, wanted)
         if wanted == "1" and pattern == "*":
             coverage.report(count)
-    # Run the tests under load last and alone, because the busy loops would slow down the other rows.
+    # Run the tests under load last and alone, because the busy loops would slow down other boots.
     if load or any(row[3] == LOAD for row in long_rows(wanted)):
         # Ten runs under load take hours, so LONG=1 runs the tests only once.
         reasons += under_load(count, pattern, args.times or (LOAD_TIMES if load else 1), seed)
@@ -421,7 +421,7 @@ def trial(pattern, *parameters, **how):
 
     def on_line(line):
         programs.take(line)
-        # The harness first reports the line that failed. Stop at that point: a broken driver may take a long time to end.
+        # The harness reports a failed line at once. Stop then, because a test of a broken driver may take a long time to end.
         found = re.match(r"# (\S+\.c:\d+:\w+:Expected .*)", line)
         if found:
             told.append(found[1])
@@ -450,7 +450,7 @@ def trial(pattern, *parameters, **how):
 
 
 def stock_driver(args):
-    """Test the stock driver. Each test has a separate boot, because it may break the kernel."""
+    """Test the stock driver. Each test has a separate boot, because it may crash the kernel."""
     column = "stock-both" if args.kernel == "stock" else "stock-driver"
     pattern, seen = args.pattern, {}
     wanted = [(row, test) for row, test, _ in rows() if test and not test.partition(":")[0].endswith("_slow")
@@ -479,14 +479,14 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter, parents=[boot.machine_options()])
     parser.add_argument("pattern", nargs="?", default="*", help="tests to run: fixture.test or program:fixture.test (default: *)")
     parser.add_argument("-n", "--times", type=int, metavar="N", help="run each test N times")
-    parser.add_argument("--seed", default="", help="random seed of stress_test, to repeat a run")
-    parser.add_argument("--long", default="", metavar="NAME", help="run the rows of rig/test/long.txt whose name matches; 1 runs all tests and all rows")
+    parser.add_argument("--seed", default="", help="seed of a run of stress_test to repeat")
+    parser.add_argument("--long", default="", metavar="NAME", help="run the rows of rig/test/long.txt whose names match; 1 runs all tests and all rows")
     parser.add_argument("--load", action="store_true", help=f"run all tests {LOAD_TIMES} times while busy loops use the CPUs, to find tests that depend on timing")
     parser.add_argument("--driver", choices=("ours", "stock"), default="ours", help="stock: test the stock driver, with a separate boot for each test")
     parser.add_argument("--kernel", choices=("ours", "stock"), default="ours", help="stock: test on the stock kernel, and skip the tests that need a patch")
     parser.add_argument("--list", choices=("rows", "rst"), help="print the tests and their last results, or write doc/tests-by-driver.rst")
     parser.add_argument("--variants", action="store_true", help="print the kernel variants that --long needs")
-    parser.add_argument("--suites", action="store_true", help="print the further Debian releases that --long needs")
+    parser.add_argument("--suites", action="store_true", help="print the additional Debian releases that --long needs")
     args = parser.parse_args()
     if args.suites:
         return say(*long_suites(args.long))
@@ -496,7 +496,7 @@ def main():
         return page() if args.list == "rst" else show_rows()
     if args.kernel == "stock" and (args.long or args.load):
         parser.error("--kernel=stock has no --long and no --load")
-    # The Makefile sets it for the kernel that it builds.
+    # `make test KERNEL=stock` has already set VARIANT.
     boot.VARIANT = "stock" if args.kernel == "stock" else boot.VARIANT
     return stock_driver(args) if args.driver == "stock" else ours(args)
 

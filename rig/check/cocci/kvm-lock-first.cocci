@@ -30,7 +30,7 @@ guard(mutex)@p(&kvm->lock)
 callee@p(...)
 )
 
-// The guard ends with its scope. The rules below check the statements in the scope.
+// A guard() in a scoped_guard() ends with this scope, so @locked skips it, and @scoped checks the statements in the scope.
 @nested@
 iterator name scoped_guard;
 symbol matrix_dev, mutex;

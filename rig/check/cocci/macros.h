@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Macros that Coccinelle cannot parse. Without a definition, it silently skips their callers. */
+/* Define macros that Coccinelle cannot parse, because it silently skips functions that use them. */
 #define scoped_guard YACFE_ITERATOR
 #define DECLARE_BITMAP(name, bits) unsigned long name[bits]
 #define __attribute__(what)
@@ -10,7 +10,7 @@
 #define TEST(name) void name(void)
 #define TEST_F(fixture, name) void name(void)
 #define TEST_F_TIMEOUT(fixture, name, timeout) void name(void)
-/* A statement, TH_LOG(), may follow these macros. */
+/* A statement that calls TH_LOG() may follow these macros. */
 #define ASSERT_EQ YACFE_ITERATOR
 #define ASSERT_GE YACFE_ITERATOR
 #define ASSERT_LE YACFE_ITERATOR
