@@ -15,7 +15,6 @@
  *   stall.c          holds a process's mmap_lock or the lock of one of its pages
  *   hold.c           delays calls from vfio_ap to other kernel functions
  *   sclp.c           handles SCLP requests to configure an adapter
- *   uv.c             handles ultravisor calls
  *   sie.c            simulates START INTERPRETIVE EXECUTION
  *   sie_insn.c       interprets guest instructions, except NQAP, DQAP and PQAP
  *   insn.c           executes NQAP, DQAP and PQAP
@@ -26,6 +25,7 @@
  *   queue.c          changes the state of a queue
  *   guest.c          lists the guests and their APCBs
  *   machine.c        contains the machine's data and kernel parameters
+ *   uv.c             simulates the ultravisor of protected guests
  *   violation.c      records violations
  *
  * hwsim_lock, an irq-safe spinlock, protects the machine, its queues and the list of guests.
@@ -295,6 +295,29 @@ void hwsim_violation(enum hwsim_violation_kind kind, const char *fmt, ...) __pri
 size_t hwsim_violations_print(char *buf, size_t size);
 void hwsim_violations_clear(void);
 
+/**
+ * struct hwsim_uv_cpu - a protected vCPU, at the start of its donated storage
+ */
+struct hwsim_uv_cpu {
+	/** @node: element of the list of all protected vCPUs */
+	struct list_head node;
+	/** @conf: handle of the guest */
+	u64 conf;
+	/** @psw: the guest's PSW; SIE uses only the condition code of KVM's copy */
+	psw_t psw;
+	/** @resumes: KVM emulates the last instruction and sets its condition code */
+	bool resumes;
+};
+
+/* uv.c */
+int hwsim_uv_offer(bool on, bool aiv);
+void hwsim_uv_respond(u16 command, u16 code, bool busy, unsigned int count);
+int hwsim_uv_execute(u64 uvcb);
+struct hwsim_uv_cpu *hwsim_uv_cpu_find(u64 handle);
+bool hwsim_uv_page_is_open(unsigned long pfn);
+void hwsim_uv_pages_print(struct seq_file *seq);
+int hwsim_uv_share(u64 handle, u64 addr, unsigned long pfn, bool share);
+
 /* machine.c */
 extern struct hwsim_machine hwsim;
 extern spinlock_t hwsim_lock;
@@ -351,10 +374,6 @@ int hwsim_machine_execute(struct hwsim_machine *machine, enum hwsim_ap_opcode op
 			  u8 r1, u8 r2, const struct hwsim_view *view);
 int hwsim_ap_execute(enum hwsim_ap_opcode op, u64 gr[16], u8 r1, u8 r2,
 		     const struct hwsim_view *view);
-
-/* uv.c */
-void hwsim_uv_offer(bool on);
-int hwsim_uv_execute(u64 uvcb);
 
 /* sclp.c */
 int hwsim_sclp_init(void);

@@ -65,8 +65,7 @@ static int hwsim_reset_write(char *line)
 	hwsim_fault_gisc(0);
 	hwsim_hold_release_all();
 	hwsim_fault_gisc_hold(false);
-	hwsim_uv_offer(false);
-	return 0;
+	return hwsim_uv_offer(false, false);
 }
 
 static int hwsim_mask_change(char *line, unsigned long *mask, unsigned int limit, bool add)
@@ -350,11 +349,26 @@ static int hwsim_qci_write(char *line)
 
 static int hwsim_ultravisor_write(char *line)
 {
-	bool on;
+	bool on, aiv = !strcmp(line, "aiv");
 
-	if (kstrtobool(line, &on))
+	if (!aiv && kstrtobool(line, &on))
 		return -EINVAL;
-	hwsim_uv_offer(on);
+	return hwsim_uv_offer(aiv || on, aiv);
+}
+
+static int hwsim_uv_respond_write(char *line)
+{
+	char *command = strsep(&line, " "), *code = strsep(&line, " ");
+	unsigned int count;
+	u16 cmd, rc = 0;
+	bool busy;
+
+	if (!code || !line || kstrtou16(command, 16, &cmd) || kstrtouint(line, 10, &count))
+		return -EINVAL;
+	busy = !strcmp(code, "busy");
+	if (!busy && kstrtou16(code, 16, &rc))
+		return -EINVAL;
+	hwsim_uv_respond(cmd, rc, busy, count);
 	return 0;
 }
 
@@ -428,6 +442,7 @@ static const struct hwsim_knob {
 	{ "reply", hwsim_reply_write },
 	{ "qci", hwsim_qci_write },
 	{ "ultravisor", hwsim_ultravisor_write },
+	{ "uv_respond", hwsim_uv_respond_write },
 	{ "gisc_fail", hwsim_gisc_fail_write },
 	{ "gisc_hold", hwsim_gisc_hold_write },
 	{ "check", hwsim_check_write },
@@ -526,6 +541,13 @@ static int hwsim_held_show(struct seq_file *seq, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(hwsim_held);
 
+static int hwsim_uv_pages_show(struct seq_file *seq, void *unused)
+{
+	hwsim_uv_pages_print(seq);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(hwsim_uv_pages);
+
 static int hwsim_violations_show(struct seq_file *seq, void *unused)
 {
 	static char text[8192];
@@ -578,5 +600,6 @@ void __init hwsim_debugfs_init(void)
 	debugfs_create_file("state", 0400, dir, NULL, &hwsim_state_fops);
 	debugfs_create_file("guests", 0400, dir, NULL, &hwsim_guests_fops);
 	debugfs_create_file("held", 0400, dir, NULL, &hwsim_held_fops);
+	debugfs_create_file("uv_pages", 0400, dir, NULL, &hwsim_uv_pages_fops);
 	debugfs_create_file("violations", 0600, dir, NULL, &hwsim_violations_fops);
 }

@@ -10,6 +10,7 @@
 #include <linux/vfio.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <asm/uv.h>
 
 #include "../ap_bus.h"
 #include "ap_hwsim.h"
@@ -20,6 +21,7 @@ enum hwsim_hold_id {
 	HWSIM_HOLD_DESTROY,
 	HWSIM_HOLD_MASKS,
 	HWSIM_HOLD_DRIVER,
+	HWSIM_HOLD_SHARED,
 	HWSIM_NR_HOLDS
 };
 
@@ -82,6 +84,12 @@ static int hwsim_held_driver(struct ap_driver *driver, struct module *owner, cha
 	return ap_driver_register(driver, owner, name);
 }
 
+static int hwsim_held_shared(unsigned long paddr)
+{
+	hwsim_hold_wait(HWSIM_HOLD_SHARED);
+	return uv_pin_shared(paddr);
+}
+
 static struct hwsim_hold hwsim_holds[HWSIM_NR_HOLDS] = {
 	[HWSIM_HOLD_REGISTER] = {
 		.probe.symbol_name = "vfio_register_emulated_iommu_dev",
@@ -102,6 +110,10 @@ static struct hwsim_hold hwsim_holds[HWSIM_NR_HOLDS] = {
 	[HWSIM_HOLD_DRIVER] = {
 		.probe.symbol_name = "ap_driver_register",
 		.instead = hwsim_held_driver,
+	},
+	[HWSIM_HOLD_SHARED] = {
+		.probe.symbol_name = "uv_pin_shared",
+		.instead = hwsim_held_shared,
 	},
 };
 

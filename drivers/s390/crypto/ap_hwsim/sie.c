@@ -9,6 +9,11 @@
  * with the same fault data as on real hardware. KVM makes the page available, and the guest then
  * executes the instruction again.
  *
+ * A protected vCPU has a state description of another format. The ultravisor runs the vCPU:
+ * it keeps the PSW, delivers program interruptions, gives KVM the general registers in
+ * another place, and leaves SIE if the guest needs a page that KVM has not imported. Hardware
+ * hides more of the guest from KVM than this simulation does.
+ *
  * DAT, floating point and vector instructions, storage keys, PER, and the CPU timer are not
  * simulated. The clock comparator has an effect only while the vCPU waits in KVM.
  */
@@ -16,6 +21,7 @@
 #include <linux/io.h>
 #include <linux/kvm_host.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
@@ -23,6 +29,7 @@
 #include <asm/fault.h>
 #include <asm/futex.h>
 #include <asm/timex.h>
+#include <asm/uv.h>
 #include "ap_hwsim.h"
 #include "sie_insn.h"
 
@@ -37,15 +44,19 @@
 #define GISA_FLAGS		0x3f
 #define CRYCB_FLAGS		0x7
 #define AQIC_FUNCTION		3
-/* State description format for protected vCPUs, which only an ultravisor can run. */
+/* State description format of protected vCPUs */
 #define SDF_PROTECTED		2
+#define UVC_TEXT		0xb9a4
 
 /* Assigned storage locations of the guest */
 #define GUEST_SVC_ILC		0x88
+#define GUEST_PGM_ILC		0x8c
 #define GUEST_IO_IDENTITY	0xb8
 #define GUEST_SVC_OLD_PSW	0x140
+#define GUEST_PGM_OLD_PSW	0x150
 #define GUEST_IO_OLD_PSW	0x170
 #define GUEST_SVC_NEW_PSW	0x1c0
+#define GUEST_PGM_NEW_PSW	0x1d0
 #define GUEST_IO_NEW_PSW	0x1f0
 
 #define IO_WORD_ADAPTER		0x80000000U
@@ -62,6 +73,7 @@
  * @cpu: the guest's registers
  * @scb: the vCPU's state description
  * @vcpu: the vCPU
+ * @uv: the vCPU in the ultravisor; NULL if the vCPU is not protected
  * @apcb: contents of the APCB when the vCPU entered SIE
  * @host_fault: a page of guest storage is missing; current->thread has the fault data
  */
@@ -69,6 +81,7 @@ struct sie {
 	struct hwsim_cpu cpu;
 	struct kvm_s390_sie_block *scb;
 	struct kvm_vcpu *vcpu;
+	struct hwsim_uv_cpu *uv;
 	struct hwsim_apcb apcb;
 	bool host_fault;
 };
@@ -87,17 +100,48 @@ static u64 real_to_absolute(const struct sie *sie, u64 real)
 }
 
 /* Describe a host page fault to vcpu_post_run_handle_fault(), as real SIE does. */
-static int host_fault(struct sie *sie, u64 absolute, bool write)
+static int host_fault_code(struct sie *sie, u64 absolute, bool write, u16 code)
 {
 	union teid teid = {
 		.addr = absolute >> PAGE_SHIFT,
 		.fsi = write ? TEID_FSI_STORE : TEID_FSI_FETCH,
 	};
 
-	current->thread.gmap_int_code = write ? PGM_PROTECTION : PGM_PAGE_TRANSLATION;
+	current->thread.gmap_int_code = code;
 	current->thread.gmap_teid = teid;
 	sie->host_fault = true;
 	return -EFAULT;
+}
+
+static int host_fault(struct sie *sie, u64 absolute, bool write)
+{
+	return host_fault_code(sie, absolute, write,
+			       write ? PGM_PROTECTION : PGM_PAGE_TRANSLATION);
+}
+
+/* Return: the page frame number of a page that is mapped now, -1UL if it is missing. */
+static unsigned long mapped_pfn(unsigned long hva)
+{
+	unsigned long pfn;
+	struct page *page;
+
+	if (get_user_pages_fast_only(hva & PAGE_MASK, 1, 0, &page) != 1)
+		return -1UL;
+	pfn = page_to_pfn(page);
+	put_page(page);
+	return pfn;
+}
+
+/* Test whether KVM has to import a page before a protected guest can use it. */
+static bool needs_import(const struct sie *sie, unsigned long hva)
+{
+	unsigned long pfn;
+
+	if (!sie->uv)
+		return false;
+	pfn = mapped_pfn(hva);
+	/* A page that is missing has to be faulted in first. */
+	return pfn != -1UL && hwsim_uv_page_is_open(pfn);
 }
 
 static int user_address(struct sie *sie, u64 real, bool write, u8 __user **user)
@@ -110,6 +154,8 @@ static int user_address(struct sie *sie, u64 real, bool write, u8 __user **user)
 	hva = kvm_vcpu_gfn_to_hva(sie->vcpu, gpa_to_gfn(absolute));
 	if (kvm_is_error_hva(hva))
 		return host_fault(sie, absolute, write);
+	if (needs_import(sie, hva))
+		return host_fault_code(sie, absolute, write, PGM_NON_SECURE_STORAGE_ACCESS);
 	*user = (u8 __user *)(hva + offset_in_page(absolute));
 	return 0;
 }
@@ -209,7 +255,7 @@ static int intercept_with_text(struct sie *sie, const struct hwsim_insn *insn, u
 	/* For EXECUTE, KVM gets the target's text, but the length of EXECUTE itself. */
 	if (insn->executed)
 		sie->scb->icptstatus = insn->len << 4 | 1;
-	return intercept(sie, code);
+	return intercept(sie, sie->uv ? ICPT_PV_INSTR : code);
 }
 
 /*
@@ -223,22 +269,9 @@ static int program_interruption(struct sie *sie, u16 code, u8 ilc)
 	return intercept(sie, ICPT_PROGI);
 }
 
-static int suppress(struct sie *sie, const struct hwsim_insn *insn, u16 code)
-{
-	advance(sie, insn);
-	return program_interruption(sie, code, insn->len);
-}
-
 static bool problem_state(const struct sie *sie)
 {
 	return sie->cpu.psw_mask & PSW_MASK_PSTATE;
-}
-
-static int privileged(struct sie *sie, const struct hwsim_insn *insn)
-{
-	if (problem_state(sie))
-		return suppress(sie, insn, PGM_PRIVILEGED_OP);
-	return intercept_with_text(sie, insn, ICPT_INST);
 }
 
 /* Guest interruptions */
@@ -270,6 +303,73 @@ static int supervisor_call(struct sie *sie, const struct hwsim_insn *insn)
 	return SIE_LEAVE;
 }
 
+/* End an instruction with a program interruption. The PSW points behind the instruction. */
+static int program_check(struct sie *sie, u16 code, u8 ilc)
+{
+	u16 data[2] = { ilc, code };
+
+	if (!sie->uv)
+		return program_interruption(sie, code, ilc);
+	return swap_psw(sie, GUEST_PGM_OLD_PSW, GUEST_PGM_NEW_PSW, GUEST_PGM_ILC, data,
+			sizeof(data)) ? SIE_LEAVE : 0;
+}
+
+static int suppress(struct sie *sie, const struct hwsim_insn *insn, u16 code)
+{
+	u64 addr = sie->cpu.psw_addr;
+	int rc;
+
+	advance(sie, insn);
+	rc = program_check(sie, code, insn->len);
+	if (sie->host_fault)
+		sie->cpu.psw_addr = addr;
+	return rc;
+}
+
+static int privileged(struct sie *sie, const struct hwsim_insn *insn)
+{
+	if (problem_state(sie))
+		return suppress(sie, insn, PGM_PRIVILEGED_OP);
+	return intercept_with_text(sie, insn, ICPT_INST);
+}
+
+struct io_identity {
+	u16 subchannel_id;
+	u16 subchannel_nr;
+	u32 parameter;
+	u32 word;
+};
+
+static int io_interruption(struct sie *sie, const struct io_identity *identity)
+{
+	return swap_psw(sie, GUEST_IO_OLD_PSW, GUEST_IO_NEW_PSW, GUEST_IO_IDENTITY, identity,
+			sizeof(*identity));
+}
+
+/*
+ * Deliver the interruption that KVM has injected into a protected vCPU. Return: 1 if there is
+ * none, 0, -EFAULT, or -EOPNOTSUPP for an interruption other than I/O.
+ */
+static int injected_interruption(struct sie *sie)
+{
+	struct kvm_s390_sie_block *scb = sie->scb;
+	const struct io_identity identity = {
+		.subchannel_id = scb->subchannel_id,
+		.subchannel_nr = scb->subchannel_nr,
+		.parameter = scb->io_int_parm,
+		.word = scb->io_int_word,
+	};
+
+	if (!sie->uv || scb->iictl == IICTL_CODE_NONE)
+		return 1;
+	if (scb->iictl != IICTL_CODE_IO)
+		return -EOPNOTSUPP;
+	if (io_interruption(sie, &identity))
+		return -EFAULT;
+	scb->iictl = IICTL_CODE_NONE;
+	return 0;
+}
+
 static struct kvm_s390_gisa *gisa(const struct sie *sie)
 {
 	u32 origin = sie->scb->gd & ~GISA_FLAGS;
@@ -281,12 +381,7 @@ static struct kvm_s390_gisa *gisa(const struct sie *sie)
 static int adapter_interruption(struct sie *sie)
 {
 	struct kvm_s390_gisa *block = gisa(sie);
-	struct {
-		u16 subchannel_id;
-		u16 subchannel_nr;
-		u32 parameter;
-		u32 word;
-	} identity = {};
+	struct io_identity identity = {};
 	unsigned long *bits = (unsigned long *)block;
 	unsigned int isc, bit;
 	u8 pending;
@@ -302,8 +397,7 @@ static int adapter_interruption(struct sie *sie)
 	if (!test_and_clear_bit_inv(bit, bits))
 		return 1;
 	identity.word = IO_WORD_ADAPTER | isc << IO_WORD_ISC_SHIFT;
-	if (!swap_psw(sie, GUEST_IO_OLD_PSW, GUEST_IO_NEW_PSW, GUEST_IO_IDENTITY, &identity,
-		      sizeof(identity)))
+	if (!io_interruption(sie, &identity))
 		return 0;
 	set_bit_inv(bit, bits);
 	return -EFAULT;
@@ -325,6 +419,11 @@ static int before_instruction(struct sie *sie)
 	int rc;
 
 	if (atomic_read(&scb->prog20) || need_resched() || signal_pending(current))
+		return SIE_LEAVE;
+	rc = injected_interruption(sie);
+	if (rc == -EOPNOTSUPP)
+		return intercept(sie, ICPT_VALIDITY);
+	if (rc < 0)
 		return SIE_LEAVE;
 	flags = atomic_read(&scb->cpuflags);
 	if (flags & CPUSTAT_STOP_INT)
@@ -377,6 +476,51 @@ static int ap_instruction(struct sie *sie, const struct hwsim_insn *insn)
 		return suppress(sie, insn, -cc);
 	advance(sie, insn);
 	hwsim_cpu_set_cc(&sie->cpu, cc);
+	return 0;
+}
+
+/*
+ * Unsharing a page that the host has pinned: tell KVM, which must undo the pin. The guest
+ * executes the instruction again.
+ */
+static int notify_unshare(struct sie *sie, const struct hwsim_insn *insn,
+			  const struct uv_cb_share *cb)
+{
+	memcpy(sida_addr(sie->scb), cb, sizeof(*cb));
+	sie->scb->ipa = UVC_TEXT;
+	sie->scb->ipb = (u32)insn->text[2] << 24 | insn->text[3] << 16;
+	return intercept(sie, ICPT_PV_NOTIFY);
+}
+
+/* An ultravisor call of a guest: share a page or stop sharing it. */
+static int ultravisor_call(struct sie *sie, const struct hwsim_insn *insn)
+{
+	u64 addr = sie->cpu.gr[insn->text[3] & 15];
+	struct uv_cb_share cb;
+	unsigned long hva;
+	int rc = -EINVAL;
+
+	if (!sie->uv)
+		return intercept_with_text(sie, insn, ICPT_OPEREXC);
+	if (problem_state(sie))
+		return suppress(sie, insn, PGM_PRIVILEGED_OP);
+	if (guest_read(sie, addr, &cb, sizeof(cb)))
+		return SIE_LEAVE;
+	cb.header.rc = UVC_RC_INV_CMD;
+	if (cb.header.cmd == UVC_CMD_SET_SHARED_ACCESS ||
+	    cb.header.cmd == UVC_CMD_REMOVE_SHARED_ACCESS) {
+		hva = kvm_vcpu_gfn_to_hva(sie->vcpu, gpa_to_gfn(cb.paddr));
+		if (!kvm_is_error_hva(hva))
+			rc = hwsim_uv_share(sie->uv->conf, cb.paddr, mapped_pfn(hva),
+					    cb.header.cmd == UVC_CMD_SET_SHARED_ACCESS);
+		if (rc == -EBUSY)
+			return notify_unshare(sie, insn, &cb);
+		cb.header.rc = rc ? UVC_RC_INV_STATE : UVC_RC_EXECUTED;
+	}
+	if (guest_write(sie, addr, &cb, sizeof(cb)))
+		return SIE_LEAVE;
+	hwsim_cpu_set_cc(&sie->cpu, cb.header.rc == UVC_RC_EXECUTED ? UVC_CC_OK : UVC_CC_ERROR);
+	advance(sie, insn);
 	return 0;
 }
 
@@ -442,9 +586,14 @@ static bool load_control_intercepted(const struct sie *sie, const struct hwsim_i
 	}
 }
 
-/* Test whether KVM intercepts an instruction that the interpreter could execute. */
+/*
+ * Test whether KVM intercepts an instruction that the interpreter could execute. KVM cannot
+ * intercept any of these instructions of a protected guest.
+ */
 static bool intercepted(const struct sie *sie, const struct hwsim_insn *insn)
 {
+	if (sie->uv)
+		return false;
 	switch (insn->code) {
 	case 0x8200: /* LPSW */
 	case 0xb2b2: /* LPSWE */
@@ -485,6 +634,8 @@ static int control_instruction(struct sie *sie, const struct hwsim_insn *insn)
 static int unknown_instruction(struct sie *sie, const struct hwsim_insn *insn)
 {
 	switch (insn->code) {
+	case UVC_TEXT:
+		return ultravisor_call(sie, insn);
 	case 0xb202 ... 0xb214: /* STIDP to SIE: clocks, timers, prefix, CPU address */
 	case 0xb220 ... 0xb221: /* SERVC, IPTE */
 	case 0xb229 ... 0xb22c: /* storage keys, TB */
@@ -525,7 +676,7 @@ static int instruction(struct sie *sie)
 	case HWSIM_INSN_UNKNOWN:
 		return unknown_instruction(sie, &insn);
 	default:
-		return program_interruption(sie, rc, insn.len);
+		return program_check(sie, rc, insn.len);
 	}
 }
 
@@ -540,6 +691,28 @@ static void read_apcb(const struct kvm_s390_sie_block *scb, struct hwsim_apcb *a
 		hwsim_apcb_read(apcb, phys_to_virt(origin), scb->crycbd & CRYCB_FORMAT_MASK);
 }
 
+static u64 *protected_gprs(const struct sie *sie)
+{
+	return container_of(sie->scb, struct sie_page, sie_block)->pv_grregs;
+}
+
+static void load_protected(struct sie *sie)
+{
+	sie->cpu.psw_mask = sie->uv->psw.mask;
+	sie->cpu.psw_addr = sie->uv->psw.addr;
+	if (sie->uv->resumes)
+		hwsim_cpu_set_cc(&sie->cpu, sie->scb->gpsw.mask >> 44 & 3);
+	memcpy(sie->cpu.gr, protected_gprs(sie), sizeof(sie->cpu.gr));
+}
+
+static void store_protected(struct sie *sie)
+{
+	sie->uv->psw.mask = sie->cpu.psw_mask;
+	sie->uv->psw.addr = sie->cpu.psw_addr;
+	sie->uv->resumes = sie->scb->icptcode == ICPT_PV_INSTR;
+	memcpy(protected_gprs(sie), sie->cpu.gr, sizeof(sie->cpu.gr));
+}
+
 static void load_guest(struct sie *sie, const u64 *gprs)
 {
 	struct kvm_s390_sie_block *scb = sie->scb;
@@ -549,6 +722,8 @@ static void load_guest(struct sie *sie, const u64 *gprs)
 	memcpy(sie->cpu.gr, gprs, 14 * sizeof(u64));
 	sie->cpu.gr[14] = scb->gg14;
 	sie->cpu.gr[15] = scb->gg15;
+	if (sie->uv)
+		load_protected(sie);
 	memcpy(sie->cpu.cr, scb->gcr, sizeof(scb->gcr));
 	/* KVM has loaded the guest's access registers into the registers of the host CPU. */
 	save_access_regs(sie->cpu.ar);
@@ -565,6 +740,8 @@ static void store_guest(struct sie *sie, u64 *gprs)
 	memcpy(gprs, sie->cpu.gr, 14 * sizeof(u64));
 	scb->gg14 = sie->cpu.gr[14];
 	scb->gg15 = sie->cpu.gr[15];
+	if (sie->uv)
+		store_protected(sie);
 	memcpy(scb->gcr, sie->cpu.cr, sizeof(scb->gcr));
 	restore_access_regs(sie->cpu.ar);
 }
@@ -609,8 +786,8 @@ static void run(struct sie *sie, u64 *gprs)
  * @gprs: the guest's general registers 0 to 13
  *
  * Like real SIE, this function returns immediately if prog20 already contains a request, and
- * sets PROG_IN_SIE while it uses the guest's state. If the guest is nested or protected,
- * it returns with a validity interception.
+ * sets PROG_IN_SIE while it uses the guest's state. If the guest is nested, or if the vCPU is
+ * protected but unknown to the ultravisor, it returns with a validity interception.
  *
  * Context: The vCPU's thread, without kvm->srcu held. If interrupts are disabled, the
  * function enables them while the guest runs.
@@ -629,7 +806,9 @@ int hwsim_sie64a(struct kvm_s390_sie_block *scb, u64 *gprs)
 	bool irqs_disabled = raw_irqs_disabled();
 
 	sie.cpu.ctx = &sie;
-	if (scb->sdf == SDF_PROTECTED || scb != vcpu->arch.sie_block) {
+	if (scb->sdf == SDF_PROTECTED)
+		sie.uv = hwsim_uv_cpu_find(scb->pv_handle_cpu);
+	if (scb != vcpu->arch.sie_block || (scb->sdf == SDF_PROTECTED && !sie.uv)) {
 		intercept(&sie, ICPT_VALIDITY);
 		return 0;
 	}
