@@ -62,6 +62,9 @@ enum hwsim_ap_opcode {
  * @HWSIM_AQIC: control a queue's interrupt
  * @HWSIM_QCI: query the AP configuration
  * @HWSIM_QACT: query the compatible adapter type
+ * @HWSIM_NO_FUNCTION: not a function code
+ * @HWSIM_BAPQ: bind a queue to a protected guest
+ * @HWSIM_AAPQ: associate a queue with a secret of a protected guest
  * @HWSIM_FN_NQAP: NQAP
  * @HWSIM_FN_DQAP: DQAP
  * @HWSIM_NR_FUNCTIONS: number of values
@@ -75,6 +78,9 @@ enum hwsim_function {
 	HWSIM_AQIC,
 	HWSIM_QCI,
 	HWSIM_QACT,
+	HWSIM_NO_FUNCTION,
+	HWSIM_BAPQ,
+	HWSIM_AAPQ,
 	HWSIM_FN_NQAP,
 	HWSIM_FN_DQAP,
 	HWSIM_NR_FUNCTIONS
@@ -147,6 +153,8 @@ struct hwsim_guest {
 struct hwsim_view {
 	/** @apcb: the guest's APCB; NULL for the host, which can access all queues */
 	const struct hwsim_apcb *apcb;
+	/** @is_protected: the guest is protected, so BAPQ and AAPQ are installed */
+	bool is_protected;
 	/** @read: read from storage; returns 0 or an errno */
 	int (*read)(void *ctx, u64 addr, void *buf, size_t len);
 	/** @write: write to storage; returns 0 or an errno */
@@ -215,6 +223,15 @@ struct hwsim_queue {
 	u64 early_gisa;
 	/** @guest_data: the queue may contain a guest's data */
 	bool guest_data;
+	/** @bound: a protected guest has bound the queue */
+	bool bound;
+	/** @associated: a protected guest has associated the queue with a secret */
+	bool associated;
+	/**
+	 * @async_rc: response code of an association that failed, which the queue returns to
+	 * each instruction until it is reset; 0 if none failed
+	 */
+	u8 async_rc;
 	/** @irq: the last successful AQIC enabled the interrupt */
 	bool irq;
 	/**
@@ -343,7 +360,7 @@ void hwsim_queue_forget(struct hwsim_queue *queue);
 void hwsim_queue_complete_reset(struct hwsim_queue *queue);
 void hwsim_queue_settle(struct hwsim_queue *queue);
 void hwsim_queue_polled(struct hwsim_queue *queue);
-void hwsim_queue_reset(struct hwsim_queue *queue, bool zeroize);
+void hwsim_queue_reset(struct hwsim_queue *queue, bool zeroize, bool unbind);
 void hwsim_queue_power(struct hwsim_queue *queue);
 
 /* irq.c */

@@ -15,8 +15,9 @@
 
 #define HWSIM_LINE_MAX 80
 
+/* No entry is NULL, because match_string() would stop there. */
 static const char *const hwsim_function_names[HWSIM_NR_FUNCTIONS] = {
-	"tapq", "rapq", "zapq", "aqic", "qci", "qact", "nqap", "dqap",
+	"tapq", "rapq", "zapq", "aqic", "qci", "qact", "", "bapq", "aapq", "nqap", "dqap",
 };
 
 static int hwsim_id_parse(const char *text, unsigned int limit, unsigned int *id)
@@ -169,7 +170,7 @@ static int hwsim_respond_write(char *line)
 	if (!function || !code || !count)
 		return -EINVAL;
 	ret = match_string(hwsim_function_names, HWSIM_NR_FUNCTIONS, function);
-	if (ret < 0 || ret == HWSIM_QCI)
+	if (ret < 0 || ret == HWSIM_QCI || ret == HWSIM_NO_FUNCTION)
 		return -EINVAL;
 	respond.function = ret;
 	ret = kstrtou8(code, 16, &respond.response.code);

@@ -23,6 +23,10 @@
 #define HWSIM_RC_NO_CHANGE	0x07
 #define HWSIM_RC_INVALID_GISA	0x08
 #define HWSIM_RC_FULL_OR_EMPTY	0x10
+#define HWSIM_RC_BIND_ERROR	0x30
+#define HWSIM_RC_NO_ASSOCIATION	0x31
+#define HWSIM_RC_NOT_UNIQUE	0x35
+#define HWSIM_RC_FAILED		0x36
 
 #define HWSIM_MSG_MAX		(12 * 1024)
 #define HWSIM_QUEUE_DEPTH	8
@@ -94,12 +98,23 @@ static u32 hwsim_status_word(const struct hwsim_queue *queue, u8 rc)
 	if (queue) {
 		unsigned int replies = queue->nr_replies + queue->forced_replies;
 
+		status.status.async = rc && rc == queue->async_rc;
 		status.status.queue_empty = !replies;
 		status.status.replies_waiting = !!replies;
 		status.status.queue_full = queue->nr_replies >= HWSIM_QUEUE_DEPTH;
 		status.status.irq_enabled = queue->irq_shown;
 	}
 	return status.word;
+}
+
+/* Only protected guests get the bind state. */
+static u64 hwsim_tapq_bind_state(const struct hwsim_queue *queue)
+{
+	struct ap_tapq_hwinfo info = {};
+
+	info.bs = queue->associated ? AP_BS_Q_USABLE :
+		  queue->bound ? AP_BS_Q_USABLE_NO_SECURE_KEY : AP_BS_Q_AVAIL_FOR_BINDING;
+	return info.value;
 }
 
 static u64 hwsim_tapq_info(const struct hwsim_machine *machine)
@@ -184,16 +199,46 @@ static u8 hwsim_aqic(struct hwsim_queue *queue, u64 gr[16])
 	return HWSIM_RC_NORMAL;
 }
 
+static u8 hwsim_bapq(struct hwsim_queue *queue)
+{
+	if (queue->bound)
+		return HWSIM_RC_BIND_ERROR;
+	queue->bound = true;
+	queue->dirty = true;
+	queue->early_gisa = 0;
+	return HWSIM_RC_NORMAL;
+}
+
+/* The guest may use any index, because the simulated ultravisor has no secrets. */
+static u8 hwsim_aapq(struct hwsim_queue *queue)
+{
+	if (!queue->bound || queue->associated)
+		return HWSIM_RC_NO_ASSOCIATION;
+	queue->associated = true;
+	return HWSIM_RC_NORMAL;
+}
+
+/* An association fails after AAPQ has been accepted. */
+static bool hwsim_response_is_async(enum hwsim_function function, u8 rc)
+{
+	return function == HWSIM_AAPQ && (rc == HWSIM_RC_NOT_UNIQUE || rc == HWSIM_RC_FAILED);
+}
+
 static u8 hwsim_pqap_queue(struct hwsim_machine *machine, enum hwsim_function function,
-			   struct hwsim_queue *queue, u64 gr[16])
+			   struct hwsim_queue *queue, u64 gr[16], const struct hwsim_view *view)
 {
 	u8 rc;
 
 	/* Count every PQAP, so that a reset completes even if the driver only repeats ZAPQ. */
 	hwsim_queue_polled(queue);
 	if (function == HWSIM_TAPQ && gr[0] & GR0_T)
-		gr[2] = hwsim_tapq_info(machine);
+		gr[2] = hwsim_tapq_info(machine) |
+			(view->is_protected ? hwsim_tapq_bind_state(queue) : 0);
 	if (hwsim_response_injected(queue, function, &rc) && rc) {
+		if (hwsim_response_is_async(function, rc)) {
+			queue->async_rc = rc;
+			return HWSIM_RC_NORMAL;
+		}
 		if (function != HWSIM_AQIC)
 			hwsim_response_apply(queue, rc);
 		return rc;
@@ -205,13 +250,25 @@ static u8 hwsim_pqap_queue(struct hwsim_machine *machine, enum hwsim_function fu
 	switch (function) {
 	case HWSIM_RAPQ:
 	case HWSIM_ZAPQ:
-		hwsim_queue_reset(queue, function == HWSIM_ZAPQ);
+		/* A reset by the host ends the binding, as a reset with the F bit does. */
+		hwsim_queue_reset(queue, function == HWSIM_ZAPQ, !view->apcb || gr[0] & GR0_F);
+		return HWSIM_RC_NORMAL;
+	default:
 		break;
+	}
+	if (queue->async_rc)
+		return queue->async_rc;
+
+	switch (function) {
 	case HWSIM_AQIC:
 		return hwsim_aqic(queue, gr);
 	case HWSIM_QACT:
 		gr[2] = (u64)machine->type << 24 | (gr[1] & (7ULL << 58));
 		break;
+	case HWSIM_BAPQ:
+		return hwsim_bapq(queue);
+	case HWSIM_AAPQ:
+		return hwsim_aapq(queue);
 	default:
 		break;
 	}
@@ -220,6 +277,13 @@ static u8 hwsim_pqap_queue(struct hwsim_machine *machine, enum hwsim_function fu
 
 NOKPROBE_SYMBOL(hwsim_pqap_queue);
 
+static bool hwsim_function_installed(unsigned int function, const struct hwsim_view *view)
+{
+	if (function == HWSIM_BAPQ || function == HWSIM_AAPQ)
+		return view->is_protected;
+	return function <= HWSIM_QACT;
+}
+
 static int hwsim_pqap(struct hwsim_machine *machine, u64 gr[16], const struct hwsim_view *view)
 {
 	unsigned int function = gr[0] >> 24 & 0xff;
@@ -227,7 +291,7 @@ static int hwsim_pqap(struct hwsim_machine *machine, u64 gr[16], const struct hw
 	u16 apqn = gr[0];
 	u8 rc = HWSIM_RC_NOT_AVAILABLE;
 
-	if (function > HWSIM_QACT || gr[0] & GR0_RESERVED)
+	if (!hwsim_function_installed(function, view) || gr[0] & GR0_RESERVED)
 		return -PGM_SPECIFICATION;
 	if (function == HWSIM_QCI)
 		return machine->no_qci ? -PGM_SPECIFICATION : hwsim_qci(machine, gr, view);
@@ -244,7 +308,7 @@ static int hwsim_pqap(struct hwsim_machine *machine, u64 gr[16], const struct hw
 	if (machine->queues[apqn] && (queue || !view->apcb))
 		machine->queues[apqn]->counts[function]++;
 	if (queue)
-		rc = hwsim_pqap_queue(machine, function, queue, gr);
+		rc = hwsim_pqap_queue(machine, function, queue, gr, view);
 	gr[1] = (gr[1] & ~0xffffffffULL) | hwsim_status_word(queue, rc);
 	return rc ? 3 : 0;
 }
@@ -272,7 +336,7 @@ static int hwsim_nqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(machine, apqn) : NULL;
 	if (queue) {
 		if (!hwsim_response_injected(queue, HWSIM_FN_NQAP, &rc) || !rc)
-			rc = hwsim_queue_state(machine, queue);
+			rc = hwsim_queue_state(machine, queue) ?: queue->async_rc;
 		if (!rc && queue->nr_replies >= HWSIM_QUEUE_DEPTH)
 			rc = HWSIM_RC_FULL_OR_EMPTY;
 	}
@@ -327,7 +391,7 @@ static int hwsim_dqap(struct hwsim_machine *machine, u64 gr[16], u8 r1, u8 r2,
 	queue = hwsim_view_has(view, apqn) ? hwsim_queue_find(machine, apqn) : NULL;
 	if (queue) {
 		if (!hwsim_response_injected(queue, HWSIM_FN_DQAP, &rc) || !rc)
-			rc = hwsim_queue_state(machine, queue);
+			rc = hwsim_queue_state(machine, queue) ?: queue->async_rc;
 		if (!rc && !queue->nr_replies)
 			rc = HWSIM_RC_FULL_OR_EMPTY;
 	}

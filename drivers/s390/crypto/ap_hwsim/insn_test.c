@@ -18,6 +18,8 @@
 #define AQIC		FUNCTION(3)
 #define QCI		FUNCTION(4)
 #define QACT		FUNCTION(5)
+#define BAPQ		FUNCTION(7)
+#define AAPQ		FUNCTION(8)
 #define T_BIT		BIT(23)
 #define F_BIT		BIT(22)
 #define NQAP_LAST	0x40000000UL
@@ -29,6 +31,7 @@
 #define EMPTY		0x80000000U
 #define REPLIES		0x40000000U
 #define FULL		0x20000000U
+#define ASYNC		0x02000000U
 #define IRQ		0x01000000U
 #define RC(code)	((u32)(code) << 16)
 
@@ -186,6 +189,8 @@ static void pqap_reserved_bits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pqap(it, AQIC | F_BIT | 0x0406), SPECIFICATION);
 	KUNIT_EXPECT_EQ(test, pqap(it, 42UL << 24 | 0x0406), SPECIFICATION);
 	KUNIT_EXPECT_EQ(test, pqap(it, 6UL << 24 | 0x0406), SPECIFICATION);
+	KUNIT_EXPECT_EQ(test, pqap(it, BAPQ | 0x0406), SPECIFICATION);
+	KUNIT_EXPECT_EQ(test, pqap(it, AAPQ | 0x0406), SPECIFICATION);
 	EXPECT_PQAP(it, RAPQ | F_BIT | 0x0406, EMPTY);
 }
 
@@ -391,6 +396,73 @@ static void guest_view_of_apcb(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, it->machine->queues[0x0506]->counts[HWSIM_ZAPQ], 0UL);
 }
 
+/* Execute a PQAP in a protected guest that has all queues. */
+static u32 protected_pqap(struct insn_test *it, u64 gr0)
+{
+	struct hwsim_view view = it->guest;
+
+	bitmap_fill(it->apcb.apm, HWSIM_IDS);
+	bitmap_fill(it->apcb.aqm, HWSIM_IDS);
+	view.is_protected = true;
+	it->gr[0] = gr0;
+	execute(it, HWSIM_PQAP, 0, 0, &view);
+	return status(it);
+}
+
+static unsigned int bind_state(struct insn_test *it)
+{
+	struct ap_tapq_hwinfo info;
+
+	protected_pqap(it, TAPQ | T_BIT | 0x0406);
+	info.value = it->gr[2];
+	return info.bs;
+}
+
+static void bind_and_associate(struct kunit *test)
+{
+	struct insn_test *it = test->priv;
+
+	KUNIT_EXPECT_EQ(test, bind_state(it), AP_BS_Q_AVAIL_FOR_BINDING);
+	KUNIT_EXPECT_EQ(test, protected_pqap(it, AAPQ | 0x0406), EMPTY | RC(0x31));
+	KUNIT_EXPECT_EQ(test, protected_pqap(it, BAPQ | 0x0406), EMPTY);
+	KUNIT_EXPECT_EQ(test, bind_state(it), AP_BS_Q_USABLE_NO_SECURE_KEY);
+	KUNIT_EXPECT_EQ(test, protected_pqap(it, BAPQ | 0x0406), EMPTY | RC(0x30));
+	KUNIT_EXPECT_EQ(test, protected_pqap(it, AAPQ | 0x0406), EMPTY);
+	KUNIT_EXPECT_EQ(test, bind_state(it), AP_BS_Q_USABLE);
+	KUNIT_EXPECT_EQ(test, protected_pqap(it, AAPQ | 0x0406), EMPTY | RC(0x31));
+	/* A reset without the F bit keeps the state unless the host issues it. */
+	KUNIT_EXPECT_EQ(test, protected_pqap(it, RAPQ | 0x0406), EMPTY);
+	KUNIT_EXPECT_EQ(test, bind_state(it), AP_BS_Q_USABLE);
+	KUNIT_EXPECT_EQ(test, protected_pqap(it, RAPQ | F_BIT | 0x0406), EMPTY);
+	KUNIT_EXPECT_EQ(test, bind_state(it), AP_BS_Q_AVAIL_FOR_BINDING);
+	KUNIT_EXPECT_EQ(test, protected_pqap(it, BAPQ | 0x0406), EMPTY);
+	EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
+	KUNIT_EXPECT_EQ(test, bind_state(it), AP_BS_Q_AVAIL_FOR_BINDING);
+	/* The host does not see the state. */
+	EXPECT_PQAP(it, TAPQ | T_BIT | 0x0406, EMPTY);
+	KUNIT_EXPECT_EQ(test, it->gr[2] >> 46 & 3, 0ULL);
+}
+
+static void failed_association(struct kunit *test)
+{
+	struct insn_test *it = test->priv;
+	struct hwsim_queue *queue = it->machine->queues[0x0406];
+	u8 code;
+
+	for (code = 0x35; code <= 0x36; code++) {
+		KUNIT_EXPECT_EQ(test, protected_pqap(it, BAPQ | 0x0406), EMPTY);
+		queue->responses[HWSIM_AAPQ].code = code;
+		queue->responses[HWSIM_AAPQ].count = 1;
+		KUNIT_EXPECT_EQ(test, protected_pqap(it, AAPQ | 0x0406), EMPTY);
+		/* Each instruction except a reset returns the code. */
+		KUNIT_EXPECT_EQ(test, protected_pqap(it, TAPQ | 0x0406), EMPTY | ASYNC | RC(code));
+		EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY | ASYNC | RC(code));
+		EXPECT_PQAP(it, AQIC | 0x0406, EMPTY | ASYNC | RC(code));
+		EXPECT_PQAP(it, ZAPQ | 0x0406, EMPTY);
+		EXPECT_PQAP(it, TAPQ | 0x0406, EMPTY);
+	}
+}
+
 static void qact_type(struct kunit *test)
 {
 	struct insn_test *it = test->priv;
@@ -519,6 +591,8 @@ static struct kunit_case insn_test_cases[] = {
 	KUNIT_CASE(aqic_delayed_by_polls),
 	KUNIT_CASE(qci_configuration),
 	KUNIT_CASE(guest_view_of_apcb),
+	KUNIT_CASE(bind_and_associate),
+	KUNIT_CASE(failed_association),
 	KUNIT_CASE(qact_type),
 	KUNIT_CASE(reply_order),
 	KUNIT_CASE(full_queue_and_reset),

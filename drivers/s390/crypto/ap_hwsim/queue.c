@@ -23,7 +23,7 @@ bool hwsim_queue_operational(const struct hwsim_machine *machine,
 
 NOKPROBE_SYMBOL(hwsim_queue_operational);
 
-/* Disable a queue's interrupt, and discard its pending replies. */
+/* Disable a queue's interrupt, and discard its pending replies and a failed association. */
 void hwsim_queue_forget(struct hwsim_queue *queue)
 {
 	lockdep_assert_held(&hwsim_lock);
@@ -31,6 +31,7 @@ void hwsim_queue_forget(struct hwsim_queue *queue)
 	queue->irq = false;
 	queue->irq_shown = false;
 	queue->irq_unshown = false;
+	queue->async_rc = 0;
 	queue->nib = 0;
 	queue->gisa = 0;
 	queue->nr_replies = 0;
@@ -100,12 +101,13 @@ NOKPROBE_SYMBOL(hwsim_queue_polled);
  * hwsim_queue_reset - begin a reset
  * @queue: the queue
  * @zeroize: true for ZAPQ, false for RAPQ
+ * @unbind: true to end the binding to a protected guest
  *
  * The queue may write to its notification indicator byte until the reset is complete.
  *
  * Context: The caller holds hwsim_lock.
  */
-void hwsim_queue_reset(struct hwsim_queue *queue, bool zeroize)
+void hwsim_queue_reset(struct hwsim_queue *queue, bool zeroize, bool unbind)
 {
 	lockdep_assert_held(&hwsim_lock);
 
@@ -115,6 +117,11 @@ void hwsim_queue_reset(struct hwsim_queue *queue, bool zeroize)
 	queue->reset_until = ktime_get_mono_fast_ns() + queue->mode_value * (u64)NSEC_PER_MSEC;
 	queue->nr_replies = 0;
 	queue->forced_replies = 0;
+	queue->async_rc = 0;
+	if (unbind) {
+		queue->bound = false;
+		queue->associated = false;
+	}
 }
 
 NOKPROBE_SYMBOL(hwsim_queue_reset);
@@ -133,5 +140,7 @@ void hwsim_queue_power(struct hwsim_queue *queue)
 	lockdep_assert_held(&hwsim_lock);
 
 	queue->reset_cleans = true;
+	queue->bound = false;
+	queue->associated = false;
 	hwsim_queue_complete_reset(queue);
 }

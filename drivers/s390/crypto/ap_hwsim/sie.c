@@ -454,6 +454,7 @@ static int ap_instruction(struct sie *sie, const struct hwsim_insn *insn)
 {
 	const struct hwsim_view view = {
 		.apcb = &sie->apcb,
+		.is_protected = sie->uv,
 		.read = guest_read,
 		.write = guest_write,
 		.ctx = sie,
