@@ -4,9 +4,10 @@
  * interrupt registration.
  *
  * The intercept takes no lock that another guest could hold for long. It finds the queue by
- * its APQN under RCU. Before it takes the queue's lock, it does everything that may sleep: it
- * pins the page and registers the GISC. Under the lock, it checks whether the guest has the
- * queue, and issues AQIC. If AQIC fails, it discards the new registration.
+ * its APQN under RCU. Before it takes the queue's lock, it does everything that may sleep or
+ * take long: it pins the page, asks the ultravisor about the page of a protected guest, and
+ * registers the GISC. Under the lock, it checks whether the guest has the queue, and issues
+ * AQIC. If AQIC fails, it discards the new registration.
  *
  * AQIC returns 00 when hardware accepts an enable or a disable. The change takes effect later,
  * and TAPQ then shows it in the interrupt bit (i). Until a registration is known to be dead,
@@ -32,6 +33,7 @@
  *    had left the guest, because the guest can no longer enable the interrupt.
  */
 #include <linux/slab.h>
+#include <asm/uv.h>
 
 #include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
@@ -231,24 +233,39 @@ static unsigned long vfio_ap_irq_nib_to_hva(struct kvm *kvm, u64 nib)
 }
 
 /*
+ * Test whether the guest can see what hardware writes to a pinned page. A protected guest can
+ * see it only if it shares the page. Pinning has already asked the ultravisor to pin the page
+ * as a shared page, and has exported the page if it is not shared. Ask again to find out which
+ * of the two happened: the ultravisor accepts a page that is already pinned as a shared page,
+ * and rejects an exported one.
+ *
+ * The driver does not undo the pin in the ultravisor. KVM does when the guest stops sharing
+ * the page, but only after the page has been unpinned in the host.
+ */
+static bool vfio_ap_irq_page_is_visible(struct kvm_vcpu *vcpu, const struct vfio_ap_page *page)
+{
+	lockdep_assert_held(&vcpu->mutex);
+
+	return !kvm_s390_pv_cpu_is_protected(vcpu) ||
+	       !uv_pin_shared(vfio_ap_page_address(page, 0));
+}
+
+/*
  * Do everything that can sleep or fail before an AQIC enables the interrupt. The caller
  * reports every failure as an invalid NIB (response code 06). Write the cause to the debug
  * feature, where a guest cannot flood the log.
  */
-static struct vfio_ap_irq *vfio_ap_irq_create(struct vfio_ap_attachment *attachment,
+static struct vfio_ap_irq *vfio_ap_irq_create(struct kvm_vcpu *vcpu,
+					      struct vfio_ap_attachment *attachment,
 					      u16 apqn, u64 nib, u8 gisc, u8 *nisc)
 {
-	struct kvm *kvm = attachment->kvm;
 	struct vfio_ap_irq *irq;
 	unsigned long hva;
 	int ret;
 
-	/* Do not pin a page of a protected guest, because pinning would export the page. */
-	if (kvm->arch.pv.handle) {
-		VFIO_AP_DBF_WARN("%s: apqn %#04x: the guest is protected\n", __func__, apqn);
-		return NULL;
-	}
-	hva = nib ? vfio_ap_irq_nib_to_hva(kvm, nib) : KVM_HVA_ERR_BAD;
+	lockdep_assert_held(&vcpu->mutex);
+
+	hva = nib ? vfio_ap_irq_nib_to_hva(vcpu->kvm, nib) : KVM_HVA_ERR_BAD;
 	if (kvm_is_error_hva(hva)) {
 		VFIO_AP_DBF_WARN("%s: apqn %#04x: invalid NIB address %#llx\n", __func__, apqn,
 				 nib);
@@ -269,6 +286,11 @@ static struct vfio_ap_irq *vfio_ap_irq_create(struct vfio_ap_attachment *attachm
 		goto err_free;
 	}
 	irq->nib = vfio_ap_page_address(irq->page, nib);
+	if (!vfio_ap_irq_page_is_visible(vcpu, irq->page)) {
+		VFIO_AP_DBF_WARN("%s: apqn %#04x: protected guest does not share NIB %#llx\n",
+				 __func__, apqn, nib);
+		goto err_page;
+	}
 
 	ret = vfio_ap_gisc_get(attachment, gisc);
 	if (ret < 0) {
@@ -334,7 +356,7 @@ static u8 vfio_ap_irq_admit(struct vfio_ap_queue *q,
 	return vfio_ap_irq_is_ending(q) ? vfio_ap_irq_test_disable(q) : AP_RESPONSE_NORMAL;
 }
 
-static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_queue *q,
+static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_queue *q, struct kvm_vcpu *vcpu,
 						 struct vfio_ap_attachment *attachment,
 						 u64 nib, u8 gisc)
 {
@@ -342,6 +364,8 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_queue *q,
 	union ap_qirq_ctrl control = {};
 	struct vfio_ap_irq *irq;
 	u8 nisc;
+
+	lockdep_assert_held(&vcpu->mutex);
 
 	/*
 	 * Check this before the NIB, because another guest's queue does not exist for this
@@ -352,7 +376,7 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_queue *q,
 		vfio_ap_irq_report("enable", q->apqn, status.response_code);
 		return status;
 	}
-	irq = vfio_ap_irq_create(attachment, q->apqn, nib, gisc, &nisc);
+	irq = vfio_ap_irq_create(vcpu, attachment, q->apqn, nib, gisc, &nisc);
 	if (!irq) {
 		status.response_code = AP_RESPONSE_INVALID_ADDRESS;
 		return status;
@@ -456,7 +480,7 @@ int vfio_ap_irq_intercept(struct kvm_vcpu *vcpu)
 	if (!q)
 		VFIO_AP_DBF_WARN("%s: apqn %#04x: not bound to vfio_ap\n", __func__, apqn);
 	else if (gr1.control.ir)
-		status = vfio_ap_irq_enable(q, attachment, gprs[2], gr1.control.isc);
+		status = vfio_ap_irq_enable(q, vcpu, attachment, gprs[2], gr1.control.isc);
 	else
 		status = vfio_ap_irq_disable(q, attachment);
 	/*
