@@ -31,6 +31,12 @@ static unsigned long execute(unsigned long command, volatile unsigned long *gr)
 			     : "+d" (r0), "+d" (r1), "+d" (r2), "+d" (r4), "+d" (r5), "+d" (r6),
 			       "+d" (r7), [cc] "=&d" (cc) : [three] "d" (2UL) : "cc", "memory");
 		break;
+	case AGENT_UVC:
+		asm volatile("tmll %[three],3\n.insn rrf,0xb9a40000,1,2,0,0\n"
+			     "ipm %[cc]\nsrl %[cc],28"
+			     : "+d" (r1), "+d" (r2), [cc] "=&d" (cc)
+			     : [three] "d" (2UL) : "cc", "memory");
+		break;
 	default:
 		asm volatile("tmll %[three],3\n.insn rre,0xb2af0000,0,0\nipm %[cc]\nsrl %[cc],28"
 			     : "+d" (r0), "+d" (r1), "+d" (r2), [cc] "=&d" (cc)
@@ -84,6 +90,7 @@ void agent(void)
 		case AGENT_PQAP:
 		case AGENT_NQAP:
 		case AGENT_DQAP:
+		case AGENT_UVC:
 			start = clock();
 			mailbox->cc = execute(mailbox->command, mailbox->gr);
 			mailbox->ticks = clock() - start;

@@ -12,6 +12,8 @@
 /* the address of the NIB that most tests use */
 #define AGENT_NIB	0x42080
 #define AGENT_MESSAGE	0x43000
+/* control block of an ultravisor call */
+#define AGENT_UVCB	0x45000
 
 #ifndef __ASSEMBLY__
 enum agent_command {
@@ -20,6 +22,8 @@ enum agent_command {
 	AGENT_PQAP,
 	AGENT_NQAP,
 	AGENT_DQAP,
+	/* an ultravisor call whose control block is at the address in gr[2] */
+	AGENT_UVC,
 	/* enable I/O interruptions; gr[0] is the subclass mask for control register 6 */
 	AGENT_IO_OPEN,
 	/* load a wait PSW and wait for an I/O interruption */

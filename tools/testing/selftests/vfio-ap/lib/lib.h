@@ -74,6 +74,8 @@ struct vm {
 	pid_t vcpu_thread_id;
 	/* why the vCPU thread ended: a negative errno or a KVM exit reason */
 	int end;
+	/* how often KVM asked it to repeat KVM_RUN */
+	unsigned long repeats;
 	struct agent_mailbox *mailbox;
 };
 

@@ -113,11 +113,17 @@ static void vm_kicked(int signal)
 static void *vm_run(void *data)
 {
 	struct vm *vm = data;
+	int ret;
 
 	vm->vcpu_thread_id = task_id();
 	while (vm->running) {
-		if (ioctl(vm->vcpu, KVM_RUN, 0) && errno != EINTR && errno != EAGAIN) {
-			vm->end = -errno;
+		ret = ioctl(vm->vcpu, KVM_RUN, 0) ? -errno : 0;
+		if (ret == -EAGAIN) {
+			__atomic_add_fetch(&vm->repeats, 1, __ATOMIC_SEQ_CST);
+			continue;
+		}
+		if (ret && ret != -EINTR) {
+			vm->end = ret;
 			break;
 		}
 		if (vm->run->exit_reason != KVM_EXIT_INTR) {
