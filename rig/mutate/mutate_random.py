@@ -106,7 +106,7 @@ class Session:
         self.seconds, self.silence = {"kunit": 1}, LEAST_SILENCE
 
     def measure(self, name):
-        """Run all tests with the correct driver. Return the failures."""
+        """Run all tests with the unchanged driver. Return the failures."""
         count, heard, begun = test.Count(say=lambda *words: None), [], []
         programs = test.Programs(count)
 

@@ -181,7 +181,8 @@ class Run:
         append += [*self.options, machine.append]
         cmd = ["qemu-system-s390x", "-machine", "s390-ccw-virtio", "-cpu", "max"]
         if self.cpus == "1" and self.verb != "shell":
-            # With a single CPU, the clock can count instructions, so the load on the host does not affect the guest.
+            # With a single CPU, QEMU can derive the guest's clock from the number of instructions, so that the load on the
+            # host does not affect the guest's timing.
             cmd += ["-accel", "tcg,thread=single", "-icount", f"shift={self.shift},sleep=off"]
         else:
             cmd += ["-accel", "tcg,thread=multi"]

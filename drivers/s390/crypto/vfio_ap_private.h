@@ -172,7 +172,7 @@ struct vfio_ap_delta {
  * struct vfio_ap_pending_events - changes to an mdev since the last notification
  */
 struct vfio_ap_pending_events {
-	/** @guest_changed: the content of guest_matrix has changed */
+	/** @guest_changed: the content of the attribute guest_matrix has changed */
 	bool guest_changed;
 	/** @assigned: changes to the assigned matrix */
 	struct vfio_ap_delta assigned;

@@ -72,7 +72,7 @@ union hwsim_uvcb {
 	struct uv_cb_cgc conf;
 	/** @cpu: UVC_CMD_CREATE_SEC_CPU */
 	struct uv_cb_csc cpu;
-	/** @guest_page: calls with the handle of a guest and an address of the guest */
+	/** @guest_page: for each call that takes a guest handle and a guest address */
 	struct uv_cb_cts guest_page;
 	/** @host_page: calls with an absolute address of the host */
 	struct uv_cb_cfs host_page;

@@ -355,7 +355,7 @@ TEST_F(violation, apcb_change_in_sie)
 	EXPECT_EQ(-ENODATA, hwsim("provoke", "apcb-in-sie 04.0004"));
 	memcpy((char *)self->vm[0].memory + AGENT_CODE, endless, sizeof(endless));
 	ASSERT_EQ(0, vm_start(&self->vm[0]));
-	/* KVM kicks the vCPU out of SIE before it writes the APCB. */
+	/* Break the rule that KVM kicks the vCPU out of SIE before it writes the APCB. */
 	plug(_metadata);
 	EXPECT_VIOLATION("");
 	ASSERT_EQ(0, hwsim("provoke", "apcb-in-sie 04.0004"));

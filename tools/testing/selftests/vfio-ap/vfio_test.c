@@ -619,7 +619,10 @@ TEST_F(guest, device_reset_unknown_code)
 	EXPECT_EQ(1, kmsg_lines(log, "last response code 30", self->text, sizeof(self->text)));
 	close(log);
 	EXPECT_TRUE(queue_status(5, 4, "in use"));
-	/* The driver retries twice per second. On a busy machine, usleep() can take longer. */
+	/*
+	 * The driver retries twice per second. Allow 5 retries for each second that has
+	 * passed, because usleep() can take longer than requested on a busy machine.
+	 */
 	begun = time(NULL);
 	resets = hwsim_state(4, 4, "zapq");
 	usleep(1000000);
