@@ -62,7 +62,7 @@ BOOTABLE := $(K)/.built $(INITRAMFS)
 
 ## make run                  boot the test kernel, plug an AP queue into a running guest, and unplug it
 ##      CLIENT=qemu            run the guest with Debian's QEMU, and show what the guest prints
-## make test                 run all tests except the slow ones, under lockdep, in one long boot and four short boots
+## make test                 run all tests except the slow ones, under lockdep, in two long boots and five short boots
 ##      T=PATTERN              run only the tests whose name, fixture.test or program:fixture.test, matches. For the
 ##                             programs in machines.txt, PATTERN must include the program
 ##      N=TIMES                run each test several times

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """Run the tests on the test kernel and count the results.
 
-One boot runs KUnit and most kselftest programs. The programs in machines.txt need a separate boot each. A run also fails
-if a program ends before it has reported all its planned tests, if the simulator has found a violation, if the kernel has
-logged a warning or disabled lockdep, or if no test ran. The last line is `N passed, N failed, N skipped`. The results are
-stored in build/results/ for --list.
+One boot runs KUnit and the kselftest programs in C. At the same time, another boot runs the scripts, which test programs of
+the distribution. The programs in machines.txt need a separate boot each. A run also fails if a program ends before it has
+reported all its planned tests, if the simulator has found a violation, if the kernel has logged a warning or disabled
+lockdep, or if no test ran. The last line is `N passed, N failed, N skipped`. The results are stored in build/results/ for
+--list.
 """
 import argparse
 import concurrent.futures
 import contextlib
 import fnmatch
+import glob
 import os
 import re
 import subprocess
@@ -251,12 +253,25 @@ def page():
     return 0
 
 
+def ordinary(kind, suffix, program):
+    """Return (kind, glob pattern for init) for the programs whose sources have this suffix, or None if none of them matches."""
+    sources = sorted(os.path.basename(path) for path in glob.glob(os.path.join(TESTS, f"*_test{suffix}")))
+    names = [name for name in (source.removesuffix(suffix) for source in sources) if fnmatch.fnmatch(name, program)]
+    return (kind, f"{{{','.join(names)}}}") if names else None
+
+
 def boots(pattern):
-    """Return [(programs, additional kernel parameters)], one per boot. Programs in machines.txt match only by program name."""
+    """Return [(name, programs, additional kernel parameters)], one per boot. Programs in machines.txt match only by program name."""
     program, colon, _ = pattern.rpartition(":")
     own = dict(table(BOOTS))
-    named = [name for name in own if (colon or pattern == "*") and fnmatch.fnmatch(name, program or "*")]
-    return [("*_test", "")] * (program not in own) + [(name, own[name]) for name in named]
+    found = [(name, name, own[name]) for name in own if (colon or pattern == "*") and fnmatch.fnmatch(name, program or "*")]
+    scripts = ordinary("scripts", ".sh", program or "*")
+    if scripts:
+        found.insert(0, (*scripts, "rig_kunit=0"))
+    programs = ordinary("programs", ".c", program or "*")
+    if programs or fnmatch.fnmatch("kunit", program):
+        found.insert(0, (*(programs or ("kunit", "*_test")), ""))
+    return found
 
 
 def patch_skips():
@@ -267,17 +282,17 @@ def patch_skips():
     return {"/skips": path}
 
 
-def one_boot(count, pattern, times, tests, parameters="", name=None, seed="", **machine):
-    """Boot and run the programs that match `tests`, and for "*_test" also KUnit. Return why the boot failed, or None."""
+def one_boot(count, pattern, times, name, tests, parameters="", seed="", **machine):
+    """Boot, and run the programs that match `tests` and, with all or many of them, KUnit. Return why the boot failed, or None."""
     programs, before, known = Programs(count), len(count.failed), count.total()
     run = boot.Run("test", [*parameters.split(), *options(pattern, times, seed), f"rig_tests={tests}"],
-                   log=f"test-{time.strftime('%H%M%S')}-{name or tests.strip('*_')}.log",
+                   log=f"test-{time.strftime('%H%M%S')}-{name}.log",
                    on_line=programs.take, timeout=boot.TIMEOUT["test"] * times, **machine).run()
-    coverage.keep(name or tests.strip("*_"), run.coverage)
-    if tests.endswith("*_test"):
+    coverage.keep(name, run.coverage)
+    if tests.endswith(("*_test", "_test}")) and "rig_kunit=0" not in parameters:
         kunit(run.console, count, pattern)
     if pattern == "*" and count.total() == known:
-        count.fail(f"{name or tests}: nothing was tested")
+        count.fail(f"{name}: nothing was tested")
     if programs.program:
         where = f"{programs.program}{':' + programs.running if programs.running else ''}"
         count.fail(f"{where}: {run.reason or 'did not end'}", programs.noise)
@@ -321,10 +336,31 @@ def one_long(pattern, times, seed, row):
         check_fetched(count, debian)
         if not os.path.isdir(debian):
             return count, said, count.failed[-1][0] if count.failed else f"{boot.shown(debian)} is missing"
-    reason = one_boot(count, pattern, times, tests, parameters, name, seed, cpus=cpus, variant=kernel.strip("-"))
+    reason = one_boot(count, pattern, times, name, tests, parameters, seed, cpus=cpus, variant=kernel.strip("-"))
     for failure in count.failed:
         failure[0] = f"{name}: {failure[0]}"
     return count, said, reason
+
+
+def all_ordinary(count, pattern, times, seed, prefix="", **machine):
+    """Run the tests of `make test` in parallel boots, one per CPU of the machine. Return for each boot why it failed, or None.
+
+    One boot uses less than one CPU on average, because the tests often wait.
+    """
+    def one(name, tests, parameters):
+        part = Count()
+        return part, one_boot(part, pattern, times, prefix + name, tests, parameters, seed, **machine)
+
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    reasons = []
+    try:
+        for done in [pool.submit(one, *row) for row in boots(pattern)]:
+            part, reason = done.result()
+            count.take(part)
+            reasons.append(reason)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return reasons
 
 
 def all_long(count, pattern, times, seed, wanted):
@@ -365,8 +401,7 @@ def under_load(count, pattern, times, seed):
     found = Count()
     say(f"load: {times} times with {LOAD_LOOPS} busy loops")
     with busy_loops(LOAD_LOOPS):
-        reasons = [one_boot(found, pattern, times, *one, name=f"load-{one[0].strip('*_')}", seed=seed, slowness=LOAD_SLOWNESS)
-                   for one in boots(pattern)]
+        reasons = all_ordinary(found, pattern, times, seed, prefix="load-", slowness=LOAD_SLOWNESS)
     for failure in found.failed:
         failure[0] = f"load: {failure[0]}"
     count.take(found)
@@ -386,9 +421,8 @@ def ours(args):
     count, pattern, times, seed = Count(), args.pattern, args.times or 1, args.seed
     wanted, load = args.long, args.load
     check_fetched(count)
-    ordinary = wanted == "1" or not wanted and not load
     files = patch_skips() if args.kernel == "stock" else {}
-    reasons = [one_boot(count, pattern, times, *one, seed=seed, files=files) for one in boots(pattern) if ordinary]
+    reasons = all_ordinary(count, pattern, times, seed, files=files) if wanted == "1" or not wanted and not load else []
     if wanted:
         if wanted == "1":
             coverage.forget()
