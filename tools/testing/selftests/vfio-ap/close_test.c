@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A VMM closes the VFIO device, the group, KVM's VFIO device and the VM: from one thread in
- * every order, and from two threads in random order. Meanwhile, the guest issues AQIC, and
+ * every order, and from two threads in random order. At the same time, the guest issues AQIC, and
  * another thread changes the guest's memory slots. To repeat a run, set the environment
  * variable STRESS_SEED to the seed that the run printed.
  */
