@@ -423,7 +423,7 @@ void vfio_ap_queue_list_unfit(unsigned int apid, const unsigned long *domains,
 
 	lockdep_assert_held(&matrix_dev->lock);
 
-	/* Start with all queues bad, because a queue that is missing from the table is not bound. */
+	/* Start with all queues bad, because a queue missing from the table is not bound. */
 	bitmap_copy(unfit->bad, domains, VFIO_AP_NR_IDS);
 	bitmap_zero(unfit->pending, VFIO_AP_NR_IDS);
 	if (!left)

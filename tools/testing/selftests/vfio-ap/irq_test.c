@@ -97,12 +97,6 @@ TEST_F(guest, enable_not_shown_at_unbind)
 	EXPECT_REGISTRATION("05.0005", "none");
 }
 
-static bool host_request_is_rejected(void *unused)
-{
-	(void)unused;
-	return host_request() == -EINVAL;
-}
-
 /*
  * A reset that the guest issued is still in progress after the unbind. The guest's
  * interrupt registration must end with this reset, even if the host has enabled the

@@ -111,3 +111,10 @@ int host_request(void)
 	close(fd);
 	return ret;
 }
+
+/* The simulated adapter rejects each request. Before the queue is online, zcrypt returns ENODEV. */
+bool host_request_is_rejected(void *unused)
+{
+	(void)unused;
+	return host_request() == -EINVAL;
+}

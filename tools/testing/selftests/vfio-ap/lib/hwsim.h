@@ -60,5 +60,6 @@ int override_give(int apid, int apqi);
  * request, because simulated adapters reject all requests.
  */
 int host_request(void);
+bool host_request_is_rejected(void *unused);
 
 #endif /* VFIO_AP_TEST_HWSIM_H */

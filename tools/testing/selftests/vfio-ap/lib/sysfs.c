@@ -223,7 +223,8 @@ static bool any_file_contains(const char *pattern, const char *word)
 static bool bus_is_idle(void *data)
 {
 	(void)data;
-	return !any_file_contains(QUEUE_STATES, "[RESET_") && !any_file_contains(QUEUE_STATES, "[SETIRQ_");
+	return !any_file_contains(QUEUE_STATES, "[RESET_") &&
+	       !any_file_contains(QUEUE_STATES, "[SETIRQ_");
 }
 
 /*
