@@ -75,14 +75,12 @@ machine_reset() {
 	for queue in $(sed -n 's/ .*driver=- .*//p' $HWSIM/state); do
 		echo "$queue" >$DRIVER/bind 2>/dev/null || true
 	done
-	# lib/sysfs.c explains queues_rebind_after_bus().
-	if grep -q '\[' /sys/devices/ap/card*/*/states 2>/dev/null; then
-		until_true "the AP bus is idle" not grep -Eq '\[(RESET|SETIRQ)_' /sys/devices/ap/card*/*/states
-		for queue in $(sed -n 's/ irq=1 .*//p' $HWSIM/state); do
-			echo "$queue" >$DRIVER/unbind
-			echo "$queue" >$DRIVER/bind
-		done
-	fi
+	# queues_take_from_bus() in lib/sysfs.c explains this.
+	for states in $(grep -l OPERATING /sys/devices/ap/card*/*/states 2>/dev/null); do
+		queue=${states%/states}
+		echo "${queue##*/}" >$DRIVER/unbind
+		echo "${queue##*/}" >$DRIVER/bind
+	done
 	until_true "all queues are reset and bound" not grep -Eq 'resetting=1|driver=- ' $HWSIM/state
 	echo 1 >$HWSIM/reset
 	# Let each reset take 5 ms, whether or not a driver polls the queue, as on hardware.

@@ -201,52 +201,30 @@ static void queues_bind_all(void)
 	}
 }
 
-/* Return true if a file that matches @pattern contains @word. */
-static bool any_file_contains(const char *pattern, const char *word)
+/*
+ * The AP bus of the stock kernel runs its state machine for each new queue, even if vfio_ap has
+ * bound the queue. Whenever an interrupt of any queue arrives, the bus continues to reset such
+ * queues and to enable their interrupts. Binding a queue again stops this. The attribute
+ * "states" needs CONFIG_AP_DEBUG.
+ */
+static void queues_take_from_bus(void)
 {
-	bool found = false;
+	unsigned int apid, apqi;
 	char text[64];
 	glob_t files;
 	size_t i;
 
-	if (glob(pattern, 0, NULL, &files))
-		return false;
-	for (i = 0; i < files.gl_pathc && !found; i++)
-		found = file_read(files.gl_pathv[i], text, sizeof(text)) > 0 && strstr(text, word);
-	globfree(&files);
-	return found;
-}
-
-/* The attribute "states" needs CONFIG_AP_DEBUG. */
-#define QUEUE_STATES	"/sys/devices/ap/card*/*/states"
-
-static bool bus_is_idle(void *data)
-{
-	(void)data;
-	return !any_file_contains(QUEUE_STATES, "[RESET_") &&
-	       !any_file_contains(QUEUE_STATES, "[SETIRQ_");
-}
-
-/*
- * The AP bus of the stock kernel resets each new queue and enables its interrupt, even if
- * vfio_ap has bound the queue. Wait until the bus has finished, and bind these queues again, so
- * that vfio_ap resets them.
- */
-static void queues_rebind_after_bus(void)
-{
-	static char text[1 << 20];
-	char *line;
-	int apid, apqi;
-
-	if (!any_file_contains(QUEUE_STATES, "[") || until(bus_is_idle, NULL))
+	if (glob("/sys/devices/ap/card*/*/states", 0, NULL, &files))
 		return;
-	file_read(HWSIM "state", text, sizeof(text));
-	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-		if (strstr(line, " irq=1 ") && sscanf(line, "%x.%x", &apid, &apqi) == 2) {
+	for (i = 0; i < files.gl_pathc; i++) {
+		if (file_read(files.gl_pathv[i], text, sizeof(text)) > 0 &&
+		    strstr(text, "OPERATING") &&
+		    sscanf(files.gl_pathv[i], "/sys/devices/ap/card%*x/%x.%x", &apid, &apqi) == 2) {
 			queue_unbind(apid, apqi);
 			queue_bind(apid, apqi);
 		}
 	}
+	globfree(&files);
 }
 
 bool queues_are_bound_and_reset(void *data)
@@ -299,7 +277,7 @@ void machine_reset(void)
 	masks_clear();
 	bus_scan();
 	queues_bind_all();
-	queues_rebind_after_bus();
+	queues_take_from_bus();
 	until(queues_are_bound_and_reset, NULL);
 	hwsim("reset", "1");
 	/* Prevent periodic scans of the AP bus during a test. */
