@@ -294,10 +294,10 @@ TEST_F(guest, unbind_wait_held_kvm_lock)
 	if (!unbinder.pid)
 		_exit(!!queue_unbind(5, 5));
 	EXPECT_EQ(0, until(waits_until_erased, &unbinder));
-	EXPECT_TRUE(queue_status(5, 5, "in use"));
+	EXPECT_TRUE(mdev_shows(UUID2, "guest_matrix", "05.0005"));
 	EXPECT_EQ(0, hold_release(&hold));
 	EXPECT_EQ(0, writer_end(&unbinder));
-	EXPECT_TRUE(mdev_shows(UUID2, "guest_matrix", ""));
+	EXPECT_TRUE(mdev_shows(UUID2, "guest_matrix", ".0005"));
 	EXPECT_EQ(0, hwsim_state(5, 5, "dirty"));
 	EXPECT_EQ(0, queue_bind(5, 5));
 	EXPECT_TRUE(mdev_wait_for(UUID2, "guest_matrix", "05.0005"));
