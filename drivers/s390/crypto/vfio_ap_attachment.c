@@ -5,8 +5,9 @@
  * subclasses (GISCs).
  *
  * A page is pinned and charged only once, even if several of the guest's registrations use it,
- * because a guest may put the NIBs of all its queues on one page. A work item unpins the page,
- * because marking a page dirty can sleep, and the last put often happens under a spinlock.
+ * because a guest may put the NIBs of all its queues on one page. The last put often happens
+ * under a spinlock, and marking a page dirty can sleep. Therefore, a work item or one of the
+ * VMM's threads unpins the page later.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -243,8 +244,8 @@ static struct vfio_ap_page *vfio_ap_page_share(struct vfio_ap_attachment *attach
 }
 
 /*
- * The work item needs its own reference to the module, because a vCPU may unpin the last page,
- * which drops the page's reference, while the work item is still queued.
+ * The work item needs its own reference to the module, because a vCPU may unpin the last page
+ * and drop the page's reference while the work item is still queued.
  */
 static void vfio_ap_unpin_after(struct vfio_ap_attachment *attachment, unsigned long delay)
 {

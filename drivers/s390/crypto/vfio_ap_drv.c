@@ -179,7 +179,7 @@ static int __init vfio_ap_init(void)
 	ret = vfio_ap_matrix_dev_register(root);
 	if (ret)
 		goto err_bus;
-	/* Create the workqueues after matrix_dev, and destroy them before it: work items use it. */
+	/* Work items use matrix_dev, so it must exist as long as the workqueues. */
 	ret = vfio_ap_workqueues_create();
 	if (ret)
 		goto err_matrix_dev;

@@ -13,7 +13,7 @@ struct vfio_ap_dry_run {
 	struct vfio_ap_matrix asked;
 	/** @now: the guest's matrix at the time of the write */
 	struct vfio_ap_matrix now;
-	/** @then: the guest's matrix after such a write to ap_config has returned */
+	/** @then: what the guest's matrix would be after a write of @asked to ap_config */
 	struct vfio_ap_matrix then;
 	/** @conflict: the conflicting queue, if @error is not 0 */
 	struct vfio_ap_conflict conflict;

@@ -3,7 +3,7 @@
 #include "vfio_ap_diag.h"
 #include "vfio_ap_private.h"
 
-/* Lets an open fail without waiting for resets if the guest already has an mdev. */
+/* If the guest already has an mdev, lets an open fail without waiting for resets. */
 static bool vfio_ap_guest_has_hook(struct kvm *kvm)
 {
 	guard(rwsem_read)(&kvm->arch.crypto.pqap_hook_rwsem);
@@ -129,8 +129,8 @@ int vfio_ap_guest_reset(struct vfio_ap_mdev *mdev)
 
 	/*
 	 * A commit first marks the queues that join the guest, and then writes the APCB. Hold
-	 * guests_lock, so that no reset is required between these two steps, when the guest
-	 * cannot use a marked queue yet.
+	 * guests_lock, so that this function does not require a reset between these two steps,
+	 * when the guest cannot use a marked queue yet.
 	 */
 	scoped_guard(mutex, &matrix_dev->guests_lock) {
 		guard(mutex)(&matrix_dev->lock);

@@ -167,7 +167,7 @@ static u64 vfio_ap_host_evict(struct vfio_ap_mdev *mdev)
 
 /*
  * While a commit writes the APCB, the queues that leave the guest are already marked as free,
- * but their resets are not required yet. Wait until the commit has required them.
+ * but the commit requires their resets only afterwards. Wait until it has done so.
  */
 static void vfio_ap_host_wait_commit(void)
 {
@@ -293,8 +293,8 @@ static struct device *vfio_ap_host_find_owner(const struct vfio_ap_matrix *reser
 
 	/*
 	 * Also take guests_lock, because a queue that was just unassigned stays in the APCB
-	 * until the commit drops this lock. If the queue is not bound, no later step would
-	 * wait for the commit.
+	 * until the commit drops this lock. If the queue is not bound, the AP bus does not call
+	 * vfio_ap_host_remove(), which would wait for the commit.
 	 */
 	guard(mutex)(&matrix_dev->guests_lock);
 	guard(mutex)(&matrix_dev->lock);

@@ -5,8 +5,8 @@
  *
  * The intercept takes no lock that another guest could hold for long. It finds the queue by
  * its APQN under RCU. Before it takes the queue's lock, it does everything that may sleep or
- * take long: it pins the page, asks the ultravisor about the page of a protected guest, and
- * registers the GISC. Under the lock, it checks whether the guest has the queue, and issues
+ * take long: it pins the page, asks the ultravisor whether a protected guest shares the page,
+ * and registers the GISC. Under the lock, it checks whether the guest has the queue, and issues
  * AQIC. If AQIC fails, it discards the new registration.
  *
  * AQIC returns 00 when hardware accepts an enable or a disable. The change takes effect later,
@@ -91,7 +91,7 @@ void vfio_ap_irq_end(struct vfio_ap_queue *q)
 	q->irq = NULL;
 }
 
-/* Update the state after TAPQ returned 00 and this interrupt bit. */
+/* Update the state after TAPQ has returned 00. @on: the interrupt bit of the status word. */
 static void vfio_ap_irq_shown(struct vfio_ap_queue *q, bool on)
 {
 	struct vfio_ap_irq *irq = q->irq;
@@ -131,13 +131,13 @@ static bool vfio_ap_irq_is_ending(const struct vfio_ap_queue *q)
  * vfio_ap_irq_update - update a queue's registration after ZAPQ or TAPQ
  * @q: the queue, which may have no registration
  * @response: meaning of the response code
- * @tested: whether the instruction was TAPQ; if so, @irq_enabled is valid when @response is
- *	VFIO_AP_QUEUE_READY
- * @irq_enabled: the interrupt bit of the status word
+ * @tested: true for TAPQ, false for ZAPQ
+ * @irq_enabled: the interrupt bit of the status word; used only if @tested is true and
+ *	@response is VFIO_AP_QUEUE_READY
  *
  * If a reset is in progress after the queue has left its guest, the completion of this reset
- * ends the registration, even if the guest or the AP bus issued the ZAPQ or RAPQ. reset_seen
- * records this case.
+ * ends the registration, even if the guest or the AP bus started the reset. reset_seen records
+ * this case.
  *
  * Context: @q->lock held.
  */
@@ -233,13 +233,13 @@ static unsigned long vfio_ap_irq_nib_to_hva(struct kvm *kvm, u64 nib)
 }
 
 /*
- * Test whether the guest can see what hardware writes to a pinned page. A protected guest can
- * see it only if it shares the page. Pinning has already asked the ultravisor to pin the page
+ * Test whether the guest can see what hardware writes to a pinned page. A protected guest sees
+ * these writes only if it shares the page. Pinning has already asked the ultravisor to pin the page
  * as a shared page, and has exported the page if it is not shared. Ask again to find out which
  * of the two happened: the ultravisor accepts a page that is already pinned as a shared page,
  * and rejects an exported one.
  *
- * The driver does not undo the pin in the ultravisor. KVM does when the guest stops sharing
+ * The driver does not undo the pin in the ultravisor. KVM does so when the guest stops sharing
  * the page, but only after the page has been unpinned in the host.
  */
 static bool vfio_ap_irq_page_is_visible(struct kvm_vcpu *vcpu, const struct vfio_ap_page *page)
@@ -253,7 +253,7 @@ static bool vfio_ap_irq_page_is_visible(struct kvm_vcpu *vcpu, const struct vfio
 /*
  * Do everything that can sleep or fail before an AQIC enables the interrupt. The caller
  * reports every failure as an invalid NIB (response code 06). Write the cause to the debug
- * feature, where a guest cannot flood the log.
+ * feature and not to the log, because a guest could flood the log.
  */
 static struct vfio_ap_irq *vfio_ap_irq_create(struct kvm_vcpu *vcpu,
 					      struct vfio_ap_attachment *attachment,
@@ -368,8 +368,8 @@ static struct ap_queue_status vfio_ap_irq_enable(struct vfio_ap_queue *q, struct
 	lockdep_assert_held(&vcpu->mutex);
 
 	/*
-	 * Check this before the NIB, because another guest's queue does not exist for this
-	 * guest.
+	 * Check the owner before the NIB, because another guest's queue does not exist for
+	 * this guest.
 	 */
 	if (!vfio_ap_irq_is_owned(q, attachment)) {
 		status.response_code = AP_RESPONSE_Q_NOT_AVAIL;

@@ -81,7 +81,10 @@ bool vfio_ap_matrix_first_shared(const struct vfio_ap_matrix *a, const struct vf
 	DECLARE_BITMAP(adapters, VFIO_AP_NR_IDS);
 	DECLARE_BITMAP(domains, VFIO_AP_NR_IDS);
 
-	/* Fast path: callers compare a matrix with those of all mdevs, and few share a queue. */
+	/*
+	 * Fast path: callers compare a matrix with the matrices of all mdevs, and most of these
+	 * matrices share no queue with it.
+	 */
 	if (!vfio_ap_mask_meets(a->apm, b->apm) || !vfio_ap_mask_meets(a->aqm, b->aqm))
 		return false;
 	bitmap_and(adapters, a->apm, b->apm, VFIO_AP_NR_IDS);
@@ -389,7 +392,7 @@ u16 vfio_ap_matrix_nth_queue(const struct vfio_ap_matrix *matrix, size_t n)
 EXPORT_SYMBOL_IF_KUNIT(vfio_ap_matrix_nth_queue);
 
 /**
- * vfio_ap_part_add - copy what a read() requests of the next line of a text
+ * vfio_ap_part_add - copy the section of a line that a read() requests
  * @part: the section that the read() requests
  * @line: the line, with its newline
  * @length: number of characters in @line

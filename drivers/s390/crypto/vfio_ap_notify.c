@@ -97,7 +97,7 @@ static void vfio_ap_notify_work(struct work_struct *work)
 	u64 updates;
 
 	updates = vfio_ap_events_take(mdev, &events);
-	/* Each of these events can change what queue_states shows. */
+	/* Any of the events can change what queue_states shows. */
 	sysfs_notify(kobj, NULL, "queue_states");
 	if (events.guest_changed) {
 		sysfs_notify(kobj, NULL, "guest_matrix");

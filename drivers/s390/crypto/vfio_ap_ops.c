@@ -115,9 +115,9 @@ static void vfio_ap_mdev_cancel_work(struct vfio_ap_mdev *mdev, struct delayed_w
 }
 
 /*
- * Unlink an mdev, and wait for its work items, because they use the module's code, and the
- * mdev_device, which is about to be freed. Work items are queued only for linked mdevs, so no
- * work item is queued after the mdev has been unlinked.
+ * Unlink an mdev, and wait for its work items, because they use the module's code and the
+ * mdev_device. Work items are queued only for linked mdevs, so no work item is queued after the
+ * mdev has been unlinked.
  */
 static void vfio_ap_mdev_retire(struct vfio_ap_mdev *mdev)
 {

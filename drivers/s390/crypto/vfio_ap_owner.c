@@ -70,7 +70,7 @@ static ssize_t owner_show(struct device *dev, struct device_attribute *attr, cha
 	return mdev->owner[0] ? sysfs_emit(buf, "%s\n", mdev->owner) : 0;
 }
 
-/* Test for an ASCII control character, or one of Latin-1, which takes two bytes in UTF-8. */
+/* Test for an ASCII control character, or for a C1 control character (two bytes in UTF-8). */
 static bool vfio_ap_owner_is_control(const char *text)
 {
 	return iscntrl(text[0]) ||

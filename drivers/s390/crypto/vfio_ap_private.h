@@ -158,8 +158,8 @@ struct vfio_ap_last_error {
 /**
  * struct vfio_ap_delta - changes to a matrix since the last notification
  *
- * A queue that was first added and then removed since that notification is in @ever but not in
- * @always, so that its pollers are also notified.
+ * A queue that was added and then removed is in @ever but not in @always, so that its pollers
+ * are also notified.
  */
 struct vfio_ap_delta {
 	/** @ever: union of all values of the matrix since the last notification */
@@ -305,8 +305,8 @@ struct vfio_ap_mdev {
  * An attachment is allocated when the VFIO device is opened. The mdev, running transactions
  * and interrupt registrations hold references to it. The attachment holds a reference to
  * struct kvm, so that KVM does not free the guest's GISA while hardware may still write to
- * it. If another task holds the guest's kvm->lock, the work items retry later, because they
- * must not block a worker.
+ * it. If another task holds the guest's kvm->lock, @gisc_work retries later, because it must
+ * not block a worker.
  */
 struct vfio_ap_attachment {
 	/** @kref: reference count; the last put queues @release_work */
@@ -412,8 +412,8 @@ struct vfio_ap_queue {
 	/** @reported: a failed or slow reset was logged, and no reset has completed since */
 	bool reported;
 	/**
-	 * @reset_seen: since the queue left its guest, ZAPQ or TAPQ has returned response code
-	 * 02 (reset in progress)
+	 * @reset_seen: after the queue left its guest, ZAPQ or TAPQ returned response code 02
+	 * (reset in progress), and neither has returned 00 since
 	 */
 	bool reset_seen;
 	/**
@@ -421,7 +421,7 @@ struct vfio_ap_queue {
 	 * code); 00 after a reset has completed
 	 */
 	u8 failed_rc;
-	/** @last_rc: response code to the last ZAPQ, or to the last TAPQ that followed it */
+	/** @last_rc: response code to the last ZAPQ or TAPQ that was issued for a reset */
 	u8 last_rc;
 	/**
 	 * @guest: the guest that has the queue, or NULL. Only compared, never dereferenced.
@@ -438,7 +438,7 @@ struct vfio_ap_queue {
 	u64 failed_seq;
 	/** @required_since: time at which @required_seq was last set, in jiffies */
 	unsigned long required_since;
-	/** @retry_at: earliest time for the next ZAPQ, in jiffies */
+	/** @retry_at: time of the next poll, or earliest time for the next ZAPQ, in jiffies */
 	unsigned long retry_at;
 	/** @irq: the interrupt registration that hardware may use, or NULL; see vfio_ap_irq.c */
 	struct vfio_ap_irq *irq;
@@ -515,8 +515,8 @@ token_context_lock(vfio_ap_tx_context);
  * enum vfio_ap_kvm_wait - how a transaction waits for kvm->lock
  * @VFIO_AP_WAIT_NOT: do not wait (used by work items)
  * @VFIO_AP_WAIT_KILLABLE: wait until the lock is acquired or the task is killed
- * @VFIO_AP_WAIT_BOUNDED: wait at most 2 s (used by unbinds; all queues of an mdev share this
- *	time)
+ * @VFIO_AP_WAIT_BOUNDED: wait at most 2 s (used by unbinds; the limit applies to all queues of
+ *	an mdev together)
  */
 enum vfio_ap_kvm_wait {
 	VFIO_AP_WAIT_NOT,

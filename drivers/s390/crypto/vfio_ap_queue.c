@@ -389,9 +389,9 @@ enum vfio_ap_fitness vfio_ap_queue_fitness(const struct vfio_ap_queue *q,
 }
 
 /*
- * Tests without q->lock whether a guest keeps a queue, because a guest usually keeps most of its
- * queues. While matrix_dev->lock is held, failed_rc is the only field read here that can change.
- * If vfio_ap_reset_advance() changes failed_rc, it queues another commit.
+ * Tests without q->lock whether a guest keeps a queue. This saves time, because a guest usually
+ * keeps most of its queues. While matrix_dev->lock is held, failed_rc is the only field read here
+ * that can change. If vfio_ap_reset_advance() changes failed_rc, it queues another commit.
  */
 static bool vfio_ap_queue_is_kept(const struct vfio_ap_queue *q,
 				  const struct vfio_ap_attachment *guest)

@@ -5,7 +5,7 @@
  * A remover is a task that writes to an mdev's "remove" attribute, or that unbinds the driver
  * from the mdev. The remover marks the mdev as blocked, which takes all queues from the guest.
  * It then asks the VMM to close the device, and waits until the VMM has done so. Open and close
- * are also in this file, because a remover and an open must exclude each other.
+ * are also in this file, because a remover and an open must be mutually exclusive.
  */
 #include <linux/sched/signal.h>
 
@@ -32,8 +32,8 @@ static unsigned int vfio_ap_removal_count(struct vfio_ap_mdev *mdev, int change)
  * Take all queues from the guest, and prevent the device from being opened. The queues stay
  * assigned until the mdev is removed. If a signal has interrupted an earlier remover, the
  * caller takes over its removal, because a restarted write must not change the guest again.
- * Return: 1 if the caller takes over a removal; else 0; -EBUSY if the mdev is protected and
- * @force is false.
+ * Return: 1 if the caller takes over a removal, 0 if it begins one; -EBUSY if the mdev is
+ * protected and @force is false.
  */
 static int vfio_ap_removal_block(struct vfio_ap_mdev *mdev, bool force)
 {
@@ -76,8 +76,9 @@ static void vfio_ap_removal_queue_work(struct vfio_ap_mdev *mdev)
 
 /*
  * Keep the mdev blocked after a signal, because the kernel may restart the interrupted write
- * (SA_RESTART), or the program may repeat it. The mdev stays blocked until the next write to
- * "remove", or for VFIO_AP_REQUEST_PERIOD at most. Several interrupted removers count as one.
+ * (SA_RESTART), or the program may repeat it. If no task writes to "remove" within
+ * VFIO_AP_REQUEST_PERIOD, removal_work cancels the removal. Several interrupted removers count
+ * as one.
  */
 static void vfio_ap_removal_keep_blocked(struct vfio_ap_mdev *mdev)
 {

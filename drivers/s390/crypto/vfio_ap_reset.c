@@ -23,8 +23,8 @@
  * If another reset is required while a ZAPQ is in progress, the queue is due again when this
  * ZAPQ has completed.
  *
- * Each reset has a sequence number. A commit that takes a queue from its guest, a probe and
- * VFIO_DEVICE_RESET each set required_seq to a new number. When hardware accepts
+ * Each reset has a sequence number. required_seq is set to a new number by a probe, by
+ * VFIO_DEVICE_RESET, and by a commit that takes the queue from its guest. When hardware accepts
  * a ZAPQ, required_seq is copied to issued_seq, and when the reset has completed, issued_seq
  * is copied to done_seq. A flag could not replace these numbers, because a ZAPQ that was
  * issued before the queue left its guest does not erase what the guest wrote afterwards.
@@ -43,8 +43,8 @@
 #define VFIO_AP_POLL_MAX	max_t(unsigned long, HZ / 100, 1)
 #define VFIO_AP_POLL_SLOW	(HZ / 2)
 /*
- * The last of the delays (1, 2, 4, 8 ms) after which a waiting task polls. It does not rely
- * only on the work item, which may run up to two ticks later.
+ * The last of the delays (1, 2, 4, 8 ms) after which a waiting task polls. The task does not
+ * rely only on the work item, which may run up to two ticks later.
  */
 #define VFIO_AP_WAITER_POLL_MS	8
 

@@ -163,7 +163,7 @@ static bool vfio_ap_queue_shows_pending(struct vfio_ap_queue *q)
 	return vfio_ap_queue_reset_pending(q);
 }
 
-/* Starts at the first queue, because only counting the lines finds the one at the offset. */
+/* Starts at the first queue, because the line at the offset can only be found by counting. */
 static void reset_pending_print(struct device *dev, struct vfio_ap_part *part)
 {
 	struct vfio_ap_matrix assigned, shadow_apcb;

@@ -62,7 +62,7 @@ static void vfio_ap_tx_unlock(struct vfio_ap_tx *tx)
  * @perms: whether to also acquire ap_attr_mutex, which protects the host's masks
  *
  * Looks up the guest, acquires its kvm->lock with no other lock held, acquires the other
- * locks, and looks up the guest again. If the mdev has another guest at that point, the
+ * locks, and looks up the guest again. If the mdev has a different guest at that point, the
  * function drops all locks and starts again.
  *
  * Context: Sleeps; neither kvm->lock nor any of this driver's locks held. On success,
@@ -191,8 +191,8 @@ static void vfio_ap_tx_mark_queues(const struct vfio_ap_tx *tx)
 }
 
 /*
- * Runs after the APCB has been written, because otherwise the guest could use a queue after its
- * reset. Return: the number of queues that left the guest.
+ * Runs after the APCB has been written, because otherwise the guest could use a queue after the
+ * queue's reset. Return: the number of queues that left the guest.
  */
 static unsigned int vfio_ap_tx_require_resets(struct vfio_ap_tx *tx)
 {
@@ -271,7 +271,7 @@ static bool vfio_ap_tx_take_unsignalled(struct vfio_ap_mdev *mdev)
  * @work: an mdev's commit_work
  *
  * If the guest's kvm->lock is held, the work item retries later. It then looks up the guest
- * again, because the mdev may have another guest at that point.
+ * again, because the mdev may have a different guest at that point.
  *
  * Context: Work item of vfio_ap_commit_wq; does not wait for kvm->lock. Puts the reference
  * acquired by vfio_ap_mdev_commit_after().
