@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Protected guests. The first tests start and end them while interrupts of their queues are
- * enabled. In the other tests, the protected guest runs and uses its queues.
+ * Test protected guests. The first tests enable or disable protection, but the guest does not
+ * run while it is protected. In the other tests, the protected guest runs and uses its queues.
  *
- * KVM, the pinning of pages and the driver are real. The ultravisor and the SIE are simulated,
- * so the guest can be loaded without an encrypted image, and the test can read its memory.
+ * KVM, the pinning of pages and the driver are real. The ultravisor and SIE are simulated, so
+ * the guest needs no encrypted image, and the test can read the guest's memory.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,7 +38,7 @@
 #define BOUND			1
 #define UNBOUND			2
 
-/* Ultravisor calls of the guest, and the numbers of those of the host */
+/* ultravisor calls: the guest's as numbers, and the host's as hexadecimal text for uv_respond */
 #define UVC_SHARE		0x1000
 #define UVC_UNSHARE		0x1001
 #define UVC_EXPORT		"201"
@@ -70,7 +70,7 @@ static bool vm_has_answered(void *data)
 	return vm_answered(data);
 }
 
-/* The vCPU is idle, so KVM has to wake it after an alert. */
+/* Deliver an interrupt while the vCPU is idle, so that KVM has to wake the vCPU after the alert. */
 static void interrupt_deliver(struct __test_metadata *_metadata, struct vm *vm, const char *queue)
 {
 	unsigned long before = vm->mailbox->interrupts;
@@ -141,7 +141,7 @@ TEST_F(guest, vm_end_after_pv)
 	EXPECT_EQ(0, until(last_vm_is_destroyed, NULL));
 }
 
-/* A thread that issues a command, and the function in which it waits for the vCPU. */
+/* A thread that issues a KVM_S390_PV_COMMAND, and the function in which it waits for the vCPU. */
 struct pv_thread {
 	struct vm *vm;
 	unsigned int command;
@@ -176,7 +176,7 @@ static bool vcpu_is_held(void *data)
 	return task_waits_in(vm->vcpu_thread_id, "hwsim_gisc_register_later");
 }
 
-/* KVM_PV_ENABLE finds no GISC and waits for the vCPU. The vCPU then tries to register a GISC. */
+/* KVM_PV_ENABLE finds no GISC and waits for the vCPU, which then tries to register a GISC. */
 TEST_F(guest, aqic_during_pv_enable)
 {
 	struct pv_thread enabler = {
@@ -254,7 +254,7 @@ static void protect(struct __test_metadata *_metadata, struct vm *vm)
 	ASSERT_EQ(0, vm_start(vm));
 }
 
-/* Start a protected guest with the queue 04.0004. */
+/* Make the guest protected, and give it queue 04.0004. */
 static void protect_with_queue(struct __test_metadata *_metadata, struct vm *vm)
 {
 	protect(_metadata, vm);
@@ -262,7 +262,7 @@ static void protect_with_queue(struct __test_metadata *_metadata, struct vm *vm)
 	ASSERT_TRUE(vm_wait_queues(vm, "04.0004"));
 }
 
-/* The control block of a call that shares or unshares a page. */
+/* The control block of an ultravisor call that shares or unshares a page. */
 struct uvcb {
 	unsigned short len, command, rc, rrc;
 	unsigned long reserved[3], address, reserved2;
@@ -279,7 +279,7 @@ static struct uvcb *uvcb_write(struct vm *vm, unsigned short command, unsigned l
 	return uvcb;
 }
 
-/* The guest changes the sharing of a page. Return 0 or a negative errno. */
+/* Let the guest share or unshare a page. Return 0 or a negative errno. */
 static int uvc(struct vm *vm, unsigned short command, unsigned long address)
 {
 	struct uvcb *uvcb = uvcb_write(vm, command, address);
@@ -290,7 +290,7 @@ static int uvc(struct vm *vm, unsigned short command, unsigned long address)
 	return cc || uvcb->rc != UVC_EXECUTED ? -EPROTO : 0;
 }
 
-/* The guest writes to a page, so KVM imports the page. */
+/* Let the guest write to a page with QCI, so that KVM imports the page. */
 static int touch(struct vm *vm, unsigned long address)
 {
 	return vm_ask(vm, AGENT_PQAP, QCI, 0, address & ~0xfffUL);
@@ -302,7 +302,7 @@ static void nib_share(struct __test_metadata *_metadata, struct vm *vm, unsigned
 	ASSERT_EQ(0, touch(vm, nib));
 }
 
-/* Return the response code. */
+/* Issue PQAP in the guest. Return the response code or a negative errno. */
 static int pqap(struct vm *vm, unsigned long gr0, unsigned long gr2)
 {
 	int cc = vm_ask(vm, AGENT_PQAP, gr0, 0, gr2);
@@ -345,7 +345,7 @@ TEST_F(guest, pv_interrupt)
 	nib_unusable(_metadata, &self->vm);
 }
 
-/* The guest does not share the page. It is exported, and the guest gets it back. */
+/* The guest does not share the NIB's page. Pinning exports the page, and touch() imports it. */
 TEST_F(guest, pv_nib_not_shared)
 {
 	protect_with_queue(_metadata, &self->vm);
@@ -353,7 +353,7 @@ TEST_F(guest, pv_nib_not_shared)
 	nib_unusable(_metadata, &self->vm);
 	ASSERT_EQ(0, touch(&self->vm, AGENT_NIB));
 	nib_unusable(_metadata, &self->vm);
-	/* Another page, which is shared, does not help. */
+	/* Sharing another page does not help. */
 	nib_share(_metadata, &self->vm, OTHER_NIB);
 	nib_unusable(_metadata, &self->vm);
 	ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, GISC, OTHER_NIB));
@@ -371,7 +371,7 @@ TEST_F(guest, pv_nib_not_secure)
 	EXPECT_EQ(4, pinned_kib());
 }
 
-/* A page that the guest does not share must not replace the page that is in use. */
+/* If the guest does not share the page of a new NIB, the old NIB stays registered. */
 TEST_F(guest, pv_nib_kept_after_failure)
 {
 	protect_with_queue(_metadata, &self->vm);
@@ -387,18 +387,18 @@ TEST_F(guest, pv_uv_call_failures)
 {
 	protect_with_queue(_metadata, &self->vm);
 	nib_share(_metadata, &self->vm, AGENT_NIB);
-	/* The kernel repeats a call while the ultravisor is busy. */
+	/* The kernel repeats an ultravisor call while the ultravisor is busy. */
 	ASSERT_EQ(0, hwsim("uv_respond", UVC_PIN_SHARED " busy 5"));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, GISC, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, GISC, 0));
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
-	/* The kernel knows that the page is accessible, so only the call of the driver fails. */
+	/* The page is already accessible, so pinning makes no call, and the driver's call fails. */
 	ASSERT_EQ(0, hwsim("uv_respond", UVC_PIN_SHARED " 107 1"));
 	nib_unusable(_metadata, &self->vm);
 	/* The page is still shared. */
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, true, GISC, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&self->vm, 4, 4, false, GISC, 0));
-	/* The page is neither shared nor can it be exported, so it cannot be pinned. */
+	/* The page is not shared and cannot be exported, so it cannot be pinned. */
 	ASSERT_EQ(0, uvc(&self->vm, UVC_UNSHARE, AGENT_NIB));
 	ASSERT_EQ(0, hwsim("uv_respond", UVC_EXPORT " 107 1000"));
 	nib_unusable(_metadata, &self->vm);
@@ -422,7 +422,7 @@ static bool vm_repeats(void *data)
 	return __atomic_load_n(&vm->repeats, __ATOMIC_SEQ_CST) >= 2 || vm_answered(vm);
 }
 
-/* The guest unshares the NIB. KVM must not let it, because the page is pinned. */
+/* Let the guest unshare the NIB's page. KVM must block this call, because the page is pinned. */
 static void unshare_blocked(struct __test_metadata *_metadata, struct vm *vm)
 {
 	__atomic_store_n(&vm->repeats, 0, __ATOMIC_SEQ_CST);
@@ -482,13 +482,13 @@ static int end_by_close(struct vfio *vfio)
 	return 0;
 }
 
-/* Like Linux, the guest tries again while the queue is being reset. */
+/* Condition for until(): issue AQIC, which returns 02 while the queue is being reset. */
 static bool nib_is_accepted(void *data)
 {
 	return vm_aqic(data, 4, 4, true, GISC, AGENT_NIB) != 2;
 }
 
-/* Each end of a registration unpins the page, so that the guest can unshare it. */
+/* However a registration ends, the driver unpins the page, so that the guest can unshare it. */
 TEST_F(guest, pv_unshare_after_each_end)
 {
 	static int (*const ends[])(struct vfio *vfio) = {
@@ -526,7 +526,7 @@ static void enable_begin(struct __test_metadata *_metadata, struct vm *vm)
 	EXPECT_TRUE(hwsim_wait_held("uv_pin_shared", 1));
 }
 
-/* Return the response code. */
+/* Let AQIC continue. Return its response code or a negative errno. */
 static int enable_end(struct vm *vm)
 {
 	int ret = hwsim("release", "uv_pin_shared") ?: until(vm_has_answered, vm);
@@ -534,7 +534,7 @@ static int enable_end(struct vm *vm)
 	return ret ?: (int)(vm->mailbox->gr[1] >> 16 & 0xff);
 }
 
-/* A guest that waits for the ultravisor delays nobody else, and not the changes of its queues. */
+/* A guest that waits for the ultravisor delays neither other guests nor changes to its queues. */
 TEST_F(guest, pv_uv_call_isolation)
 {
 	struct other other;
@@ -564,8 +564,8 @@ TEST_F(guest, pv_uv_call_isolation)
 }
 
 /*
- * With AIV, KVM_PV_ENABLE does not fail while an interrupt is enabled. The guest can import the
- * page only after VFIO_DEVICE_RESET has unpinned it.
+ * With AIV, KVM_PV_ENABLE does not fail while an interrupt is enabled. KVM can import the NIB's
+ * page only after VFIO_DEVICE_RESET has unpinned the page.
  */
 TEST_F(guest, pv_import_after_device_reset)
 {
@@ -610,7 +610,7 @@ static bool no_page_is_secure(void *unused)
 	return !strcmp(text, "secure=0 shared=0 pinned=0\n");
 }
 
-/* The VMM does not reset the device first. The interrupt stays enabled, with the same NIB. */
+/* If the VMM does not reset the device first, the interrupt stays enabled with the same NIB. */
 TEST_F(guest, pv_disable_while_enabled)
 {
 	protect_with_queue(_metadata, &self->vm);
@@ -627,7 +627,7 @@ TEST_F(guest, pv_disable_while_enabled)
 	EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 }
 
-/* KVM_PV_DISABLE waits for the vCPU, so the driver asks about a page that is still shared. */
+/* KVM_PV_DISABLE waits for the vCPU, so the page is still shared when AQIC uses it. */
 TEST_F(guest, aqic_during_pv_disable)
 {
 	struct pv_thread disabler = {
@@ -660,7 +660,7 @@ static int nib_discard(struct vm *vm)
 		       -errno : 0;
 }
 
-/* The VMM discards the page of the NIB during AQIC, and later while a queue uses the page. */
+/* The VMM discards the NIB's page during AQIC, and later while a queue uses the page. */
 TEST_F(guest, pv_nib_page_discarded)
 {
 	const unsigned char *nib = (unsigned char *)self->vm.memory + AGENT_NIB;
@@ -676,7 +676,7 @@ TEST_F(guest, pv_nib_page_discarded)
 	interrupt_enable(_metadata, &self->vm, 4, 4);
 	ASSERT_EQ(0, nib_discard(&self->vm));
 	EXPECT_EQ(4, pinned_kib());
-	/* The new page is not the NIB. */
+	/* Hardware still writes to the discarded page, not to the new one. */
 	nib_share(_metadata, &self->vm, AGENT_NIB);
 	interrupt_deliver(_metadata, &self->vm, "04.0004");
 	EXPECT_EQ(0, *nib);
@@ -719,7 +719,7 @@ static bool closer_waits_for_vcpu(void *data)
 	       __atomic_load_n(&closer->ended, __ATOMIC_ACQUIRE);
 }
 
-/* The close waits for AQIC, and then nothing uses the page, whatever AQIC returns. */
+/* The close waits for AQIC. Afterwards, the page is unpinned even if AQIC enabled the interrupt. */
 TEST_F(guest, pv_close_during_uv_call)
 {
 	struct closer closer = { .vfio = &self->vfio };
@@ -740,7 +740,7 @@ TEST_F(guest, pv_close_during_uv_call)
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
 }
 
-/* Run a protected guest that has enabled an interrupt of 05.0005. Return only if this fails. */
+/* Run a protected guest that enables the interrupt of 05.0005. Return only on failure. */
 static int vmm_run(int ready)
 {
 	struct vfio vfio;
@@ -758,7 +758,7 @@ static int vmm_run(int ready)
 	return 1;
 }
 
-/* The process ends before its files are closed, so its pages are unmapped before the reset. */
+/* When a VMM is killed, its memory is unmapped before its files are closed. */
 TEST_F(guest, pv_vmm_killed)
 {
 	int ready[2];
@@ -786,7 +786,7 @@ TEST_F(guest, pv_vmm_killed)
 	close(ready[0]);
 }
 
-/* The next guest must not find the queue bound. */
+/* A reset ends a guest's bind and association, so that the next guest does not inherit them. */
 TEST_F(guest, pv_bind_and_associate)
 {
 	static const int codes[] = { 0x31, 0x33, 0x34, 0x37, 0x38 };
@@ -794,7 +794,7 @@ TEST_F(guest, pv_bind_and_associate)
 
 	assign(_metadata, UUID1, 4, 4);
 	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
-	/* An ordinary guest cannot do either. */
+	/* An ordinary guest cannot bind a queue. */
 	EXPECT_LE(0, vm_ask(&self->vm, AGENT_PQAP, BAPQ | 0x0404, 0, 0));
 	EXPECT_EQ(1, self->vm.mailbox->specification);
 	protect(_metadata, &self->vm);
@@ -811,7 +811,7 @@ TEST_F(guest, pv_bind_and_associate)
 	EXPECT_EQ(0x30, pqap(&self->vm, BAPQ | 0x0404, 0));
 	EXPECT_EQ(0, pqap(&self->vm, AAPQ | 0x0404, 1));
 	EXPECT_EQ(ASSOCIATED, bind_state(&self->vm));
-	/* A reset by the host ends both. */
+	/* A reset by the host ends the bind and the association. */
 	ASSERT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
 	EXPECT_EQ(UNBOUND, bind_state(&self->vm));
 	EXPECT_EQ(0, pqap(&self->vm, BAPQ | 0x0404, 0));
@@ -821,7 +821,7 @@ TEST_F(guest, pv_bind_and_associate)
 	EXPECT_EQ(UNBOUND, bind_state(&self->vm));
 }
 
-/* A failed association makes the queue return 35 or 36 to everything until it is reset. */
+/* After a failed association, all instructions return 35 or 36 until the queue is reset. */
 static void association_fail(struct __test_metadata *_metadata, struct vm *vm, int code)
 {
 	ASSERT_EQ(0, pqap(vm, BAPQ | 0x0404, 0));
@@ -842,7 +842,7 @@ TEST_F(guest, pv_association_failure)
 		EXPECT_EQ(0, until(nothing_is_pinned, NULL));
 		EXPECT_EQ(0, ioctl(self->vfio.device, VFIO_DEVICE_RESET));
 		EXPECT_EQ(0, vm_tapq(&self->vm, 4, 4));
-		/* The driver keeps the page until the reset, because no disable was accepted. */
+		/* The page stays pinned until the reset, because hardware rejects the disable. */
 		ASSERT_EQ(0, vm_aqic(&self->vm, 4, 4, true, GISC, AGENT_NIB));
 		association_fail(_metadata, &self->vm, code);
 		EXPECT_EQ(code, vm_aqic(&self->vm, 4, 4, false, GISC, 0));
@@ -863,7 +863,7 @@ static bool queue_is_in_guest(void)
 	       !strncmp(text, "04.0004 in-guest ", strlen("04.0004 in-guest "));
 }
 
-/* What the guest does with its queue does not change the state that the host sees. */
+/* A guest that binds and associates its queue does not change the state in queue_states. */
 TEST_F(guest, pv_queue_states)
 {
 	protect_with_queue(_metadata, &self->vm);
