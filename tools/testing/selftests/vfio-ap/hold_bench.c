@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Print the longest time for which a commit holds guests_lock and kvm->lock, according to
- * /proc/lock_stat.
+ * Print the longest hold time of guests_lock and that of kvm->lock, as shown by /proc/lock_stat.
  * Usage: hold_bench DRIVER
  *
  * Unplug and plug all of a guest's queues, with 1, 4 and 64 vCPUs in turn. For each

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Test the simulator itself: its debugfs files, the errnos of writes to them, and the
- * response codes that the host and guests get. Each test of fixture "violation" provokes
- * one violation and expects exactly one report.
+ * Test the simulator itself: its debugfs files, the errnos of writes to them, the response
+ * codes that the host and guests get, and the reports of violations.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -355,9 +354,9 @@ TEST_F(violation, apcb_change_in_sie)
 	EXPECT_EQ(-ENODATA, hwsim("provoke", "apcb-in-sie 04.0004"));
 	memcpy((char *)self->vm[0].memory + AGENT_CODE, endless, sizeof(endless));
 	ASSERT_EQ(0, vm_start(&self->vm[0]));
-	/* Break the rule that KVM kicks the vCPU out of SIE before it writes the APCB. */
 	plug(_metadata);
 	EXPECT_VIOLATION("");
+	/* Break the rule that the vCPU must be kicked out of SIE before the APCB is written. */
 	ASSERT_EQ(0, hwsim("provoke", "apcb-in-sie 04.0004"));
 	EXPECT_TRUE(hwsim_wait_violation(self->text, sizeof(self->text)));
 	EXPECT_TRUE(is_one_line(self->text, "apcb-in-sie pid="))

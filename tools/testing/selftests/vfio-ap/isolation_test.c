@@ -319,7 +319,7 @@ static long unbind_takes_ms(int apid, int apqi)
 }
 
 /*
- * While one task holds kvm->lock, all unbinds of an mdev's queues together wait for 2 s.
+ * While one task holds kvm->lock, the unbinds of an mdev's queues wait for 2 s in total.
  * When another task holds the lock later, the next unbind waits for 2 s again.
  */
 TEST_F(guest, unbind_lock_timeout)

@@ -34,8 +34,8 @@ TEST(no_passthrough_without_qci)
 }
 
 /*
- * ENODEV takes precedence over EADDRINUSE. Each write contains 04.0004, which belongs to
- * the other mdev.
+ * ENODEV takes precedence over EADDRINUSE. Each write to mdev 1 contains 04.0004, which belongs
+ * to mdev 2.
  */
 TEST(ap_config_above_limits)
 {

@@ -162,7 +162,7 @@ static int module_unload_retry(void)
 	return until(module_unloaded, NULL);
 }
 
-/* Load or unload the module, as @act does, in a child process whose exit status is the errno. */
+/* Call @act, which loads or unloads the module, in a child process. Its exit status is an errno. */
 static pid_t module_start(int (*act)(void))
 {
 	pid_t pid = fork();

@@ -16,7 +16,7 @@ descriptors_from_manager() {
 	exec 8<>/dev/iommu 9<>"$(cdev_of $UUID1)"
 	iommufd=
 	qemu_start 1 -object iommufd,id=iommufd0,fd=8 -device vfio-ap,id=ap,fd=9,iommufd=iommufd0
-	# Leave QEMU the only copies of the descriptors, because any copy keeps the device open.
+	# Close this shell's copies of the descriptors, because any copy keeps the device open.
 	exec 8>&- 9>&-
 	guest_started 1
 	guest_sees 1 04.0004

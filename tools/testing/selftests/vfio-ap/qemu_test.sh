@@ -92,7 +92,7 @@ two_guests_separate_mdevs() {
 	qemu_end 1
 }
 
-# QEMU fails if another VMM has opened the mdev, or if the guest already has an AP device.
+# QEMU does not start if another VMM has opened the mdev, and rejects a second AP device.
 second_vmm_or_device_rejected() {
 	setup
 	mdev_create $UUID2
@@ -240,8 +240,8 @@ slab_in_use() { awk '/^SUnreclaim:/ { print $2 }' /proc/meminfo; }
 memory_in_use() { awk '/^(MemFree|Cached|SReclaimable):/ { n += $2 } /^MemTotal:/ { t = $2 } END { print t - n }' /proc/meminfo; }
 
 # The first two cycles fill caches, and later cycles must not use more memory. Do not compare sizes
-# if the kernel has kmemleak: kmemleak itself finds leaks, and the kernel then also has KASAN, which
-# delays the freeing of memory.
+# if the kernel has kmemleak, because kmemleak itself finds leaks, and because such a kernel also
+# has KASAN, which delays the freeing of memory.
 starts_and_stops_leak_check() {
 	setup
 	assign $UUID1 adapter 4

@@ -26,9 +26,8 @@ static bool reset_is_held(void *data)
 /*
  * A writer waits at most 10 s for a reset. Repeat @attempt until it finishes its checks
  * within this time. @attempt returns false if its writer, or a measuring writer that began
- * earlier, had already stopped waiting when the checks were finished, because the machine is
- * busy or the driver is faulty. The harness derives struct _test_data_guest from
- * FIXTURE(guest).
+ * earlier, stopped waiting before the checks were finished. The cause is a busy machine or a
+ * faulty driver. The harness derives struct _test_data_guest from FIXTURE(guest).
  */
 static void attempt_within_10_s(struct __test_metadata *_metadata, struct _test_data_guest *self,
 				bool (*attempt)(struct __test_metadata *_metadata,
@@ -166,8 +165,8 @@ TEST_F(guest, unassign_wait_killable)
 
 /*
  * Prepare a test of an operation that waits for a reset: an assignment, an open or a device
- * reset. The measuring writer begins before this operation. As long as the writer waits, the
- * operation has waited for less than 10 s.
+ * reset. The measuring writer begins before this operation. As long as the measuring writer
+ * waits, the operation has waited for less than 10 s.
  */
 static void held_queue_prepare(struct __test_metadata *_metadata, struct vm *vm,
 			       struct writer *measure)
@@ -405,9 +404,8 @@ static bool waits_until_erased(void *data)
 }
 
 /*
- * In a kernel without the patches, the AP bus may fail to reset the queue after the unbind.
- * When its waits with a timeout have ended, the unbind therefore waits for the reset
- * indefinitely.
+ * On a kernel without bounded_unbind, the AP bus may fail to reset the queue after the unbind.
+ * Therefore, the unbind waits without a timeout until the queue has been reset.
  */
 TEST_F(guest, unbind_wait_until_erased)
 {
@@ -647,7 +645,7 @@ TEST_F(guest, aqic_rc_02_until_reset_verified)
 
 /*
  * Condition for until(): the driver has issued three more TAPQs. The first of them may still
- * belong to the earlier reset.
+ * be part of the reset before the unbind.
  */
 static bool queue_was_polled(void *before)
 {
@@ -694,7 +692,10 @@ static void *device_open(void *data)
 	return (void *)(long)vfio_open(opener->vfio, opener->vm, UUID1);
 }
 
-/* If a guest starts right after another has ended, it has all its queues when the open returns. */
+/*
+ * If a guest starts right after another guest has ended, the new guest has all its queues when
+ * the open returns.
+ */
 TEST_F(guest, open_reset_wait)
 {
 	struct opener opener = { &self->vfio, &self->vm };

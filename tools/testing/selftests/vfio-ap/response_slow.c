@@ -22,7 +22,7 @@
 #define FOREVER	-1
 #define NOT_COUNTED	-1
 
-/* Unplugging queues that cannot be reset takes 10 s, and these tests do so many times. */
+/* Unplugging queues that cannot be reset takes 10 s, and these tests do it many times. */
 #define TEST_PATIENCE_S	1800
 
 /* What a response code from ZAPQ, or from TAPQ after ZAPQ, means according to the ABI document. */
@@ -465,15 +465,15 @@ TEST_F(responses, aqic_all_codes)
 }
 
 /*
- * The driver treats an interrupt as disabled if TAPQ shows so, or if the queue is gone,
- * deconfigured or checkstopped.
+ * The driver treats an interrupt as disabled if TAPQ shows that it is disabled, or if the queue
+ * is gone, deconfigured or checkstopped.
  */
 TEST_F(responses, tapq_after_disable_all_codes)
 {
 	unsigned int code, times;
 
 	for (code = 1; code < 256; code++) {
-		/* The injected code ends the registration, or the next TAPQ does. */
+		/* Either an injected code or the first TAPQ without one ends the registration. */
 		for (times = 1; times <= 3; times += 2) {
 			ASSERT_EQ(0, vm_aqic(&self->vm, FIRST, FIRST, true, 3, AGENT_NIB));
 			ASSERT_EQ(0, respond(FIRST, FIRST, "tapq", code, times));

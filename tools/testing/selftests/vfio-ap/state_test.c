@@ -294,7 +294,7 @@ static void snapshot(char *text, size_t size)
 	mdev_read(UUID1, "guest_ap_config", text + strlen(text), size - strlen(text));
 }
 
-/* Do a dry run, compare its result, and check that nothing else has changed. */
+/* Do a dry run of @masks, check its result, and check that nothing else has changed. */
 static void expect_dry_run(struct __test_metadata *_metadata, const char *masks, int error,
 			   const char *asked, const char *result)
 {
@@ -313,9 +313,9 @@ static void expect_dry_run(struct __test_metadata *_metadata, const char *masks,
 }
 
 /*
- * Check that a dry run of @masks predicts that @plugs queues are added after a wait for the
- * reset that begin() starts and the simulator holds. A write waits for at most 10 s, so
- * start again if a busy machine delays the dry run for longer.
+ * Let begin() start a reset that the simulator holds. Check that a dry run of @masks predicts
+ * a wait, after which @plugs queues are plugged. A write waits for at most 10 s, so try again
+ * if a busy machine delays the dry run for longer than that.
  */
 static void expect_dry_run_waits(struct __test_metadata *_metadata, char *text, size_t size,
 				 const char *masks, int plugs,

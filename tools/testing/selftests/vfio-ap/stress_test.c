@@ -555,8 +555,8 @@ static bool nothing_is_pending(void *data)
 	for (i = 0; i < 3; i++) {
 		ret = mdev_read(uuids[i], "reset_pending", text, sizeof(text));
 		/*
-		 * The stock driver has no reset_pending, because its writers wait for all
-		 * resets.
+		 * The stock driver has no reset_pending, because a write to its attributes
+		 * waits for all resets.
 		 */
 		if (ret && ret != -ENOENT)
 			return false;

@@ -97,7 +97,7 @@ TEST_F(mdev, ap_config_masks)
 	ASSERT_LT(0, mdev_read(UUID1, "ap_config", self->text, sizeof(self->text)));
 	EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "%s", self->text));
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", "04.0004 04.0005 ff.0004 ff.0005"));
-	/* A program may add a newline to text that it has read, which ends with a newline. */
+	/* A program may add a second newline to text that it has read. */
 	EXPECT_EQ(0, mdev_write(UUID1, "ap_config", "0,0,0\n\n"));
 	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ""));
 }
@@ -134,7 +134,7 @@ TEST_F(mdev, text_ends_at_nul)
 	EXPECT_TRUE(mdev_shows(UUID1, "control_domains", "0004"));
 }
 
-/* The first conflict determines the errno. A rejected write changes nothing. */
+/* EADDRNOTAVAIL takes precedence over EADDRINUSE. A rejected write changes nothing. */
 TEST_F(mdev, ap_config_rejected)
 {
 	static const struct {
@@ -275,7 +275,7 @@ TEST_F(mdev, queue_sharing_rejected)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* For 64 conflicts, the driver logs a single line, which names the mdev that has the queues. */
+/* The driver logs only one line for 64 conflicts, and the line names the mdev with the queues. */
 TEST_F(mdev, queue_sharing_log_line)
 {
 	int apqi, kmsg;
@@ -478,7 +478,7 @@ TEST_F(mdev, owner_in_conflicts)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* For a protected mdev, a write to "remove" fails at once, and the log shows the owner label. */
+/* Removing a protected mdev fails at once, and the log shows the mdev's owner label. */
 TEST_F(mdev, protected_removal)
 {
 	int kmsg;

@@ -520,7 +520,7 @@ TEST_F(guest, release_request_on_removal)
 	EXPECT_TRUE(writer_waits(&writer));
 	/*
 	 * The driver repeats the request after 10 s, because the VMM may not have been
-	 * ready. It logs only every tenth request.
+	 * ready. The driver logs only every tenth request.
 	 */
 	EXPECT_EQ(0, until(is_signalled, &request));
 	/*

@@ -22,7 +22,7 @@ enum agent_command {
 	AGENT_PQAP,
 	AGENT_NQAP,
 	AGENT_DQAP,
-	/* an ultravisor call whose control block is at the address in gr[2] */
+	/* execute an ultravisor call whose control block is at the address in gr[2] */
 	AGENT_UVC,
 	/* enable I/O interruptions; gr[0] is the subclass mask for control register 6 */
 	AGENT_IO_OPEN,
@@ -37,9 +37,9 @@ struct agent_mailbox {
 	volatile unsigned long command;
 	volatile unsigned long gr[3];
 	volatile unsigned long cc;
-	/* number of interrupts, which the handler in start.S increments at AGENT_INTERRUPTS */
+	/* number of interrupts; start.S increments this number at AGENT_INTERRUPTS */
 	volatile unsigned long interrupts;
-	/* 1 after a specification exception, stored by start.S at AGENT_SPECIFICATION */
+	/* 1 after a specification exception; start.S stores this value at AGENT_SPECIFICATION */
 	volatile unsigned long specification;
 	/* duration of the command in TOD clock units, 4096 per microsecond */
 	volatile unsigned long ticks;

@@ -2,8 +2,8 @@
 /*
  * A guest program for "qemu-system-s390x -kernel". It prints the guest's AP queues on the
  * SCLP console: "AP: 04.0004" when they change, and "AP now: 04.0004" when the user types
- * an l. It ends when the user types a q. If TAPQ returns a response code other than 00 for
- * a queue, the program prints the code after the queue's APQN: "04.0004:03".
+ * an l. It ends when the user types a q. The program leaves out queues for which TAPQ returns
+ * response code 01, and prints any other nonzero code after the APQN: "04.0004:03".
  *
  * The program scans for queues 20 times a second. Between scans, it loads a wait PSW, as
  * an idle guest does.

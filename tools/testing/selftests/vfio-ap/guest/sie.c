@@ -32,7 +32,7 @@ int memcmp(const void *a, const void *b, unsigned long n)
 	return 0;
 }
 
-/* put() and get() access memory in a way that the compiler can neither combine nor drop. */
+/* The compiler can neither combine nor drop the memory accesses of put() and get(). */
 static void put(unsigned long addr, unsigned long value)
 {
 	__builtin_memcpy((void *)addr, &value, sizeof(value));

@@ -31,8 +31,8 @@ FIXTURE_TEARDOWN(bare)
 }
 
 /*
- * Execute an instruction in the guest. Return the response code, or -EPROTO if the
- * condition code does not match it or if a specification exception occurred.
+ * Execute an instruction in the guest. Return the response code or a negative errno. The errno
+ * is -EPROTO after a wrong condition code or a specification exception.
  */
 static inline int answer(struct vm *vm, enum agent_command command, unsigned long gr0)
 {

@@ -27,7 +27,7 @@ bool hwsim_wait_driver(int apid, int apqi, const char *driver);
 /* Wait until the simulator's "state" file shows @value for the queue's @key. */
 bool hwsim_wait_state(int apid, int apqi, const char *key, long value);
 
-/* Wait until the simulator reports a violation. Do not write to its "check" file. */
+/* Wait until the simulator reports a violation, without writing to its "check" file. */
 bool hwsim_wait_violation(char *buf, size_t size);
 
 /* Deconfigure and configure an adapter, which resets its queues and erases their data. */

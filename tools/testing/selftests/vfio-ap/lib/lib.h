@@ -74,7 +74,7 @@ struct vm {
 	pid_t vcpu_thread_id;
 	/* why the vCPU thread ended: a negative errno or a KVM exit reason */
 	int end;
-	/* how often KVM asked it to repeat KVM_RUN */
+	/* how often KVM_RUN returned EAGAIN and was repeated */
 	unsigned long repeats;
 	struct agent_mailbox *mailbox;
 };

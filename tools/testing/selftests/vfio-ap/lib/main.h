@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * main() of a test program, which environment variables control. Include this file last.
+ * The main() function of a test program. Include this file last. Environment variables:
  *
  *    TEST_FILTER   run only tests whose name, fixture.test, matches this shell pattern
  *    TEST_LIST     run only tests that this file lists as program:fixture.test, one per line

@@ -28,7 +28,7 @@ int module_load(void)
 	return ret;
 }
 
-/* Return true if any file or directory that only vfio_ap creates exists. */
+/* Return true if any of the files and directories that only vfio_ap creates exist. */
 bool module_files_exist(void)
 {
 	return !access("/sys/kernel/debug/s390dbf/vfio_ap", F_OK) ||

@@ -202,10 +202,10 @@ static void queues_bind_all(void)
 }
 
 /*
- * The AP bus of the stock kernel runs its state machine for each new queue, even if vfio_ap has
- * bound the queue. Whenever an interrupt of any queue arrives, the bus continues to reset such
- * queues and to enable their interrupts. Binding a queue again stops this. The attribute
- * "states" needs CONFIG_AP_DEBUG.
+ * The AP bus of the stock kernel runs its state machine for each new queue, even if the queue is
+ * bound to vfio_ap. Whenever an interrupt of any queue arrives, the bus continues to reset such
+ * queues and to enable their interrupts. Rebinding a queue stops its state machine. The attribute
+ * "states" exists only with CONFIG_AP_DEBUG.
  */
 static void queues_take_from_bus(void)
 {
@@ -337,7 +337,7 @@ int mdev_read(const char *uuid, const char *attribute, char *buf, size_t size)
 	return file_read(path, buf, size);
 }
 
-/* Return true if the attribute equals @text, in which spaces replace newlines between lines. */
+/* Return true if the lines of the attribute, joined by spaces, equal @text. */
 bool mdev_shows(const char *uuid, const char *attribute, const char *text)
 {
 	char buf[8192], *p;

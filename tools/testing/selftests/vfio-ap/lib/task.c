@@ -175,13 +175,13 @@ static char task_state(pid_t task)
 	return end ? end[2] : 0;
 }
 
-/* Condition for until(): the task whose pid_t is in @task is in an uninterruptible sleep. */
+/* Condition for until(): the task whose id @task points to is in an uninterruptible sleep. */
 bool task_sleeps(void *task)
 {
 	return task_state(*(pid_t *)task) == 'D';
 }
 
-/* Condition for until(): the task whose pid_t is in @task is in an interruptible sleep. */
+/* Condition for until(): the task whose id @task points to is in an interruptible sleep. */
 bool task_is_interruptible(void *task)
 {
 	return task_state(*(pid_t *)task) == 'S';
