@@ -314,7 +314,7 @@ static void print_base64(const unsigned char *data, size_t size)
 	}
 }
 
-/* The name that give_count() prints before the counts: "kunit", a program, or one of its tests. */
+/* The name that give_count() prints before the counts: "kunit", a program, a test or "end". */
 static const char *counted;
 
 static int give_count(const char *path, const struct stat *st, int type, struct FTW *where)

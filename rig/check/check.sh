@@ -81,8 +81,8 @@ doc_warnings() { "$linux/scripts/kernel-doc" -none "$1" 2>&1 | sed 's/^[^:]*:[0-
 kernel_doc() {
 	local file
 	"$linux/scripts/kernel-doc" -none $(sources 'drivers/*.c' 'drivers/*.h') 2>&1 || true
-	# For base files, print only new warnings. Compare the texts of the warnings and not the line numbers, which refer to
-	# declarations that our patches may not have changed.
+	# For base files, print only new warnings. Find them by their text and not by their line number, because this is
+	# the line of a declaration, which our patches may not have changed.
 	for file in $(patched '\.[ch]$'); do
 		doc_warnings "$(pristine "$file")" >"$build/log/check.doc"
 		doc_warnings "$linux/$file" | grep -vxF -f "$build/log/check.doc" | sed "s,^,$file: ," || true
@@ -122,7 +122,7 @@ abi() {
 	get_abi "$linux/Documentation/ABI" 2>&1 | grep -E '(sysfs-driver|debugfs)-vfio-ap' || true
 }
 
-# Report commands in the documents that documents_test would not execute.
+# Report commands in the documents if documents_test would not execute them.
 commands() { rig check.commands || true; }
 
 # Print cycles of calls between files.

@@ -19,7 +19,8 @@ from rig.run.boot import say
 LINUX = os.path.join(boot.BUILD, "linux")
 OURS = os.path.join(boot.TOP, "rig/check/cocci")
 MACROS = os.path.join(OURS, "macros.h")
-# Maximum share of our lines that Coccinelle may fail to parse. Most of these lines use macros that define functions.
+# Maximum percentage of our lines that Coccinelle may fail to parse. Most of the lines that it cannot parse use macros that
+# define functions.
 UNREADABLE_PERCENT = 1
 INCLUDES = ["arch/s390/include", "arch/s390/include/generated", "include", "arch/s390/include/uapi", "include/uapi"]
 

@@ -56,7 +56,7 @@ def taken(lines, start, indent):
 
 
 def blocks_of_rst(document, lines):
-    """Return (blocks, [(line number, text)] of the lines outside of blocks), also for files in Documentation/ABI/."""
+    """Return (blocks, [(line number, text)] of the lines outside of blocks). Files in Documentation/ABI/ work as well."""
     blocks, prose, paragraph, here = [], [], [], 0
     while here < len(lines):
         line = lines[here]

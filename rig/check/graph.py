@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Check that references between the files of the driver, and between the files of the simulator, form no cycles.
 
-A file refers to another file if its object uses a function in that file, or a table of functions such as an attribute group.
-Other shared variables, such as matrix_dev, do not count. The program ignores test files, and prints each cycle. The exit
-status is 1 if there is a cycle, or if an object is missing.
+A file refers to another file if its object uses a function of that file, or a table of functions of that file, such as an
+attribute group. Other shared variables, such as matrix_dev, do not count. The program ignores test files, and prints each
+cycle. The exit status is 1 if there is a cycle, or if an object is missing.
 """
 import argparse
 import glob

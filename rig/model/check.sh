@@ -27,7 +27,7 @@ the guest is not looked up again under its lock:NO_SECOND_LOOK ADMINS:apcb[0]==
 a transaction restarts although no other task made progress:RETRY_FOR_NOTHING ADMINS:seen!=attachments
 an assignment is not validated again after a wait:NO_RECHECK ADMINS:!assigned[
 the reset is required before the APCB is written:EARLY_WANT ADMINS:data==0
-a reset that was issued before the queue left the guest counts:STALE_COUNTS ADMINS RESETS ATTACHED STAYING:data==0
+a reset counts although it was issued before the queue left the guest:STALE_COUNTS ADMINS RESETS ATTACHED STAYING:data==0
 a queue that is bound again counts as reset:PROBED_IS_CLEAN ADMINS BUS ATTACHED STAYING:data==0
 a guest resets a queue while a commit adds it:RESET_DURING_A_COMMIT ADMINS RESETS ATTACHED STAYING:!new||!resetting
 the host uses a queue that is still in an APCB:IN_USE_TOO_EARLY ADMINS BUS ATTACHED STAYING:!apcb[0]

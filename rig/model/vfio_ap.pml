@@ -45,7 +45,9 @@ bit in_host = 1, reserved;
  * struct vfio_ap_queue. The model needs only the order of the sequence numbers: owes means
  * required_seq > done_seq. asked means that a guest has requested a reset that is not
  * complete. issued is 1 for a ZAPQ that counts for the newest required_seq, and 2 for a
- * ZAPQ that was issued before required_seq was last set.
+ * ZAPQ that was issued before required_seq was last set. slot_guest is 1 + the number of the
+ * guest that has the queue, or 0 if no guest has it. away is unbound_since_commit. news means
+ * that a reset has ended, and no commit has been queued for it yet.
  */
 mtype = { UNBOUND, BOUND, UNBINDING };
 mtype binding = BOUND;

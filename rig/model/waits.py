@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Print which process waits for which lock at the end of a spin trail. Run this where pan and the trail are."""
+"""Print which process waits for which lock at the end of a spin trail. Run this in the directory of pan and the trail."""
 import argparse
 import collections
 import re

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Generate all faults that the rules in this module can make in the driver. Run as a program, count the faults of each kind.
+"""Generate all faults that the rules in this module can make in the driver. When run as a program, count the faults of each
+kind.
 
 libclang parses each file with kbuild's options. Statements and the types of operands come from the syntax tree.
 Operators, numbers and names come from the tokens, because the tree hides the arguments of macros. Assertions such as
@@ -84,7 +85,7 @@ def squeeze(text):
 
 @dataclasses.dataclass
 class Statement:
-    """A statement as it is written in the file, with its macros not expanded."""
+    """A statement as it is written in the file, before macro expansion."""
     node: cindex.Cursor
     start: int
     end: int

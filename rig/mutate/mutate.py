@@ -85,7 +85,7 @@ class Without:
 
 
 def patches_missing():
-    """Return a fault for each patch in series/ that has a line "Shown-by:"."""
+    """Return a fault for each patch whose file in series/ has a line "Shown-by:"."""
     return [Without(path) for path, text in entries_for_base() if re.search(r"^Shown-by:", text, re.M)]
 
 
@@ -119,7 +119,7 @@ def patch(name, path, directory, *options):
 
 
 def prepare_module(place):
-    """Create a directory in which kbuild can build the driver as an external module, like write() in rig/build/module.sh."""
+    """Create a directory in which kbuild can build the driver as an external module. See also write() in rig/build/module.sh."""
     os.makedirs(place)
     for path in glob.glob(os.path.join(LINUX, DRIVER, "vfio_ap_*.[ch]")):
         shutil.copy(path, place)

@@ -36,8 +36,8 @@ KEPT = os.path.join(boot.BUILD, "random")
 EQUIVALENT = os.path.join(boot.TOP, "rig/mutate/equivalent.txt")
 # Timeout of the test programs, in seconds.
 PATIENCE = "rig_patience=40"
-# A boot ends if it prints nothing for SILENCE times the longest silence with the correct driver, or LEAST_SILENCE seconds if
-# this is longer.
+# A boot ends if it prints nothing for SILENCE times the longest silence with the correct driver, or for LEAST_SILENCE
+# seconds, whichever is longer.
 SILENCE, LEAST_SILENCE = 4, 120
 # If a call to a function with such a name is missing, the only symptom may be a leak, which kmemleak finds.
 FREES = re.compile(r"free|put|destroy|unregister|del")
@@ -164,7 +164,10 @@ class Plan:
 
 
 def boot_with(module, programs, tests, session, parameters=(), variant="", log=""):
-    """Boot with a faulty driver, and run these tests of the programs (none: all tests). Return the first failure, or None."""
+    """Boot with a faulty driver, and run these tests, or all tests of the programs if `tests` is empty.
+
+    Return the first failure, or None.
+    """
     count = test.Count(say=lambda *words: None)
     reader, told = test.Programs(count), []
 

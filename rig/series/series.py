@@ -14,7 +14,7 @@ the text of the one in patches/ours/.
 If a patch changes code of the base kernel and adds no files of this repository, its file in series/ needs a line "Shown-by:"
 with a test that fails without the patch, or a line "Not-shown:" with the reason why no test fails. Lines "Needed-by:" have
 patterns of additional tests that fail without the patch, see rig/test/patches.py. series/NAME/cover.txt is the cover letter,
-in which the program replaces @BASE@, @SIZES@, @MEASURED@, @FAULTS@, @SHOWN@ and the names of patches, such as @13-sie@.
+in which the program replaces @BASE@, @SIZES@, @MEASURED@, @FAULTS@, @SHOWN@ and the names of patches, such as @18-sie@.
 
 The program checks that each of our files is in exactly one patch, that `git am` on the pristine base gives the tree that is
 built, that checkpatch and get_maintainer report nothing, that SPDX lines are present, and that UAPI headers compile. Without
@@ -164,7 +164,7 @@ def unpack_base(paths):
 
 
 def unpatch_ours():
-    """Make copies of the files that patches/ours/ changes in WORK/plain, and revert these patches in the copies."""
+    """In WORK/plain, make copies of the files that patches/ours/ changes, and revert these patches in the copies."""
     plain = os.path.join(WORK, "plain")
     patches = [f"patches/ours/{name}" for name in applied() if os.path.exists(os.path.join(TOP, "patches/ours", name))]
     for file in {file for path in patches for file in patched(path)}:

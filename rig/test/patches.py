@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Find out which patch of the series a test needs, so that the test can be skipped on a kernel without this patch.
 
-Each file in series/NAME/ describes one patch, see rig/series/series.py. Its line "Shown-by:" names a test that fails without
-the patch, after a kernel variant if the test needs one. Lines "Needed-by:" have patterns of additional tests.
+Each file in series/NAME/ describes one patch, see rig/series/series.py. Its line "Shown-by:" contains the kernel variant, if
+the test needs one, and a test that fails without the patch. Lines "Needed-by:" contain patterns of more such tests.
 """
 import glob
 import os

@@ -140,7 +140,7 @@ class Programs:
 
 
 def kunit(console, count, pattern):
-    """Count the KUnit cases in the kernel log. Four blanks precede the result of a case, and no blank that of a suite."""
+    """Count the KUnit cases in the kernel log. The result of a case is indented by four blanks, that of a suite by none."""
     suite, noise, failures, plan, cases = None, [], 0, None, 0
     for line in console:
         line = STAMP.sub("", line)
@@ -203,7 +203,7 @@ def results(column):
 
 
 def word(column, words, test, note):
-    """Return a test's last result, or "lacks it" if the stock driver failed and does not have the tested feature."""
+    """Return a test's last result, or "lacks it" if the stock driver did not pass and does not have the tested feature."""
     last = words.get(test, "-")
     return "lacks it" if column in ("stock-driver", "stock-both") and note.startswith("new") and last != "passes" and last != "-" else last
 
@@ -283,7 +283,10 @@ def patch_skips():
 
 
 def one_boot(count, pattern, times, name, tests, parameters="", seed="", **machine):
-    """Boot, and run the programs that match `tests` and, with all or many of them, KUnit. Return why the boot failed, or None."""
+    """Boot, and run the programs that match `tests`. Count KUnit's results too, unless `tests` names a single program.
+
+    Return why the boot failed, or None.
+    """
     programs, before, known = Programs(count), len(count.failed), count.total()
     run = boot.Run("test", [*parameters.split(), *options(pattern, times, seed), f"rig_tests={tests}"],
                    log=f"test-{time.strftime('%H%M%S')}-{name}.log",
@@ -455,7 +458,8 @@ def trial(pattern, *parameters, **how):
 
     def on_line(line):
         programs.take(line)
-        # The harness reports a failed line at once. Stop then, because a test of a broken driver may take a long time to end.
+        # The harness prints a failed assertion at once. Do not wait for the end of the test, because a test of a broken driver
+        # may take a long time.
         found = re.match(r"# (\S+\.c:\d+:\w+:Expected .*)", line)
         if found:
             told.append(found[1])
@@ -530,7 +534,7 @@ def main():
         return page() if args.list == "rst" else show_rows()
     if args.kernel == "stock" and (args.long or args.load):
         parser.error("--kernel=stock has no --long and no --load")
-    # `make test KERNEL=stock` has already set VARIANT.
+    # `make test KERNEL=stock` sets VARIANT, but a user can also run this program directly.
     boot.VARIANT = "stock" if args.kernel == "stock" else boot.VARIANT
     return stock_driver(args) if args.driver == "stock" else ours(args)
 

@@ -29,7 +29,7 @@ static int utf8_decode(const char *text, unsigned int *code)
 	return length;
 }
 
-/* Escape all characters except printable ASCII, and each byte that is not valid UTF-8. */
+/* Print @text up to a newline. Escape bytes that are not UTF-8, and all but printable ASCII. */
 static void json_string(const char *text)
 {
 	unsigned int code;

@@ -61,7 +61,7 @@ void *need(void *memory);
  */
 char *file_get(size_t *size, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const struct meaning *meaning_of(const struct meaning *of, char letter);
-/* Return the driver_override of @queue, in the format AA.DDDD, or NULL if it has none. */
+/* Return the driver_override of a queue, or NULL if it has none. @queue: APQN as AA.DDDD */
 char *queue_override(const char *queue);
 /* Read the host's queues. Return NULL and set errno if there is no AP bus. */
 struct grid *host_read(void);

@@ -244,7 +244,7 @@ static const char *mask_read(const char *text, bool ids[NR_IDS])
 	return *text == ',' ? text + 1 : NULL;
 }
 
-/* Other drivers do not have the attributes "protected" and "owner". */
+/* A driver that was built for a stock kernel does not have the attribute "protected". */
 static void mdev_read_owner(struct mdev *mdev, const char *uuid)
 {
 	char *protected = file_get(NULL, MATRIX "/%s/protected", uuid);

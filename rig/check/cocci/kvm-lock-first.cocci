@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/// Do not acquire or try to acquire kvm->lock while a lock of the driver is held or asserted.
+/// Do not acquire or try to acquire kvm->lock while one of the driver's locks is held, or asserted to be held.
 // Options: --no-includes
 
 virtual report
