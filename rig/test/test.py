@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Run the tests on the test kernel and count the results.
 
-One boot runs KUnit and the kselftest programs in C. At the same time, another boot runs the scripts, which test programs of
-the distribution. The programs in machines.txt need a separate boot each. A run also fails if a program ends before it has
+One boot runs KUnit and the kselftest programs in C. At the same time, another boot runs the scripts, which need programs
+of the distribution. The programs in machines.txt need a separate boot each. A run also fails if a program ends before it has
 reported all its planned tests, if the simulator has found a violation, if the kernel has logged a warning or disabled
 lockdep, or if no test ran. The last line is `N passed, N failed, N skipped`. The results are stored in build/results/ for
 --list.

@@ -5,9 +5,9 @@
  *
  * The intercept takes no lock that another guest could hold for long. It finds the queue by
  * its APQN under RCU. Before it takes the queue's lock, it does everything that may sleep or
- * take long: it pins the page, asks the ultravisor whether a protected guest shares the page,
- * and registers the GISC. Under the lock, it checks whether the guest has the queue, and issues
- * AQIC. If AQIC fails, it discards the new registration.
+ * take a long time: it pins the page, asks the ultravisor whether a protected guest shares the
+ * page, and registers the GISC. Under the lock, it checks whether the guest has the queue, and
+ * issues AQIC. If AQIC fails, the intercept discards the new registration.
  *
  * AQIC returns 00 when hardware accepts an enable or a disable. The change takes effect later,
  * and TAPQ then shows it in the interrupt bit (i). Until a registration is known to be dead,

@@ -302,7 +302,7 @@ TEST_F(violation, unbound_queue_in_guest)
 	ASSERT_EQ(0, hwsim_power_cycle(4));
 	ASSERT_EQ(0, hwsim_apcb(0, "4", "4"));
 	/*
-	 * Without a check, the simulator must not report the unbound queue yet, because a
+	 * The simulator must not report the unbound queue until a check is requested, because a
 	 * driver may be about to unplug the queue.
 	 */
 	file_read(HWSIM "violations", self->text, sizeof(self->text));

@@ -537,7 +537,7 @@ static bool queues_are_clean(void *data)
 	return true;
 }
 
-/* Condition for until(): all interrupts are disabled. All guests must have ended. */
+/* Condition for until(). It can become true only after all guests have ended. */
 static bool no_interrupt_is_enabled(void *data)
 {
 	(void)data;
