@@ -53,6 +53,29 @@ TEST_F(guest, opened_through_iommufd)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
+/* The VM of an open device is destroyed, even if another VM has tried to bind the same device. */
+TEST_F(guest, iommufd_second_bind)
+{
+	struct vfio vfio, second;
+	struct vm vm, other;
+
+	ASSERT_EQ(0, mdev_create(UUID2));
+	assign(_metadata, UUID2, 5, 5);
+	ASSERT_EQ(0, vm_create(&other));
+	ASSERT_EQ(0, file_write("/sys/kernel/debug/s390dbf/kvm-trace/flush", "-"));
+	ASSERT_EQ(0, vm_create(&vm));
+	ASSERT_EQ(0, vfio_open_iommufd(&vfio, &vm, UUID2));
+	EXPECT_EQ(-EINVAL, vfio_open_iommufd(&second, &other, UUID2));
+	vfio_close(&second);
+	ASSERT_EQ(0, vm_start(&vm));
+	EXPECT_TRUE(vm_wait_queues(&vm, "05.0005"));
+	vfio_close(&vfio);
+	vm_destroy(&vm);
+	EXPECT_EQ(0, until(last_vm_is_destroyed, NULL));
+	vm_destroy(&other);
+	EXPECT_EQ(0, mdev_remove(UUID2));
+}
+
 /* A device file that is not bound to an iommufd gives no access to the device. */
 TEST_F(guest, iommufd_errors)
 {
