@@ -207,15 +207,19 @@ need() {
 
 UDEVD=/usr/lib/systemd/systemd-udevd
 
-# Start udevd with the distribution's rules. A corrected copy replaces Debian's rule for mdevctl,
-# which names a path that does not exist. The copy needs a new /etc/udev, because the original may
-# be read-only.
+RULES=/usr/lib/udev/rules.d
+
+# Start udevd with the distribution's rules for AP queues, mdevs and modules. Hide the other rules,
+# because some versions of udevd read all rules again before each event, which takes up to 40 s.
+# Correct the path in Debian's rule for mdevctl. chzdev needs a new /etc/udev, because the original
+# may be read-only.
 udevd_start() {
 	mv /etc/udev /etc/udev.distribution
+	mkdir -p /etc/udev/rules.d /run/udev /run/lock $SCRATCH/rules
+	cp $RULES/40-z90crypt.rules $RULES/80-drivers.rules $SCRATCH/rules
+	sed 's,/usr/sbin/mdevctl,/usr/bin/mdevctl,' $RULES/60-mdevctl.rules >$SCRATCH/rules/60-mdevctl.rules
+	mount --bind $SCRATCH/rules $RULES
 	trap udevd_stop EXIT
-	mkdir -p /etc/udev/rules.d /run/udev /run/lock
-	sed 's,/usr/sbin/mdevctl,/usr/bin/mdevctl,' /usr/lib/udev/rules.d/60-mdevctl.rules \
-		>/etc/udev/rules.d/60-mdevctl.rules
 	$UDEVD >$SCRATCH/udevd.said 2>&1 &
 	until_true "udevd answers (\$(tail -n 3 $SCRATCH/udevd.said))" udevadm control --ping 2>/dev/null
 }
@@ -223,6 +227,7 @@ udevd_start() {
 udevd_stop() {
 	trap - EXIT
 	udevadm control --exit || true
+	umount $RULES
 	rm -rf /etc/udev /run/udev
 	mv /etc/udev.distribution /etc/udev
 }
