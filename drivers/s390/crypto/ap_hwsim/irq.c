@@ -15,7 +15,6 @@
 #include "ap_hwsim.h"
 
 #define HWSIM_MAX_AIRQS		8
-#define HWSIM_GIB_BUSY		1U
 
 static struct airq_struct *hwsim_airqs[HWSIM_MAX_AIRQS];
 static struct kvm_s390_gib *hwsim_gib;
@@ -48,9 +47,10 @@ static bool hwsim_gib_alert(struct kvm_s390_gisa *gisa, u8 isc)
 		return false;
 	do {
 		origin = READ_ONCE(hwsim_gib->alert_list_origin);
-		gisa->next_alert = origin & ~HWSIM_GIB_BUSY;
+		/* While KVM handles alerts, the list ends with 1, so that KVM looks for more. */
+		gisa->next_alert = origin;
 	} while (cmpxchg(&hwsim_gib->alert_list_origin, origin,
-			 (u32)virt_to_phys(gisa) | (origin & HWSIM_GIB_BUSY)) != origin);
+			 (u32)virt_to_phys(gisa)) != origin);
 	return !origin;
 }
 
