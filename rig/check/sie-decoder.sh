@@ -30,7 +30,7 @@ disassemble() {
 		first = b[1]
 		if (first ~ /^(01|b2|b3|b9|e5)$/)
 			code = first b[2]
-		else if (first ~ /^(a5|a7|c0|c2|c4|c6)$/)
+		else if (first ~ /^(a5|a7|c0|c2|c4|c6|c8)$/)
 			code = first "0" substr(b[2], 2, 1)
 		else if (first ~ /^(e3|eb|ec|ed)$/)
 			code = first b[6]

@@ -40,6 +40,7 @@ static int interpret(u64 seed, u64 *result)
 		.psw_mask = PSW_MASK_EA | PSW_MASK_BA,
 		.psw_addr = LOAD_ADDRESS,
 		.gr = { [2] = seed, [14] = RETURN_ADDRESS, [15] = STACK },
+		.fetch = storage_read,
 		.read = storage_read,
 		.write = storage_write,
 	};

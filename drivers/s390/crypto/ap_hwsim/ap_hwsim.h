@@ -15,8 +15,7 @@
  *   stall.c          holds a process's mmap_lock or the lock of one of its pages
  *   hold.c           delays calls from vfio_ap to other kernel functions
  *   sclp.c           handles SCLP requests to configure an adapter
- *   sie.c            simulates START INTERPRETIVE EXECUTION
- *   sie_insn.c       interprets guest instructions, except NQAP, DQAP and PQAP
+ *   sie.c            simulates START INTERPRETIVE EXECUTION with sie_*.c; see sie.h
  *   insn.c           executes NQAP, DQAP and PQAP
  *   watch.c          observes KVM, the AP bus and eventfds
  *   config.c         changes the machine's configuration

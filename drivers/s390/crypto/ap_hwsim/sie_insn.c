@@ -61,6 +61,14 @@ static u64 long_displacement(const struct hwsim_insn *insn)
 	return (u64)(s64)(s8)insn->text[4] * 4096;
 }
 
+/* The address of the 32-bit relative operand of RIL, in halfwords from the instruction. */
+static u64 relative_long(const struct hwsim_cpu *cpu, const struct hwsim_insn *insn)
+{
+	s32 distance = get_unaligned_be32(insn->text + 2);
+
+	return hwsim_cpu_wrap(cpu, insn->addr + 2 * (s64)distance);
+}
+
 static void set32(struct hwsim_cpu *cpu, unsigned int r, u32 value)
 {
 	cpu->gr[r] = (cpu->gr[r] & 0xffffffff00000000UL) | value;
@@ -227,7 +235,7 @@ ACTION(LA)
 
 ACTION(LARL)
 {
-	set_addr(cpu, o->r1, o->insn->addr + 2 * (s64)(s32)get_unaligned_be32(o->insn->text + 2));
+	set_addr(cpu, o->r1, relative_long(cpu, o->insn));
 	return 0;
 }
 
@@ -1117,7 +1125,7 @@ ACTION(BRC)
 
 static int branch_long(struct hwsim_cpu *cpu, const struct operands *o)
 {
-	return branch(cpu, o->insn->addr + 2 * (s64)(s32)get_unaligned_be32(o->insn->text + 2));
+	return branch(cpu, relative_long(cpu, o->insn));
 }
 
 ACTION(BRCL)
@@ -1398,8 +1406,12 @@ ACTION(TR)
 		rc = cpu->read(cpu->ctx, o->addr2, table, sizeof(table));
 	if (rc)
 		return rc;
-	for (i = 0; i < len; i++)
-		text[i] = table[text[i]];
+	/* If the operands overlap, a byte of the table may be one that was translated before. */
+	for (i = 0; i < len; i++) {
+		u64 at = hwsim_cpu_wrap(cpu, o->addr2 + text[i] - o->addr);
+
+		text[i] = at < i ? text[at] : table[text[i]];
+	}
 	return cpu->write(cpu->ctx, o->addr, text, len);
 }
 
@@ -1749,11 +1761,11 @@ static int fill_operands(struct hwsim_cpu *cpu, const struct hwsim_insn *insn,
 	o->r1 = *regs >> 4;
 	o->r2 = *regs & 15;
 	if (format == FMT_SS)
-		o->addr2 = hwsim_cpu_wrap(cpu, base_displacement(cpu, insn->text + 4));
-	if (source == SRC_ADR || (source >= SRC_B1 && source <= SRC_D8))
-		o->addr = hwsim_insn_operand_address(cpu, insn);
+		o->addr2 = hwsim_insn_second_address(cpu, insn);
 	if (format == FMT_RX || format == FMT_RXY)
-		o->addr = hwsim_cpu_wrap(cpu, o->addr + (o->r2 ? cpu->gr[o->r2] : 0));
+		o->addr = hwsim_insn_indexed_address(cpu, insn);
+	else if (source == SRC_ADR || (source >= SRC_B1 && source <= SRC_D8))
+		o->addr = hwsim_insn_operand_address(cpu, insn);
 
 	switch (source) {
 	case SRC_REG:
@@ -1803,7 +1815,7 @@ struct table_line {
 	int (*act)(struct hwsim_cpu *cpu, const struct operands *o);
 };
 
-/* Sorted by code, because dispatch() uses a binary search. */
+/* Sorted by code, because find_line() uses a binary search. */
 static const struct table_line hwsim_insn_table[] = {
 #define INSN(code, mnemonic, format, operand, action)					\
 	{ code, FMT_##format, SRC_##operand, act_##action },
@@ -1811,24 +1823,32 @@ static const struct table_line hwsim_insn_table[] = {
 #undef INSN
 };
 
-static int dispatch(struct hwsim_cpu *cpu, const struct hwsim_insn *insn)
+static const struct table_line *find_line(u16 code)
 {
 	unsigned int low = 0, high = ARRAY_SIZE(hwsim_insn_table);
-	struct operands o = {};
 
 	while (low < high) {
 		unsigned int middle = (low + high) / 2;
 		const struct table_line *line = &hwsim_insn_table[middle];
 
-		if (line->code == insn->code)
-			return fill_operands(cpu, insn, line->format, line->source, &o) ?:
-			       line->act(cpu, &o);
-		if (line->code < insn->code)
+		if (line->code == code)
+			return line;
+		if (line->code < code)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return HWSIM_INSN_UNKNOWN;
+	return NULL;
+}
+
+static int dispatch(struct hwsim_cpu *cpu, const struct hwsim_insn *insn)
+{
+	const struct table_line *line = find_line(insn->code);
+	struct operands o = {};
+
+	if (!line)
+		return HWSIM_INSN_UNKNOWN;
+	return fill_operands(cpu, insn, line->format, line->source, &o) ?: line->act(cpu, &o);
 }
 
 static u16 opcode(const u8 *text)
@@ -1846,6 +1866,7 @@ static u16 opcode(const u8 *text)
 	case 0xc2:
 	case 0xc4:
 	case 0xc6:
+	case 0xc8:
 		return text[0] << 8 | (text[1] & 15);
 	case 0xe3:
 	case 0xeb:
@@ -1859,7 +1880,6 @@ static u16 opcode(const u8 *text)
 
 static int fetch_text(struct hwsim_cpu *cpu, u64 addr, struct hwsim_insn *insn)
 {
-	static const u8 lengths[] = { 2, 4, 4, 6 };
 	size_t first;
 	int rc;
 
@@ -1867,14 +1887,14 @@ static int fetch_text(struct hwsim_cpu *cpu, u64 addr, struct hwsim_insn *insn)
 		return PGM_SPECIFICATION;
 	/* Read six bytes at once, unless some are on the next page, which may be missing. */
 	first = (addr & 4095) <= 4096 - sizeof(insn->text) ? sizeof(insn->text) : 2;
-	rc = cpu->read(cpu->ctx, addr, insn->text, first);
+	rc = cpu->fetch(cpu->ctx, addr, insn->text, first);
 	if (rc)
 		return rc;
 	insn->addr = addr;
-	insn->len = lengths[insn->text[0] >> 6];
+	insn->len = hwsim_insn_length(insn->text[0]);
 	if (insn->len > first)
-		rc = cpu->read(cpu->ctx, hwsim_cpu_wrap(cpu, addr + 2), insn->text + 2,
-			       insn->len - 2);
+		rc = cpu->fetch(cpu->ctx, hwsim_cpu_wrap(cpu, addr + 2), insn->text + 2,
+				insn->len - 2);
 	else
 		memset(insn->text + insn->len, 0, sizeof(insn->text) - insn->len);
 	insn->code = opcode(insn->text);
@@ -1899,6 +1919,32 @@ u64 hwsim_insn_operand_address(const struct hwsim_cpu *cpu, const struct hwsim_i
 	return hwsim_cpu_wrap(cpu, addr);
 }
 
+/* Return: the address of the storage operand of RX and RXY, with the index register. */
+u64 hwsim_insn_indexed_address(const struct hwsim_cpu *cpu, const struct hwsim_insn *insn)
+{
+	unsigned int x = insn->text[1] & 15;
+
+	return hwsim_cpu_wrap(cpu, hwsim_insn_operand_address(cpu, insn) + (x ? cpu->gr[x] : 0));
+}
+
+/* Return: the address of the second storage operand of SS and SSF. */
+u64 hwsim_insn_second_address(const struct hwsim_cpu *cpu, const struct hwsim_insn *insn)
+{
+	return hwsim_cpu_wrap(cpu, base_displacement(cpu, insn->text + 4));
+}
+
+/* Return: true if hwsim_insn_execute() does not return HWSIM_INSN_UNKNOWN. */
+bool hwsim_insn_is_known(const struct hwsim_insn *insn)
+{
+	return find_line(insn->code);
+}
+
+/* EX or EXRL */
+static bool is_execute(const struct hwsim_insn *insn)
+{
+	return insn->code == 0x4400 || insn->code == 0xc600;
+}
+
 /**
  * hwsim_insn_fetch - read and decode the instruction at the address in the PSW
  * @cpu: the CPU; its PSW advances only if EXECUTE causes a program interruption
@@ -1912,26 +1958,30 @@ u64 hwsim_insn_operand_address(const struct hwsim_cpu *cpu, const struct hwsim_i
  */
 int hwsim_insn_fetch(struct hwsim_cpu *cpu, struct hwsim_insn *insn)
 {
-	struct operands o = {};
+	unsigned int r1;
+	u64 target;
+	u8 len;
 	int rc;
 
 	memset(insn, 0, sizeof(*insn));
 	rc = fetch_text(cpu, cpu->psw_addr, insn);
-	if (rc || insn->code != 0x4400)
+	if (rc || !is_execute(insn))
 		return rc;
 
-	fill_operands(cpu, insn, FMT_RX, SRC_ADR, &o);
-	rc = fetch_text(cpu, o.addr, insn);
-	insn->len = 4;
-	if (!rc && insn->code == 0x4400)
+	len = insn->len;
+	r1 = hwsim_insn_r1(insn);
+	target = len == 4 ? hwsim_insn_indexed_address(cpu, insn) : relative_long(cpu, insn);
+	rc = fetch_text(cpu, target, insn);
+	insn->len = len;
+	if (!rc && is_execute(insn))
 		rc = PGM_EXECUTE;
 	if (rc > 0)
 		cpu->psw_addr = hwsim_cpu_wrap(cpu, cpu->psw_addr + insn->len);
 	if (rc)
 		return rc;
 	insn->executed = true;
-	if (o.r1)
-		insn->text[1] |= cpu->gr[o.r1];
+	if (r1)
+		insn->text[1] |= cpu->gr[r1];
 	insn->code = opcode(insn->text);
 	return 0;
 }

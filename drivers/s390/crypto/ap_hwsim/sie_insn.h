@@ -21,11 +21,12 @@
  * @psw_mask: first half of the PSW
  * @psw_addr: instruction address
  * @ctx: first argument of the callbacks
+ * @fetch: copy an instruction from storage
  * @read: copy from storage
  * @write: copy to storage, completely or not at all
  *
- * The callbacks take real addresses. They return 0, a program interruption code (> 0), or
- * -EFAULT if the host must fault in a page before a retry.
+ * The callbacks take logical addresses. They return 0, a program interruption code (> 0), or
+ * -EFAULT if the host must fault in a page before a retry. They change nothing if they fail.
  */
 struct hwsim_cpu {
 	u64 gr[16];
@@ -34,6 +35,7 @@ struct hwsim_cpu {
 	u64 psw_mask;
 	u64 psw_addr;
 	void *ctx;
+	int (*fetch)(void *ctx, u64 addr, void *buf, size_t len);
 	int (*read)(void *ctx, u64 addr, void *buf, size_t len);
 	int (*write)(void *ctx, u64 addr, const void *buf, size_t len);
 };
@@ -56,7 +58,16 @@ struct hwsim_insn {
 
 int hwsim_insn_fetch(struct hwsim_cpu *cpu, struct hwsim_insn *insn);
 int hwsim_insn_execute(struct hwsim_cpu *cpu, const struct hwsim_insn *insn);
+bool hwsim_insn_is_known(const struct hwsim_insn *insn);
 u64 hwsim_insn_operand_address(const struct hwsim_cpu *cpu, const struct hwsim_insn *insn);
+u64 hwsim_insn_indexed_address(const struct hwsim_cpu *cpu, const struct hwsim_insn *insn);
+u64 hwsim_insn_second_address(const struct hwsim_cpu *cpu, const struct hwsim_insn *insn);
+
+/* Return: the length in bytes of the instruction that begins with this byte. */
+static inline u8 hwsim_insn_length(u8 first)
+{
+	return first < 0x40 ? 2 : first < 0xc0 ? 4 : 6;
+}
 
 /* Return the first register field, for formats that have it in the second byte. */
 static inline unsigned int hwsim_insn_r1(const struct hwsim_insn *insn)

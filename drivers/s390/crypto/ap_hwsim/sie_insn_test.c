@@ -64,6 +64,7 @@ static struct hwsim_cpu *test_cpu(struct kunit *test)
 	storage->missing = STORAGE_SIZE;
 	cpu->psw_mask = MODE64;
 	cpu->ctx = storage;
+	cpu->fetch = test_read;
 	cpu->read = test_read;
 	cpu->write = test_write;
 	return cpu;
@@ -688,7 +689,7 @@ static const u16 table_codes[] = {
 #undef INSN
 };
 
-/* The table must be sorted, because dispatch() uses a binary search. */
+/* The table must be sorted, because find_line() uses a binary search. */
 static void opcode_table_sorted(struct kunit *test)
 {
 	unsigned int i;

@@ -325,18 +325,238 @@ TEST_F(sie, invalid_psw)
 	EXPECT_EQ(psw[1], doubleword(&self->vm, PROGRAM_OLD + 8));
 }
 
-TEST_F(sie, psw_with_dat)
+/* Translation */
+
+#define SEGMENTS	0x90000
+#define PAGES		0x91000
+/* virtual addresses in the second segment */
+#define VIRTUAL		0x100000
+#define PTE_INVALID	0x400UL
+#define PTE_PROTECTED	0x200UL
+
+#define ACCESS_ADDRESS	0x0a8
+
+static unsigned long *pte(char *memory, unsigned long addr)
+{
+	return (unsigned long *)(memory + PAGES + (addr - VIRTUAL) / 4096 * 8);
+}
+
+/* Map the first segment of the guest to itself, and no page of the second one. */
+static void build_tables(struct vm *vm)
+{
+	char *memory = vm->memory;
+	unsigned long *segments = (unsigned long *)(memory + SEGMENTS), addr;
+
+	memset(memory + SEGMENTS, 0, 4096);
+	segments[0] = PAGES + 0x800;
+	segments[1] = PAGES;
+	for (addr = 0; addr < VIRTUAL; addr += 4096) {
+		*(unsigned long *)(memory + PAGES + 0x800 + addr / 4096 * 8) = addr;
+		*pte(memory, VIRTUAL + addr) = PTE_INVALID;
+	}
+	vm->run->s.regs.crs[1] = SEGMENTS;
+	vm->run->kvm_dirty_regs |= KVM_SYNC_CRS;
+}
+
+TEST_F(sie, dat_invalid_table)
 {
 	/* lpswe DATA */
 	static const unsigned char load[] = { 0xb2, 0xb2, 0x10, 0x00 };
 	static const unsigned long psw[2] = { PSW_64BIT | PSW_DAT, FREE };
 
+	build_tables(&self->vm);
+	/* The type of the entry is that of a region table. */
+	*(unsigned long *)(self->memory + SEGMENTS) |= 4;
 	memcpy(self->memory + DATA, psw, sizeof(psw));
 	self->run->s.regs.gprs[1] = DATA;
 	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, 0, load, sizeof(load)));
 	EXPECT_EQ(0x12, half(&self->vm, PROGRAM_CODE));
 	EXPECT_EQ(psw[0], doubleword(&self->vm, PROGRAM_OLD));
 	EXPECT_EQ(psw[1], doubleword(&self->vm, PROGRAM_OLD + 8));
+}
+
+/* A translation exception leaves the PSW at the instruction, a protection exception behind it. */
+TEST_F(sie, dat_exceptions)
+{
+	/* lg 5,0(1); stg 5,8(1); diag */
+	static const unsigned char code[] = {
+		0xe3, 0x50, 0x10, 0x00, 0, 0x04, 0xe3, 0x50, 0x10, 0x08, 0, 0x24, 0x83, 0, 0x06, 0,
+	};
+
+	build_tables(&self->vm);
+	*(unsigned long *)(self->memory + DATA) = 42;
+	self->run->s.regs.gprs[1] = VIRTUAL + 0x3000;
+	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, PSW_DAT, code, sizeof(code)));
+	EXPECT_EQ(0x11, half(&self->vm, PROGRAM_CODE));
+	EXPECT_EQ(CODE, doubleword(&self->vm, PROGRAM_OLD + 8));
+	EXPECT_EQ(VIRTUAL + 0x3000, doubleword(&self->vm, ACCESS_ADDRESS) & ~0xfffUL);
+
+	*pte(self->memory, VIRTUAL + 0x3000) = DATA | PTE_PROTECTED;
+	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, PSW_DAT, code, sizeof(code)));
+	EXPECT_EQ(4, half(&self->vm, PROGRAM_CODE));
+	EXPECT_EQ(6, half(&self->vm, PROGRAM_LENGTH));
+	EXPECT_EQ(CODE + 12, doubleword(&self->vm, PROGRAM_OLD + 8));
+	EXPECT_EQ(42, self->run->s.regs.gprs[5]);
+
+	*pte(self->memory, VIRTUAL + 0x4000) = DATA;
+	self->run->s.regs.gprs[1] = VIRTUAL + 0x4000;
+	EXPECT_EQ(SIE_DONE, run_code(&self->vm, PSW_DAT, code, sizeof(code)));
+	EXPECT_EQ(42, doubleword(&self->vm, DATA + 8));
+}
+
+/* After IPTE, the guest must not use the page, although it was mapped. */
+TEST_F(sie, purge_on_ipte)
+{
+	/* lg 5,0(1); ipte 2,1; lg 6,0(1); diag */
+	static const unsigned char code[] = {
+		0xe3, 0x50, 0x10, 0x00, 0, 0x04, 0xb2, 0x21, 0x00, 0x21,
+		0xe3, 0x60, 0x10, 0x00, 0, 0x04, 0x83, 0, 0x06, 0,
+	};
+
+	build_tables(&self->vm);
+	*(unsigned long *)(self->memory + DATA) = 42;
+	*pte(self->memory, VIRTUAL) = DATA;
+	self->run->s.regs.gprs[1] = VIRTUAL;
+	self->run->s.regs.gprs[2] = PAGES;
+	self->run->s.regs.gprs[6] = 0;
+	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, PSW_DAT, code, sizeof(code)));
+	EXPECT_EQ(0x11, half(&self->vm, PROGRAM_CODE));
+	EXPECT_EQ(CODE + 10, doubleword(&self->vm, PROGRAM_OLD + 8));
+	EXPECT_EQ(42, self->run->s.regs.gprs[5]);
+	EXPECT_EQ(0, self->run->s.regs.gprs[6]);
+	EXPECT_EQ(DATA | PTE_INVALID, *pte(self->memory, VIRTUAL));
+}
+
+/* The instructions that purge a TLB, each after the guest has changed a valid entry. */
+TEST_F(sie, purge_of_whole_tlb)
+{
+	static const struct {
+		const char *what;
+		unsigned char code[4];
+	} cases[] = {
+		{ "ptlb", { 0xb2, 0x0d, 0, 0 } },
+		{ "idte 0,7,8", { 0xb9, 0x8e, 0x70, 0x08 } },
+		{ "csp 10,9", { 0xb2, 0x50, 0, 0xa9 } },
+		{ "cspg 10,9", { 0xb9, 0x8a, 0, 0xa9 } },
+	};
+	/* lg 5,0(1); stg 4,0(3); (purge); lg 6,0(1); diag */
+	unsigned char code[] = {
+		0xe3, 0x50, 0x10, 0x00, 0, 0x04, 0xe3, 0x40, 0x30, 0x00, 0, 0x24, 0, 0, 0, 0,
+		0xe3, 0x60, 0x10, 0x00, 0, 0x04, 0x83, 0, 0x06, 0,
+	};
+	static const unsigned char diagnose[] = { 0x83, 0, 0x06, 0 };
+	unsigned long *gr = (unsigned long *)self->run->s.regs.gprs;
+	unsigned int i;
+
+	*(unsigned long *)(self->memory + DATA) = 42;
+	*(unsigned long *)(self->memory + FREE) = 43;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		/* Without DAT, the guest forgets the tables and instructions of the last case. */
+		ASSERT_EQ(SIE_DONE, run_code(&self->vm, 0, diagnose, sizeof(diagnose)));
+		build_tables(&self->vm);
+		*pte(self->memory, VIRTUAL) = DATA;
+		memcpy(code + 12, cases[i].code, 4);
+		gr[1] = VIRTUAL;
+		gr[3] = PAGES;
+		gr[4] = FREE;
+		gr[7] = SEGMENTS;
+		gr[8] = 0x800;
+		/* CSP compares equal. Bit 63 of the address requests the purge. */
+		gr[9] = (FREE + 0x100) | 1;
+		gr[10] = 0;
+		gr[11] = 0;
+		EXPECT_EQ(SIE_DONE, run_code(&self->vm, PSW_DAT, code, sizeof(code)))
+			TH_LOG("%s", cases[i].what);
+		EXPECT_EQ(42, gr[5]) TH_LOG("%s", cases[i].what);
+		EXPECT_EQ(43, gr[6]) TH_LOG("%s", cases[i].what);
+	}
+}
+
+/* Another address space must not show the pages of the first. */
+TEST_F(sie, address_space_switch)
+{
+	/* lg 5,0(1); lctlg 1,1,0(2); lg 6,0(1); diag */
+	static const unsigned char code[] = {
+		0xe3, 0x50, 0x10, 0x00, 0, 0x04, 0xeb, 0x11, 0x20, 0x00, 0, 0x2f,
+		0xe3, 0x60, 0x10, 0x00, 0, 0x04, 0x83, 0, 0x06, 0,
+	};
+	unsigned long *segments;
+
+	build_tables(&self->vm);
+	*(unsigned long *)(self->memory + DATA) = 42;
+	*(unsigned long *)(self->memory + FREE) = 43;
+	*pte(self->memory, VIRTUAL) = DATA;
+	/* The second space maps FREE in place of DATA. */
+	segments = (unsigned long *)(self->memory + SEGMENTS + 0x4000);
+	memset(segments, 0, 4096);
+	segments[0] = PAGES + 0x800;
+	segments[1] = PAGES + 0x4000;
+	*(unsigned long *)(self->memory + PAGES + 0x4000) = FREE;
+	*(unsigned long *)(self->memory + DATA + 0x100) = SEGMENTS + 0x4000;
+	self->run->s.regs.gprs[1] = VIRTUAL;
+	self->run->s.regs.gprs[2] = DATA + 0x100;
+	EXPECT_EQ(SIE_DONE, run_code(&self->vm, PSW_DAT, code, sizeof(code)));
+	EXPECT_EQ(42, self->run->s.regs.gprs[5]);
+	EXPECT_EQ(43, self->run->s.regs.gprs[6]);
+}
+
+/* Each guest sees its own memory. */
+TEST_F(sie, two_guests)
+{
+	/* lg 5,0(1); diag */
+	static const unsigned char code[] = { 0xe3, 0x50, 0x10, 0x00, 0, 0x04, 0x83, 0, 0x06, 0 };
+	struct vm other, *vms[] = { &self->vm, &other };
+	unsigned int i;
+
+	ASSERT_EQ(0, vm_create(&other));
+	*(unsigned long *)(self->memory + DATA) = 42;
+	*(unsigned long *)((char *)other.memory + DATA) = 43;
+	for (i = 0; i < 4; i++) {
+		vms[i % 2]->run->s.regs.gprs[1] = DATA;
+		EXPECT_EQ(SIE_DONE, run_code(vms[i % 2], 0, code, sizeof(code)));
+		EXPECT_EQ(42 + i % 2, vms[i % 2]->run->s.regs.gprs[5]);
+	}
+	vm_destroy(&other);
+}
+
+/* The guest changes an instruction that it has executed, and executes it again. */
+TEST_F(sie, instruction_modified_by_guest)
+{
+	/* lghi 5,0; loop: aghi 5,1; aghi 6,1; stc 6,CODE+7; brct 3,loop; diag: adds 1, 2 and 3 */
+	static const unsigned char code[] = {
+		0xa7, 0x59, 0, 0, 0xa7, 0x5b, 0, 1, 0xa7, 0x6b, 0, 1, 0x42, 0x60, 0x10, 0x07,
+		0xa7, 0x36, 0xff, 0xfa, 0x83, 0, 0x06, 0,
+	};
+
+	self->run->s.regs.gprs[1] = CODE;
+	self->run->s.regs.gprs[3] = 3;
+	self->run->s.regs.gprs[6] = 1;
+	EXPECT_EQ(SIE_DONE, run_code(&self->vm, 0, code, sizeof(code)));
+	EXPECT_EQ(6, self->run->s.regs.gprs[5]);
+}
+
+/* EPSW shows the PSW of the guest, also as the target of an EXECUTE. */
+TEST_F(sie, epsw_shows_guest)
+{
+	/* epsw 4,5; ex 0,CODE; diag */
+	static const unsigned char code[] = {
+		0xb9, 0x8d, 0x00, 0x45, 0x44, 0x00, 0x20, 0x00, 0x83, 0, 0x06, 0,
+	};
+	/* epsw 6,7 */
+	static const unsigned char target[] = { 0xb9, 0x8d, 0x00, 0x67 };
+	unsigned long *gr = (unsigned long *)self->run->s.regs.gprs;
+
+	memcpy(self->memory + DATA, target, sizeof(target));
+	gr[2] = DATA;
+	gr[4] = 0;
+	gr[5] = 0;
+	gr[6] = 0;
+	gr[7] = 0;
+	EXPECT_EQ(SIE_DONE, run_code(&self->vm, PSW_EXTERNAL, code, sizeof(code)));
+	EXPECT_EQ((PSW_64BIT | PSW_EXTERNAL) >> 32, gr[4]);
+	EXPECT_EQ((unsigned int)PSW_64BIT, gr[5]);
+	EXPECT_EQ(gr[4], gr[6]);
+	EXPECT_EQ(gr[5], gr[7]);
 }
 
 /* An operation exception takes precedence over a privileged-operation exception. */
