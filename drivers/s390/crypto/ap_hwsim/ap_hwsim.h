@@ -8,6 +8,7 @@
  *
  *   insn_test.c      tests insn.c with KUnit
  *   sie_insn_test.c  tests sie_insn.c with KUnit
+ *   sie_code_test.c  tests sie_code.c with KUnit
  *   main.c           enables the simulator at boot
  *   trap.c           emulates host instructions that the machine lacks
  *   debugfs.c        provides control and state files for tests
@@ -18,6 +19,7 @@
  *   sie.c            simulates START INTERPRETIVE EXECUTION with sie_*.c; see sie.h
  *   insn.c           executes NQAP, DQAP and PQAP
  *   watch.c          observes KVM, the AP bus and eventfds
+ *   sie_shadow.c     maintains the shadow tables of the guests
  *   config.c         changes the machine's configuration
  *   check.c          checks that queues are neither shared nor passed on without a reset
  *   irq.c            delivers adapter interrupts

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Conceals instructions that cannot run natively although they do not trap.
+ *
+ * The CPU does not execute a page of the guest, but a copy of it. The copy begins with
+ * zeros, which raise an operation exception. For each exception, the native engine reveals
+ * instructions in the copy: the one that the CPU did not see, and those that follow it up to
+ * a branch. It never reveals an instruction that cannot run natively. It only reveals
+ * instructions at addresses that the CPU can reach, so it cannot take data, or the middle of
+ * an instruction, for an instruction.
+ */
+#include <linux/bitmap.h>
+#include <linux/gfp.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include "sie_insn.h"
+#include "sie_shadow.h"
+
+/* Maximum numbers of instructions to reveal at once, and of branch targets to follow */
+#define RUN_MAX			256
+#define TARGETS_MAX		32
+
+/**
+ * hwsim_code_conceals - test whether an instruction must not run natively
+ * @first: its first halfword
+ * @clocks: the clock of the guest differs from that of the host
+ *
+ * SAC, MVCOS, SPKA and the like need not be here, because they trap in the problem state
+ * without a key.
+ */
+bool hwsim_code_conceals(u16 first, bool clocks)
+{
+	/* MC: control register 8 is that of the host */
+	if (first >> 8 == 0xaf)
+		return true;
+	switch (first) {
+	case 0xb219: /* SAC: the address-space control is that of the host */
+	case 0xb224: /* IAC: it stores the address-space control of the host */
+	case 0xb2b0: /* STFLE: the facilities of the host */
+	case 0xb98d: /* EPSW: the PSW of the host */
+	case 0xe501: /* TPROT: the shadow tables lack pages of the guest */
+		return true;
+	case 0x0104: /* PTFF */
+	case 0xb205: /* STCK */
+	case 0xb278: /* STCKE */
+	case 0xb27c: /* STCKF */
+		return clocks;
+	default:
+		return false;
+	}
+}
+
+/* Test whether something else than an instruction may follow, such as data. */
+static bool ends_run(u16 first)
+{
+	switch (first >> 8) {
+	case 0x05: /* BALR */
+	case 0x0d: /* BASR */
+		/* Code follows a call, and also an instruction that only loads the address. */
+		return (first & 0xf0) != 0xe0 && first & 0xf;
+	case 0x0b ... 0x0c: /* BSM, BASSM */
+	case 0x45: /* BAL */
+	case 0x4d: /* BAS */
+	case 0x82: /* LPSW */
+		return true;
+	case 0x07: /* BCR */
+	case 0x47: /* BC */
+		return (first & 0xf0) == 0xf0;
+	case 0xa7:
+	case 0xc0:
+		/* BRC and BRCL; BRAS and BRASL, unless they are calls */
+		return (first & 0xff) == 0xf4 || ((first & 0xf) == 5 && (first & 0xf0) != 0xe0);
+	default:
+		return first == 0x0101 || first == 0xb2b2 || !first; /* PR, LPSWE */
+	}
+}
+
+/* Return: the distance in halfwords to the target of a relative branch, or 0. */
+static int branch_distance(const u16 *insn, unsigned int halfwords)
+{
+	switch (insn[0] >> 8) {
+	case 0xa7: /* BRC, BRAS, BRCT, BRCTG */
+		return (insn[0] & 0xf) >= 4 && (insn[0] & 0xf) <= 7 ? (s16)insn[1] : 0;
+	case 0x84 ... 0x85: /* BRXH, BRXLE */
+		return (s16)insn[1];
+	case 0xc0: /* BRCL, BRASL */
+		if (halfwords == 3 && ((insn[0] & 0xf) == 4 || (insn[0] & 0xf) == 5))
+			return (s32)((u32)insn[1] << 16 | insn[2]);
+		return 0;
+	case 0xec:
+		if (halfwords < 3)
+			return 0;
+		switch (insn[2] & 0xff) {
+		case 0x44 ... 0x45: /* BRXHG, BRXLG */
+		case 0x64 ... 0x65: /* CGRJ, CLGRJ */
+		case 0x76 ... 0x77: /* CRJ, CLRJ */
+		case 0x7c ... 0x7f: /* CGIJ, CLGIJ, CIJ, CLIJ */
+			return (s16)insn[1];
+		}
+	}
+	return 0;
+}
+
+static unsigned int halfwords(u16 first)
+{
+	return hwsim_insn_length(first >> 8) / sizeof(u16);
+}
+
+/* Return: a copy of a page in which all instructions are concealed, or NULL. */
+struct hwsim_code *hwsim_code_alloc(void)
+{
+	struct hwsim_code *code = kzalloc(sizeof(*code), GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!code)
+		return NULL;
+	code->copy = (u16 *)get_zeroed_page(GFP_ATOMIC | __GFP_NOWARN);
+	if (!code->copy) {
+		kfree(code);
+		return NULL;
+	}
+	return code;
+}
+
+void hwsim_code_free(struct hwsim_code *code)
+{
+	free_page((unsigned long)code->copy);
+	kfree(code);
+}
+
+/* Reveal the operation code last, because another CPU may be about to run the instruction. */
+static void reveal(struct hwsim_code *code, const u16 *page, unsigned int start)
+{
+	unsigned int end = start + halfwords(page[start]), i;
+
+	code->crosses = max(code->crosses, end > HWSIM_HALFWORDS ? end - HWSIM_HALFWORDS : 0);
+	for (i = min_t(unsigned int, end, HWSIM_HALFWORDS); i-- > start;) {
+		WRITE_ONCE(code->copy[i], page[i]);
+		__set_bit(i, code->revealed);
+		/* The first halfword, which the loop writes last, makes the others visible. */
+		smp_wmb();
+	}
+	__set_bit(start, code->starts);
+}
+
+static void conceal(struct hwsim_code *code, unsigned int start)
+{
+	unsigned int end = start + halfwords(code->copy[start]), i;
+
+	if (end > HWSIM_HALFWORDS)
+		code->crosses = 0;
+	__clear_bit(start, code->starts);
+	for (i = start; i < min_t(unsigned int, end, HWSIM_HALFWORDS); i++) {
+		WRITE_ONCE(code->copy[i], 0);
+		__clear_bit(i, code->revealed);
+	}
+}
+
+/*
+ * Return: the next halfword from @first on, or HWSIM_HALFWORDS, at which a revealed instruction
+ * begins that overlaps the one at @start.
+ */
+static unsigned int find_overlap(const struct hwsim_code *code, unsigned int start,
+				 unsigned int end, unsigned int first)
+{
+	unsigned int i;
+
+	for_each_set_bit_from(first, code->starts, end) {
+		i = first;
+		if (i != start && i + halfwords(code->copy[i]) > start)
+			return i;
+	}
+	return HWSIM_HALFWORDS;
+}
+
+/**
+ * hwsim_code_reveal - reveal instructions
+ * @code: the copy
+ * @page: the page
+ * @offset: offset of an instruction that the CPU did not see
+ * @run: also reveal the instructions that the CPU can reach from there without leaving the page
+ * @clocks: the clock of the guest differs from that of the host
+ *
+ * Revealed instructions never overlap, because concealing one would change the other. If the
+ * guest uses an instruction within another one, only the one that it used last is revealed.
+ *
+ * Return: true if at least one instruction was revealed.
+ */
+bool hwsim_code_reveal(struct hwsim_code *code, const u16 *page, unsigned int offset, bool run,
+		       bool clocks)
+{
+	unsigned int next = offset / sizeof(u16), nr_targets = 0, n = 0;
+	u16 targets[TARGETS_MAX];
+
+	for (;;) {
+		unsigned int end, target, other;
+		bool reveals;
+
+		reveals = next < HWSIM_HALFWORDS && n < RUN_MAX && !test_bit(next, code->starts) &&
+			  !hwsim_code_conceals(page[next], clocks);
+		if (reveals) {
+			end = min(next + halfwords(page[next]), HWSIM_HALFWORDS);
+			other = next < 2 ? 0 : next - 2;
+			other = find_overlap(code, next, end, other);
+			/* Only the first instruction is certainly one. */
+			if (other < HWSIM_HALFWORDS && n)
+				reveals = false;
+			for (; reveals && other < HWSIM_HALFWORDS;
+			     other = find_overlap(code, next, end, other))
+				conceal(code, other);
+		}
+		if (reveals) {
+			reveal(code, page, next);
+			n++;
+			if (!run)
+				break;
+			target = next + branch_distance(page + next, end - next);
+			if (target != next && target < HWSIM_HALFWORDS && nr_targets < TARGETS_MAX)
+				targets[nr_targets++] = target;
+			if (!ends_run(page[next])) {
+				next = end;
+				continue;
+			}
+		}
+		if (!nr_targets)
+			break;
+		next = targets[--nr_targets];
+	}
+	return n;
+}
+
+/* Reveal the end of an instruction that begins in the page before. */
+void hwsim_code_reveal_tail(struct hwsim_code *code, const u16 *page, unsigned int count)
+{
+	while (count--) {
+		WRITE_ONCE(code->copy[count], page[count]);
+		__set_bit(count, code->revealed);
+	}
+	/* Write the end before the caller makes the beginning visible. */
+	smp_wmb();
+}
+
+/**
+ * hwsim_code_verify - conceal the instructions that have changed
+ * @code: the copy
+ * @page: the page
+ */
+void hwsim_code_verify(struct hwsim_code *code, const u16 *page)
+{
+	unsigned int i, start;
+
+	for_each_set_bit(i, code->revealed, HWSIM_HALFWORDS) {
+		if (code->copy[i] == page[i])
+			continue;
+		for (start = i; start && i - start < 2 && !test_bit(start, code->starts); start--)
+			;
+		if (test_bit(start, code->starts))
+			conceal(code, start);
+		else
+			/* the end of an instruction that begins in the page before */
+			WRITE_ONCE(code->copy[i], page[i]);
+	}
+}
