@@ -103,7 +103,7 @@ def say(*words):
 def hwsim_words():
     """Return the words in --hwsim. Exit if a word is not a parameter of the simulator, because the kernel would ignore it."""
     with open(os.path.join(TOP, "drivers/s390/crypto/ap_hwsim/machine.c")) as source:
-        known = re.findall(r"^module_param(?:_string)?\((\w+)", source.read(), re.M)
+        known = re.findall(r"^module_param(?:_string|_cb)?\((\w+)", source.read(), re.M)
     words = machine.hwsim.split()
     for word in words:
         name, _, value = word.partition("=")
@@ -176,6 +176,8 @@ class Run:
         # P poisons freed memory, to detect a use after free early. A marks the cache whose allocations fault_slow fails.
         append += ["panic_on_warn=1", "slub_debug=P;A,radix_tree_node"] if self.fatal_warnings else []
         append += ["kmemleak=on"] if self.variant == "memory" else []
+        # Low-address protection detects stores through null pointers, but slows the kernel down, so only the slow tests use it.
+        append += [f"ap_hwsim.protect_lowcore={int(self.variant in ('memory', 'races'))}"]
         append += [f"ap_hwsim.{word}" for word in hwsim_words()]
         append += ["rig_debian=1"] if os.path.isdir(self.debian) and self.debian == DEBIAN else []
         append += [*self.options, machine.append]

@@ -43,6 +43,8 @@
 
 #define HWSIM_IDS	256
 
+struct hwsim_shadow;
+
 /**
  * enum hwsim_ap_opcode - operation codes of the AP instructions
  * @HWSIM_NQAP: enqueue a request
@@ -146,6 +148,10 @@ struct hwsim_guest {
 	unsigned long updates;
 	/** @apcb: APCB contents after the last write */
 	struct hwsim_apcb apcb;
+	/** @native: the guest runs natively, as selected when it was created */
+	bool native;
+	/** @shadow: shadow tables, or NULL until a vCPU runs natively */
+	struct hwsim_shadow *shadow;
 };
 
 /**
@@ -280,6 +286,10 @@ struct hwsim_machine {
 	bool no_ap;
 	/** @no_qci: PQAP(QCI) is not installed */
 	bool no_qci;
+	/** @open_lowcore: low-address protection of the host is off */
+	bool open_lowcore;
+	/** @native: new guests run natively */
+	bool native;
 	/** @type: hardware type of all adapters */
 	u8 type;
 	/** @mode: mode of all adapters: A (accelerator), D (CCA) or X (EP11) */

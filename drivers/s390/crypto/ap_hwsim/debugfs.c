@@ -12,6 +12,7 @@
 #include <asm/debug.h>
 
 #include "ap_hwsim.h"
+#include "sie_shadow.h"
 
 #define HWSIM_LINE_MAX 80
 
@@ -590,6 +591,34 @@ static const struct file_operations hwsim_violations_fops = {
 	.release = single_release,
 };
 
+static const char *const hwsim_native_names[HWSIM_NR_NATIVE_STATS] = {
+	[HWSIM_NATIVE_ENTRIES] = "entries",
+	[HWSIM_NATIVE_WORLDS] = "world_switches",
+	[HWSIM_NATIVE_SPACES] = "space_switches",
+	[HWSIM_NATIVE_SVC] = "supervisor_calls",
+	[HWSIM_NATIVE_HOST_IRQ] = "host_interrupts",
+	[HWSIM_NATIVE_EMULATED] = "emulated",
+	[HWSIM_NATIVE_INTERPRETED] = "interpreted",
+	[HWSIM_NATIVE_PROGRAM] = "program_interruptions",
+	[HWSIM_NATIVE_FAULTS] = "faults",
+	[HWSIM_NATIVE_CODE_MAPPED] = "code_mapped",
+	[HWSIM_NATIVE_REVEALED] = "revealed",
+	[HWSIM_NATIVE_CODE_WRITTEN] = "code_written",
+	[HWSIM_NATIVE_PURGED] = "purged",
+	[HWSIM_NATIVE_NOTIFIED] = "notified",
+};
+
+static int hwsim_native_show(struct seq_file *seq, void *unused)
+{
+	unsigned int i;
+
+	for (i = 0; i < HWSIM_NR_NATIVE_STATS; i++)
+		seq_printf(seq, "%s %lld\n", hwsim_native_names[i],
+			   atomic64_read(&hwsim_native_stats[i]));
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(hwsim_native);
+
 void __init hwsim_debugfs_init(void)
 {
 	struct dentry *dir = debugfs_create_dir("ap_hwsim", arch_debugfs_dir);
@@ -601,6 +630,7 @@ void __init hwsim_debugfs_init(void)
 	debugfs_create_file("state", 0400, dir, NULL, &hwsim_state_fops);
 	debugfs_create_file("guests", 0400, dir, NULL, &hwsim_guests_fops);
 	debugfs_create_file("held", 0400, dir, NULL, &hwsim_held_fops);
+	debugfs_create_file("native", 0400, dir, NULL, &hwsim_native_fops);
 	debugfs_create_file("uv_pages", 0400, dir, NULL, &hwsim_uv_pages_fops);
 	debugfs_create_file("violations", 0600, dir, NULL, &hwsim_violations_fops);
 }

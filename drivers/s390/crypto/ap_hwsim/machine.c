@@ -6,6 +6,8 @@
 #include <linux/init.h>
 #include <linux/kprobes.h>
 #include <linux/moduleparam.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
 
 #include "../ap_bus.h"
 #include "ap_hwsim.h"
@@ -28,6 +30,7 @@ static bool ap = true;
 static bool qci = true;
 static unsigned int reset_polls = 2;
 static unsigned int reset_ms;
+static bool protect_lowcore = true;
 
 module_param_string(adapters, hwsim_boot_adapters, sizeof(hwsim_boot_adapters), 0444);
 MODULE_PARM_DESC(adapters, "adapters of the machine, as decimal ids and ranges such as 4-6,8");
@@ -47,6 +50,33 @@ module_param(reset_polls, uint, 0444);
 MODULE_PARM_DESC(reset_polls, "number of PQAPs for the queue until a reset completes");
 module_param(reset_ms, uint, 0444);
 MODULE_PARM_DESC(reset_ms, "duration of a reset in milliseconds, or 0 to use reset_polls");
+module_param(protect_lowcore, bool, 0444);
+MODULE_PARM_DESC(protect_lowcore, "low-address protection of the host is on");
+
+static const char *const hwsim_engines[] = { "interpret", "native" };
+
+static int hwsim_engine_set(const char *value, const struct kernel_param *param)
+{
+	int engine = sysfs_match_string(hwsim_engines, value);
+
+	if (engine < 0)
+		return engine;
+	WRITE_ONCE(hwsim.native, engine);
+	return 0;
+}
+
+static int hwsim_engine_get(char *buf, const struct kernel_param *param)
+{
+	return sysfs_emit(buf, "%s\n", hwsim_engines[READ_ONCE(hwsim.native)]);
+}
+
+static const struct kernel_param_ops hwsim_engine_ops = {
+	.set = hwsim_engine_set,
+	.get = hwsim_engine_get,
+};
+
+module_param_cb(engine, &hwsim_engine_ops, NULL, 0644);
+MODULE_PARM_DESC(engine, "how guests run that are created from now on: interpret or native");
 
 /**
  * hwsim_queue_find - look up a queue in the machine's configuration
@@ -106,6 +136,7 @@ void hwsim_machine_defaults(void)
 	bitmap_copy(hwsim.adm, hwsim_boot_aqm, HWSIM_IDS);
 	bitmap_zero(hwsim.deconfigured, HWSIM_IDS);
 	hwsim.no_qci = !qci;
+	hwsim.open_lowcore = !protect_lowcore;
 	hwsim.reset_mode = reset_ms ? HWSIM_RESET_MS : HWSIM_RESET_POLLS;
 	hwsim.reset_value = reset_ms ?: reset_polls;
 }

@@ -13,6 +13,7 @@
 #include <asm/alternative.h>
 #include <asm/ap.h>
 #include <asm/css_chars.h>
+#include <asm/ctlreg.h>
 #include <asm/facility.h>
 #include <asm/sclp.h>
 
@@ -103,6 +104,12 @@ static int __init hwsim_arm(void)
 		return ret;
 	if (!hwsim.no_ap)
 		hwsim_facilities_set();
+	/*
+	 * The kernel changes preempt_count in the lowcore all the time. With low-address
+	 * protection, QEMU's TCG translates the address of each of these stores anew.
+	 */
+	if (hwsim.open_lowcore)
+		system_ctl_clear_bit(0, CR0_LOW_ADDRESS_PROTECTION_BIT);
 	sclp.has_sief2 = 1;
 	ret = hwsim_trap_init();
 	if (ret)

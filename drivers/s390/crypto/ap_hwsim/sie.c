@@ -3,17 +3,20 @@
  * The simulated START INTERPRETIVE EXECUTION (SIE). It runs the guest that a state
  * description defines, until KVM has to handle an interception.
  *
- * Before each guest instruction, SIE checks for requests from the host (prog20, a stop, or another
- * task that wants to run) and for interruptions that are pending in the GISA.
+ * There are two engines. "interpret" decodes each instruction. "native" runs the guest on
+ * the CPU, and handles what traps. With either engine, SIE checks for requests from the host
+ * (prog20, a stop, or another task that wants to run) and for interruptions that are pending in
+ * the GISA before each step.
  *
  * A protected vCPU has a state description of another format. The ultravisor runs the vCPU:
  * it keeps the PSW, delivers program interruptions, gives KVM the general registers in
  * another place, and leaves SIE if the guest needs a page that KVM has not imported. Hardware
  * hides more of the guest from KVM than this simulation does.
  *
- * Not simulated: storage keys, access registers, PER, low-address protection, floating-point and
- * vector instructions.
+ * Not simulated: storage keys, access registers, PER, and low-address protection. The
+ * interpreter has neither floating-point nor vector instructions.
  */
+#include <linux/err.h>
 #include <linux/io.h>
 #include <linux/kvm_host.h>
 #include <asm/access-regs.h>
@@ -104,6 +107,41 @@ static void check_apcb(const struct hwsim_sie *sie)
 				task_pid_nr(current));
 }
 
+/*
+ * Return: the shadow of the VM, or NULL if its engine is "interpret". The shadow is created
+ * when the first vCPU enters SIE.
+ */
+static struct hwsim_shadow *shadow_get(struct kvm *kvm)
+{
+	struct hwsim_shadow *shadow = NULL, *created;
+	struct hwsim_guest *guest;
+	bool native = false;
+
+	scoped_guard(spinlock_irqsave, &hwsim_lock) {
+		guest = hwsim_guest_find(kvm);
+		if (guest) {
+			native = guest->native;
+			shadow = guest->shadow;
+		}
+	}
+	if (!native || shadow || !hwsim_native_available())
+		return shadow;
+	created = hwsim_shadow_create(kvm);
+	if (IS_ERR(created))
+		return NULL;
+	scoped_guard(spinlock_irqsave, &hwsim_lock) {
+		guest = hwsim_guest_find(kvm);
+		shadow = guest ? guest->shadow : NULL;
+		if (guest && !shadow)
+			guest->shadow = created;
+	}
+	if (!guest || shadow)
+		hwsim_shadow_destroy(created);
+	else
+		shadow = created;
+	return shadow;
+}
+
 static void interpret(struct hwsim_sie *sie)
 {
 	unsigned int budget = SIE_BUDGET;
@@ -124,7 +162,12 @@ static void run(struct hwsim_sie *sie, u64 *gprs)
 	smp_mb();
 	if (!atomic_read(&scb->prog20)) {
 		load_guest(sie, gprs);
-		interpret(sie);
+		hwsim_storage_begin(sie);
+		if (sie->shadow && !sie->uv)
+			hwsim_native_run(sie);
+		else
+			interpret(sie);
+		hwsim_storage_end(sie);
 		store_guest(sie, gprs);
 		check_apcb(sie);
 	}
@@ -168,6 +211,7 @@ int hwsim_sie64a(struct kvm_s390_sie_block *scb, u64 *gprs)
 	}
 	if (irqs_disabled)
 		raw_local_irq_enable();
+	sie.shadow = shadow_get(vcpu->kvm);
 	scoped_guard(srcu, &vcpu->kvm->srcu)
 		run(&sie, gprs);
 	if (irqs_disabled)

@@ -3,13 +3,18 @@
  * What the files of the simulated SIE share. Order of the files: a file uses only files
  * further down in this list.
  *
- *   sie.c          entry of a vCPU
+ *   sie.c          entry of a vCPU, and the engine "interpret"
+ *   sie_native.c   the engine "native": runs the guest on the CPU, and handles what traps
+ *   sie_switch.S   switches the CPU to the guest and back
  *   sie_step.c     executes one instruction, and tests what has to happen before it
  *   sie_control.c  instructions that affect more than general registers and storage
  *   sie_exit.c     interceptions and interruptions
  *   sie_insn.c     all other instructions; see sie_insn.h
  *   sie_dat.c      dynamic address translation (DAT) with the tables of the guest
  *   sie_storage.c  guest storage by real address
+ *   sie_shadow.c   translation tables of the host that run a guest natively
+ *   sie_table.c    the memory of these tables
+ *   sie_code.c     conceals instructions that cannot run natively
  */
 #ifndef AP_HWSIM_SIE_H
 #define AP_HWSIM_SIE_H
@@ -18,6 +23,7 @@
 #include <asm/ptrace.h>
 #include "ap_hwsim.h"
 #include "sie_insn.h"
+#include "sie_shadow.h"
 
 /* Functions return SIE_LEAVE if the vCPU must leave SIE, and 0 if it can stay in SIE. */
 #define SIE_LEAVE		1
@@ -54,23 +60,73 @@ struct hwsim_dat {
 };
 
 /**
+ * struct hwsim_translation - a translation that the emulation can use again until a purge
+ * @asce: address-space-control element
+ * @page: virtual page number
+ * @purges: hwsim_shadow_purges() before the translation
+ * @dat: the result for the first byte of the page
+ */
+struct hwsim_translation {
+	u64 asce;
+	u64 page;
+	int purges;
+	struct hwsim_dat dat;
+};
+
+#define HWSIM_TRANSLATIONS	16
+
+/**
+ * struct hwsim_page - a page of guest storage that the emulation can use again
+ * @page: the page, with a reference, or NULL
+ * @gfn: its absolute address, in pages
+ * @user: its address in the VMM
+ * @write: it is writable
+ * @invalidations: hwsim_shadow_invalidations() before the page was looked up
+ * @executions: hwsim_shadow_executions() before the last call of hwsim_shadow_written()
+ */
+struct hwsim_page {
+	struct page *page;
+	gfn_t gfn;
+	unsigned long user;
+	bool write;
+	int invalidations;
+	int executions;
+};
+
+#define HWSIM_PAGES		12
+
+/**
  * struct hwsim_sie - data of one execution of SIE
  * @cpu: the guest's CPU
  * @scb: state description
  * @vcpu: the vCPU, whose VM owns the guest storage
  * @uv: the vCPU in the ultravisor; NULL if the vCPU is not protected
+ * @slots: memory slots of the VM
+ * @shadow: shadow tables of the VM; NULL if the guest is interpreted
  * @apcb: masks of the APCB at entry to SIE
  * @teid: translation-exception identification of the last access exception
  * @timer_read: value of the TOD clock when the CPU timer in @scb was correct
+ * @translations: of the native engine, by virtual page number
+ * @pages: by absolute page number
+ * @retried: PSW at which the guest runs again after an operation exception
+ * @faulted: PSW of the last fault in the shadow tables
+ * @faults: number of consecutive faults with this PSW
  */
 struct hwsim_sie {
 	struct hwsim_cpu cpu;
 	struct kvm_s390_sie_block *scb;
 	struct kvm_vcpu *vcpu;
 	struct hwsim_uv_cpu *uv;
+	struct kvm_memslots *slots;
+	struct hwsim_shadow *shadow;
 	struct hwsim_apcb apcb;
 	u64 teid;
 	u64 timer_read;
+	u64 retried;
+	u64 faulted;
+	unsigned int faults;
+	struct hwsim_translation translations[HWSIM_TRANSLATIONS];
+	struct hwsim_page pages[HWSIM_PAGES];
 };
 
 static inline bool hwsim_sie_problem_state(const struct hwsim_sie *sie)
@@ -96,9 +152,11 @@ static inline size_t hwsim_to_page_end(u64 addr, size_t len)
 }
 
 /* sie_storage.c */
+void hwsim_storage_begin(struct hwsim_sie *sie);
+void hwsim_storage_end(struct hwsim_sie *sie);
 u64 hwsim_real_to_absolute(const struct hwsim_sie *sie, u64 real);
-int hwsim_host_fault(struct hwsim_sie *sie, u64 absolute, bool write);
-int hwsim_real_user_address(struct hwsim_sie *sie, u64 real, bool write, unsigned long *user);
+int hwsim_host_fault(struct hwsim_sie *sie, u64 absolute);
+int hwsim_real_user_address(struct hwsim_sie *sie, u64 real, unsigned long *user);
 unsigned long hwsim_user_pfn(unsigned long user);
 int hwsim_real_read(struct hwsim_sie *sie, u64 real, void *buf, size_t len);
 int hwsim_real_write(struct hwsim_sie *sie, u64 real, const void *buf, size_t len);
@@ -142,5 +200,9 @@ int hwsim_sie_control(struct hwsim_sie *sie, const struct hwsim_insn *insn);
 /* sie_step.c */
 int hwsim_sie_before(struct hwsim_sie *sie);
 int hwsim_sie_step(struct hwsim_sie *sie);
+
+/* sie_native.c */
+bool hwsim_native_available(void);
+void hwsim_native_run(struct hwsim_sie *sie);
 
 #endif /* AP_HWSIM_SIE_H */

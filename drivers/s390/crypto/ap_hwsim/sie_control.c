@@ -407,6 +407,8 @@ static int invalidate_page(struct hwsim_sie *sie, const struct hwsim_insn *insn)
 		return hwsim_sie_suppress(sie, insn, PGM_PRIVILEGED_OP);
 	for (index = addr >> PAGE_SHIFT & 0xff; !rc && n && index < 256; n--, index++) {
 		rc = hwsim_real_set_bit(sie, pto + index * sizeof(u64), IPTE_INVALID);
+		if (!rc && sie->shadow)
+			hwsim_shadow_purge_entry(sie->shadow, pto, index);
 	}
 	return hwsim_sie_finish(sie, insn, rc);
 }
@@ -420,6 +422,8 @@ static int invalidate_table(struct hwsim_sie *sie, const struct hwsim_insn *insn
 	if (hwsim_sie_problem_state(sie))
 		return hwsim_sie_suppress(sie, insn, PGM_PRIVILEGED_OP);
 	if (operand & IDTE_BY_ASCE) {
+		if (sie->shadow)
+			hwsim_shadow_purge_asce(sie->shadow, sie->cpu.gr[rrf_r3(insn)]);
 		return hwsim_sie_finish(sie, insn, 0);
 	}
 	index = operand >> (20 + 11 * level) & 0x7ff;
@@ -427,6 +431,8 @@ static int invalidate_table(struct hwsim_sie *sie, const struct hwsim_insn *insn
 		rc = hwsim_real_set_bit(sie, (table & PAGE_MASK) + index * sizeof(u64),
 					IDTE_INVALID);
 	/* Purge even after a failure, because some entries may be invalid already. */
+	if (sie->shadow)
+		hwsim_shadow_purge_dat(sie->shadow);
 	return hwsim_sie_finish(sie, insn, rc);
 }
 
@@ -434,6 +440,8 @@ static int purge_tlb(struct hwsim_sie *sie, const struct hwsim_insn *insn)
 {
 	if (hwsim_sie_problem_state(sie))
 		return hwsim_sie_suppress(sie, insn, PGM_PRIVILEGED_OP);
+	if (sie->shadow)
+		hwsim_shadow_purge_dat(sie->shadow);
 	return hwsim_sie_finish(sie, insn, 0);
 }
 
@@ -463,6 +471,8 @@ static int compare_swap_purge(struct hwsim_sie *sie, const struct hwsim_insn *in
 	else if (!swapped)
 		gr[r1] = old;
 	hwsim_cpu_set_cc(&sie->cpu, !swapped);
+	if (swapped && operand & CSP_PURGE_TLB && sie->shadow)
+		hwsim_shadow_purge_dat(sie->shadow);
 	return hwsim_sie_finish(sie, insn, 0);
 }
 

@@ -166,6 +166,38 @@ int hwsim_dat_translate(struct hwsim_sie *sie, u64 addr, enum hwsim_as as,
 	return rc;
 }
 
+/*
+ * Like hwsim_dat_translate(), but remember the translation, like the TLB of a CPU. Never
+ * raise an exception because of a translation that is remembered.
+ */
+static int translate(struct hwsim_sie *sie, u64 addr, enum hwsim_as as, enum hwsim_access access,
+		     struct hwsim_dat *dat)
+{
+	struct hwsim_translation *known =
+		&sie->translations[addr / PAGE_SIZE % HWSIM_TRANSLATIONS];
+	u64 asce = hwsim_dat_asce(sie, as);
+	int purges, rc;
+
+	if (!sie->shadow || sie->uv || !(sie->cpu.psw_mask & PSW_MASK_DAT))
+		return hwsim_dat_translate(sie, addr, as, access, dat);
+	purges = hwsim_shadow_purges(sie->shadow);
+	if (known->asce == asce && known->page == addr / PAGE_SIZE && known->purges == purges &&
+	    !(access == HWSIM_WRITE && known->dat.protected) &&
+	    !(access == HWSIM_FETCH && known->dat.noexec)) {
+		*dat = known->dat;
+		dat->real += offset_in_page(addr);
+		return 0;
+	}
+	/* A purge that is not counted in @purges changed the tables before the reads below. */
+	smp_rmb();
+	rc = hwsim_dat_translate(sie, addr, as, access, dat);
+	if (!rc) {
+		*known = (struct hwsim_translation){ asce, addr / PAGE_SIZE, purges, *dat };
+		known->dat.real -= offset_in_page(addr);
+	}
+	return rc;
+}
+
 static int copy_from(struct hwsim_sie *sie, u64 addr, enum hwsim_as as, enum hwsim_access access,
 		     void *buf, size_t len)
 {
@@ -175,7 +207,7 @@ static int copy_from(struct hwsim_sie *sie, u64 addr, enum hwsim_as as, enum hws
 
 	for (; len; len -= n, addr += n, buf += n) {
 		n = hwsim_to_page_end(addr, len);
-		rc = hwsim_dat_translate(sie, addr, as, access, &dat) ?:
+		rc = translate(sie, addr, as, access, &dat) ?:
 		     hwsim_real_read(sie, dat.real, buf, n);
 		if (rc)
 			return rc;
@@ -197,10 +229,10 @@ int hwsim_dat_write(struct hwsim_sie *sie, u64 addr, enum hwsim_as as, const voi
 
 	if (WARN_ON_ONCE(len > n + PAGE_SIZE))
 		return PGM_OPERAND;
-	rc = hwsim_dat_translate(sie, addr, as, HWSIM_WRITE, &first);
+	rc = translate(sie, addr, as, HWSIM_WRITE, &first);
 	if (rc || n == len)
 		return rc ?: hwsim_real_write(sie, first.real, buf, len);
-	rc = hwsim_dat_translate(sie, addr + n, as, HWSIM_WRITE, &second) ?:
+	rc = translate(sie, addr + n, as, HWSIM_WRITE, &second) ?:
 	     hwsim_real_probe(sie, first.real, n) ?:
 	     hwsim_real_probe(sie, second.real, len - n);
 	return rc ?: hwsim_real_write(sie, first.real, buf, n) ?:

@@ -131,10 +131,15 @@ static int unknown_instruction(struct hwsim_sie *sie, const struct hwsim_insn *i
 	case 0xb276: /* XSCH */
 	case 0xb27d: /* STSI */
 	case 0xb2b1: /* STFL */
+	case 0xb9a0: /* CLP */
 	case 0xb9a2: /* PTF */
 	case 0xb9ab: /* ESSA */
 	case 0xb9af: /* PFMF */
+	case 0xb9d0 ... 0xb9d3: /* PCISTG, PCILG, RPCIT */
+	case 0xe3d0: /* MPCIFC */
+	case 0xe3d4: /* STPCIFC */
 	case 0xe501: /* TPROT */
+	case 0xebd0 ... 0xebd1: /* PCISTB, SIC */
 		return hwsim_sie_privileged(sie, insn);
 	case 0xb9a4: /* UVC */
 		return hwsim_sie_ultravisor_call(sie, insn);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest storage by real address. SIE accesses it through the memory slots of KVM with
- * copies that do not fault. If a page is missing, SIE leaves with the same fault data as
- * real SIE, and the guest executes the instruction again later.
+ * Guest storage by real address. SIE finds the pages through the memory slots of KVM. If a
+ * page is missing, SIE leaves with the same fault data as real SIE, and the guest executes
+ * the instruction again later.
+ *
+ * The functions access the pages through the kernel's mapping, not as user space, because
+ * the native engine calls them while the control registers belong to the guest.
  */
 #include <linux/mm.h>
-#include <linux/uaccess.h>
+#include <linux/string.h>
 #include <asm/fault.h>
-#include <asm/futex.h>
 #include "sie.h"
 
 #define PREFIX_SHIFT		12
@@ -24,11 +26,11 @@ u64 hwsim_real_to_absolute(const struct hwsim_sie *sie, u64 real)
 	return real;
 }
 
-static int host_fault(u64 absolute, bool write, u16 code)
+static int host_fault(u64 absolute, u16 code)
 {
 	union teid teid = {
 		.addr = absolute >> PAGE_SHIFT,
-		.fsi = write ? TEID_FSI_STORE : TEID_FSI_FETCH,
+		.fsi = TEID_FSI_STORE,
 	};
 
 	current->thread.gmap_int_code = code;
@@ -40,17 +42,17 @@ static int host_fault(u64 absolute, bool write, u16 code)
  * hwsim_host_fault - report that guest storage is missing
  * @sie: the execution of SIE, which must leave
  * @absolute: absolute address in the guest
- * @write: the access is a store
  *
  * Leaves the fault data of a program check in SIE for vcpu_post_run_handle_fault(). If the
  * guest has no such storage, KVM raises an addressing exception for the instruction at the
- * PSW.
+ * PSW. Otherwise, KVM makes the page writable, even if the guest only loads from it, because
+ * get_user_pages_fast_only() does not return the zero page.
  *
  * Return: -EFAULT.
  */
-int hwsim_host_fault(struct hwsim_sie *sie, u64 absolute, bool write)
+int hwsim_host_fault(struct hwsim_sie *sie, u64 absolute)
 {
-	return host_fault(absolute, write, write ? PGM_PROTECTION : PGM_PAGE_TRANSLATION);
+	return host_fault(absolute, PGM_PROTECTION);
 }
 
 /* Return: the page frame number of a page that is mapped now, -1UL if it is missing. */
@@ -66,89 +68,141 @@ unsigned long hwsim_user_pfn(unsigned long user)
 	return pfn;
 }
 
-/* Test whether KVM has to import a page before a protected guest can use it. */
-static bool needs_import(const struct hwsim_sie *sie, unsigned long user)
-{
-	unsigned long pfn;
-
-	if (!sie->uv)
-		return false;
-	pfn = hwsim_user_pfn(user);
-	/* A page that is missing has to be faulted in first. */
-	return pfn != -1UL && hwsim_uv_page_is_open(pfn);
-}
-
 /**
  * hwsim_real_user_address - find guest storage in the address space of the VMM
  * @sie: the execution of SIE
  * @real: real address in the guest
- * @write: the access is a store
  * @user: the result
  *
- * Context: The caller holds kvm->srcu.
- * Return: 0, or -EFAULT if the guest has no such storage, or if KVM has to import the page of a
- * protected guest first.
+ * Context: Between hwsim_storage_begin() and hwsim_storage_end().
+ * Return: 0, or -EFAULT if the guest has no such storage.
  */
-int hwsim_real_user_address(struct hwsim_sie *sie, u64 real, bool write, unsigned long *user)
+int hwsim_real_user_address(struct hwsim_sie *sie, u64 real, unsigned long *user)
 {
 	u64 absolute = hwsim_real_to_absolute(sie, real);
-	unsigned long hva;
+	gfn_t gfn = gpa_to_gfn(absolute);
+	struct kvm_memory_slot *slot = __gfn_to_memslot(sie->slots, gfn);
 
+	if (!slot || slot->flags & KVM_MEMSLOT_INVALID)
+		return hwsim_host_fault(sie, absolute);
+	*user = __gfn_to_hva_memslot(slot, gfn) + offset_in_page(absolute);
+	return 0;
+}
+
+static void page_put(struct hwsim_page *known)
+{
+	if (!known->page)
+		return;
+	if (known->write)
+		set_page_dirty(known->page);
+	put_page(known->page);
+	known->page = NULL;
+}
+
+/**
+ * hwsim_storage_begin - allow accesses to guest storage
+ * @sie: the execution of SIE
+ *
+ * Context: The caller holds kvm->srcu until it has called hwsim_storage_end().
+ */
+void hwsim_storage_begin(struct hwsim_sie *sie)
+{
 	lockdep_assert(srcu_read_lock_held(&sie->vcpu->kvm->srcu));
 
-	hva = kvm_vcpu_gfn_to_hva(sie->vcpu, gpa_to_gfn(absolute));
-	if (kvm_is_error_hva(hva))
-		return hwsim_host_fault(sie, absolute, write);
-	if (needs_import(sie, hva))
-		return host_fault(absolute, write, PGM_NON_SECURE_STORAGE_ACCESS);
-	*user = hva + offset_in_page(absolute);
-	return 0;
+	sie->slots = kvm_vcpu_memslots(sie->vcpu);
+}
+
+/* Put all pages. */
+void hwsim_storage_end(struct hwsim_sie *sie)
+{
+	unsigned int i;
+
+	for (i = 0; i < HWSIM_PAGES; i++)
+		page_put(&sie->pages[i]);
+}
+
+/*
+ * Get a page of the guest, which stays valid until the next call. The page that a vCPU with a
+ * shadow has used before is still the right one if the MMU notifier was not called since then.
+ */
+static struct hwsim_page *page_get(struct hwsim_sie *sie, u64 real, bool write)
+{
+	u64 absolute = hwsim_real_to_absolute(sie, real);
+	struct hwsim_page *known = &sie->pages[gpa_to_gfn(absolute) % HWSIM_PAGES];
+	int invalidations = 0;
+
+	/* KVM may export a page of a protected guest at any time, without the notifier. */
+	if (sie->shadow && !sie->uv) {
+		invalidations = hwsim_shadow_invalidations(sie->shadow);
+		if (known->page && known->gfn == gpa_to_gfn(absolute) && known->write >= write &&
+		    known->invalidations == invalidations)
+			return known;
+	}
+	page_put(known);
+	if (hwsim_real_user_address(sie, real & PAGE_MASK, &known->user))
+		return NULL;
+	if (get_user_pages_fast_only(known->user, 1, write ? FOLL_WRITE : 0, &known->page) != 1) {
+		known->page = NULL;
+		hwsim_host_fault(sie, absolute);
+		return NULL;
+	}
+	if (sie->uv && hwsim_uv_page_is_open(page_to_pfn(known->page))) {
+		put_page(known->page);
+		known->page = NULL;
+		host_fault(absolute, PGM_NON_SECURE_STORAGE_ACCESS);
+		return NULL;
+	}
+	known->gfn = gpa_to_gfn(absolute);
+	known->write = write;
+	known->invalidations = invalidations;
+	known->executions = -1;
+	return known;
+}
+
+static void page_written(struct hwsim_sie *sie, struct hwsim_page *known)
+{
+	int executions;
+
+	if (!sie->shadow)
+		return;
+	/* Store into the page before testing whether the guest has executed it. */
+	smp_mb();
+	executions = hwsim_shadow_executions(sie->shadow);
+	if (known->executions == executions)
+		return;
+	known->executions = executions;
+	hwsim_shadow_written(sie->shadow, known->user);
+}
+
+static void *page_at(const struct hwsim_page *known, u64 addr)
+{
+	return page_address(known->page) + offset_in_page(addr);
 }
 
 int hwsim_real_read(struct hwsim_sie *sie, u64 real, void *buf, size_t len)
 {
-	unsigned long user;
+	struct hwsim_page *known;
 	size_t n;
 
 	for (; len; len -= n, real += n, buf += n) {
 		n = hwsim_to_page_end(real, len);
-		if (hwsim_real_user_address(sie, real, false, &user))
+		known = page_get(sie, real, false);
+		if (!known)
 			return -EFAULT;
-		if (copy_from_user_nofault(buf, (void __user *)user, n))
-			return hwsim_host_fault(sie, hwsim_real_to_absolute(sie, real), false);
+		memcpy(buf, page_at(known, real), n);
 	}
 	return 0;
 }
 
-/*
- * Test whether a page is writable by storing a value that it already contains. Use compare and
- * swap, so that a concurrent store by another CPU is not lost.
- */
-static bool writable(unsigned long user)
-{
-	u32 __user *word = (u32 __user *)(user & ~3UL);
-	u32 old, seen;
-	int rc;
-
-	if (copy_from_user_nofault(&old, word, sizeof(old)))
-		return false;
-	pagefault_disable();
-	rc = futex_atomic_cmpxchg_inatomic(&seen, word, old, old);
-	pagefault_enable();
-	return !rc;
-}
-
+/* Test whether guest storage is writable. */
 int hwsim_real_probe(struct hwsim_sie *sie, u64 real, size_t len)
 {
-	unsigned long user;
 	size_t n;
 
 	for (; len; len -= n, real += n) {
 		n = hwsim_to_page_end(real, len);
-		if (hwsim_real_user_address(sie, real, true, &user))
+		if (!page_get(sie, real, true))
 			return -EFAULT;
-		if (!writable(user))
-			return hwsim_host_fault(sie, hwsim_real_to_absolute(sie, real), true);
 	}
 	return 0;
 }
@@ -156,17 +210,18 @@ int hwsim_real_probe(struct hwsim_sie *sie, u64 real, size_t len)
 /* A write that crosses a page boundary first probes all pages, so that it is never partial. */
 int hwsim_real_write(struct hwsim_sie *sie, u64 real, const void *buf, size_t len)
 {
-	unsigned long user;
+	struct hwsim_page *known;
 	size_t n;
 
 	if (hwsim_to_page_end(real, len) < len && hwsim_real_probe(sie, real, len))
 		return -EFAULT;
 	for (; len; len -= n, real += n, buf += n) {
 		n = hwsim_to_page_end(real, len);
-		if (hwsim_real_user_address(sie, real, true, &user))
+		known = page_get(sie, real, true);
+		if (!known)
 			return -EFAULT;
-		if (copy_to_user_nofault((void __user *)user, buf, n))
-			return hwsim_host_fault(sie, hwsim_real_to_absolute(sie, real), true);
+		memcpy(page_at(known, real), buf, n);
+		page_written(sie, known);
 	}
 	return 0;
 }
@@ -185,21 +240,15 @@ int hwsim_real_write(struct hwsim_sie *sie, u64 real, const void *buf, size_t le
  */
 int hwsim_real_cmpxchg(struct hwsim_sie *sie, u64 real, size_t size, u64 *old, u64 new)
 {
-	unsigned long user;
-	struct page *page;
-	void *where;
+	struct hwsim_page *known = page_get(sie, real, true);
 
-	if (hwsim_real_user_address(sie, real, true, &user))
+	if (!known)
 		return -EFAULT;
-	if (get_user_pages_fast_only(user, 1, FOLL_WRITE, &page) != 1)
-		return hwsim_host_fault(sie, hwsim_real_to_absolute(sie, real), true);
-	where = page_address(page) + offset_in_page(user);
 	if (size == 4)
-		*old = cmpxchg((u32 *)where, (u32)*old, (u32)new);
+		*old = cmpxchg((u32 *)page_at(known, real), (u32)*old, (u32)new);
 	else
-		*old = cmpxchg((u64 *)where, *old, new);
-	set_page_dirty(page);
-	put_page(page);
+		*old = cmpxchg((u64 *)page_at(known, real), *old, new);
+	page_written(sie, known);
 	return 0;
 }
 

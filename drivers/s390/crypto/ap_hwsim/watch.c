@@ -13,6 +13,7 @@
 
 #include "../ap_bus.h"
 #include "ap_hwsim.h"
+#include "sie_shadow.h"
 
 struct hwsim_kvm_call {
 	struct kvm *kvm;
@@ -38,6 +39,7 @@ static int hwsim_guest_begins(struct kretprobe_instance *instance, struct pt_reg
 	}
 	guest->kvm = ((struct hwsim_kvm_call *)instance->data)->kvm;
 	guest->pid = current->tgid;
+	guest->native = READ_ONCE(hwsim.native);
 
 	guard(spinlock_irqsave)(&hwsim_lock);
 	guest->id = ++last_id;
@@ -88,16 +90,20 @@ static struct kretprobe hwsim_kvm_probes[] = {
 static int hwsim_guest_ends(struct kprobe *probe, struct pt_regs *regs)
 {
 	static const struct hwsim_apcb nothing;
-	struct hwsim_guest *guest, *next;
+	struct hwsim_shadow *shadow = NULL;
+	struct hwsim_guest *guest;
 
-	guard(spinlock_irqsave)(&hwsim_lock);
-	list_for_each_entry_safe(guest, next, &hwsim_guests, node) {
-		if (guest->kvm != (void *)regs->gprs[2])
-			continue;
-		hwsim_check_new_apcb(guest, &nothing);
-		list_del(&guest->node);
-		kfree(guest);
+	scoped_guard(spinlock_irqsave, &hwsim_lock) {
+		guest = hwsim_guest_find((void *)regs->gprs[2]);
+		if (guest) {
+			hwsim_check_new_apcb(guest, &nothing);
+			shadow = guest->shadow;
+			list_del(&guest->node);
+			kfree(guest);
+		}
 	}
+	if (shadow)
+		hwsim_shadow_destroy(shadow);
 	return 0;
 }
 

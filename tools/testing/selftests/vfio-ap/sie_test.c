@@ -2,7 +2,7 @@
 /*
  * Test the simulated SIE without AP instructions: the results of computations in a guest,
  * and all exits to KVM and to user space. The test program is the VMM, and reads the
- * lowcore of the guest.
+ * lowcore of the guest. Each test runs with both engines.
  */
 #include <linux/kvm.h>
 #include <pthread.h>
@@ -66,11 +66,34 @@ static const struct image {
 	{ "-Os", sie_s, sie_s_end },
 };
 
+#define ENGINE	"/sys/module/ap_hwsim/parameters/engine"
+
 FIXTURE(sie) {
 	struct vm vm;
 	char *memory;
 	struct kvm_run *run;
 };
+
+FIXTURE_VARIANT(sie) {
+	const char *engine;
+};
+
+FIXTURE_VARIANT_ADD(sie, interpret) { .engine = "interpret" };
+FIXTURE_VARIANT_ADD(sie, native) { .engine = "native" };
+
+/* Create a VM that runs with an engine. */
+static int vm_create_with(struct vm *vm, const char *engine)
+{
+	char before[32];
+	int ret = file_read(ENGINE, before, sizeof(before));
+
+	if (ret >= 0)
+		ret = file_write(ENGINE, engine);
+	if (!ret)
+		ret = vm_create(vm);
+	file_write(ENGINE, before);
+	return ret;
+}
 
 static void set_psw(char *memory, unsigned long where, unsigned long addr)
 {
@@ -81,7 +104,7 @@ static void set_psw(char *memory, unsigned long where, unsigned long addr)
 
 FIXTURE_SETUP(sie)
 {
-	ASSERT_EQ(0, vm_create(&self->vm));
+	ASSERT_EQ(0, vm_create_with(&self->vm, variant->engine));
 	self->memory = self->vm.memory;
 	self->run = self->vm.run;
 	memcpy(self->memory + AGENT_CODE, sie_2, sie_2_end - sie_2);
@@ -508,7 +531,7 @@ TEST_F(sie, two_guests)
 	struct vm other, *vms[] = { &self->vm, &other };
 	unsigned int i;
 
-	ASSERT_EQ(0, vm_create(&other));
+	ASSERT_EQ(0, vm_create_with(&other, variant->engine));
 	*(unsigned long *)(self->memory + DATA) = 42;
 	*(unsigned long *)((char *)other.memory + DATA) = 43;
 	for (i = 0; i < 4; i++) {
@@ -674,6 +697,145 @@ TEST_F(sie, irq_enabled_by_control_register)
 	EXPECT_EQ(SIE_EXTERNAL, run_code(&self->vm, PSW_EXTERNAL, code, sizeof(code)));
 	EXPECT_EQ(EMERGENCY_SIGNAL, half(&self->vm, EXTERNAL_CODE));
 	EXPECT_EQ(CODE + 6, doubleword(&self->vm, EXTERNAL_OLD + 8));
+}
+
+/*
+ * Both engines give the same result for single instructions with random operands. The
+ * engine "native" executes them on the CPU.
+ */
+
+enum format {
+	FMT_E, FMT_I, FMT_RR, FMT_RRE, FMT_RX, FMT_RXY, FMT_RS, FMT_RSY, FMT_RSI, FMT_RI, FMT_RIE,
+	FMT_RIL, FMT_S, FMT_SI, FMT_SS,
+};
+
+static const struct line {
+	unsigned short code;
+	enum format format;
+	const char *name, *action;
+} lines[] = {
+#define INSN(code, mnemonic, format, operand, action)				\
+	{ code, FMT_##format, #mnemonic, #action },
+#include "../../../../drivers/s390/crypto/ap_hwsim/sie_opcodes.h"
+#undef INSN
+};
+
+/*
+ * Exclude instructions that leave the code, need addresses in registers, or control the CPU. Also
+ * exclude STMH, for which QEMU's TCG stores zeros.
+ */
+static bool is_comparable(const struct line *line)
+{
+	static const char *const others[] = {
+		"CONTROL", "EX", "SPM", "EPSW", "SSM", "STNSM", "STOSM", "LPSW", "LPSWE", "LCTL",
+		"LCTLG", "STCTL", "STCTG", "MVCLE", "CLCLE", "MVST", "CLST", "SRST", "LARL",
+		"STMH",
+	};
+	unsigned int i;
+
+	if (line->format == FMT_E || line->format == FMT_RSI || line->format == FMT_RIE ||
+	    line->action[0] == 'B')
+		return false;
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		if (!strcmp(line->action, others[i]))
+			return false;
+	return true;
+}
+
+/* Storage operands are in the page at DATA, to which register 1 points. */
+static size_t make_code(const struct line *line, unsigned long random, unsigned char *code)
+{
+	size_t len = line->code < 0x4000 ? 2 : line->code < 0xc000 ? 4 : 6;
+	bool storage = line->format == FMT_RX || line->format == FMT_RXY ||
+		       line->format == FMT_RS || line->format == FMT_RSY ||
+		       line->format == FMT_S || line->format == FMT_SI || line->format == FMT_SS;
+	unsigned int i;
+
+	memset(code, 0, 10);
+	code[0] = line->code >> 8;
+	if (line->format == FMT_RRE)
+		code[1] = line->code;
+	if (line->format == FMT_RXY || line->format == FMT_RSY)
+		code[5] = line->code;
+	i = line->format == FMT_RRE ? 3 : 1;
+	if (line->format == FMT_RI)
+		code[i] = (random & 0xf0) | (line->code & 15);
+	else if (line->format == FMT_RX || line->format == FMT_RXY)
+		code[i] = random & 0xf0;
+	else
+		code[i] = random;
+	if (line->format == FMT_RI) {
+		code[2] = random >> 8;
+		code[3] = random >> 16;
+	}
+	if (storage) {
+		code[2] = 0x10 | (random >> 8 & 3);
+		code[3] = random >> 16;
+	}
+	if (line->format == FMT_SS) {
+		code[4] = 0x10 | (random >> 24 & 3);
+		code[5] = random >> 32;
+	}
+	/* diag */
+	code[len] = 0x83;
+	code[len + 2] = 0x06;
+	return len + 4;
+}
+
+static void run_random(struct vm *vm, const struct line *line, unsigned long seed)
+{
+	unsigned long *gr = (unsigned long *)vm->run->s.regs.gprs;
+	unsigned char code[10];
+	unsigned int i;
+	size_t len;
+
+	for (i = 0; i < 4096; i += 8)
+		*(unsigned long *)((char *)vm->memory + DATA + i) = sie_next(&seed);
+	/* Small numbers and the sign are more interesting than other numbers. */
+	for (i = 0; i < 16; i++) {
+		gr[i] = sie_next(&seed);
+		if (gr[i] & 0x300)
+			gr[i] = (long)gr[i] >> (gr[i] & 63);
+	}
+	gr[1] = DATA + 0x400;
+	memset((char *)vm->memory + PROGRAM_LENGTH, 0, 4);
+	len = make_code(line, sie_next(&seed), code);
+	run_code(vm, seed & 0x300000000000UL, code, len);
+}
+
+TEST(engines_agree)
+{
+	struct vm vms[2];
+	unsigned long seed = 1;
+	unsigned int i, j;
+
+	ASSERT_EQ(0, vm_create_with(&vms[0], "interpret"));
+	ASSERT_EQ(0, vm_create_with(&vms[1], "native"));
+	for (i = 0; i < 2; i++) {
+		memcpy((char *)vms[i].memory + AGENT_CODE, sie_2, sie_2_end - sie_2);
+		set_psw(vms[i].memory, PROGRAM_NEW, AGENT_CODE + SIE_HANDLERS);
+	}
+	for (i = 0; i < ARRAY_SIZE(lines); i++) {
+		for (j = 0; is_comparable(&lines[i]) && j < 16; j++, sie_next(&seed)) {
+			struct kvm_run *a = vms[0].run, *b = vms[1].run;
+
+			run_random(&vms[0], &lines[i], seed);
+			run_random(&vms[1], &lines[i], seed);
+			EXPECT_EQ(a->psw_mask, b->psw_mask) TH_LOG("%s %#lx", lines[i].name, seed);
+			EXPECT_EQ(a->psw_addr, b->psw_addr) TH_LOG("%s %#lx", lines[i].name, seed);
+			EXPECT_EQ(0, memcmp(a->s.regs.gprs, b->s.regs.gprs, sizeof(a->s.regs.gprs)))
+				TH_LOG("%s %#lx", lines[i].name, seed);
+			EXPECT_EQ(0, memcmp(vms[0].memory + DATA, vms[1].memory + DATA, 4096))
+				TH_LOG("%s %#lx", lines[i].name, seed);
+			EXPECT_EQ(half(&vms[0], PROGRAM_CODE), half(&vms[1], PROGRAM_CODE))
+				TH_LOG("%s %#lx", lines[i].name, seed);
+			EXPECT_EQ(0, memcmp(vms[0].memory + PROGRAM_OLD,
+					    vms[1].memory + PROGRAM_OLD, 16))
+				TH_LOG("%s %#lx", lines[i].name, seed);
+		}
+	}
+	vm_destroy(&vms[0]);
+	vm_destroy(&vms[1]);
 }
 
 /* Run a guest that never exits by itself, in a separate thread. */
