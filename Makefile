@@ -58,10 +58,13 @@ IN_KERNEL := $(filter arch/% drivers/% include/%,$(OURS))
 FRAGMENTS := $(filter-out $(if $S,%/driver.config),$(sort $(wildcard rig/config/*.config))) \
 	$(wildcard $(BACKPORT)/*.config) \
 	$(patsubst %,rig/config/variant/%.config,$(VARIANT))
-BOOTABLE := $(K)/.built $(INITRAMFS)
+# The Linux guest of linux_test.
+GUEST := $(B)/guest/.built
+BOOTABLE := $(K)/.built $(INITRAMFS) $(GUEST)
 
 ## make run                  boot the test kernel, plug an AP queue into a running guest, and unplug it
 ##      CLIENT=qemu            run the guest with Debian's QEMU, and show what the guest prints
+##      CLIENT=linux           run Linux as the guest, and show what its lszcrypt prints
 ## make test                 run all tests except the slow ones, under lockdep, in two long boots and five short boots
 ##      T=PATTERN              run only the tests whose name, fixture.test or program:fixture.test, matches. For the
 ##                             programs in machines.txt, PATTERN must include the program
@@ -176,7 +179,7 @@ log:
 	@cat $(B)/log/last
 
 clean:
-	rm -rf $(B)/series* $(B)/deb $(B)/module $(B)/linux $(B)/linux-stock $(B)/linux.* $(B)/linux-stock.* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/headers $(B)/coverage $(B)/log
+	rm -rf $(B)/guest $(B)/series* $(B)/deb $(B)/module $(B)/linux $(B)/linux-stock $(B)/linux.* $(B)/linux-stock.* $(B)/kernel* $(B)/check $(B)/*-driver $(B)/mutant* $(B)/model $(B)/selftests $(B)/headers $(B)/coverage $(B)/log
 	rm -rf $(B)/init* $(B)/commands $(B)/modules $(B)/lsvfioap $(B)/results $(B)/bench* $(B)/.source* $(B)/.overlay* $(B)/compile_commands.json compile_commands.json
 
 kernel: $(K)/.built
@@ -215,6 +218,10 @@ $(K)/.config: $(B)/.source$S rig/build/configure.sh $(FRAGMENTS) | $(B)/.overlay
 
 $(K)/.built: $(B)/.source$S $(K)/.config rig/build/kernel.sh $(if $S,rig/build/module.sh) $(IN_KERNEL) | $(B)/.overlay$S $(B)/.overlay
 	@rig/build/kernel.sh $(abspath $(K))
+	@touch $@
+
+$(GUEST): $(D)/.debian rig/build/guest.sh $(wildcard tools/testing/selftests/vfio-ap/guest/linux_*) | $(INITRAMFS)
+	@rig/build/guest.sh $(abspath $(K))
 	@touch $@
 
 $(INITRAMFS): $(K)/.built $(D)/.debian rig/build/initramfs.sh rig/build/init.c rig/build/initramfs.list rig/check/commands.py README.md $(filter Documentation/% tools/%,$(OURS)) | $(B)/.overlay

@@ -25,6 +25,15 @@ tried() {
 	set -e
 }
 
+# fetch_kernel DIRECTORY: download the kernel of the release, but not its dependencies, and unpack it with its zcrypt modules
+fetch_kernel() {
+	mkdir -p "$apt/kernel" "$1"
+	package=$(apt-cache $foreign depends linux-image-s390x | sed -n 's/^ *Depends: //p')
+	(cd "$apt/kernel" && apt-get $foreign download "$package")
+	dpkg-deb --fsys-tarfile "$apt"/kernel/*.deb | tar -x -C "$1" --wildcards './boot/vmlinuz-*' \
+		'*/kernel/drivers/s390/crypto/zcrypt*'
+}
+
 # install DIRECTORY NAME...: download packages and their dependencies, and unpack them into a directory
 install() {
 	directory=$1
@@ -69,6 +78,8 @@ fetch() {
 	done <<-END
 		$(sed 's/#.*//' "$top/rig/build/packages-s390x.txt" | awk 'NF')
 	END
+	tried debian-kernel "download and unpack: kernel of $1" fetch_kernel "$debian.new"
+	[ $status = 0 ] || return 0
 	tried debian "download and unpack: from $1" install "$debian.new" $names
 }
 
@@ -90,7 +101,7 @@ for suite in $suites; do
 	fi
 done
 rm -rf "$debian.new"
-echo "${names:-the s390x package lists} ($(grep -h '^E: ' "$logs/apt-s390x.log" "$logs/debian.log" 2>/dev/null | head -n 1))" >"$failed"
+echo "${names:-the s390x package lists} ($(grep -h '^E: ' "$logs/apt-s390x.log" "$logs/debian-kernel.log" "$logs/debian.log" 2>/dev/null | head -n 1))" >"$failed"
 if [ -z "${1:-}" ] && [ ! -x "$debian/bin/busybox" ]; then
 	rm -rf "$apt/cache"
 	logged debian-needed "download and unpack: busybox-static" install "$debian.new" busybox-static

@@ -169,11 +169,16 @@ static void link_all(const char *from, const char *to)
 	globfree(&found);
 }
 
+static void mount_share(const char *name, const char *directory)
+{
+	if (mount(name, directory, "9p", MS_RDONLY, "trans=virtio,version=9p2000.L,cache=loose,msize=512000"))
+		finish("bad cannot mount %s: %s", directory, strerror(errno));
+}
+
 /* Mount the Debian packages, and make their files appear at the paths that programs expect. */
 static void mount_debian(void)
 {
-	if (mount("debian", "/debian", "9p", MS_RDONLY, "trans=virtio,version=9p2000.L,cache=loose,msize=512000"))
-		finish("bad cannot mount /debian: %s", strerror(errno));
+	mount_share("debian", "/debian");
 	/* mdevctl writes to this directory, so it must not be a link to the read-only one. */
 	mkdir("/etc/mdevctl.d", 0755);
 	link_all("/debian/etc/mdevctl.d", "/etc/mdevctl.d");
@@ -425,7 +430,7 @@ int main(int argc, char **argv)
 {
 	char *install[] = { "/bin/busybox", "--install", "-s", "/bin", NULL };
 	char *demo[] = { TESTS "hotplug_demo", NULL, NULL };
-	char *qemu_demo = TESTS "qemu_demo";
+	char *qemu_demo = TESTS "qemu_demo", *linux_demo = TESTS "linux_demo";
 	char *script[] = { "/exec", NULL };
 	char *shell[] = { "/bin/sh", "-l", NULL };
 	const char *verb, *driver, *module;
@@ -460,6 +465,8 @@ int main(int argc, char **argv)
 		finish("bad busybox does not run");
 	if (strcmp(option("rig_debian", ""), ""))
 		mount_debian();
+	if (strcmp(option("rig_guest", ""), ""))
+		mount_share("guest", "/guest");
 	/* Newer kernels do not have this setting. */
 	if (!spill("/proc/sys/vm/allocate_pgste", "1") && errno != ENOENT)
 		finish("bad cannot set vm.allocate_pgste: %s", strerror(errno));
@@ -481,6 +488,8 @@ int main(int argc, char **argv)
 	if (!strcmp(verb, "demo")) {
 		if (!strcmp(option("rig_client", ""), "qemu"))
 			demo[0] = qemu_demo;
+		else if (!strcmp(option("rig_client", ""), "linux"))
+			demo[0] = linux_demo;
 		if (strcmp(option("rig_fault", ""), "")) {
 			demo[1] = malloc(600);
 			sprintf(demo[1], "--fault=%s", option("rig_fault", ""));

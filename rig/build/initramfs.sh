@@ -78,7 +78,9 @@ spec() {
 		name=${script##*/}
 		echo "file /selftests/vfio-ap/${name%.sh} $script 0755 0 0"
 	done
-	echo "file /selftests/vfio-ap/lib/client.sh $tests/lib/client.sh 0644 0 0"
+	for script in "$tests"/lib/*.sh; do
+		echo "file /selftests/vfio-ap/lib/${script##*/} $script 0644 0 0"
+	done
 	find "$commands" -mindepth 1 -printf '%y %P\n' | sort -k 2 | while read -r type block; do
 		case $type in
 		d) echo "dir /selftests/vfio-ap/commands/$block 0755 0 0" ;;

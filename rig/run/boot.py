@@ -26,6 +26,8 @@ BUILD = os.path.join(TOP, "build", *([BASE] if BASE != "6.12" else []))
 VARIANT = os.environ.get("VARIANT") or ""
 LOGS = os.path.join(BUILD, "log")
 DEBIAN = os.path.join(TOP, "build", "debian")
+# The image and the initramfs of the Linux guest
+GUEST = os.path.join(BUILD, "guest", "boot")
 # Maximum time without output, in seconds. Even on a busy machine, only a long stress test is silent for longer.
 SILENCE = 400
 # Kernels with KASAN or KCSAN are several times slower.
@@ -179,7 +181,8 @@ class Run:
         # Low-address protection detects stores through null pointers, but slows the kernel down, so only the slow tests use it.
         append += [f"ap_hwsim.protect_lowcore={int(self.variant in ('memory', 'races'))}"]
         append += [f"ap_hwsim.{word}" for word in hwsim_words()]
-        append += ["rig_debian=1"] if os.path.isdir(self.debian) and self.debian == DEBIAN else []
+        shares = {name: path for name, path in (("debian", self.debian), ("guest", GUEST)) if os.path.isdir(path)}
+        append += [f"rig_{name}=1" for name in shares]
         append += [*self.options, machine.append]
         cmd = ["qemu-system-s390x", "-machine", "s390-ccw-virtio", "-cpu", "max"]
         if self.cpus == "1" and self.verb != "shell":
@@ -196,9 +199,9 @@ class Run:
         for name in ("out", "verdict"):
             cmd += ["-chardev", f"file,id={name},path=/dev/fd/{fds[name]}",
                     "-device", f"virtserialport,chardev={name},name={name}"]
-        if os.path.isdir(self.debian):
-            cmd += ["-fsdev", f"local,id=debian,path={self.debian.replace(',', ',,')},security_model=none,readonly=on",
-                    "-device", "virtio-9p-ccw,fsdev=debian,mount_tag=debian"]
+        for name, path in shares.items():
+            cmd += ["-fsdev", f"local,id={name},path={path.replace(',', ',,')},security_model=none,readonly=on",
+                    "-device", f"virtio-9p-ccw,fsdev={name},mount_tag={name}"]
         if self.verb == "shell":
             cmd += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty"]
         if self.gdb:
@@ -379,7 +382,8 @@ def main():
     verbs = parser.add_subparsers(dest="verb", required=True)
     parents = [machine_options()]
     verb = verbs.add_parser("demo", parents=parents, help="plug a queue into a running guest, and unplug it")
-    verb.add_argument("--client", choices=("", "qemu"), default="", help="run the guest with Debian's QEMU")
+    verb.add_argument("--client", choices=("", "qemu", "linux"), default="",
+                      help="qemu: run the guest with Debian's QEMU; linux: run Linux as the guest of Debian's QEMU")
     verb.add_argument("--fault", default="", help="a fault that the demonstration injects: noplug")
     verb = verbs.add_parser("exec", parents=parents, help="run a static s390x program or a shell script",
                             description="Exit with the status of the program, or with 125 if the run failed.")

@@ -13,6 +13,8 @@ UUID1=11111111-1111-1111-1111-111111111111
 UUID2=22222222-2222-2222-2222-222222222222
 SCRATCH=/tmp/client
 PATIENCE=${TEST_PATIENCE:-90}
+# Interval at which until_true() tests a condition, in microseconds
+POLL=20000
 # Timeout per test in seconds, as in lib/main.h. QEMU usually starts in 8 s, but takes a minute on a
 # kernel with KASAN if two other emulated machines are running.
 TEST_SECONDS=$((240 + ${STRESS_SECONDS:-0} + 120 * ${CLIENT_CYCLES:-0}))
@@ -22,12 +24,14 @@ fail() { echo "# $*"; exit 1; }
 # until_true TEXT COMMAND...: repeat COMMAND until it succeeds. If it does not succeed within
 # $PATIENCE seconds, print TEXT, which describes the condition, and fail.
 until_true() {
-	local text=$1 end
+	local text=$1 now rest end
 	shift
-	end=$(($(date +%s) + PATIENCE))
+	read -r now rest </proc/uptime
+	end=$((${now%.*} + PATIENCE))
 	until "$@"; do
-		[ "$(date +%s)" -lt $end ] || fail "timed out waiting until $(eval "echo \"$text\"")"
-		usleep 20000
+		read -r now rest </proc/uptime
+		[ "${now%.*}" -lt $end ] || fail "timed out waiting until $(eval "echo \"$text\"")"
+		usleep $POLL
 	done
 }
 
@@ -89,6 +93,7 @@ machine_reset() {
 	echo 120 >$BUS/config_time
 	rm -rf $SCRATCH
 	mkdir $SCRATCH
+	references_before=${references_before:-$(references)}
 }
 
 # Print the reference count of vfio_ap, or 0 if it is not loaded.
@@ -121,15 +126,13 @@ violations_none() {
 # one_run FIXTURE.NAME: run a test in its own session, and return its exit status. When the test
 # ends or exceeds TEST_SECONDS, kill the processes that remain.
 one_run() {
-	setsid "$0" --one "${1#*.}" &
+	setsid timeout -s KILL $TEST_SECONDS "$0" --one "${1#*.}" &
 	test=$!
-	end=$(($(date +%s) + TEST_SECONDS))
-	while kill -0 $test 2>/dev/null && [ "$(date +%s)" -lt $end ]; do
-		usleep 50000
-	done
-	! kill -0 $test 2>/dev/null || echo "# the test has not ended within $TEST_SECONDS s"
-	kill -9 -$test 2>/dev/null
 	wait $test
+	status=$?
+	[ $status != 137 ] || echo "# the test has not ended within $TEST_SECONDS s"
+	kill -9 -$test 2>/dev/null
+	return $status
 }
 
 # lib/main.h describes TEST_LIST.
@@ -244,16 +247,28 @@ need_backend() {
 	! grep -Eq 'version [0-8]\.' /tmp/qemu.version || skip "$(head -n 1 /tmp/qemu.version) has no iommufd, 9.0 has"
 }
 
+# with_guest QEMU ARGUMENT...: replace the shell with QEMU, and run the small guest of
+# guest/console.c, or Linux if GUEST is its directory. GUEST_CPUS is the number of CPUs of the
+# Linux guest.
+with_guest() {
+	if [ "${GUEST:-}" ]; then
+		exec "$@" -m 160 -smp "${GUEST_CPUS:-1}" -kernel "$GUEST/image" -initrd "$GUEST/initrd" \
+			-append "console=ttysclp0 quiet panic=-1 nokaslr spectre_v2=on"
+	else
+		exec "$@" -m 16 -kernel "$(dirname "$0")/console.elf"
+	fi
+}
+
 # qemu_start NUMBER [ARGUMENT...]: start QEMU without waiting for its guest
 qemu_start() {
 	q=$SCRATCH/$1
 	shift
 	mkdir -p "$q"
 	mkfifo "$q/qmp.in" "$q/qmp.out" "$q/console.in" "$q/console.out"
-	qemu-system-s390x -M s390-ccw-virtio -accel kvm -m 16 -nodefaults -display none \
+	with_guest qemu-system-s390x -M s390-ccw-virtio -accel kvm -nodefaults -display none \
 		-chardev pipe,id=qmp,path="$q/qmp" -mon chardev=qmp,mode=control \
 		-chardev pipe,id=console,path="$q/console" -device sclpconsole,chardev=console \
-		-kernel "$(dirname "$0")/console.elf" ${iommufd:+-object iommufd,id=iommufd0} "$@" >"$q/said" 2>&1 &
+		${iommufd:+-object iommufd,id=iommufd0} "$@" >"$q/said" 2>&1 &
 	echo $! >"$q/pid"
 	# Close descriptors 8 and 9, because only QEMU may keep the files that a test passes to it.
 	cat "$q/qmp.out" >"$q/qmp" 8>&- 9>&- &
