@@ -338,6 +338,9 @@ static int fault(struct native *native)
 
 	hwsim_native_count(HWSIM_NATIVE_FAULTS);
 	sie->cpu.psw_addr = rewind_psw(native);
+	mapping.purges = hwsim_shadow_purges(sie->shadow);
+	/* A purge that is not counted in @purges changed the tables before the walk. */
+	smp_rmb();
 	if (code)
 		rc = hwsim_dat_translate(sie, mapping.addr, hwsim_sie_fetch_as(sie), HWSIM_FETCH,
 					 &dat);
@@ -356,6 +359,9 @@ static int fault(struct native *native)
 	mapping.pto = dat.pto;
 	mapping.writable = !dat.protected;
 	rc = hwsim_shadow_map(sie->shadow, &mapping);
+	/* The translation may be stale. The guest faults again, which repeats the walk. */
+	if (rc == -ESTALE)
+		return 0;
 	if (rc == -EFAULT)
 		hwsim_host_fault(sie, hwsim_real_to_absolute(sie, dat.real));
 	return rc ? SIE_LEAVE : step_if_stuck(sie);

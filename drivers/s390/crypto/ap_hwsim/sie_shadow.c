@@ -778,6 +778,9 @@ static int page_map(struct hwsim_shadow *shadow, struct page *page,
 	if (atomic_read(&shadow->mm->invalidating) ||
 	    atomic_read(&shadow->mm->invalidated) != invalidated)
 		return -EAGAIN;
+	/* Purges hold the lock, so a later one will remove what is added here. */
+	if (atomic_read(&shadow->purges) != mapping->purges)
+		return -ESTALE;
 	limit_tables(shadow);
 	frame = frame_get(shadow, mapping->user >> PAGE_SHIFT, page);
 	if (!frame)
@@ -803,6 +806,7 @@ static int page_map(struct hwsim_shadow *shadow, struct page *page,
  * * 0		- success
  * * -EFAULT	- the VMM has no such page, or the page is read-only
  * * -EAGAIN	- the address space of the VMM is being changed
+ * * -ESTALE	- the guest has purged translations since @mapping->purges was read
  * * -ENOMEM	- no memory
  */
 int hwsim_shadow_map(struct hwsim_shadow *shadow, const struct hwsim_mapping *mapping)

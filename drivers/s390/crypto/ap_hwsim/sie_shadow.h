@@ -147,6 +147,7 @@ struct hwsim_space {
  * @addr: virtual address in the guest
  * @user: address of the page in the VMM
  * @pto: origin of the page table of the guest, or 0
+ * @purges: hwsim_shadow_purges() before the address was translated
  * @code: add the page for instructions instead of operands
  * @store: the guest wants to store
  * @writable: the guest may store
@@ -156,6 +157,7 @@ struct hwsim_mapping {
 	u64 addr;
 	unsigned long user;
 	u64 pto;
+	int purges;
 	bool code;
 	bool store;
 	bool writable;
