@@ -75,9 +75,14 @@ static bool ends_run(u16 first)
 	}
 }
 
-/* Return: the distance in halfwords to the target of a relative branch, or 0. */
+/*
+ * Return: the distance in halfwords to the target of a relative branch, or 0. The caller has
+ * the first @halfwords of the instruction only, because the page ends there.
+ */
 static int branch_distance(const u16 *insn, unsigned int halfwords)
 {
+	if (halfwords < 2)
+		return 0;
 	switch (insn[0] >> 8) {
 	case 0xa7: /* BRC, BRAS, BRCT, BRCTG */
 		return (insn[0] & 0xf) >= 4 && (insn[0] & 0xf) <= 7 ? (s16)insn[1] : 0;

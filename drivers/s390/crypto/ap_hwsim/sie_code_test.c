@@ -14,7 +14,8 @@
 #define STCK	0xb205
 #define LG	0xe310
 
-static u16 page[HWSIM_HALFWORDS] __aligned(4096);
+/* A page, and the halfword behind it */
+static u16 page[HWSIM_HALFWORDS + 1] __aligned(4096);
 
 static struct hwsim_code *code_of(struct kunit *test, const u16 *text, size_t size,
 				  unsigned int offset)
@@ -80,6 +81,18 @@ static void follows_branches(struct kunit *test)
 	hwsim_code_free(code);
 }
 
+static void branch_at_page_end(struct kunit *test)
+{
+	static const u16 text[] = { 0xa7f4, (u16)-2047 };
+	struct hwsim_code *code = code_of(test, text, sizeof(text), 4094);
+
+	page[0] = LHI;
+	KUNIT_EXPECT_TRUE(test, hwsim_code_reveal(code, page, 4094, true, false));
+	/* What follows the page in memory is not the distance. */
+	KUNIT_EXPECT_EQ(test, code->copy[0], 0);
+	hwsim_code_free(code);
+}
+
 /* The operand of the first LHI is the second one. */
 static void instruction_in_instruction(struct kunit *test)
 {
@@ -142,6 +155,7 @@ static struct kunit_case sie_code_cases[] = {
 	KUNIT_CASE(reveals_one_instruction),
 	KUNIT_CASE(conceals_sensitive),
 	KUNIT_CASE(follows_branches),
+	KUNIT_CASE(branch_at_page_end),
 	KUNIT_CASE(instruction_in_instruction),
 	KUNIT_CASE(instruction_in_two_pages),
 	KUNIT_CASE(verify_conceals_changes),
