@@ -135,7 +135,7 @@ static struct hwsim_page *page_get(struct hwsim_sie *sie, u64 real, bool write)
 	if (sie->shadow && !sie->uv) {
 		invalidations = hwsim_shadow_invalidations(sie->shadow);
 		if (known->page && known->gfn == gpa_to_gfn(absolute) && known->write >= write &&
-		    known->invalidations == invalidations)
+		    invalidations >= 0 && known->invalidations == invalidations)
 			return known;
 	}
 	page_put(known);
