@@ -449,13 +449,19 @@ static int handle_exit(struct native *native)
 	}
 }
 
+static u64 space_asce(const struct hwsim_sie *sie, enum hwsim_as as)
+{
+	if (!(sie->cpu.psw_mask & PSW_MASK_DAT))
+		return HWSIM_ASCE_REAL;
+	return hwsim_dat_asce(sie, as) & ~HWSIM_ASCE_REAL;
+}
+
 /* Find the spaces of the guest, which have often not changed since the last entry. */
 static bool spaces_get(struct native *native)
 {
 	struct hwsim_sie *sie = native->sie;
-	bool dat = sie->cpu.psw_mask & PSW_MASK_DAT;
-	u64 code = dat ? hwsim_dat_asce(sie, hwsim_sie_fetch_as(sie)) : HWSIM_ASCE_REAL;
-	u64 data = dat ? hwsim_dat_asce(sie, hwsim_sie_as(sie)) : HWSIM_ASCE_REAL;
+	u64 code = space_asce(sie, hwsim_sie_fetch_as(sie));
+	u64 data = space_asce(sie, hwsim_sie_as(sie));
 	u32 prefix = sie->scb->prefix;
 
 	if (native->code && hwsim_space_is(native->code, code, prefix) &&

@@ -24,8 +24,8 @@ struct kvm;
 /* Addresses in the shadow have at most this number of bits. */
 #define HWSIM_SHADOW_BITS	53
 
-/* In place of an ASCE: DAT is off. */
-#define HWSIM_ASCE_REAL		1UL
+/* In place of an ASCE: DAT is off. The CPU ignores this bit of an ASCE. */
+#define HWSIM_ASCE_REAL		0x10UL
 
 #define HWSIM_PTE_INVALID	0x400UL
 #define HWSIM_PTE_PROTECTED	0x200UL
