@@ -76,20 +76,21 @@ static bool ends_run(u16 first)
 }
 
 /*
- * Return: the distance in halfwords to the target of a relative branch, or 0. The caller has
- * the first @halfwords of the instruction only, because the page ends there.
+ * Return: the distance in halfwords to the target of a relative branch, or 0. Only the first
+ * @halfwords of the instruction are in the page. The first one is @first, because insn[0] may
+ * be concealed.
  */
-static int branch_distance(const u16 *insn, unsigned int halfwords)
+static int branch_distance(u16 first, const u16 *insn, unsigned int halfwords)
 {
 	if (halfwords < 2)
 		return 0;
-	switch (insn[0] >> 8) {
+	switch (first >> 8) {
 	case 0xa7: /* BRC, BRAS, BRCT, BRCTG */
-		return (insn[0] & 0xf) >= 4 && (insn[0] & 0xf) <= 7 ? (s16)insn[1] : 0;
+		return (first & 0xf) >= 4 && (first & 0xf) <= 7 ? (s16)insn[1] : 0;
 	case 0x84 ... 0x85: /* BRXH, BRXLE */
 		return (s16)insn[1];
 	case 0xc0: /* BRCL, BRASL */
-		if (halfwords == 3 && ((insn[0] & 0xf) == 4 || (insn[0] & 0xf) == 5))
+		if (halfwords == 3 && ((first & 0xf) == 4 || (first & 0xf) == 5))
 			return (s32)((u32)insn[1] << 16 | insn[2]);
 		return 0;
 	case 0xec:
@@ -109,6 +110,16 @@ static int branch_distance(const u16 *insn, unsigned int halfwords)
 static unsigned int halfwords(u16 first)
 {
 	return hwsim_insn_length(first >> 8) / sizeof(u16);
+}
+
+/* Return: the end of the revealed instruction at @start, in halfwords. */
+static unsigned int end_of(const struct hwsim_code *code, unsigned int start)
+{
+	u16 first = code->copy[start];
+
+	if (code->hidden && start == find_last_bit(code->starts, HWSIM_HALFWORDS))
+		first = code->hidden;
+	return start + halfwords(first);
 }
 
 /* Return: a copy of a page in which all instructions are concealed, or NULL. */
@@ -132,27 +143,39 @@ void hwsim_code_free(struct hwsim_code *code)
 	kfree(code);
 }
 
-/* Reveal the operation code last, because another CPU may be about to run the instruction. */
-static void reveal(struct hwsim_code *code, const u16 *page, unsigned int start)
+/*
+ * Reveal the first halfword last, because another CPU may be about to run the instruction. If
+ * its end is in the next page, hwsim_code_reveal_last() reveals the first halfword. The caller
+ * passes this halfword, because the VMM may change the page.
+ */
+static void reveal(struct hwsim_code *code, const u16 *page, unsigned int start, u16 first)
 {
-	unsigned int end = start + halfwords(page[start]), i;
+	unsigned int end = start + halfwords(first), i;
 
-	code->crosses = max(code->crosses, end > HWSIM_HALFWORDS ? end - HWSIM_HALFWORDS : 0);
-	for (i = min_t(unsigned int, end, HWSIM_HALFWORDS); i-- > start;) {
-		WRITE_ONCE(code->copy[i], page[i]);
+	for (i = start + 1; i < min_t(unsigned int, end, HWSIM_HALFWORDS); i++) {
+		WRITE_ONCE(code->copy[i], READ_ONCE(page[i]));
 		__set_bit(i, code->revealed);
-		/* The first halfword, which the loop writes last, makes the others visible. */
-		smp_wmb();
 	}
+	__set_bit(start, code->revealed);
 	__set_bit(start, code->starts);
+	if (end > HWSIM_HALFWORDS) {
+		code->crosses = end - HWSIM_HALFWORDS;
+		code->hidden = first;
+		return;
+	}
+	/* The first halfword makes the others visible. */
+	smp_wmb();
+	WRITE_ONCE(code->copy[start], first);
 }
 
 static void conceal(struct hwsim_code *code, unsigned int start)
 {
-	unsigned int end = start + halfwords(code->copy[start]), i;
+	unsigned int end = end_of(code, start), i;
 
-	if (end > HWSIM_HALFWORDS)
+	if (end > HWSIM_HALFWORDS) {
 		code->crosses = 0;
+		code->hidden = 0;
+	}
 	__clear_bit(start, code->starts);
 	for (i = start; i < min_t(unsigned int, end, HWSIM_HALFWORDS); i++) {
 		WRITE_ONCE(code->copy[i], 0);
@@ -171,7 +194,7 @@ static unsigned int find_overlap(const struct hwsim_code *code, unsigned int sta
 
 	for_each_set_bit_from(first, code->starts, end) {
 		i = first;
-		if (i != start && i + halfwords(code->copy[i]) > start)
+		if (i != start && end_of(code, i) > start)
 			return i;
 	}
 	return HWSIM_HALFWORDS;
@@ -186,7 +209,11 @@ static unsigned int find_overlap(const struct hwsim_code *code, unsigned int sta
  * @clocks: the clock of the guest differs from that of the host
  *
  * Revealed instructions never overlap, because concealing one would change the other. If the
- * guest uses an instruction within another one, only the one that it used last is revealed.
+ * guest uses an instruction within another one, only the most recently executed one stays
+ * revealed.
+ *
+ * If the last instruction ends in the next page, the caller must reveal its end with
+ * hwsim_code_reveal_tail(), and then call hwsim_code_reveal_last().
  *
  * Return: true if at least one instruction was revealed.
  */
@@ -199,11 +226,16 @@ bool hwsim_code_reveal(struct hwsim_code *code, const u16 *page, unsigned int of
 	for (;;) {
 		unsigned int end, target, other;
 		bool reveals;
+		u16 first;
 
-		reveals = next < HWSIM_HALFWORDS && n < RUN_MAX && !test_bit(next, code->starts) &&
-			  !hwsim_code_conceals(page[next], clocks);
+		reveals = next < HWSIM_HALFWORDS && n < RUN_MAX && !test_bit(next, code->starts);
 		if (reveals) {
-			end = min(next + halfwords(page[next]), HWSIM_HALFWORDS);
+			/* Test the halfword that is revealed, even if the VMM changes it. */
+			first = READ_ONCE(page[next]);
+			reveals = !hwsim_code_conceals(first, clocks);
+		}
+		if (reveals) {
+			end = min(next + halfwords(first), HWSIM_HALFWORDS);
 			other = next < 2 ? 0 : next - 2;
 			other = find_overlap(code, next, end, other);
 			/* Only the first instruction is certainly one. */
@@ -214,14 +246,14 @@ bool hwsim_code_reveal(struct hwsim_code *code, const u16 *page, unsigned int of
 				conceal(code, other);
 		}
 		if (reveals) {
-			reveal(code, page, next);
+			reveal(code, page, next, first);
 			n++;
 			if (!run)
 				break;
-			target = next + branch_distance(page + next, end - next);
+			target = next + branch_distance(first, code->copy + next, end - next);
 			if (target != next && target < HWSIM_HALFWORDS && nr_targets < TARGETS_MAX)
 				targets[nr_targets++] = target;
-			if (!ends_run(page[next])) {
+			if (!ends_run(first)) {
 				next = end;
 				continue;
 			}
@@ -237,11 +269,20 @@ bool hwsim_code_reveal(struct hwsim_code *code, const u16 *page, unsigned int of
 void hwsim_code_reveal_tail(struct hwsim_code *code, const u16 *page, unsigned int count)
 {
 	while (count--) {
-		WRITE_ONCE(code->copy[count], page[count]);
+		WRITE_ONCE(code->copy[count], READ_ONCE(page[count]));
 		__set_bit(count, code->revealed);
 	}
-	/* Write the end before the caller makes the beginning visible. */
+}
+
+/* Reveal the instruction that ends in the next page, whose other halfwords are revealed. */
+void hwsim_code_reveal_last(struct hwsim_code *code)
+{
+	if (!code->hidden)
+		return;
+	/* The first halfword makes the others visible. */
 	smp_wmb();
+	WRITE_ONCE(code->copy[find_last_bit(code->starts, HWSIM_HALFWORDS)], code->hidden);
+	code->hidden = 0;
 }
 
 /**

@@ -119,12 +119,17 @@ static void instruction_in_two_pages(struct kunit *test)
 
 	KUNIT_EXPECT_TRUE(test, hwsim_code_reveal(code, page, 4092, true, false));
 	KUNIT_EXPECT_EQ(test, code->crosses, 1);
+	/* Another CPU must not see the instruction without its end. */
+	KUNIT_EXPECT_EQ(test, code->copy[2046], 0);
+	KUNIT_EXPECT_EQ(test, code->copy[2047], 0x1000);
 	next = hwsim_code_alloc();
 	KUNIT_ASSERT_NOT_NULL(test, next);
 	page[0] = 0x0004;
 	hwsim_code_reveal_tail(next, page, code->crosses);
 	KUNIT_EXPECT_EQ(test, next->copy[0], 0x0004);
 	KUNIT_EXPECT_EQ(test, next->copy[1], 0);
+	hwsim_code_reveal_last(code);
+	KUNIT_EXPECT_EQ(test, code->copy[2046], LG);
 	/* The end of an instruction stays visible if it changes. */
 	page[0] = 0x0014;
 	hwsim_code_verify(next, page);

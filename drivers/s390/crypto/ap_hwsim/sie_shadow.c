@@ -674,7 +674,10 @@ static struct hwsim_map *map_find(struct hwsim_tree *tree, u64 addr)
 	return table ? table->maps[addr >> PAGE_SHIFT & (HWSIM_PTES - 1)] : NULL;
 }
 
-/* If an instruction begins in the page at @addr and ends in the next one, reveal its end. */
+/*
+ * If an instruction begins in the page at @addr and ends in the next one of the same space,
+ * reveal its end.
+ */
 static void reveal_tail(struct hwsim_tree *tree, u64 addr)
 {
 	struct hwsim_map *map = map_find(tree, addr), *next = map_find(tree, addr + PAGE_SIZE);
@@ -682,6 +685,28 @@ static void reveal_tail(struct hwsim_tree *tree, u64 addr)
 	if (map && next && map->frame->code->crosses)
 		hwsim_code_reveal_tail(next->frame->code, page_address(next->frame->page),
 				       map->frame->code->crosses);
+}
+
+/*
+ * Reveal an instruction that hwsim_code_reveal() has left hidden, because it ends in the next
+ * page. All spaces share the copy of the page in which it begins, but each space may have
+ * another next page. A page that is mapped later gets the end when it is mapped.
+ */
+static void reveal_last(struct hwsim_shadow *shadow, struct hwsim_frame *frame)
+{
+	struct hwsim_page_table *table;
+	struct hwsim_map *map;
+
+	lockdep_assert_held(&shadow->lock);
+
+	if (!frame->code->hidden)
+		return;
+	hlist_for_each_entry(map, &frame->maps, node) {
+		table = map->table;
+		if (table->tree->code)
+			reveal_tail(table->tree, table->base + map->index * PAGE_SIZE);
+	}
+	hwsim_code_reveal_last(frame->code);
 }
 
 static struct hwsim_page_table *page_table_get(struct hwsim_shadow *shadow,
@@ -847,7 +872,7 @@ bool hwsim_shadow_reveal(struct hwsim_shadow *shadow, struct hwsim_space *space,
 	if (!hwsim_code_reveal(map->frame->code, page_address(map->frame->page),
 			       offset_in_page(addr), run, shadow->clocks))
 		return false;
-	reveal_tail(&space->code, addr & PAGE_MASK);
+	reveal_last(shadow, map->frame);
 	hwsim_native_count(HWSIM_NATIVE_REVEALED);
 	return true;
 }

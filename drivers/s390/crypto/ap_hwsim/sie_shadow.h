@@ -105,12 +105,14 @@ struct hwsim_page_table *hwsim_tree_add(struct hwsim_tree *tree, u64 addr);
  * @revealed: bitmap of the revealed halfwords
  * @starts: bitmap of the revealed halfwords that begin an instruction
  * @crosses: number of halfwords of the last instruction that are in the next page
+ * @hidden: first halfword of this instruction until hwsim_code_reveal_last(), otherwise 0
  */
 struct hwsim_code {
 	u16 *copy;
 	DECLARE_BITMAP(revealed, HWSIM_HALFWORDS);
 	DECLARE_BITMAP(starts, HWSIM_HALFWORDS);
 	unsigned int crosses;
+	u16 hidden;
 };
 
 bool hwsim_code_conceals(u16 first, bool clocks);
@@ -119,6 +121,7 @@ void hwsim_code_free(struct hwsim_code *code);
 bool hwsim_code_reveal(struct hwsim_code *code, const u16 *page, unsigned int offset, bool run,
 		       bool clocks);
 void hwsim_code_reveal_tail(struct hwsim_code *code, const u16 *page, unsigned int count);
+void hwsim_code_reveal_last(struct hwsim_code *code);
 void hwsim_code_verify(struct hwsim_code *code, const u16 *page);
 
 /* sie_shadow.c */
