@@ -68,6 +68,22 @@ static void conceals_sensitive(struct kunit *test)
 	hwsim_code_free(code);
 }
 
+static void conceals_semiprivileged(struct kunit *test)
+{
+	static const u16 first[] = {
+		0x0101, 0x0410, 0xb20a, 0xb218, 0xb219, 0xb224, 0xb226, 0xb279, 0xc810, 0xc8f1,
+		0xd910, 0xda10, 0xdb10,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(first); i++)
+		KUNIT_EXPECT_TRUE_MSG(test, hwsim_code_conceals(first[i], false), "%x", first[i]);
+	/* SAM64, LPDR and SSM */
+	KUNIT_EXPECT_FALSE(test, hwsim_code_conceals(0x010e, false));
+	KUNIT_EXPECT_FALSE(test, hwsim_code_conceals(0xc805, false));
+	KUNIT_EXPECT_FALSE(test, hwsim_code_conceals(0x8000, false));
+}
+
 static void follows_branches(struct kunit *test)
 {
 	/* brc 8,target; br 14; data; target: lhi; br 14 */
@@ -159,6 +175,7 @@ static struct kunit_case sie_code_cases[] = {
 	KUNIT_CASE(stops_after_branch),
 	KUNIT_CASE(reveals_one_instruction),
 	KUNIT_CASE(conceals_sensitive),
+	KUNIT_CASE(conceals_semiprivileged),
 	KUNIT_CASE(follows_branches),
 	KUNIT_CASE(branch_at_page_end),
 	KUNIT_CASE(instruction_in_instruction),

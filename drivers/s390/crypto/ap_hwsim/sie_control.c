@@ -243,6 +243,23 @@ static int doubleword_instruction(struct hwsim_sie *sie, const struct hwsim_insn
 	return hwsim_sie_finish(sie, insn, 0);
 }
 
+/* Each operand is a doubleword. Register R3 contains the address of the third one. */
+static int extract_cpu_time(struct hwsim_sie *sie, const struct hwsim_insn *insn)
+{
+	u64 third = hwsim_cpu_wrap(&sie->cpu, sie->cpu.gr[hwsim_insn_r1(insn)]), value[3];
+	int rc;
+
+	rc = hwsim_sie_read(sie, hwsim_insn_operand_address(&sie->cpu, insn), &value[0], 8) ?:
+	     hwsim_sie_read(sie, hwsim_insn_second_address(&sie->cpu, insn), &value[1], 8) ?:
+	     hwsim_sie_read(sie, third, &value[2], 8);
+	if (!rc) {
+		sie->cpu.gr[0] = value[0] - hwsim_sie_cpu_timer(sie);
+		sie->cpu.gr[1] = value[1];
+		sie->cpu.gr[hwsim_insn_r1(insn)] = value[2];
+	}
+	return hwsim_sie_finish(sie, insn, rc);
+}
+
 /* Control register 8 enables the monitor classes. */
 static int monitor_call(struct hwsim_sie *sie, const struct hwsim_insn *insn)
 {
@@ -535,6 +552,8 @@ int hwsim_sie_control(struct hwsim_sie *sie, const struct hwsim_insn *insn)
 		return invalidate_table(sie, insn);
 	case 0xc800: /* MVCOS */
 		return move_with_optional_specs(sie, insn);
+	case 0xc801: /* ECTG */
+		return extract_cpu_time(sie, insn);
 	default: /* DIAG, SIGP */
 		return hwsim_sie_privileged(sie, insn);
 	}

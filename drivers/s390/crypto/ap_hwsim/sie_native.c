@@ -247,7 +247,7 @@ static void load_spaces(struct native *native)
 		 * new PSWs are there.
 		 */
 		native->guest_cr[CR_LOWCORE].val &= ~CR0_LOW_ADDRESS_PROTECTION;
-		/* Without a key, SPKA and MVCOS trap. */
+		/* Without a key, MVCOS and SPKA trap even if they are not concealed. */
 		native->guest_cr[CR_KEYS].val &= ~CR3_KEYS;
 	} else if (native->guest_cr[CR_PRIMARY].val == primary &&
 		   native->guest_cr[CR_SECONDARY].val == secondary) {
@@ -367,7 +367,11 @@ static int fault(struct native *native)
 	return rc ? SIE_LEAVE : step_if_stuck(sie);
 }
 
-/* Return: true if the CPU did not see the instruction at the PSW, and will see it now. */
+/*
+ * The CPU did not see the instruction at the PSW, or does not have it.
+ *
+ * Return: true if the CPU should try again.
+ */
 static bool reveal(struct native *native)
 {
 	struct hwsim_sie *sie = native->sie;
@@ -384,6 +388,15 @@ static bool reveal(struct native *native)
 	/* Data may follow the target of an EXECUTE. */
 	if (insn.executed)
 		revealed |= hwsim_shadow_reveal(sie->shadow, native->code, insn.addr, false);
+	/*
+	 * Another CPU may have revealed the instruction between the exception and here. Only
+	 * the second exception tells that the instruction does not exist.
+	 */
+	if (!revealed && sie->retried != sie->cpu.psw_addr &&
+	    atomic_read(&sie->vcpu->kvm->online_vcpus) > 1) {
+		sie->retried = sie->cpu.psw_addr;
+		return true;
+	}
 	return revealed;
 }
 
@@ -395,15 +408,6 @@ static int emulate(struct native *native)
 	sie->cpu.psw_addr = rewind_psw(native);
 	if (native->exit.code == PGM_OPERATION && reveal(native))
 		return 0;
-	/*
-	 * Another CPU may have revealed the instruction between the exception and here. Only
-	 * the second exception tells that the instruction does not exist.
-	 */
-	if (native->exit.code == PGM_OPERATION && sie->retried != sie->cpu.psw_addr &&
-	    atomic_read(&sie->vcpu->kvm->online_vcpus) > 1) {
-		sie->retried = sie->cpu.psw_addr;
-		return 0;
-	}
 	sie->retried = ~0UL;
 	hwsim_native_count(HWSIM_NATIVE_EMULATED);
 	return hwsim_sie_step(sie);
