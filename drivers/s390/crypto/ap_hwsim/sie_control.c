@@ -23,9 +23,13 @@
 /* MVCOS moves at most this number of bytes. */
 #define MVCOS_BYTES		4096
 /* Parts of an operand-access control of MVCOS */
+#define OAC_KEY_SHIFT		12
 #define OAC_AS_SHIFT		6
 #define OAC_AS			3
+#define OAC_KEY_VALID		2
 #define OAC_AS_VALID		1
+
+#define CR0_SECONDARY_SPACE	BIT(63 - 37)
 
 #define KEY_SHIFT		52
 /* Rightmost bits of the second operand of CSP and CSPG */
@@ -311,12 +315,17 @@ static int insert_address_space(struct hwsim_sie *sie, const struct hwsim_insn *
 	return hwsim_sie_finish(sie, insn, 0);
 }
 
-/* A problem program may set the keys that control register 3 permits. */
+/* A problem program may use the keys that control register 3 permits. */
+static bool key_permitted(const struct hwsim_sie *sie, unsigned int key)
+{
+	return !hwsim_sie_problem_state(sie) || sie->cpu.cr[3] & BIT(31 - key);
+}
+
 static int set_key(struct hwsim_sie *sie, const struct hwsim_insn *insn)
 {
 	u64 key = hwsim_insn_operand_address(&sie->cpu, insn) >> 4 & 15;
 
-	if (hwsim_sie_problem_state(sie) && !(sie->cpu.cr[3] & BIT(31 - key)))
+	if (!key_permitted(sie, key))
 		return hwsim_sie_suppress(sie, insn, PGM_PRIVILEGED_OP);
 	sie->cpu.psw_mask = (sie->cpu.psw_mask & ~PSW_MASK_KEY) | key << KEY_SHIFT;
 	return hwsim_sie_finish(sie, insn, 0);
@@ -336,17 +345,39 @@ static enum hwsim_as oac_as(const struct hwsim_sie *sie, u16 oac)
 	return oac & OAC_AS_VALID ? oac >> OAC_AS_SHIFT & OAC_AS : hwsim_sie_as(sie);
 }
 
-/* MVCOS ignores the keys, because guests have no storage keys. */
+static unsigned int oac_key(const struct hwsim_sie *sie, u16 oac)
+{
+	return oac & OAC_KEY_VALID ? oac >> OAC_KEY_SHIFT :
+				     (sie->cpu.psw_mask & PSW_MASK_KEY) >> KEY_SHIFT;
+}
+
+/* Return: a program interruption code, or 0 if MVCOS may access its operands. */
+static u16 mvcos_exception(const struct hwsim_sie *sie, u16 to, u16 from)
+{
+	if (!(sie->cpu.psw_mask & PSW_MASK_DAT))
+		return PGM_SPECIAL_OPERATION;
+	if (hwsim_sie_problem_state(sie) && to & OAC_AS_VALID && oac_as(sie, to) == HWSIM_AS_HOME)
+		return PGM_SPECIAL_OPERATION;
+	if (!(sie->cpu.cr[0] & CR0_SECONDARY_SPACE) &&
+	    (oac_as(sie, to) == HWSIM_AS_SECONDARY || oac_as(sie, from) == HWSIM_AS_SECONDARY))
+		return PGM_SPECIAL_OPERATION;
+	if (!key_permitted(sie, oac_key(sie, to)) || !key_permitted(sie, oac_key(sie, from)))
+		return PGM_PRIVILEGED_OP;
+	return 0;
+}
+
+/* MVCOS does not compare keys with storage keys, because guests have no storage keys. */
 static int move_with_optional_specs(struct hwsim_sie *sie, const struct hwsim_insn *insn)
 {
 	enum hwsim_as to = oac_as(sie, sie->cpu.gr[0] >> 16), from = oac_as(sie, sie->cpu.gr[0]);
+	u16 exception = mvcos_exception(sie, sie->cpu.gr[0] >> 16, sie->cpu.gr[0]);
 	u64 len = sie->cpu.gr[hwsim_insn_r1(insn)], done;
 	u64 dst, src;
 	u8 buf[256];
 	int rc = 0;
 
-	if (!(sie->cpu.psw_mask & PSW_MASK_DAT))
-		return hwsim_sie_suppress(sie, insn, PGM_SPECIAL_OPERATION);
+	if (exception)
+		return hwsim_sie_suppress(sie, insn, exception);
 	if (!(sie->cpu.psw_mask & PSW_MASK_EA))
 		len = (u32)len;
 	dst = hwsim_insn_operand_address(&sie->cpu, insn);
