@@ -154,6 +154,11 @@ static void run(struct hwsim_sie *sie, u64 *gprs)
 {
 	struct kvm_s390_sie_block *scb = sie->scb;
 
+	/*
+	 * KVM may spin until PROG_IN_SIE is clear, with preemption disabled. If the spinning task
+	 * preempted this one, it would spin forever. Real SIE ends at each interrupt of the host.
+	 */
+	guard(preempt)();
 	WRITE_ONCE(scb->prog0c, scb->prog0c | PROG_IN_SIE);
 	/*
 	 * Set PROG_IN_SIE before reading prog20, because KVM sets prog20 and then waits
