@@ -100,7 +100,7 @@ bool hwsim_native_available(void)
 
 /* Entry and exit */
 
-static psw_t *new_psw(unsigned int reason)
+static __always_inline psw_t *new_psw(unsigned int reason)
 {
 	switch (reason) {
 	case SWITCH_PROGRAM:
@@ -115,7 +115,7 @@ static psw_t *new_psw(unsigned int reason)
 }
 
 /* Read the interruption parameters before another interruption replaces them. */
-static void read_exit(struct native_exit *exit)
+static __always_inline void read_exit(struct native_exit *exit)
 {
 	const struct lowcore *lc = get_lowcore();
 
@@ -131,10 +131,11 @@ static void read_exit(struct native_exit *exit)
 }
 
 /*
- * Run the guest until an interruption, which is not handled by the kernel meanwhile: no
- * function between the two loops may cause a program check.
+ * Run the guest until an interruption. The kernel's handlers are not installed between the two
+ * loops, so no function called there may cause a program check, and nothing may be traced or
+ * probed. The handler of program checks is replaced last and restored first.
  */
-static void switch_worlds(struct native *native, psw_t host[SWITCH_REASONS])
+static noinstr void switch_worlds(struct native *native, psw_t host[SWITCH_REASONS])
 {
 	static void (*const labels[SWITCH_REASONS])(void) = {
 		[SWITCH_PROGRAM] = hwsim_switch_program,
@@ -145,7 +146,7 @@ static void switch_worlds(struct native *native, psw_t host[SWITCH_REASONS])
 	unsigned int i;
 
 	local_mcck_disable();
-	for (i = 0; i < SWITCH_REASONS; i++) {
+	for (i = SWITCH_REASONS; i--;) {
 		host[i] = *new_psw(i);
 		new_psw(i)->mask = host[i].mask & ~PSW_MASK_MCHECK;
 		new_psw(i)->addr = (unsigned long)labels[i];

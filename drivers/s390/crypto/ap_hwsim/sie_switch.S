@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The world switch. sie_native.c points the new PSWs of the CPU to the four labels below,
- * with interrupts and machine checks disabled, and has loaded the control registers of the guest.
+ * The world switch. sie_native.c disables interrupts and machine checks, loads the guest's
+ * control registers, and points the new PSWs to the four labels below.
  */
 #include <linux/linkage.h>
 #include <asm/asm-offsets.h>

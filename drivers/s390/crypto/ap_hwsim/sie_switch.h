@@ -8,7 +8,7 @@
 #define SWITCH_PSW		128
 #define SWITCH_HOST_GPR		144
 
-/* What ended the guest */
+/* What ended the guest. SWITCH_PROGRAM is the first; see switch_worlds(). */
 #define SWITCH_PROGRAM		0
 #define SWITCH_SVC		1
 #define SWITCH_EXTERNAL		2
