@@ -148,7 +148,10 @@ struct hwsim_guest {
 	unsigned long updates;
 	/** @apcb: APCB contents after the last write */
 	struct hwsim_apcb apcb;
-	/** @native: the guest runs natively, as selected when it was created */
+	/**
+	 * @native: the guest runs natively, as selected when it was created; cleared if its
+	 * shadow cannot be created
+	 */
 	bool native;
 	/** @shadow: shadow tables, or NULL until a vCPU runs natively */
 	struct hwsim_shadow *shadow;

@@ -109,11 +109,12 @@ static void check_apcb(const struct hwsim_sie *sie)
 
 /*
  * Return: the shadow of the VM, or NULL if its engine is "interpret". The shadow is created
- * when the first vCPU enters SIE.
+ * when the first vCPU enters SIE. If this fails, all vCPUs are interpreted, because the
+ * interpreter does not update a shadow that another vCPU uses.
  */
 static struct hwsim_shadow *shadow_get(struct kvm *kvm)
 {
-	struct hwsim_shadow *shadow = NULL, *created;
+	struct hwsim_shadow *shadow = NULL, *created = ERR_PTR(-ENODEV);
 	struct hwsim_guest *guest;
 	bool native = false;
 
@@ -124,21 +125,24 @@ static struct hwsim_shadow *shadow_get(struct kvm *kvm)
 			shadow = guest->shadow;
 		}
 	}
-	if (!native || shadow || !hwsim_native_available())
+	if (!native || shadow)
 		return shadow;
-	created = hwsim_shadow_create(kvm);
+	if (hwsim_native_available())
+		created = hwsim_shadow_create(kvm);
 	if (IS_ERR(created))
-		return NULL;
+		pr_warn_once("ap_hwsim: guest is interpreted: no shadow: %pe\n", created);
 	scoped_guard(spinlock_irqsave, &hwsim_lock) {
 		guest = hwsim_guest_find(kvm);
+		if (guest && guest->native && !guest->shadow) {
+			if (IS_ERR(created))
+				guest->native = false;
+			else
+				guest->shadow = created;
+		}
 		shadow = guest ? guest->shadow : NULL;
-		if (guest && !shadow)
-			guest->shadow = created;
 	}
-	if (!guest || shadow)
+	if (!IS_ERR(created) && shadow != created)
 		hwsim_shadow_destroy(created);
-	else
-		shadow = created;
 	return shadow;
 }
 
