@@ -34,6 +34,9 @@
 /* Page tables of a VM. If there would be more, all are freed. */
 #define TABLES_MAX		2048
 
+/* Maximum number of copies of pages per VM. At the limit, most of them are freed. */
+#define CODES_MAX		8192
+
 /* Pages without a mapping whose revealed instructions are kept */
 #define IDLE_MAX		2048
 
@@ -87,6 +90,7 @@ struct hwsim_frame {
  * @spaces: struct hwsim_space, the last recently used first
  * @nr_spaces: number of elements of @spaces
  * @nr_tables: number of page tables of all @spaces
+ * @nr_codes: number of frames with revealed instructions
  * @by_pto: struct hwsim_page_table, by the origin of the page table of the guest
  * @frames: struct hwsim_frame, by page number in the address space of the VMM
  * @unused: frames that have just lost their last mapping
@@ -108,6 +112,7 @@ struct hwsim_shadow {
 	struct list_head spaces;
 	unsigned int nr_spaces;
 	unsigned int nr_tables;
+	unsigned int nr_codes;
 	DECLARE_HASHTABLE(by_pto, 7);
 	struct xarray frames;
 	struct list_head unused;
@@ -184,8 +189,10 @@ static void frame_free(struct hwsim_shadow *shadow, struct hwsim_frame *frame)
 
 	frame_unlist(shadow, frame);
 	xa_erase(&shadow->frames, frame->index);
-	if (frame->code)
+	if (frame->code) {
 		hwsim_code_free(frame->code);
+		shadow->nr_codes--;
+	}
 	kfree(frame);
 }
 
@@ -660,11 +667,15 @@ static int frame_executed(struct hwsim_shadow *shadow, struct hwsim_frame *frame
 	atomic_inc(&shadow->executions);
 	/* Either the comparison sees an emulated store, or hwsim_shadow_written() is called. */
 	smp_mb__after_atomic();
-	if (frame->code)
+	if (frame->code) {
 		hwsim_code_verify(frame->code, page_address(frame->page));
-	else
-		frame->code = hwsim_code_alloc();
-	return frame->code ? 0 : -ENOMEM;
+		return 0;
+	}
+	frame->code = hwsim_code_alloc();
+	if (!frame->code)
+		return -ENOMEM;
+	shadow->nr_codes++;
+	return 0;
 }
 
 static struct hwsim_map *map_find(struct hwsim_tree *tree, u64 addr)
@@ -735,14 +746,17 @@ static struct hwsim_page_table *page_table_get(struct hwsim_shadow *shadow,
 	return table;
 }
 
-/* Keep a guest from using an unlimited number of shadow tables. */
-static void limit_tables(struct hwsim_shadow *shadow)
+/*
+ * Keep a guest from using an unlimited number of shadow tables and copies. frames_unused() keeps
+ * at most IDLE_MAX copies.
+ */
+static void limit_memory(struct hwsim_shadow *shadow)
 {
 	struct hwsim_space *space;
 
 	lockdep_assert_held(&shadow->lock);
 
-	if (shadow->nr_tables < TABLES_MAX)
+	if (shadow->nr_tables < TABLES_MAX && shadow->nr_codes < CODES_MAX)
 		return;
 	list_for_each_entry(space, &shadow->spaces, node)
 		space_empty(shadow, space);
@@ -806,7 +820,7 @@ static int page_map(struct hwsim_shadow *shadow, struct page *page,
 	/* Purges hold the lock, so a later one will remove what is added here. */
 	if (atomic_read(&shadow->purges) != mapping->purges)
 		return -ESTALE;
-	limit_tables(shadow);
+	limit_memory(shadow);
 	frame = frame_get(shadow, mapping->user >> PAGE_SHIFT, page);
 	if (!frame)
 		return -ENOMEM;
