@@ -102,22 +102,6 @@ static void set_psw(char *memory, unsigned long where, unsigned long addr)
 	memcpy(memory + where, psw, sizeof(psw));
 }
 
-FIXTURE_SETUP(sie)
-{
-	ASSERT_EQ(0, vm_create_with(&self->vm, variant->engine));
-	self->memory = self->vm.memory;
-	self->run = self->vm.run;
-	memcpy(self->memory + AGENT_CODE, sie_2, sie_2_end - sie_2);
-	set_psw(self->memory, PROGRAM_NEW, AGENT_CODE + SIE_HANDLERS);
-	set_psw(self->memory, EXTERNAL_NEW, AGENT_CODE + SIE_HANDLERS + 4);
-	set_psw(self->memory, SVC_NEW, AGENT_CODE + SIE_HANDLERS + 8);
-}
-
-FIXTURE_TEARDOWN(sie)
-{
-	vm_destroy(&self->vm);
-}
-
 static unsigned short half(struct vm *vm, unsigned long where)
 {
 	return *(unsigned short *)((char *)vm->memory + where);
@@ -149,6 +133,43 @@ static int run_code(struct vm *vm, unsigned long psw_mask, const void *code, siz
 	vm->run->psw_mask = PSW_64BIT | psw_mask;
 	vm->run->psw_addr = CODE;
 	return run_to_diagnose(vm);
+}
+
+/* Return how often a guest has run natively, or a negative errno. */
+static long native_runs(void)
+{
+	static const char name[] = "world_switches ";
+	char buf[512], *line;
+	int ret = file_read(HWSIM "native", buf, sizeof(buf));
+
+	if (ret < 0)
+		return ret;
+	line = strstr(buf, name);
+	return line ? strtol(line + sizeof(name) - 1, NULL, 10) : -ENOENT;
+}
+
+FIXTURE_SETUP(sie)
+{
+	static const unsigned char diagnose[] = { 0x83, 0, 0x06, 0 };
+	bool native = !strcmp(variant->engine, "native");
+	long before = native_runs();
+
+	ASSERT_LE(0, before);
+	ASSERT_EQ(0, vm_create_with(&self->vm, variant->engine));
+	self->memory = self->vm.memory;
+	self->run = self->vm.run;
+	memcpy(self->memory + AGENT_CODE, sie_2, sie_2_end - sie_2);
+	set_psw(self->memory, PROGRAM_NEW, AGENT_CODE + SIE_HANDLERS);
+	set_psw(self->memory, EXTERNAL_NEW, AGENT_CODE + SIE_HANDLERS + 4);
+	set_psw(self->memory, SVC_NEW, AGENT_CODE + SIE_HANDLERS + 8);
+	/* The guest runs with the engine that the variant selects. */
+	ASSERT_EQ(SIE_DONE, run_code(&self->vm, 0, diagnose, sizeof(diagnose)));
+	ASSERT_EQ(native, native_runs() > before);
+}
+
+FIXTURE_TEARDOWN(sie)
+{
+	vm_destroy(&self->vm);
 }
 
 static int run_command(struct vm *vm, enum sie_command command, unsigned long a, unsigned long b)
@@ -582,6 +603,82 @@ TEST_F(sie, epsw_shows_guest)
 	EXPECT_EQ(gr[5], gr[7]);
 }
 
+/* SPM enables the fixed-point-overflow interruption, which QEMU's TCG lacks. */
+TEST_F(sie, overflow_enabled_by_spm)
+{
+	/* spm 2; ahi 3,1 */
+	static const unsigned char code[] = { 0x04, 0x20, 0xa7, 0x3a, 0, 1 };
+
+	self->run->s.regs.gprs[2] = 0x08000000;
+	self->run->s.regs.gprs[3] = 0x7fffffff;
+	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, 0, code, sizeof(code)));
+	EXPECT_EQ(8, half(&self->vm, PROGRAM_CODE));
+	EXPECT_EQ(CODE + 6, doubleword(&self->vm, PROGRAM_OLD + 8));
+}
+
+/* ECTG subtracts the CPU timer of the guest. */
+TEST_F(sie, ectg_shows_guest)
+{
+	/* spt 0(1); ectg 0(1),8(1),2; diag */
+	static const unsigned char code[] = {
+		0xb2, 0x08, 0x10, 0x00, 0xc8, 0x21, 0x10, 0x00, 0x10, 0x08, 0x83, 0, 0x06, 0,
+	};
+	/* The timer expires in 268 seconds. */
+	static const unsigned long data[] = { 1UL << 40, 42, 43 };
+	unsigned long *gr = (unsigned long *)self->run->s.regs.gprs;
+
+	memcpy(self->memory + DATA, data, sizeof(data));
+	gr[1] = DATA;
+	gr[2] = DATA + 16;
+	EXPECT_EQ(SIE_DONE, run_code(&self->vm, 0, code, sizeof(code)));
+	EXPECT_LT(gr[0], 1UL << 40);
+	EXPECT_EQ(42, gr[1]);
+	EXPECT_EQ(43, gr[2]);
+}
+
+/* A problem program can use the keys in control register 3 only. */
+TEST_F(sie, mvcos_in_problem_state)
+{
+	/* mvcos 0(1),0(2),3; svc 1 */
+	static const unsigned char code[] = { 0xc8, 0x30, 0x10, 0x00, 0x20, 0x00, 0x0a, 0x01 };
+	static const struct {
+		const char *what;
+		unsigned long oac, keys;
+		unsigned short exception;
+	} cases[] = {
+		{ "permitted", 0, 0x80000000, 0 },
+		{ "no key", 0, 0, 2 },
+		{ "source in the home space, no key", 0xc1, 0, 2 },
+		{ "key 15 instead of 0", 0xf002, 0x80000000, 2 },
+		{ "destination in the home space", 0xc10000, 0xffff0000, 0x13 },
+		{ "no secondary-space control", 0x81, 0xffff0000, 0x13 },
+	};
+	unsigned long *gr = (unsigned long *)self->run->s.regs.gprs, moved;
+	unsigned int i;
+	int expected, end;
+
+	build_tables(&self->vm);
+	*(unsigned long *)(self->memory + FREE) = 42;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		*(unsigned long *)(self->memory + DATA) = 0;
+		memset(self->memory + PROGRAM_LENGTH, 0, 4);
+		gr[0] = cases[i].oac;
+		gr[1] = DATA;
+		gr[2] = FREE;
+		gr[3] = 8;
+		self->run->s.regs.crs[3] = cases[i].keys;
+		self->run->s.regs.crs[13] = SEGMENTS;
+		self->run->kvm_dirty_regs |= KVM_SYNC_CRS;
+		expected = cases[i].exception ? SIE_PROGRAM : SIE_SUPERVISOR;
+		moved = cases[i].exception ? 0 : 42;
+		end = run_code(&self->vm, PSW_DAT | PSW_PROBLEM, code, sizeof(code));
+		EXPECT_EQ(expected, end) TH_LOG("%s", cases[i].what);
+		EXPECT_EQ(cases[i].exception, half(&self->vm, PROGRAM_CODE))
+			TH_LOG("%s", cases[i].what);
+		EXPECT_EQ(moved, doubleword(&self->vm, DATA)) TH_LOG("%s", cases[i].what);
+	}
+}
+
 /* An operation exception takes precedence over a privileged-operation exception. */
 TEST_F(sie, ap_instructions_disabled)
 {
@@ -806,6 +903,7 @@ static void run_random(struct vm *vm, const struct line *line, unsigned long see
 TEST(engines_agree)
 {
 	struct vm vms[2];
+	long before = native_runs();
 	unsigned long seed = 1;
 	unsigned int i, j;
 
@@ -834,6 +932,7 @@ TEST(engines_agree)
 				TH_LOG("%s %#lx", lines[i].name, seed);
 		}
 	}
+	EXPECT_LT(before, native_runs());
 	vm_destroy(&vms[0]);
 	vm_destroy(&vms[1]);
 }
