@@ -76,7 +76,7 @@ static const struct kernel_param_ops hwsim_engine_ops = {
 };
 
 module_param_cb(engine, &hwsim_engine_ops, NULL, 0644);
-MODULE_PARM_DESC(engine, "how guests run that are created from now on: interpret or native");
+MODULE_PARM_DESC(engine, "engine of guests created from now on: interpret or native");
 
 /**
  * hwsim_queue_find - look up a queue in the machine's configuration
@@ -128,7 +128,10 @@ int hwsim_mask_parse(const char *text, unsigned int limit, unsigned long *mask)
 static DECLARE_BITMAP(hwsim_boot_apm, HWSIM_IDS);
 static DECLARE_BITMAP(hwsim_boot_aqm, HWSIM_IDS);
 
-/* Restore the masks, PQAP(QCI) and the reset duration from the kernel command line. */
+/*
+ * Restore the adapters, the domains, whether PQAP(QCI) is installed, and the duration of a reset
+ * to what the kernel command line says.
+ */
 void hwsim_machine_defaults(void)
 {
 	bitmap_copy(hwsim.apm, hwsim_boot_apm, HWSIM_IDS);

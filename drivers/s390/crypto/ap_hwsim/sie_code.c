@@ -5,9 +5,10 @@
  * The CPU does not execute a page of the guest, but a copy of it. The copy begins with
  * zeros, which raise an operation exception. For each exception, the native engine reveals
  * instructions in the copy: the one that the CPU did not see, and those that follow it up to
- * a branch. It never reveals an instruction that cannot run natively. It only reveals
- * instructions at addresses that the CPU can reach, so it cannot take data, or the middle of
- * an instruction, for an instruction.
+ * a branch. It never reveals an instruction that cannot run natively at an address that the CPU
+ * reaches. It does not test what an instruction contains behind its first halfword, so a
+ * guest that branches there, or whose EXECUTE modifies the operation code, can run anything
+ * that does not trap.
  */
 #include <linux/bitmap.h>
 #include <linux/gfp.h>

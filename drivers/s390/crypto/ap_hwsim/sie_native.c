@@ -201,8 +201,8 @@ static void restore_host(struct native *native)
 }
 
 /*
- * Give the control registers back to the host. They belong to the guest from the first entry
- * on, because loading one of them can empty the TLB.
+ * Load the control registers of the host. The engine keeps the guest's control registers loaded
+ * between entries, because loading one can empty the TLB.
  */
 static void leave(struct native *native)
 {
@@ -294,8 +294,8 @@ static u64 rewind_psw(const struct native *native)
 }
 
 /*
- * Interpret an instruction that may fault forever. An instruction that stores into its own page
- * does, because the CPU can either execute the page or store into it.
+ * Interpret an instruction that keeps faulting. One that stores into its own page never
+ * completes natively, because the CPU can either execute the page or store into it.
  */
 static int step_if_stuck(struct hwsim_sie *sie)
 {
@@ -317,7 +317,7 @@ static int step_if_stuck(struct hwsim_sie *sie)
 
 /*
  * A page is missing in the shadow tables, or is read-only there. Map it, or raise the
- * exception that the tables of the guest call for. The exception of the host may be
+ * exception that the guest's tables require. The exception of the host may be
  * nullifying and that of the guest suppressing, or the other way round.
  */
 static int fault(struct native *native)

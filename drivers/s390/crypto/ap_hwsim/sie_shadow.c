@@ -28,10 +28,10 @@
 #include <asm/tlbflush.h>
 #include "sie_shadow.h"
 
-/* Spaces of a VM. If there are more, the one that was not used for the longest time is freed. */
+/* Maximum number of spaces per VM. At the limit, the least recently used space is reused. */
 #define SPACES_MAX		48
 
-/* Page tables of a VM. If there would be more, all are freed. */
+/* Maximum number of shadow page tables per VM. At the limit, all of them are freed. */
 #define TABLES_MAX		2048
 
 /* Maximum number of copies of pages per VM. At the limit, most of them are freed. */
@@ -97,8 +97,8 @@ struct hwsim_frame {
  * @idle: frames without a mapping that have revealed instructions, oldest first
  * @nr_idle: number of elements of @idle
  * @purges: number of purges that the guest has requested
- * @executions: how often the guest has begun to execute a page
- * @stale: a TLB may have an entry that was made invalid without entry_invalidate()
+ * @executions: number of times a page was mapped for execution
+ * @stale: entries were invalidated without a TLB flush
  * @running: CPUs that run the guest natively; changed without @lock
  * @generation: generation of the memory slots
  * @clocks: the clock of the guest differs from that of the host
@@ -166,7 +166,7 @@ static void entry_invalidate(struct hwsim_shadow *shadow, struct hwsim_page_tabl
 	lockdep_assert_held(&shadow->lock);
 
 	WRITE_ONCE(table->entries[index], HWSIM_PTE_INVALID);
-	/* Like in shadow_flush(), change the table before reading the mask. */
+	/* As in shadow_flush(), change the table before reading the mask. */
 	smp_mb();
 	if (runs_elsewhere(shadow))
 		__ptep_ipte(addr, entry, 0, 0, IPTE_GLOBAL);
@@ -453,8 +453,8 @@ void hwsim_shadow_purge_dat(struct hwsim_shadow *shadow)
  * @user: address in the VMM
  *
  * Call this after an emulated store, unless hwsim_shadow_executions() has not changed since the
- * last call for this page. Nobody reports stores of the VMM. The shadow notices
- * them when the guest next executes the page after a purge.
+ * last call for this page. Stores by the VMM are not reported. The shadow detects them when the
+ * guest next executes the page after a purge.
  */
 void hwsim_shadow_written(struct hwsim_shadow *shadow, unsigned long user)
 {
@@ -477,7 +477,7 @@ void hwsim_shadow_written(struct hwsim_shadow *shadow, unsigned long user)
  *
  * A vCPU without DAT follows one with DAT after a reset, when the VMM may have loaded
  * another program. A guest without DAT cannot unmap a page, so compare its instructions with
- * their copies each time when it enters SIE.
+ * their copies on each entry to SIE.
  */
 void hwsim_shadow_check(struct hwsim_shadow *shadow, u64 generation, bool clocks, bool dat)
 {
@@ -512,13 +512,16 @@ int hwsim_shadow_invalidations(const struct hwsim_shadow *shadow)
 	return atomic_read(&shadow->mm->invalidating) ? -1 : invalidations;
 }
 
-/* Return: how often the guest has begun to execute a page, to find out whether it has since. */
+/*
+ * Return: how often a page was mapped for execution, so that the caller can detect that
+ * another one was.
+ */
 int hwsim_shadow_executions(const struct hwsim_shadow *shadow)
 {
 	return atomic_read(&shadow->executions) & INT_MAX;
 }
 
-/* Return: the number of purges so far, to find out whether there was one meanwhile. */
+/* Return: the number of purges so far, so that the caller can detect a later purge. */
 int hwsim_shadow_purges(const struct hwsim_shadow *shadow)
 {
 	return atomic_read(&shadow->purges);
