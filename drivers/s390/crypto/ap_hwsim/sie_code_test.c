@@ -14,8 +14,7 @@
 #define STCK	0xb205
 #define LG	0xe310
 
-/* A page, and the halfword behind it */
-static u16 page[HWSIM_HALFWORDS + 1] __aligned(4096);
+static u16 page[HWSIM_HALFWORDS] __aligned(4096);
 
 static struct hwsim_code *code_of(struct kunit *test, const u16 *text, size_t size,
 				  unsigned int offset)
@@ -99,14 +98,19 @@ static void follows_branches(struct kunit *test)
 
 static void branch_at_page_end(struct kunit *test)
 {
-	static const u16 text[] = { 0xa7f4, (u16)-2047 };
-	struct hwsim_code *code = code_of(test, text, sizeof(text), 4094);
+	/* A copy, and the halfword behind it, which is not the distance of the branch */
+	static u16 copy[HWSIM_HALFWORDS + 1];
+	static struct hwsim_code code;
 
+	memset(copy, 0, sizeof(copy));
+	memset(page, 0, sizeof(page));
+	code = (struct hwsim_code){ .copy = copy };
+	copy[HWSIM_HALFWORDS] = -(HWSIM_HALFWORDS - 1);
 	page[0] = LHI;
-	KUNIT_EXPECT_TRUE(test, hwsim_code_reveal(code, page, 4094, true, false));
-	/* What follows the page in memory is not the distance. */
-	KUNIT_EXPECT_EQ(test, code->copy[0], 0);
-	hwsim_code_free(code);
+	page[HWSIM_HALFWORDS - 1] = 0xa7f4; /* brc 15 */
+	KUNIT_EXPECT_TRUE(test, hwsim_code_reveal(&code, page, 4094, true, false));
+	KUNIT_EXPECT_EQ(test, copy[0], 0);
+	KUNIT_EXPECT_EQ(test, code.hidden, 0xa7f4);
 }
 
 /* The operand of the first LHI is the second one. */
