@@ -220,7 +220,8 @@ $(K)/.built: $(B)/.source$S $(K)/.config rig/build/kernel.sh $(if $S,rig/build/m
 	@rig/build/kernel.sh $(abspath $(K))
 	@touch $@
 
-$(GUEST): $(D)/.debian rig/build/guest.sh $(wildcard tools/testing/selftests/vfio-ap/guest/linux_*) | $(INITRAMFS)
+$(GUEST): $(D)/.debian rig/build/guest.sh $(wildcard tools/testing/selftests/vfio-ap/guest/linux_*) \
+		tools/testing/selftests/vfio-ap/guest/sie_work.h | $(INITRAMFS)
 	@rig/build/guest.sh $(abspath $(K))
 	@touch $@
 
