@@ -19,6 +19,7 @@
 #include <linux/err.h>
 #include <linux/io.h>
 #include <linux/kvm_host.h>
+#include <linux/percpu.h>
 #include <asm/access-regs.h>
 #include <asm/timex.h>
 #include "sie.h"
@@ -146,6 +147,9 @@ static struct hwsim_shadow *shadow_get(struct kvm *kvm)
 	return shadow;
 }
 
+/* Too large for the stack. A CPU runs one vCPU at a time, because preemption is disabled. */
+static DEFINE_PER_CPU(struct hwsim_caches, caches);
+
 static void interpret(struct hwsim_sie *sie)
 {
 	unsigned int budget = SIE_BUDGET;
@@ -163,6 +167,7 @@ static void run(struct hwsim_sie *sie, u64 *gprs)
 	 * preempted this one, it would spin forever. Real SIE ends at each interrupt of the host.
 	 */
 	guard(preempt)();
+	sie->caches = this_cpu_ptr(&caches);
 	WRITE_ONCE(scb->prog0c, scb->prog0c | PROG_IN_SIE);
 	/*
 	 * Set PROG_IN_SIE before reading prog20, because KVM sets prog20 and then waits

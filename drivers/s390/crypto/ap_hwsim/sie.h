@@ -96,6 +96,16 @@ struct hwsim_page {
 #define HWSIM_PAGES		12
 
 /**
+ * struct hwsim_caches - what the emulation remembers during one execution of SIE
+ * @translations: of the native engine, by virtual page number
+ * @pages: by absolute page number
+ */
+struct hwsim_caches {
+	struct hwsim_translation translations[HWSIM_TRANSLATIONS];
+	struct hwsim_page pages[HWSIM_PAGES];
+};
+
+/**
  * struct hwsim_sie - data of one execution of SIE
  * @cpu: the guest's CPU
  * @scb: state description
@@ -106,8 +116,7 @@ struct hwsim_page {
  * @apcb: masks of the APCB at entry to SIE
  * @teid: translation-exception identification of the last access exception
  * @timer_read: value of the TOD clock when the CPU timer in @scb was correct
- * @translations: of the native engine, by virtual page number
- * @pages: by absolute page number
+ * @caches: of the CPU, while preemption is disabled
  * @retried: PSW at which the guest runs again after an operation exception
  * @faulted: PSW of the last fault in the shadow tables
  * @faults: number of consecutive faults with this PSW
@@ -122,11 +131,10 @@ struct hwsim_sie {
 	struct hwsim_apcb apcb;
 	u64 teid;
 	u64 timer_read;
+	struct hwsim_caches *caches;
 	u64 retried;
 	u64 faulted;
 	unsigned int faults;
-	struct hwsim_translation translations[HWSIM_TRANSLATIONS];
-	struct hwsim_page pages[HWSIM_PAGES];
 };
 
 static inline bool hwsim_sie_problem_state(const struct hwsim_sie *sie)

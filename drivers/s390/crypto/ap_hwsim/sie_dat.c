@@ -174,7 +174,7 @@ static int translate(struct hwsim_sie *sie, u64 addr, enum hwsim_as as, enum hws
 		     struct hwsim_dat *dat)
 {
 	struct hwsim_translation *known =
-		&sie->translations[addr / PAGE_SIZE % HWSIM_TRANSLATIONS];
+		&sie->caches->translations[addr / PAGE_SIZE % HWSIM_TRANSLATIONS];
 	u64 asce = hwsim_dat_asce(sie, as);
 	int purges, rc;
 

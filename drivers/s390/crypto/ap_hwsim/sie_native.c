@@ -499,7 +499,7 @@ void hwsim_native_run(struct hwsim_sie *sie)
 	sie->retried = ~0UL;
 	sie->faulted = ~0UL;
 	/* No address has this page number. */
-	memset(sie->translations, 0xff, sizeof(sie->translations));
+	memset(sie->caches->translations, 0xff, sizeof(sie->caches->translations));
 	hwsim_shadow_check(sie->shadow, kvm_memslots(sie->vcpu->kvm)->generation,
 			   sie->scb->epoch, sie->cpu.psw_mask & PSW_MASK_DAT);
 	while (!rc && budget--) {

@@ -118,7 +118,7 @@ void hwsim_storage_end(struct hwsim_sie *sie)
 	unsigned int i;
 
 	for (i = 0; i < HWSIM_PAGES; i++)
-		page_put(&sie->pages[i]);
+		page_put(&sie->caches->pages[i]);
 }
 
 /*
@@ -128,7 +128,7 @@ void hwsim_storage_end(struct hwsim_sie *sie)
 static struct hwsim_page *page_get(struct hwsim_sie *sie, u64 real, bool write)
 {
 	u64 absolute = hwsim_real_to_absolute(sie, real);
-	struct hwsim_page *known = &sie->pages[gpa_to_gfn(absolute) % HWSIM_PAGES];
+	struct hwsim_page *known = &sie->caches->pages[gpa_to_gfn(absolute) % HWSIM_PAGES];
 	int invalidations = 0;
 
 	/* KVM may export a page of a protected guest at any time, without the notifier. */
