@@ -75,7 +75,7 @@ class Builder:
         return found
 
     def build(self, fault):
-        """Build a fault. Return (None, "") if the module must be tested, or else (COMPILER, INVALID or EQUAL, reason)."""
+        """Build a fault. Return (None, "") if the module must be tested. Otherwise return (verdict, reason)."""
         path = os.path.join(self.place, fault.file)
         source = faults.sources()[fault.file]
         with open(path, "w", encoding="latin-1") as out:

@@ -186,7 +186,7 @@ u8 vfio_ap_irq_tapq(struct vfio_ap_queue *q)
 }
 
 /**
- * vfio_ap_irq_needs_polling - test for a registration whose end only TAPQ can show
+ * vfio_ap_irq_needs_polling - test whether only TAPQ can show the end of a registration
  * @q: the queue
  *
  * Context: @q->lock held.

@@ -87,7 +87,7 @@ struct hwsim_frame {
  * @mm: the address space of the VMM
  * @free_work: frees the shadow
  * @lock: protects all fields below
- * @spaces: struct hwsim_space, the last recently used first
+ * @spaces: struct hwsim_space, most recently used first
  * @nr_spaces: number of elements of @spaces
  * @nr_tables: number of page tables of all @spaces
  * @nr_codes: number of frames with revealed instructions

@@ -105,7 +105,7 @@ struct hwsim_page_table *hwsim_tree_add(struct hwsim_tree *tree, u64 addr);
  * @revealed: bitmap of the revealed halfwords
  * @starts: bitmap of the revealed halfwords that begin an instruction
  * @crosses: number of halfwords of the last instruction that are in the next page
- * @hidden: first halfword of this instruction until hwsim_code_reveal_last(), otherwise 0
+ * @hidden: first halfword of that instruction, until hwsim_code_reveal_last() reveals it, or 0
  */
 struct hwsim_code {
 	u16 *copy;

@@ -131,7 +131,7 @@ static struct hwsim_page *page_get(struct hwsim_sie *sie, u64 real, bool write)
 	struct hwsim_page *known = &sie->caches->pages[gpa_to_gfn(absolute) % HWSIM_PAGES];
 	int invalidations = 0;
 
-	/* KVM may export a page of a protected guest at any time, without the notifier. */
+	/* KVM may export a page of a protected guest at any time, without an MMU notification. */
 	if (sie->shadow && !sie->uv) {
 		invalidations = hwsim_shadow_invalidations(sie->shadow);
 		if (known->page && known->gfn == gpa_to_gfn(absolute) && known->write >= write &&

@@ -120,7 +120,7 @@ static enum caller fault_find_caller(int kmsg)
 	return caller;
 }
 
-/* Run the operation, and make its allocation number faults->nth fail if it makes that many. */
+/* Run the operation. Its faults->nth-th allocation fails, if the operation gets that far. */
 static enum caller fault_try(struct faults *faults, const struct operation *operation, int kmsg,
 			     int fail_nth)
 {
