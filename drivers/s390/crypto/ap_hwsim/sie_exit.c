@@ -122,12 +122,12 @@ int hwsim_sie_suppress(struct hwsim_sie *sie, const struct hwsim_insn *insn, u16
 bool hwsim_sie_nullifies(int code)
 {
 	switch (code) {
-	case PGM_SEGMENT_TRANSLATION:
-	case PGM_PAGE_TRANSLATION:
-	case PGM_ASCE_TYPE:
 	case PGM_REGION_FIRST_TRANS:
 	case PGM_REGION_SECOND_TRANS:
 	case PGM_REGION_THIRD_TRANS:
+	case PGM_SEGMENT_TRANSLATION:
+	case PGM_PAGE_TRANSLATION:
+	case PGM_ASCE_TYPE:
 		return true;
 	default:
 		return false;

@@ -425,12 +425,12 @@ static int program_check(struct native *native)
 	case PGM_PRIVILEGED_OP:
 		return emulate(native);
 	case PGM_PROTECTION:
-	case PGM_PAGE_TRANSLATION:
-	case PGM_SEGMENT_TRANSLATION:
-	case PGM_ASCE_TYPE:
 	case PGM_REGION_FIRST_TRANS:
 	case PGM_REGION_SECOND_TRANS:
 	case PGM_REGION_THIRD_TRANS:
+	case PGM_SEGMENT_TRANSLATION:
+	case PGM_PAGE_TRANSLATION:
+	case PGM_ASCE_TYPE:
 		return fault(native);
 	}
 	hwsim_native_count(HWSIM_NATIVE_PROGRAM);
