@@ -669,8 +669,12 @@ TEST_F(sie, mvcos_in_problem_state)
 		self->run->s.regs.crs[3] = cases[i].keys;
 		self->run->s.regs.crs[13] = SEGMENTS;
 		self->run->kvm_dirty_regs |= KVM_SYNC_CRS;
-		expected = cases[i].exception ? SIE_PROGRAM : SIE_SUPERVISOR;
-		moved = cases[i].exception ? 0 : 42;
+		expected = SIE_SUPERVISOR;
+		moved = 42;
+		if (cases[i].exception) {
+			expected = SIE_PROGRAM;
+			moved = 0;
+		}
 		end = run_code(&self->vm, PSW_DAT | PSW_PROBLEM, code, sizeof(code));
 		EXPECT_EQ(expected, end) TH_LOG("%s", cases[i].what);
 		EXPECT_EQ(cases[i].exception, half(&self->vm, PROGRAM_CODE))
