@@ -23,12 +23,7 @@ queue_checkstop_and_config() {
 
 qmp_device_del_and_add() {
 	setup_with_a_queue
-	device_del 1
-	until_true "QEMU has deleted the device" qmp_said 1 1 DEVICE_DELETED
-	guest_sees 1
-	expect_soon "$(queue_status 04.0004)" assigned
-	device_add 1 $UUID1
-	guest_sees 1 04.0004
+	device_replug
 	guest_requests 1 "answered 04.0004"
 	qemu_end 1
 }

@@ -10,15 +10,6 @@ setup() {
 	mdev_create $UUID1
 }
 
-# Start a guest that has one queue.
-setup_with_a_queue() {
-	setup
-	assign $UUID1 adapter 4
-	assign $UUID1 domain 4
-	qemu_start_with 1 $UUID1
-	guest_sees 1 04.0004
-}
-
 # lockdep checks the lock order when QEMU closes the device, the group and the VM.
 guest_start_and_shutdown() {
 	setup_with_a_queue
@@ -48,12 +39,7 @@ queue_hotplug_and_unplug() {
 
 qmp_device_del_and_add() {
 	setup_with_a_queue
-	device_del 1
-	until_true "QEMU has deleted the device" qmp_said 1 1 DEVICE_DELETED
-	guest_sees 1
-	expect_soon "$(queue_status 04.0004)" assigned
-	device_add 1 $UUID1
-	guest_sees 1 04.0004
+	device_replug
 	qemu_end 1
 }
 

@@ -209,7 +209,6 @@ need() {
 }
 
 UDEVD=/usr/lib/systemd/systemd-udevd
-
 RULES=/usr/lib/udev/rules.d
 
 # Start udevd with the distribution's rules for AP queues, mdevs and modules. Hide the other rules,
@@ -218,19 +217,20 @@ RULES=/usr/lib/udev/rules.d
 # may be read-only.
 udevd_start() {
 	mv /etc/udev /etc/udev.distribution
+	trap udevd_stop EXIT
 	mkdir -p /etc/udev/rules.d /run/udev /run/lock $SCRATCH/rules
 	cp $RULES/40-z90crypt.rules $RULES/80-drivers.rules $SCRATCH/rules
 	sed 's,/usr/sbin/mdevctl,/usr/bin/mdevctl,' $RULES/60-mdevctl.rules >$SCRATCH/rules/60-mdevctl.rules
 	mount --bind $SCRATCH/rules $RULES
-	trap udevd_stop EXIT
 	$UDEVD >$SCRATCH/udevd.said 2>&1 &
 	until_true "udevd answers (\$(tail -n 3 $SCRATCH/udevd.said))" udevadm control --ping 2>/dev/null
 }
 
+# Undo what udevd_start() has done, even if it has failed halfway.
 udevd_stop() {
 	trap - EXIT
 	udevadm control --exit || true
-	umount $RULES
+	umount $RULES || true
 	rm -rf /etc/udev /run/udev
 	mv /etc/udev.distribution /etc/udev
 }
@@ -307,6 +307,25 @@ qmp_said() { [ "$(grep -c "$3" "$SCRATCH/$1/qmp")" -ge "$2" ]; }
 # device_add NUMBER UUID [ID]
 device_add() { qmp "$1" '{"execute":"device_add","arguments":{"driver":"vfio-ap","id":"'"${3:-ap}"'","sysfsdev":"'"$MATRIX/$2"'"'"${iommufd:+,\"iommufd\":\"iommufd0\"}"'}}'; }
 device_del() { qmp "$1" '{"execute":"device_del","arguments":{"id":"ap"}}'; }
+
+# Call the setup() of the script, and start a guest that has the queue 04.0004.
+setup_with_a_queue() {
+	setup
+	assign $UUID1 adapter 4
+	assign $UUID1 domain 4
+	qemu_start_with 1 $UUID1
+	guest_sees 1 04.0004
+}
+
+# Unplug the device from the guest of setup_with_a_queue(), and plug it again.
+device_replug() {
+	device_del 1
+	until_true "QEMU has deleted the device" qmp_said 1 1 DEVICE_DELETED
+	guest_sees 1
+	expect_soon "$(queue_status 04.0004)" assigned
+	device_add 1 $UUID1
+	guest_sees 1 04.0004
+}
 
 # qemu_end NUMBER: tell the guest to shut down, and wait until QEMU has exited
 qemu_end() {

@@ -56,12 +56,3 @@ setup() {
 	engine_native
 	mdev_create $UUID1
 }
-
-# Like setup(), but also start a guest with queue 04.0004.
-setup_with_a_queue() {
-	setup
-	assign $UUID1 adapter 4
-	assign $UUID1 domain 4
-	qemu_start_with 1 $UUID1
-	guest_sees 1 04.0004
-}
