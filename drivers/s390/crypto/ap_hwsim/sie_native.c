@@ -420,19 +420,11 @@ static int program_check(struct native *native)
 	struct hwsim_sie *sie = native->sie;
 	int rc;
 
-	switch (exit->code) {
-	case PGM_OPERATION:
-	case PGM_PRIVILEGED_OP:
+	if (exit->code == PGM_OPERATION || exit->code == PGM_PRIVILEGED_OP)
 		return emulate(native);
-	case PGM_PROTECTION:
-	case PGM_REGION_FIRST_TRANS:
-	case PGM_REGION_SECOND_TRANS:
-	case PGM_REGION_THIRD_TRANS:
-	case PGM_SEGMENT_TRANSLATION:
-	case PGM_PAGE_TRANSLATION:
-	case PGM_ASCE_TYPE:
+	/* The exceptions that nullify are those of a translation. */
+	if (exit->code == PGM_PROTECTION || hwsim_sie_nullifies(exit->code))
 		return fault(native);
-	}
 	hwsim_native_count(HWSIM_NATIVE_PROGRAM);
 	rc = hwsim_sie_program(sie, exit->code, exit->ilc);
 	sie->scb->dxc = exit->dxc;
