@@ -3,7 +3,8 @@
 # usage: overlay.sh
 # Copy this repository's kernel files, except patches, into the kernel tree. Unchanged files keep their time stamps. The
 # driver in drivers/ does not depend on any patch. Some patches in patches/ have a counterpart of the same name in
-# patches/ours/, which adds the code that uses them to the driver. The files are written for mainline, and backport/BASE/ours/ adapts them to an older base.
+# patches/ours/, which adds the code that uses them to the driver. The files are written for mainline, and
+# backport/BASE/ours/ adapts them to an older base.
 . "$(dirname "$0")/lib.sh"
 list=$linux.overlay
 

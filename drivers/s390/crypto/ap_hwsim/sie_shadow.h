@@ -128,7 +128,7 @@ void hwsim_code_verify(struct hwsim_code *code, const u16 *page);
 
 /**
  * struct hwsim_space - an address space of a guest, as one of its CPUs sees it
- * @node: element of the list of the shadow, the last recently used first
+ * @node: element of the list of the shadow, most recently used first
  * @asce: the bits of the ASCE that tell spaces apart, or HWSIM_ASCE_REAL
  * @prefix: prefix of the CPU, because real addresses depend on it
  * @users: number of vCPUs that use the space
