@@ -139,11 +139,11 @@ static unsigned int end_of(const struct hwsim_code *code, unsigned int start)
 /* Return: a copy of a page in which all instructions are concealed, or NULL. */
 struct hwsim_code *hwsim_code_alloc(void)
 {
-	struct hwsim_code *code = kzalloc(sizeof(*code), GFP_ATOMIC | __GFP_NOWARN);
+	struct hwsim_code *code = kzalloc(sizeof(*code), HWSIM_SHADOW_GFP);
 
 	if (!code)
 		return NULL;
-	code->copy = (u16 *)get_zeroed_page(GFP_ATOMIC | __GFP_NOWARN);
+	code->copy = (u16 *)get_zeroed_page(HWSIM_SHADOW_GFP);
 	if (!code->copy) {
 		kfree(code);
 		return NULL;

@@ -53,6 +53,8 @@
 
 #define PROGRAM_CODE		0x7f
 
+atomic64_t hwsim_native_stats[HWSIM_NR_NATIVE_STATS];
+
 /* The lowcore of the CPU, at an address that low-address protection does not cover. */
 static struct lowcore *lowcore_alias __ro_after_init;
 

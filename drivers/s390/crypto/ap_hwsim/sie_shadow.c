@@ -43,8 +43,6 @@
 /* The bits of an ASCE that tell address spaces apart: origin, real space, type, length */
 #define ASCE_KEY		(~0xfffUL | 0x2f)
 
-#define SHADOW_GFP		(GFP_ATOMIC | __GFP_NOWARN)
-
 /**
  * struct shadow_mm - the MMU notifier of an address space with VMs
  * @notifier: the notifier, with a reference for each VM
@@ -536,7 +534,7 @@ bool hwsim_shadow_clocks(const struct hwsim_shadow *shadow)
 
 static struct hwsim_space *space_create(struct hwsim_shadow *shadow)
 {
-	struct hwsim_space *space = kzalloc(sizeof(*space), SHADOW_GFP);
+	struct hwsim_space *space = kzalloc(sizeof(*space), HWSIM_SHADOW_GFP);
 
 	lockdep_assert_held(&shadow->lock);
 
@@ -637,8 +635,8 @@ static struct hwsim_frame *frame_get(struct hwsim_shadow *shadow, unsigned long 
 	}
 	if (frame)
 		return frame;
-	frame = kzalloc(sizeof(*frame), SHADOW_GFP);
-	if (frame && xa_err(xa_store(&shadow->frames, index, frame, SHADOW_GFP))) {
+	frame = kzalloc(sizeof(*frame), HWSIM_SHADOW_GFP);
+	if (frame && xa_err(xa_store(&shadow->frames, index, frame, HWSIM_SHADOW_GFP))) {
 		kfree(frame);
 		frame = NULL;
 	}
@@ -777,7 +775,7 @@ static int frame_map(struct hwsim_shadow *shadow, struct hwsim_frame *frame,
 
 	lockdep_assert_held(&shadow->lock);
 
-	map = kzalloc(sizeof(*map), SHADOW_GFP);
+	map = kzalloc(sizeof(*map), HWSIM_SHADOW_GFP);
 	if (!map)
 		return -ENOMEM;
 	table = page_table_get(shadow, tree, mapping->addr, mapping->pto);

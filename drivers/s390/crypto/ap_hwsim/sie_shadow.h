@@ -14,6 +14,7 @@
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
 #include <linux/bits.h>
+#include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
@@ -30,6 +31,9 @@ struct kvm;
 #define HWSIM_PTE_INVALID	0x400UL
 #define HWSIM_PTE_PROTECTED	0x200UL
 #define HWSIM_PTES		256
+
+/* Do not warn if there is no memory, because the guest tries again. */
+#define HWSIM_SHADOW_GFP	(GFP_ATOMIC | __GFP_NOWARN)
 
 /* sie_table.c */
 

@@ -103,11 +103,14 @@ static void page_put(struct hwsim_page *known)
  * hwsim_storage_begin - allow accesses to guest storage
  * @sie: the execution of SIE
  *
- * Context: The caller holds kvm->srcu until it has called hwsim_storage_end().
+ * Context: The caller holds kvm->srcu, and does not enable preemption, until it has called
+ * hwsim_storage_end().
  */
 void hwsim_storage_begin(struct hwsim_sie *sie)
 {
 	lockdep_assert(srcu_read_lock_held(&sie->vcpu->kvm->srcu));
+	/* @sie->caches belongs to this CPU. */
+	lockdep_assert_preemption_disabled();
 
 	sie->slots = kvm_vcpu_memslots(sie->vcpu);
 }

@@ -27,11 +27,6 @@
 /* Low-address protection of the host does not apply. */
 #define ASCE_PRIVATE		0x100UL
 
-/* In addition to what the callers set: do not warn, because the guest can try again. */
-#define SHADOW_GFP		(GFP_ATOMIC | __GFP_NOWARN)
-
-atomic64_t hwsim_native_stats[HWSIM_NR_NATIVE_STATS];
-
 /**
  * struct upper - a region-third or segment table
  * @node: element of @tree->upper
@@ -44,7 +39,7 @@ struct upper {
 
 static u64 *table_alloc(unsigned int order, u64 invalid)
 {
-	u64 *table = (u64 *)__get_free_pages(SHADOW_GFP, order);
+	u64 *table = (u64 *)__get_free_pages(HWSIM_SHADOW_GFP, order);
 
 	if (table)
 		memset64(table, invalid, (PAGE_SIZE << order) / sizeof(*table));
@@ -120,7 +115,7 @@ static u64 *upper_below(struct hwsim_tree *tree, u64 *entry, u64 type, u64 below
 
 	if (!(*entry & ENTRY_INVALID))
 		return __va(*entry & ENTRY_ORIGIN);
-	upper = kmalloc(sizeof(*upper), SHADOW_GFP);
+	upper = kmalloc(sizeof(*upper), HWSIM_SHADOW_GFP);
 	if (!upper)
 		return NULL;
 	upper->entries = table_alloc(UPPER_ORDER, ENTRY_INVALID | below);
@@ -158,7 +153,7 @@ struct hwsim_page_table *hwsim_tree_add(struct hwsim_tree *tree, u64 addr)
 			       TYPE_SEGMENT);
 	if (!segments)
 		return NULL;
-	table = kzalloc(sizeof(*table), SHADOW_GFP);
+	table = kzalloc(sizeof(*table), HWSIM_SHADOW_GFP);
 	if (!table)
 		return NULL;
 	table->tree = tree;
@@ -167,7 +162,7 @@ struct hwsim_page_table *hwsim_tree_add(struct hwsim_tree *tree, u64 addr)
 	table->entries = table_alloc(0, HWSIM_PTE_INVALID);
 	if (!table->entries)
 		goto free;
-	if (xa_err(xa_store(&tree->page_tables, addr >> SEGMENT_SHIFT, table, SHADOW_GFP)))
+	if (xa_err(xa_store(&tree->page_tables, addr >> SEGMENT_SHIFT, table, HWSIM_SHADOW_GFP)))
 		goto free;
 	WRITE_ONCE(segments[addr >> SEGMENT_SHIFT & INDEX], __pa(table->entries) & SEGMENT_ORIGIN);
 	return table;
