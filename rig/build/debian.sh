@@ -2,19 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0
 # usage: debian.sh [SUITE]
 # Download the s390x packages that packages-s390x.txt lists, and unpack them into build/debian. The script uses separate
-# package lists, so the local apt needs no foreign architecture. It tries Debian 13, and then Debian 12, and writes the name
-# of the release to build/debian.suite. If both releases fail, the script keeps the old programs and writes the error to
-# build/debian.failed, and the next make tries again. If there are no old programs, the script downloads only busybox-static,
-# without which the test kernel cannot run. With SUITE, such as sid, the script tries only this release, and unpacks its
-# packages into build/debian-SUITE.
+# package lists, so the local apt needs no foreign architecture. It tries Debian 13, then Debian 12 with QEMU from its
+# backports, and then Debian 12 alone. It writes the name of the release to build/debian.suite. If all of them fail, the
+# script keeps the old programs and writes the error to build/debian.failed, and the next make tries again. If there are no
+# old programs, the script downloads only busybox-static, without which the test kernel cannot run. With SUITE, such as sid,
+# the script tries only this release, and unpacks its packages into build/debian-SUITE.
 . "$(dirname "$0")/lib.sh"
-suites=${1:-trixie bookworm}
+suites=${1:-trixie bookworm-backports bookworm}
 debian=$top/build/debian${1:+-$1}
 apt=$build/apt
 failed=$debian.failed
 foreign="-o APT::Architecture=s390x -o APT::Architectures=s390x -o Dir::State=$apt -o Dir::State::Lists=$apt/lists
 	-o Dir::State::Status=$apt/status -o Dir::Cache=$apt/cache -o Dir::Etc::SourceList=$apt/sources.list
-	-o Dir::Etc::SourceParts=/dev/null -o APT::Sandbox::User=root -o Acquire::Languages=none"
+	-o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Preferences=$apt/preferences
+	-o Dir::Etc::PreferencesParts=/dev/null -o APT::Sandbox::User=root -o Acquire::Languages=none"
 
 # tried NAME TEXT COMMAND...: pass the arguments to logged(), and set $status to its exit status
 tried() {
@@ -63,8 +64,11 @@ fetch() {
 	rm -rf "$apt" "$debian.new"
 	mkdir -p "$apt/lists/partial"
 	: >"$apt/status"
-	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $1 main" \
-		>"$apt/sources.list"
+	# Packages of a backports suite depend on those of its release. Only QEMU comes from there, if the release has it, too.
+	for release in "${1%-backports}" "$1"; do
+		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $release main"
+	done | uniq >"$apt/sources.list"
+	printf 'Package: src:qemu\nPin: release n=*-backports\nPin-Priority: 900\n' >"$apt/preferences"
 	tried apt-s390x "download: s390x lists of $1" apt-get $foreign -o APT::Update::Error-Mode=any update
 	[ $status = 0 ] || return 0
 	names=
