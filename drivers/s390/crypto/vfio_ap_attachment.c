@@ -352,7 +352,7 @@ struct vfio_ap_page *vfio_ap_page_get(struct vfio_ap_attachment *attachment, uns
 	lockdep_assert_not_held(&matrix_dev->lock);
 	lockdep_assert_not_held(&matrix_dev->guests_lock);
 
-	added = kzalloc(sizeof(*added), GFP_KERNEL_ACCOUNT);
+	added = kzalloc_obj(*added, GFP_KERNEL_ACCOUNT);
 	if (!added)
 		return ERR_PTR(-ENOMEM);
 	added->attachment = attachment;
@@ -417,7 +417,7 @@ struct vfio_ap_attachment *vfio_ap_attachment_create(struct kvm *kvm, const char
 {
 	struct vfio_ap_attachment *attachment;
 
-	attachment = kzalloc(sizeof(*attachment), GFP_KERNEL_ACCOUNT);
+	attachment = kzalloc_obj(*attachment, GFP_KERNEL_ACCOUNT);
 	if (!attachment)
 		return NULL;
 	kref_init(&attachment->kref);

@@ -123,7 +123,7 @@ static int vfio_ap_read_config(void)
 	int ret = 0;
 
 	/* Do not use the stack, which may be vmapped, because QCI needs a real address. */
-	info = kzalloc(sizeof(*info), GFP_KERNEL);
+	info = kzalloc_obj(*info, GFP_KERNEL);
 	if (!info)
 		return -ENOMEM;
 	if (test_facility(12))

@@ -83,7 +83,7 @@ static int vfio_ap_dry_run(struct vfio_ap_mdev *mdev, const struct vfio_ap_matri
 	struct vfio_ap_dry_run *run;
 	int ret;
 
-	run = kzalloc(sizeof(*run), GFP_KERNEL_ACCOUNT);
+	run = kzalloc_obj(*run, GFP_KERNEL_ACCOUNT);
 	if (!run)
 		return -ENOMEM;
 	run->asked = *asked;

@@ -272,7 +272,7 @@ static struct vfio_ap_irq *vfio_ap_irq_create(struct kvm_vcpu *vcpu,
 		return NULL;
 	}
 
-	irq = kzalloc(sizeof(*irq), GFP_KERNEL_ACCOUNT);
+	irq = kzalloc_obj(*irq, GFP_KERNEL_ACCOUNT);
 	if (!irq) {
 		VFIO_AP_DBF_WARN("%s: apqn %#04x: out of memory\n", __func__, apqn);
 		return NULL;

@@ -93,7 +93,7 @@ struct vfio_ap_queue *vfio_ap_queue_create(u16 apqn, work_func_t work)
 	q = xa_load(&matrix_dev->queues, apqn);
 	if (q)
 		return q;
-	q = kzalloc(sizeof(*q), GFP_KERNEL);
+	q = kzalloc_obj(*q, GFP_KERNEL);
 	if (!q)
 		return NULL;
 	kref_init(&q->kref);

@@ -10,7 +10,7 @@
 
 static int hwsim_config_create_queue(u16 apqn)
 {
-	struct hwsim_queue *queue = kzalloc(sizeof(*queue), GFP_KERNEL);
+	struct hwsim_queue *queue = kzalloc_obj(*queue, GFP_KERNEL);
 
 	if (!queue)
 		return -ENOMEM;

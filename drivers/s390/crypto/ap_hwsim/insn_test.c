@@ -83,7 +83,7 @@ static int insn_test_init(struct kunit *test)
 		return -ENOMEM;
 	test->priv = it;
 	it->storage = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
-	it->machine = kvzalloc(sizeof(*it->machine), GFP_KERNEL);
+	it->machine = kvzalloc_obj(*it->machine, GFP_KERNEL);
 	if (!it->machine || !it->storage)
 		return -ENOMEM;
 	it->machine->apxa = true;

@@ -139,7 +139,7 @@ static unsigned int end_of(const struct hwsim_code *code, unsigned int start)
 /* Return: a copy of a page in which all instructions are concealed, or NULL. */
 struct hwsim_code *hwsim_code_alloc(void)
 {
-	struct hwsim_code *code = kzalloc(sizeof(*code), HWSIM_SHADOW_GFP);
+	struct hwsim_code *code = kzalloc_obj(*code, HWSIM_SHADOW_GFP);
 
 	if (!code)
 		return NULL;

@@ -534,7 +534,7 @@ bool hwsim_shadow_clocks(const struct hwsim_shadow *shadow)
 
 static struct hwsim_space *space_create(struct hwsim_shadow *shadow)
 {
-	struct hwsim_space *space = kzalloc(sizeof(*space), HWSIM_SHADOW_GFP);
+	struct hwsim_space *space = kzalloc_obj(*space, HWSIM_SHADOW_GFP);
 
 	lockdep_assert_held(&shadow->lock);
 
@@ -635,7 +635,7 @@ static struct hwsim_frame *frame_get(struct hwsim_shadow *shadow, unsigned long 
 	}
 	if (frame)
 		return frame;
-	frame = kzalloc(sizeof(*frame), HWSIM_SHADOW_GFP);
+	frame = kzalloc_obj(*frame, HWSIM_SHADOW_GFP);
 	if (frame && xa_err(xa_store(&shadow->frames, index, frame, HWSIM_SHADOW_GFP))) {
 		kfree(frame);
 		frame = NULL;
@@ -775,7 +775,7 @@ static int frame_map(struct hwsim_shadow *shadow, struct hwsim_frame *frame,
 
 	lockdep_assert_held(&shadow->lock);
 
-	map = kzalloc(sizeof(*map), HWSIM_SHADOW_GFP);
+	map = kzalloc_obj(*map, HWSIM_SHADOW_GFP);
 	if (!map)
 		return -ENOMEM;
 	table = page_table_get(shadow, tree, mapping->addr, mapping->pto);
@@ -958,7 +958,7 @@ static void notifier_release(struct mmu_notifier *notifier, struct mm_struct *mm
 
 static struct mmu_notifier *notifier_alloc(struct mm_struct *owner)
 {
-	struct shadow_mm *mm = kzalloc(sizeof(*mm), GFP_KERNEL);
+	struct shadow_mm *mm = kzalloc_obj(*mm, GFP_KERNEL);
 
 	if (!mm)
 		return ERR_PTR(-ENOMEM);
@@ -1012,7 +1012,7 @@ static void shadow_free(struct work_struct *work)
  */
 struct hwsim_shadow *hwsim_shadow_create(struct kvm *kvm)
 {
-	struct hwsim_shadow *shadow = kzalloc(sizeof(*shadow), GFP_KERNEL);
+	struct hwsim_shadow *shadow = kzalloc_obj(*shadow, GFP_KERNEL);
 	struct mmu_notifier *notifier;
 
 	if (!shadow)

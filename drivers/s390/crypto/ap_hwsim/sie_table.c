@@ -115,7 +115,7 @@ static u64 *upper_below(struct hwsim_tree *tree, u64 *entry, u64 type, u64 below
 
 	if (!(*entry & ENTRY_INVALID))
 		return __va(*entry & ENTRY_ORIGIN);
-	upper = kmalloc(sizeof(*upper), HWSIM_SHADOW_GFP);
+	upper = kmalloc_obj(*upper, HWSIM_SHADOW_GFP);
 	if (!upper)
 		return NULL;
 	upper->entries = table_alloc(UPPER_ORDER, ENTRY_INVALID | below);
@@ -153,7 +153,7 @@ struct hwsim_page_table *hwsim_tree_add(struct hwsim_tree *tree, u64 addr)
 			       TYPE_SEGMENT);
 	if (!segments)
 		return NULL;
-	table = kzalloc(sizeof(*table), HWSIM_SHADOW_GFP);
+	table = kzalloc_obj(*table, HWSIM_SHADOW_GFP);
 	if (!table)
 		return NULL;
 	table->tree = tree;

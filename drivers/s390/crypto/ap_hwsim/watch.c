@@ -32,7 +32,7 @@ static int hwsim_guest_begins(struct kretprobe_instance *instance, struct pt_reg
 
 	if ((int)regs->gprs[2])
 		return 0;
-	guest = kzalloc(sizeof(*guest), GFP_ATOMIC);
+	guest = kzalloc_obj(*guest, GFP_ATOMIC);
 	if (!guest) {
 		hwsim_violation(HWSIM_UNWATCHED, "guest of pid %d: out of memory", current->tgid);
 		return 0;
