@@ -4,9 +4,9 @@
  * description defines, until KVM has to handle an interception.
  *
  * There are two engines. "interpret" decodes each instruction. "native" runs the guest on
- * the CPU, and handles what traps. With either engine, SIE checks for requests from the host
- * (prog20, a stop, or another task that wants to run) and for interruptions that are pending in
- * the GISA before each step.
+ * the CPU, and handles what traps. Before each instruction that it interprets, and before each
+ * entry to the guest, SIE checks for requests from the host (prog20, a stop, or another task that
+ * wants to run) and for interruptions that are pending in the GISA.
  *
  * A protected vCPU has a state description of another format. The ultravisor runs the vCPU:
  * it keeps the PSW, delivers program interruptions, gives KVM the general registers in
@@ -110,8 +110,8 @@ static void check_apcb(const struct hwsim_sie *sie)
 
 /*
  * Return: the shadow of the VM, or NULL if its engine is "interpret". The shadow is created
- * when the first vCPU enters SIE. If this fails, all vCPUs are interpreted, because the
- * interpreter does not update a shadow that another vCPU uses.
+ * when the first vCPU enters SIE. If this fails, all vCPUs of the VM are interpreted from then on:
+ * a vCPU without a shadow would not purge the shadow that another vCPU uses.
  */
 static struct hwsim_shadow *shadow_get(struct kvm *kvm)
 {
@@ -164,7 +164,8 @@ static void run(struct hwsim_sie *sie, u64 *gprs)
 
 	/*
 	 * KVM may spin until PROG_IN_SIE is clear, with preemption disabled. If the spinning task
-	 * preempted this one, it would spin forever. Real SIE ends at each interrupt of the host.
+	 * preempted this one, it would spin indefinitely. This cannot happen with real SIE, which
+	 * ends at each interrupt of the host.
 	 */
 	guard(preempt)();
 	sie->caches = this_cpu_ptr(&caches);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of the simulated SIE share. Order of the files: a file uses only files
- * further down in this list.
+ * Declarations that the files of the simulated SIE share. A file uses only files that are
+ * further down in this list:
  *
  *   sie.c          entry of a vCPU, and the engine "interpret"
  *   sie_native.c   the engine "native": runs the guest on the CPU, and handles what traps
  *   sie_switch.S   switches the CPU to the guest and back
- *   sie_step.c     executes one instruction, and tests what has to happen before it
+ *   sie_step.c     handles requests and interruptions, and executes one instruction
  *   sie_control.c  instructions that affect more than general registers and storage
  *   sie_exit.c     interceptions and interruptions
  *   sie_insn.c     all other instructions; see sie_insn.h
  *   sie_dat.c      dynamic address translation (DAT) with the tables of the guest
  *   sie_storage.c  guest storage by real address
- *   sie_shadow.c   translation tables of the host that run a guest natively
- *   sie_table.c    the memory of these tables
- *   sie_code.c     conceals instructions that cannot run natively
+ *   sie_shadow.c   shadow tables, with which the host runs a guest natively
+ *   sie_table.c    allocates and frees these tables
+ *   sie_code.c     conceals instructions that must not run natively
  */
 #ifndef AP_HWSIM_SIE_H
 #define AP_HWSIM_SIE_H
@@ -32,7 +32,7 @@
 #define HWSIM_PSW_AS		(3UL << HWSIM_PSW_AS_SHIFT)
 
 /**
- * enum hwsim_as - address-space controls of the PSW, of a translation-exception id, and of MVCOS
+ * enum hwsim_as - address-space control of the PSW, of a translation-exception id, and of MVCOS
  * @HWSIM_AS_PRIMARY: primary space, control register 1
  * @HWSIM_AS_ACCESS: access-register mode; the simulator ignores the access registers
  * @HWSIM_AS_SECONDARY: secondary space, control register 7
@@ -48,7 +48,7 @@ enum hwsim_as {
 /**
  * struct hwsim_dat - result of a translation
  * @real: real address; if an entry is invalid, the address of this entry
- * @pto: origin of the page table, or 0 if a larger frame was found
+ * @pto: origin of the page table, or 0 if the translation used none
  * @protected: DAT protection applies
  * @noexec: instruction-execution protection applies
  */
@@ -82,7 +82,7 @@ struct hwsim_translation {
  * @user: its address in the VMM
  * @write: it is writable
  * @invalidations: hwsim_shadow_invalidations() before the page was looked up
- * @executions: hwsim_shadow_executions() before the last call of hwsim_shadow_written()
+ * @executions: hwsim_shadow_executions() before the last call of hwsim_shadow_written(), or -1
  */
 struct hwsim_page {
 	struct page *page;
@@ -97,8 +97,8 @@ struct hwsim_page {
 
 /**
  * struct hwsim_caches - what the emulation remembers during one execution of SIE
- * @translations: of the native engine, by virtual page number
- * @pages: by absolute page number
+ * @translations: translations, by virtual page number; only the native engine uses them
+ * @pages: pages, by absolute page number
  */
 struct hwsim_caches {
 	struct hwsim_translation translations[HWSIM_TRANSLATIONS];
@@ -110,16 +110,16 @@ struct hwsim_caches {
  * @cpu: the guest's CPU
  * @scb: state description
  * @vcpu: the vCPU, whose VM owns the guest storage
- * @uv: the vCPU in the ultravisor; NULL if the vCPU is not protected
+ * @uv: what the ultravisor knows about the vCPU; NULL if the vCPU is not protected
  * @slots: memory slots of the VM
- * @shadow: shadow tables of the VM; NULL if the guest is interpreted
+ * @shadow: shadow tables of the VM; NULL if its engine is "interpret"
  * @apcb: masks of the APCB at entry to SIE
  * @teid: translation-exception identification of the last access exception
  * @timer_read: value of the TOD clock when the CPU timer in @scb was correct
- * @caches: of the CPU, while preemption is disabled
- * @retried: PSW at which the guest runs again after an operation exception
- * @faulted: PSW of the last fault in the shadow tables
- * @faults: number of consecutive faults with this PSW
+ * @caches: the caches of this CPU, valid while preemption is disabled
+ * @retried: address of the instruction that the guest retries after an operation exception
+ * @faulted: address of the instruction that last faulted in the shadow tables
+ * @faults: number of consecutive faults at this address
  */
 struct hwsim_sie {
 	struct hwsim_cpu cpu;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Conceals instructions that cannot run natively although they do not trap.
+ * Conceals instructions that must not run natively although they do not trap.
  *
- * The CPU does not execute a page of the guest, but a copy of it. The copy begins with
- * zeros, which raise an operation exception. For each exception, the native engine reveals
- * instructions in the copy: the one that the CPU did not see, and those that follow it up to
- * a branch. It never reveals an instruction that cannot run natively at an address that the CPU
- * reaches. It does not test what an instruction contains behind its first halfword, so a
- * guest that branches there, or whose EXECUTE modifies the operation code, can run anything
- * that does not trap.
+ * The CPU does not execute a page of the guest, but a copy of it. At first, the copy contains
+ * only zeros, which raise an operation exception. For each exception, the native engine reveals
+ * instructions in the copy: the one that the CPU did not see, and those that the CPU can reach
+ * from there without leaving the page. It does not reveal instructions that must not run
+ * natively. However, it tests only the first halfword of an instruction, so a guest that branches
+ * into the middle of one, or whose EXECUTE modifies the operation code, can run anything that does
+ * not trap.
  */
 #include <linux/bitmap.h>
 #include <linux/gfp.h>
@@ -17,7 +17,7 @@
 #include "sie_insn.h"
 #include "sie_shadow.h"
 
-/* Maximum numbers of instructions to reveal at once, and of branch targets to follow */
+/* Maximum numbers of instructions to reveal at once, and of branch targets left to follow */
 #define RUN_MAX			256
 #define TARGETS_MAX		32
 
@@ -27,8 +27,8 @@
  * @clocks: the clock of the guest differs from that of the host
  *
  * An emulated CPU may execute semiprivileged instructions in the problem state although the
- * control registers do not allow it. Conceal all of them, even those that trap under the TCG
- * of today.
+ * control registers do not allow it. Therefore, this list also contains some that trap under
+ * current versions of TCG.
  */
 bool hwsim_code_conceals(u16 first, bool clocks)
 {
@@ -70,7 +70,7 @@ static bool ends_run(u16 first)
 	switch (first >> 8) {
 	case 0x05: /* BALR */
 	case 0x0d: /* BASR */
-		/* Code follows a call, and also an instruction that only loads the address. */
+		/* Code follows a call, and also an instruction that only loads an address. */
 		return (first & 0xf0) != 0xe0 && first & 0xf;
 	case 0x0b ... 0x0c: /* BSM, BASSM */
 	case 0x45: /* BAL */
@@ -90,9 +90,9 @@ static bool ends_run(u16 first)
 }
 
 /*
- * Return: the distance in halfwords to the target of a relative branch, or 0. Only the first
- * @halfwords of the instruction are in the page. The first one is @first, because insn[0] may
- * be concealed.
+ * Return: the distance in halfwords to the target of a relative branch, or 0. @halfwords is the
+ * number of halfwords of the instruction that are in the page. @first is the first one, because
+ * insn[0] may still be zero.
  */
 static int branch_distance(u16 first, const u16 *insn, unsigned int halfwords)
 {
@@ -160,7 +160,7 @@ void hwsim_code_free(struct hwsim_code *code)
 /*
  * Reveal the first halfword last, because another CPU may be about to run the instruction. If
  * its end is in the next page, hwsim_code_reveal_last() reveals the first halfword. The caller
- * passes this halfword, because the VMM may change the page.
+ * passes the halfword that it has tested, because the VMM may change the page.
  */
 static void reveal(struct hwsim_code *code, const u16 *page, unsigned int start, u16 first)
 {
@@ -198,8 +198,8 @@ static void conceal(struct hwsim_code *code, unsigned int start)
 }
 
 /*
- * Return: the next halfword from @first on, or HWSIM_HALFWORDS, at which a revealed instruction
- * begins that overlaps the one at @start.
+ * Return: the first halfword from @first on at which a revealed instruction begins that overlaps
+ * the one from @start to @end, or HWSIM_HALFWORDS if there is none.
  */
 static unsigned int find_overlap(const struct hwsim_code *code, unsigned int start,
 				 unsigned int end, unsigned int first)
@@ -244,7 +244,7 @@ bool hwsim_code_reveal(struct hwsim_code *code, const u16 *page, unsigned int of
 
 		reveals = next < HWSIM_HALFWORDS && n < RUN_MAX && !test_bit(next, code->starts);
 		if (reveals) {
-			/* Test the halfword that is revealed, even if the VMM changes it. */
+			/* Read it only once, because the VMM may change it after the test. */
 			first = READ_ONCE(page[next]);
 			reveals = !hwsim_code_conceals(first, clocks);
 		}
@@ -252,7 +252,7 @@ bool hwsim_code_reveal(struct hwsim_code *code, const u16 *page, unsigned int of
 			end = min(next + halfwords(first), HWSIM_HALFWORDS);
 			other = next < 2 ? 0 : next - 2;
 			other = find_overlap(code, next, end, other);
-			/* Only the first instruction is certainly one. */
+			/* The CPU has reached only the first one. The others may be data. */
 			if (other < HWSIM_HALFWORDS && n)
 				reveals = false;
 			for (; reveals && other < HWSIM_HALFWORDS;
@@ -279,7 +279,7 @@ bool hwsim_code_reveal(struct hwsim_code *code, const u16 *page, unsigned int of
 	return n;
 }
 
-/* Reveal the end of an instruction that begins in the page before. */
+/* Reveal the end of an instruction that begins in the previous page. */
 void hwsim_code_reveal_tail(struct hwsim_code *code, const u16 *page, unsigned int count)
 {
 	while (count--) {
@@ -288,7 +288,7 @@ void hwsim_code_reveal_tail(struct hwsim_code *code, const u16 *page, unsigned i
 	}
 }
 
-/* Reveal the instruction that ends in the next page, whose other halfwords are revealed. */
+/* Reveal the first halfword of the instruction that ends in the next page, after the others. */
 void hwsim_code_reveal_last(struct hwsim_code *code)
 {
 	if (!code->hidden)
@@ -316,7 +316,7 @@ void hwsim_code_verify(struct hwsim_code *code, const u16 *page)
 		if (test_bit(start, code->starts))
 			conceal(code, start);
 		else
-			/* the end of an instruction that begins in the page before */
+			/* the end of an instruction that begins in the previous page */
 			WRITE_ONCE(code->copy[i], page[i]);
 	}
 }

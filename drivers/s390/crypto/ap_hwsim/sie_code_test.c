@@ -6,7 +6,7 @@
 #include <linux/string.h>
 #include "sie_shadow.h"
 
-/* Instructions: the first halfwords, and what follows them */
+/* First halfwords of instructions. NOP and BR consist of one halfword. */
 #define LHI	0xa728
 #define NOP	0x0700
 #define BR	0x07fe
@@ -77,7 +77,7 @@ static void conceals_semiprivileged(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(first); i++)
 		KUNIT_EXPECT_TRUE_MSG(test, hwsim_code_conceals(first[i], false), "%x", first[i]);
-	/* SAM64, LPDR and SSM */
+	/* SAM64, LPDG and SSM */
 	KUNIT_EXPECT_FALSE(test, hwsim_code_conceals(0x010e, false));
 	KUNIT_EXPECT_FALSE(test, hwsim_code_conceals(0xc805, false));
 	KUNIT_EXPECT_FALSE(test, hwsim_code_conceals(0x8000, false));
@@ -98,7 +98,7 @@ static void follows_branches(struct kunit *test)
 
 static void branch_at_page_end(struct kunit *test)
 {
-	/* A copy, and the halfword behind it, which is not the distance of the branch */
+	/* A copy, and the halfword after it, which is not the distance of the branch */
 	static u16 copy[HWSIM_HALFWORDS + 1];
 	static struct hwsim_code code;
 
@@ -113,7 +113,7 @@ static void branch_at_page_end(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, code.hidden, 0xa7f4);
 }
 
-/* The operand of the first LHI is the second one. */
+/* The operand of the first LHI is another LHI. */
 static void instruction_in_instruction(struct kunit *test)
 {
 	static const u16 text[] = { LHI, LHI, 1, BR };

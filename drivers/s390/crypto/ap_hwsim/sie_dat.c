@@ -167,8 +167,8 @@ int hwsim_dat_translate(struct hwsim_sie *sie, u64 addr, enum hwsim_as as,
 }
 
 /*
- * Like hwsim_dat_translate(), but remember the translation, like the TLB of a CPU. Never
- * raise an exception because of a translation that is remembered.
+ * Like hwsim_dat_translate(), but remember the translation, like the TLB of a CPU. A remembered
+ * translation may be stale, so do not raise an exception before walking the tables again.
  */
 static int translate(struct hwsim_sie *sie, u64 addr, enum hwsim_as as, enum hwsim_access access,
 		     struct hwsim_dat *dat)
@@ -188,7 +188,7 @@ static int translate(struct hwsim_sie *sie, u64 addr, enum hwsim_as as, enum hws
 		dat->real += offset_in_page(addr);
 		return 0;
 	}
-	/* A purge that is not counted in @purges changed the tables before the reads below. */
+	/* The walk sees the changes of all purges counted so far. A later one changes the count. */
 	smp_rmb();
 	rc = hwsim_dat_translate(sie, addr, as, access, dat);
 	if (!rc) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Interceptions, which let the vCPU leave SIE, and interruptions that SIE delivers itself.
+ * Interceptions, which make the vCPU leave SIE, and interruptions that SIE delivers itself.
  */
 #include <linux/bitops.h>
 #include <linux/io.h>
@@ -54,7 +54,7 @@ int hwsim_sie_intercept_insn(struct hwsim_sie *sie, const struct hwsim_insn *ins
  * @code: the interruption code
  * @ilc: instruction length in bytes
  *
- * Every program interruption is intercepted, as SIE does on request. KVM then delivers the
+ * SIE intercepts every program interruption, as real SIE does on request. KVM then delivers the
  * interruption, detects interruption loops and can fault in the lowcore.
  *
  * Return: SIE_LEAVE.
@@ -68,7 +68,10 @@ int hwsim_sie_program(struct hwsim_sie *sie, u16 code, u8 ilc)
 	return hwsim_sie_intercept(sie, ICPT_PROGI);
 }
 
-/* If the first write succeeds, the second cannot fail, because both are to the same page. */
+/*
+ * Deliver an interruption. If the first write succeeds, the second one also does, because both are
+ * to the same page.
+ */
 static int swap_psw(struct hwsim_sie *sie, u64 old_psw, u64 new_psw, u64 identity,
 		    const void *data, size_t len)
 {
@@ -94,7 +97,7 @@ static int swap_psw(struct hwsim_sie *sie, u64 old_psw, u64 new_psw, u64 identit
  * know the PSW. The interruption of any other guest is intercepted.
  *
  * Return: 0 if the vCPU can stay in SIE. SIE_LEAVE if the interruption is intercepted, or if
- * the lowcore is missing. In the last case, the PSW points to the instruction.
+ * the lowcore is missing. In the latter case, the PSW points to the instruction.
  */
 int hwsim_sie_program_check(struct hwsim_sie *sie, u16 code, u8 ilc, u64 addr)
 {
@@ -153,7 +156,7 @@ int hwsim_sie_finish(struct hwsim_sie *sie, const struct hwsim_insn *insn, int r
 	return rc ? hwsim_sie_program_check(sie, rc, insn->len, addr) : 0;
 }
 
-/* Let KVM, or user space behind it, execute a privileged instruction. */
+/* Let KVM or user space execute a privileged instruction. */
 int hwsim_sie_privileged(struct hwsim_sie *sie, const struct hwsim_insn *insn)
 {
 	if (hwsim_sie_problem_state(sie))
@@ -163,7 +166,7 @@ int hwsim_sie_privileged(struct hwsim_sie *sie, const struct hwsim_insn *insn)
 
 /**
  * hwsim_sie_supervisor_call - deliver a supervisor-call interruption
- * @sie: the execution of SIE, whose PSW points behind the instruction
+ * @sie: the execution of SIE, whose PSW points past the instruction
  * @ilc: instruction length in bytes
  * @code: operand of SUPERVISOR CALL
  *
@@ -263,7 +266,7 @@ int hwsim_sie_adapter_interruption(struct hwsim_sie *sie)
 	return -EFAULT;
 }
 
-/* Let the time since the last call pass in the guest's CPU timer. Return: the timer. */
+/* Subtract the time since the last call from the guest's CPU timer. Return: the timer. */
 u64 hwsim_sie_cpu_timer(struct hwsim_sie *sie)
 {
 	u64 now = get_tod_clock();

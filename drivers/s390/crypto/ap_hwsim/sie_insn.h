@@ -69,13 +69,13 @@ static inline u8 hwsim_insn_length(u8 first)
 	return first < 0x40 ? 2 : first < 0xc0 ? 4 : 6;
 }
 
-/* Return the first register field, for formats that have it in the second byte. */
+/* Return: the first register field, for formats that have it in the second byte. */
 static inline unsigned int hwsim_insn_r1(const struct hwsim_insn *insn)
 {
 	return insn->text[1] >> 4;
 }
 
-/* Return the third register field, for formats that have it in the second byte. */
+/* Return: the third register field, for formats that have it in the second byte. */
 static inline unsigned int hwsim_insn_r3(const struct hwsim_insn *insn)
 {
 	return insn->text[1] & 15;

@@ -8,8 +8,8 @@
  * one raises a program interruption, and sie_step.c executes it. Some instructions neither
  * trap nor give the right result. sie_code.c conceals them, so that they trap, too.
  *
- * QEMU's TCG never raises a fixed-point-overflow interruption. Therefore, a guest that
- * enables it is interpreted.
+ * QEMU's TCG never raises a fixed-point-overflow exception. Therefore, a guest is interpreted
+ * while its program mask enables this exception.
  */
 #include <linux/init.h>
 #include <linux/irqflags.h>
@@ -25,10 +25,13 @@
 #include "sie.h"
 #include "sie_switch.h"
 
-/* Leave SIE after this number of world switches, so that the host stays responsive. */
+/*
+ * Leave SIE after this number of entries to the guest and interpreted instructions, so that the
+ * host stays responsive.
+ */
 #define NATIVE_BUDGET		3000
 
-/* After this number of consecutive faults with the same PSW, interpret the instruction. */
+/* After this number of consecutive faults of an instruction, interpret it. */
 #define FAULTS_MAX		3
 
 /* Parts of the PSW that the guest can read and change natively */
@@ -36,14 +39,14 @@
 #define PSW_SECONDARY		((u64)HWSIM_AS_SECONDARY << HWSIM_PSW_AS_SHIFT)
 #define PSW_OVERFLOW		BIT(43)
 
-/* Control registers 0 to 7, and those that differ while the guest runs */
+/* The engine saves and loads control registers 0 to 7. These ones differ while the guest runs. */
 #define CRS			8
 #define CR_LOWCORE		0
 #define CR_PRIMARY		1
 #define CR_KEYS			3
 #define CR_SECONDARY		7
 
-/* The keys that a problem program may use, in control register 3 */
+/* Mask of the keys that a program in the problem state may use, in control register 3 */
 #define CR3_KEYS		0xffff0000UL
 
 #define TEID_ADDRESS		PAGE_MASK
@@ -78,8 +81,8 @@ struct native_exit {
  * struct native - a vCPU that runs natively
  * @sie: the execution of SIE
  * @entered: the control registers belong to the guest, and interrupts are disabled
- * @code: the space that the guest fetches instructions from
- * @data: the space with the operands
+ * @code: the space of the instructions
+ * @data: the space of the operands
  * @guest_cr: control registers 0 to 7 while @entered
  * @host_cr: control registers 0 to 7 otherwise
  * @exit: why the CPU stopped running the guest
@@ -134,8 +137,9 @@ static __always_inline void read_exit(struct native_exit *exit)
 
 /*
  * Run the guest until an interruption. The kernel's handlers are not installed between the two
- * loops, so no function called there may cause a program check, and nothing may be traced or
- * probed. The handler of program checks is replaced last and restored first.
+ * loops, so the host must not cause a program check there, and nothing may be traced or probed.
+ * The handler of program checks is replaced last and restored first, so that the kernel still
+ * handles a program check in the loops.
  */
 static noinstr void switch_worlds(struct native *native, psw_t host[SWITCH_REASONS])
 {
@@ -204,7 +208,7 @@ static void restore_host(struct native *native)
 
 /*
  * Load the control registers of the host. The engine keeps the guest's control registers loaded
- * between entries, because loading one can empty the TLB.
+ * between entries, because TCG empties the TLB when one is loaded.
  */
 static void leave(struct native *native)
 {
@@ -215,8 +219,9 @@ static void leave(struct native *native)
 }
 
 /*
- * Let the kernel handle an interruption of the host that ended the guest. For the kernel,
- * the interruption occurred in SIE, where interrupts are enabled.
+ * Let the kernel handle an interruption of the host that occurred while the guest ran. The old
+ * PSW enables interrupts, as if the interruption had occurred in SIE. Therefore, the handler
+ * returns with interrupts enabled.
  */
 static void deliver_host_interrupt(struct native *native, psw_t host[SWITCH_REASONS])
 {
@@ -231,7 +236,7 @@ static void deliver_host_interrupt(struct native *native, psw_t host[SWITCH_REAS
 		hwsim_switch_deliver(&host[SWITCH_IO], &lowcore_alias->io_old_psw, mask);
 }
 
-/* Let the control registers refer to the spaces of the guest. */
+/* Load control registers that refer to the spaces of the guest, unless they are already loaded. */
 static void load_spaces(struct native *native)
 {
 	u64 primary = hwsim_tree_asce(&native->code->code);
@@ -246,11 +251,11 @@ static void load_spaces(struct native *native)
 		__local_ctl_store(0, CRS - 1, native->host_cr);
 		memcpy(native->guest_cr, native->host_cr, sizeof(native->guest_cr));
 		/*
-		 * Low-address protection makes stores into the lowcore slow under TCG, and the
-		 * new PSWs are there.
+		 * Low-address protection makes stores into the lowcore slow under TCG, such as
+		 * those of sie_switch.S.
 		 */
 		native->guest_cr[CR_LOWCORE].val &= ~CR0_LOW_ADDRESS_PROTECTION;
-		/* Without a key, MVCOS and SPKA trap even if they are not concealed. */
+		/* If no key is permitted, MVCOS and SPKA trap even if they are not concealed. */
 		native->guest_cr[CR_KEYS].val &= ~CR3_KEYS;
 	} else if (native->guest_cr[CR_PRIMARY].val == primary &&
 		   native->guest_cr[CR_SECONDARY].val == secondary) {
@@ -310,7 +315,7 @@ static int step_if_stuck(struct hwsim_sie *sie)
 	if (++sie->faults <= FAULTS_MAX)
 		return 0;
 	sie->faults = 0;
-	/* The CPU has instructions that the interpreter does not have. */
+	/* Let the CPU try again if it has an instruction that the interpreter lacks. */
 	if (hwsim_insn_fetch(&cpu, &insn) || !hwsim_insn_is_known(&insn))
 		return 0;
 	hwsim_native_count(HWSIM_NATIVE_INTERPRETED);
@@ -319,8 +324,8 @@ static int step_if_stuck(struct hwsim_sie *sie)
 
 /*
  * A page is missing in the shadow tables, or is read-only there. Map it, or raise the
- * exception that the guest's tables require. The exception of the host may be
- * nullifying and that of the guest suppressing, or the other way round.
+ * exception that the guest's tables require. The exception of the host may be nullifying and
+ * that of the guest suppressing, or the other way round, so start with the PSW at the instruction.
  */
 static int fault(struct native *native)
 {
@@ -342,7 +347,7 @@ static int fault(struct native *native)
 	hwsim_native_count(HWSIM_NATIVE_FAULTS);
 	sie->cpu.psw_addr = rewind_psw(native);
 	mapping.purges = hwsim_shadow_purges(sie->shadow);
-	/* A purge that is not counted in @purges changed the tables before the walk. */
+	/* The walk sees the changes of all purges counted so far; page_map() detects later ones. */
 	smp_rmb();
 	if (code)
 		rc = hwsim_dat_translate(sie, mapping.addr, hwsim_sie_fetch_as(sie), HWSIM_FETCH,
@@ -371,7 +376,8 @@ static int fault(struct native *native)
 }
 
 /*
- * The CPU did not see the instruction at the PSW, or does not have it.
+ * Handle an operation exception: reveal the instruction at the PSW, unless it must stay
+ * concealed.
  *
  * Return: true if the CPU should try again.
  */
@@ -388,12 +394,12 @@ static bool reveal(struct native *native)
 	if (hwsim_code_conceals(insn.text[0] << 8 | insn.text[1], hwsim_shadow_clocks(sie->shadow)))
 		return false;
 	revealed = hwsim_shadow_reveal(sie->shadow, native->code, sie->cpu.psw_addr, true);
-	/* Data may follow the target of an EXECUTE. */
+	/* Reveal only the target of an EXECUTE, because data may follow it. */
 	if (insn.executed)
 		revealed |= hwsim_shadow_reveal(sie->shadow, native->code, insn.addr, false);
 	/*
-	 * Another CPU may have revealed the instruction between the exception and here. Only
-	 * the second exception tells that the instruction does not exist.
+	 * Another CPU may have revealed the instruction since the exception. Only a second
+	 * exception proves that this CPU lacks the instruction.
 	 */
 	if (!revealed && sie->retried != sie->cpu.psw_addr &&
 	    atomic_read(&sie->vcpu->kvm->online_vcpus) > 1) {
@@ -403,7 +409,7 @@ static bool reveal(struct native *native)
 	return revealed;
 }
 
-/* The instruction is privileged, or unknown to the CPU. */
+/* Reveal an instruction that the CPU did not see, or emulate it. */
 static int emulate(struct native *native)
 {
 	struct hwsim_sie *sie = native->sie;
@@ -424,7 +430,7 @@ static int program_check(struct native *native)
 
 	if (exit->code == PGM_OPERATION || exit->code == PGM_PRIVILEGED_OP)
 		return emulate(native);
-	/* The exceptions that nullify are those of a translation. */
+	/* All exceptions that nullify are translation exceptions. */
 	if (exit->code == PGM_PROTECTION || hwsim_sie_nullifies(exit->code))
 		return fault(native);
 	hwsim_native_count(HWSIM_NATIVE_PROGRAM);
@@ -442,7 +448,7 @@ static int handle_exit(struct native *native)
 		hwsim_native_count(HWSIM_NATIVE_SVC);
 		return hwsim_sie_supervisor_call(native->sie, native->exit.ilc, native->exit.code);
 	default:
-		/* Like SIE: KVM looks for signals and other work of the host. */
+		/* Leave, as real SIE does, so that KVM checks for signals and other work. */
 		hwsim_native_count(HWSIM_NATIVE_HOST_IRQ);
 		return SIE_LEAVE;
 	}
@@ -455,7 +461,7 @@ static u64 space_asce(const struct hwsim_sie *sie, enum hwsim_as as)
 	return hwsim_dat_asce(sie, as) & ~HWSIM_ASCE_REAL;
 }
 
-/* Find the spaces of the guest, which have often not changed since the last entry. */
+/* Get the spaces of the guest, which often are the same as at the last entry. */
 static bool spaces_get(struct native *native)
 {
 	struct hwsim_sie *sie = native->sie;
@@ -472,7 +478,7 @@ static bool spaces_get(struct native *native)
 	return native->code && native->data;
 }
 
-/* Run the guest until something traps, and handle it. Return: 0 or SIE_LEAVE. */
+/* Run the guest until something traps, and handle the trap. Return: 0 or SIE_LEAVE. */
 static int run_once(struct native *native)
 {
 	return spaces_get(native) && enter(native) ? handle_exit(native) : SIE_LEAVE;
@@ -482,7 +488,8 @@ static int run_once(struct native *native)
  * hwsim_native_run - run a guest until the vCPU must leave SIE
  * @sie: the execution of SIE, with a shadow
  *
- * Context: The thread of the vCPU, with kvm->srcu held and interrupts enabled.
+ * Context: The thread of the vCPU, between hwsim_storage_begin() and hwsim_storage_end(), with
+ * interrupts enabled.
  */
 void hwsim_native_run(struct hwsim_sie *sie)
 {
@@ -492,7 +499,7 @@ void hwsim_native_run(struct hwsim_sie *sie)
 
 	sie->retried = ~0UL;
 	sie->faulted = ~0UL;
-	/* No address has this page number. */
+	/* No address has the page number ~0. */
 	memset(sie->caches->translations, 0xff, sizeof(sie->caches->translations));
 	hwsim_shadow_check(sie->shadow, kvm_memslots(sie->vcpu->kvm)->generation,
 			   sie->scb->epoch, sie->cpu.psw_mask & PSW_MASK_DAT);
@@ -519,7 +526,7 @@ static int __init hwsim_native_init(void)
 
 	if (!hwsim_armed)
 		return 0;
-	/* sie_switch.S addresses the lowcore at its usual place. */
+	/* sie_switch.S needs the lowcore at address 0. */
 	if (get_lowcore()) {
 		pr_info("ap_hwsim: no native engine, because the lowcore is relocated\n");
 		return 0;

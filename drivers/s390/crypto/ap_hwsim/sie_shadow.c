@@ -37,7 +37,7 @@
 /* Maximum number of copies of pages per VM. At the limit, most of them are freed. */
 #define CODES_MAX		8192
 
-/* Pages without a mapping whose revealed instructions are kept */
+/* Maximum number of pages without a mapping whose copies are kept */
 #define IDLE_MAX		2048
 
 /* The bits of an ASCE that tell address spaces apart: origin, real space, type, length */
@@ -60,13 +60,13 @@ struct shadow_mm {
 };
 
 /**
- * struct hwsim_frame - a page of the guest that is mapped
+ * struct hwsim_frame - a page of the guest that is mapped, or whose copy is kept
  * @node: if @maps is empty, element of @shadow->unused or @shadow->idle
  * @index: page number in the address space of the VMM
  * @page: the page
  * @maps: struct hwsim_map
  * @executable: number of mappings for instructions
- * @code: what the CPU executes, if the guest has executed the page
+ * @code: the copy that the CPU executes, or NULL if the guest has not executed the page
  * @idle: @node is in @shadow->idle
  */
 struct hwsim_frame {
@@ -88,19 +88,19 @@ struct hwsim_frame {
  * @spaces: struct hwsim_space, most recently used first
  * @nr_spaces: number of elements of @spaces
  * @nr_tables: number of page tables of all @spaces
- * @nr_codes: number of frames with revealed instructions
+ * @nr_codes: number of frames with a copy
  * @by_pto: struct hwsim_page_table, by the origin of the page table of the guest
  * @frames: struct hwsim_frame, by page number in the address space of the VMM
- * @unused: frames that have just lost their last mapping
- * @idle: frames without a mapping that have revealed instructions, oldest first
+ * @unused: frames without a mapping, until frames_unused()
+ * @idle: frames without a mapping whose copies are kept, oldest first
  * @nr_idle: number of elements of @idle
- * @purges: number of purges that the guest has requested
+ * @purges: number of purges so far
  * @executions: number of times a page was mapped for execution
  * @stale: entries were invalidated without a TLB flush
  * @running: CPUs that run the guest natively; changed without @lock
  * @generation: generation of the memory slots
  * @clocks: the clock of the guest differs from that of the host
- * @dat: a vCPU entered SIE with DAT
+ * @dat: DAT was on when a vCPU last entered SIE
  */
 struct hwsim_shadow {
 	struct list_head node;
@@ -136,8 +136,8 @@ static bool runs_elsewhere(const struct hwsim_shadow *shadow)
 }
 
 /*
- * A CPU sets its bit in @running before it purges its TLB and uses the tables, so a CPU whose
- * bit is not set will see the changed tables.
+ * Remove invalidated entries from the TLBs. A CPU sets its bit in @running before it purges its
+ * TLB and uses the tables, so a CPU whose bit is not set will see the changed tables.
  */
 static void shadow_flush(struct hwsim_shadow *shadow)
 {
@@ -195,8 +195,8 @@ static void frame_free(struct hwsim_shadow *shadow, struct hwsim_frame *frame)
 }
 
 /*
- * End a function that may have removed mappings: keep the frames in @unused that have revealed
- * instructions, and free the others.
+ * Handle the frames in @unused at the end of a function that may have removed mappings: keep those
+ * that have a copy, and free the others.
  */
 static void frames_unused(struct hwsim_shadow *shadow)
 {
@@ -217,7 +217,7 @@ static void frames_unused(struct hwsim_shadow *shadow)
 		frame_free(shadow, list_first_entry(&shadow->idle, struct hwsim_frame, node));
 }
 
-/* Forget a mapping whose entry is invalid, or that no CPU can find. */
+/* Free a mapping. Its entry must be invalid, or in a table that no CPU can reach. */
 static void map_free(struct hwsim_shadow *shadow, struct hwsim_map *map)
 {
 	struct hwsim_page_table *table = map->table;
@@ -243,7 +243,7 @@ static void map_remove(struct hwsim_shadow *shadow, struct hwsim_map *map)
 	map_free(shadow, map);
 }
 
-/* Forget all mappings of a page table whose entries are invalid, or that no CPU can find. */
+/* Free all mappings of a page table. Its entries must be invalid, or no CPU can reach it. */
 static void page_table_clear(struct hwsim_shadow *shadow, struct hwsim_page_table *table)
 {
 	unsigned int i;
@@ -259,7 +259,7 @@ static void page_table_clear(struct hwsim_shadow *shadow, struct hwsim_page_tabl
 	table->pto = 0;
 }
 
-/* First half of emptying a tree: make its entries invalid, until shadow_flush(). */
+/* First half of emptying a tree: invalidate its entries. The caller must call shadow_flush(). */
 static void tree_invalidate(struct hwsim_shadow *shadow, struct hwsim_tree *tree)
 {
 	struct hwsim_page_table *table;
@@ -283,7 +283,7 @@ static void tree_clear(struct hwsim_shadow *shadow, struct hwsim_tree *tree)
 		page_table_clear(shadow, table);
 }
 
-/* Conceal all instructions of a tree that have changed. */
+/* Conceal all instructions that have changed in the pages of a tree. */
 static void tree_verify(struct hwsim_shadow *shadow, struct hwsim_tree *tree)
 {
 	struct hwsim_page_table *table;
@@ -341,7 +341,7 @@ static void frame_remove(struct hwsim_shadow *shadow, struct hwsim_frame *frame,
 	}
 }
 
-/* Forget a page, which may leave the address space of the VMM. */
+/* Forget a page, for example because it may leave the address space of the VMM. */
 static void frame_drop(struct hwsim_shadow *shadow, struct hwsim_frame *frame)
 {
 	lockdep_assert_held(&shadow->lock);
@@ -372,10 +372,10 @@ static void frame_written(struct hwsim_shadow *shadow, struct hwsim_frame *frame
 	frame_remove(shadow, frame, true);
 }
 
-/* Purging, as the instructions of the guest request it */
+/* Purging, when the guest requests it or the VMM has changed something */
 
 /**
- * hwsim_shadow_purge_entry - remove what was mapped with an entry of a page table
+ * hwsim_shadow_purge_entry - remove what was mapped with a page-table entry of the guest
  * @shadow: the shadow
  * @pto: origin of the page table of the guest
  * @index: index of the entry
@@ -431,14 +431,14 @@ static bool selects_asce(u64 asce, u64 key)
 	return asce == key;
 }
 
-/* Remove all that was mapped with an ASCE of the guest. */
+/* Remove everything that was mapped with an ASCE of the guest. */
 void hwsim_shadow_purge_asce(struct hwsim_shadow *shadow, u64 asce)
 {
 	guard(spinlock_irqsave)(&shadow->lock);
 	purge_spaces(shadow, selects_asce, asce & ASCE_KEY);
 }
 
-/* Remove all that was mapped with tables of the guest. */
+/* Remove everything that was mapped with DAT on. */
 void hwsim_shadow_purge_dat(struct hwsim_shadow *shadow)
 {
 	guard(spinlock_irqsave)(&shadow->lock);
@@ -446,13 +446,13 @@ void hwsim_shadow_purge_dat(struct hwsim_shadow *shadow)
 }
 
 /**
- * hwsim_shadow_written - the host has stored into a page of the guest
+ * hwsim_shadow_written - handle a store by the simulator into a page of the guest
  * @shadow: the shadow
  * @user: address in the VMM
  *
- * Call this after an emulated store, unless hwsim_shadow_executions() has not changed since the
- * last call for this page. Stores by the VMM are not reported. The shadow detects them when the
- * guest next executes the page after a purge.
+ * Call this function after an emulated store. It can be skipped if hwsim_shadow_executions() has
+ * not changed since the last call for this page. Nothing reports stores by the VMM. The shadow
+ * detects them when it maps the page for execution again, for example after a purge.
  */
 void hwsim_shadow_written(struct hwsim_shadow *shadow, unsigned long user)
 {
@@ -467,15 +467,15 @@ void hwsim_shadow_written(struct hwsim_shadow *shadow, unsigned long user)
 }
 
 /**
- * hwsim_shadow_check - empty the shadow if its owner has changed what it depends on
+ * hwsim_shadow_check - bring the shadow up to date when a vCPU enters SIE
  * @shadow: the shadow
  * @generation: generation of the memory slots
  * @clocks: the clock of the guest differs from that of the host
- * @dat: the vCPU enters SIE with DAT
+ * @dat: the vCPU enters SIE with DAT on
  *
- * A vCPU without DAT follows one with DAT after a reset, when the VMM may have loaded
- * another program. A guest without DAT cannot unmap a page, so compare its instructions with
- * their copies on each entry to SIE.
+ * If a vCPU without DAT follows one with DAT, the guest may have been reset, and the VMM may have
+ * loaded another program, so empty the shadow. A guest without DAT cannot unmap a page, so
+ * compare its instructions with their copies on each entry to SIE.
  */
 void hwsim_shadow_check(struct hwsim_shadow *shadow, u64 generation, bool clocks, bool dat)
 {
@@ -491,7 +491,7 @@ void hwsim_shadow_check(struct hwsim_shadow *shadow, u64 generation, bool clocks
 		if (!dat && space->asce == HWSIM_ASCE_REAL)
 			tree_verify(shadow, &space->code);
 	}
-	/* The clock instructions may be revealed. */
+	/* Clock instructions that were revealed may have to be concealed now. */
 	if (shadow->clocks != clocks)
 		frames_drop(shadow, 0, ULONG_MAX);
 	frames_unused(shadow);
@@ -511,8 +511,8 @@ int hwsim_shadow_invalidations(const struct hwsim_shadow *shadow)
 }
 
 /*
- * Return: how often a page was mapped for execution, so that the caller can detect that
- * another one was.
+ * Return: how often a page was mapped for execution so far, so that the caller can detect a
+ * later mapping.
  */
 int hwsim_shadow_executions(const struct hwsim_shadow *shadow)
 {
@@ -578,20 +578,23 @@ static u64 asce_key(u64 asce)
 	return asce == HWSIM_ASCE_REAL ? asce : asce & ASCE_KEY;
 }
 
-/* Test whether a space, which the caller uses, is the one of an ASCE and a prefix. */
+/*
+ * Test whether a space belongs to an ASCE and a prefix. The caller uses the space or holds the
+ * lock, so that the space does not change.
+ */
 bool hwsim_space_is(const struct hwsim_space *space, u64 asce, u32 prefix)
 {
 	return space->asce == asce_key(asce) && space->prefix == prefix;
 }
 
 /**
- * hwsim_space_get - look up an address space of a CPU of the guest, or create it
+ * hwsim_space_get - look up or create an address space of a CPU of the guest
  * @shadow: the shadow
  * @asce: address-space-control element of the guest, or HWSIM_ASCE_REAL
  * @prefix: prefix of the CPU
  *
- * Return: The space, which stays the same until hwsim_space_put(), or NULL if there is no
- * memory.
+ * Return: The space, which is not reused before hwsim_space_put(), or NULL if there is no memory,
+ * or if vCPUs use all spaces.
  */
 struct hwsim_space *hwsim_space_get(struct hwsim_shadow *shadow, u64 asce, u32 prefix)
 {
@@ -659,14 +662,14 @@ static int frame_executed(struct hwsim_shadow *shadow, struct hwsim_frame *frame
 	hlist_for_each_entry(map, &frame->maps, node) {
 		if (!map->write)
 			continue;
-		/* From here on, the guest cannot change the page. */
+		/* After this loop, the guest cannot change the page. */
 		map->write = false;
 		entry_invalidate(shadow, map->table, map->index);
 		WRITE_ONCE(map->table->entries[map->index],
 			   page_to_phys(frame->page) | HWSIM_PTE_PROTECTED);
 	}
 	atomic_inc(&shadow->executions);
-	/* Either the comparison sees an emulated store, or hwsim_shadow_written() is called. */
+	/* Either the comparison sees an emulated store, or page_written() sees the new count. */
 	smp_mb__after_atomic();
 	if (frame->code) {
 		hwsim_code_verify(frame->code, page_address(frame->page));
@@ -701,8 +704,8 @@ static void reveal_tail(struct hwsim_tree *tree, u64 addr)
 
 /*
  * Reveal an instruction that hwsim_code_reveal() has left hidden, because it ends in the next
- * page. All spaces share the copy of the page in which it begins, but each space may have
- * another next page. A page that is mapped later gets the end when it is mapped.
+ * page. All spaces share the copy of the page in which it begins, but each space may have a
+ * different next page. If the next page is mapped later, frame_map() reveals the end.
  */
 static void reveal_last(struct hwsim_shadow *shadow, struct hwsim_frame *frame)
 {
@@ -728,7 +731,7 @@ static struct hwsim_page_table *page_table_get(struct hwsim_shadow *shadow,
 
 	lockdep_assert_held(&shadow->lock);
 
-	/* The guest has changed its segment table, but has not purged it yet. */
+	/* The guest has changed its segment table, but has not purged its TLB yet. */
 	if (table && table->nr_maps && table->pto != pto) {
 		memset64(table->entries, HWSIM_PTE_INVALID, HWSIM_PTES);
 		shadow->stale = true;
@@ -783,7 +786,7 @@ static int frame_map(struct hwsim_shadow *shadow, struct hwsim_frame *frame,
 		kfree(map);
 		return -ENOMEM;
 	}
-	/* Add first, so that a frame that is mapped again never becomes unused. */
+	/* Add the map before removing the old one, so that the frame does not become unused. */
 	map->frame = frame;
 	map->table = table;
 	map->index = index;
@@ -844,7 +847,7 @@ static int page_map(struct hwsim_shadow *shadow, struct page *page,
  * Context: The thread of a vCPU that got @mapping->space with hwsim_space_get().
  * Return:
  * * 0		- success
- * * -EFAULT	- the VMM has no such page, or the page is read-only
+ * * -EFAULT	- the page is missing in the VMM, or read-only
  * * -EAGAIN	- the address space of the VMM is being changed
  * * -ESTALE	- the guest has purged translations since @mapping->purges was read
  * * -ENOMEM	- no memory
@@ -869,7 +872,7 @@ int hwsim_shadow_map(struct hwsim_shadow *shadow, const struct hwsim_mapping *ma
 /**
  * hwsim_shadow_reveal - reveal an instruction that the CPU did not see
  * @shadow: the shadow
- * @space: the space that it was fetched from
+ * @space: the space that the CPU fetches from
  * @addr: virtual address of the instruction
  * @run: also reveal the instructions that follow
  *
@@ -895,7 +898,7 @@ bool hwsim_shadow_reveal(struct hwsim_shadow *shadow, struct hwsim_space *space,
 /* CPUs */
 
 /**
- * hwsim_shadow_cpu_enters - the CPU is about to use the tables
+ * hwsim_shadow_cpu_enters - prepare this CPU for using the tables
  * @shadow: the shadow
  *
  * Context: Interrupts are disabled until hwsim_shadow_cpu_leaves().
@@ -903,7 +906,7 @@ bool hwsim_shadow_reveal(struct hwsim_shadow *shadow, struct hwsim_space *space,
 void hwsim_shadow_cpu_enters(struct hwsim_shadow *shadow)
 {
 	cpumask_set_cpu(smp_processor_id(), &shadow->running);
-	/* Set the bit before the TLB is purged; see shadow_flush(). */
+	/* Set the bit before purging the TLB; see shadow_flush(). */
 	smp_mb();
 	__tlb_flush_local();
 }
@@ -946,7 +949,7 @@ static void notifier_end(struct mmu_notifier *notifier,
 	struct shadow_mm *mm = container_of(notifier, struct shadow_mm, notifier);
 
 	atomic_inc(&mm->invalidated);
-	/* At least one of both counters tells hwsim_shadow_map() of the invalidation. */
+	/* At least one of the two counters tells hwsim_shadow_map() about the invalidation. */
 	smp_mb__after_atomic();
 	atomic_dec(&mm->invalidating);
 }
@@ -1008,7 +1011,7 @@ static void shadow_free(struct work_struct *work)
  * @kvm: the VM
  *
  * Context: A thread of the VMM. May sleep.
- * Return: The shadow, or an ERR_PTR() of -ENOMEM or mmu_notifier_get().
+ * Return: The shadow, ERR_PTR(-ENOMEM), or an error of mmu_notifier_get().
  */
 struct hwsim_shadow *hwsim_shadow_create(struct kvm *kvm)
 {
@@ -1036,10 +1039,10 @@ struct hwsim_shadow *hwsim_shadow_create(struct kvm *kvm)
 }
 
 /**
- * hwsim_shadow_destroy - free a shadow when its VM ends
+ * hwsim_shadow_destroy - free a shadow
  * @shadow: the shadow
  *
- * Context: No vCPU of the VM can run any more. Does not sleep.
+ * Context: No vCPU uses the shadow any more. Does not sleep.
  */
 void hwsim_shadow_destroy(struct hwsim_shadow *shadow)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Shadow tables, with which the host runs a guest natively. They are a large TLB: the fault
- * handler of sie_native.c fills them, and the instructions that purge a TLB empty them.
+ * Shadow tables, with which the host runs a guest natively. They are a large TLB: fault() in
+ * sie_native.c adds entries, and instructions of the guest that purge the TLB remove entries.
  *
  * Each address space of a guest has two trees of tables: one for instructions, which the
  * CPU fetches from its primary space, and one for operands, which it accesses in its
- * secondary space. Therefore, instructions that cannot run natively can be concealed from
- * the CPU, although the guest can load them as operands.
+ * secondary space. Therefore, instructions that must not run natively can be concealed from
+ * the CPU, although the guest can still load them as operands.
  */
 #ifndef AP_HWSIM_SIE_SHADOW_H
 #define AP_HWSIM_SIE_SHADOW_H
@@ -25,7 +25,7 @@ struct kvm;
 /* Addresses in the shadow have at most this number of bits. */
 #define HWSIM_SHADOW_BITS	53
 
-/* In place of an ASCE: DAT is off. The CPU ignores this bit of an ASCE. */
+/* Stands for an ASCE if DAT is off. space_asce() clears this bit in ASCEs; CPUs ignore it. */
 #define HWSIM_ASCE_REAL		0x10UL
 
 #define HWSIM_PTE_INVALID	0x400UL
@@ -43,7 +43,7 @@ struct kvm;
  * @frame: the page
  * @table: the page table
  * @index: index in @table
- * @write: the guest can store into the page
+ * @write: the guest can store into the page through this entry
  */
 struct hwsim_map {
 	struct hlist_node node;
@@ -135,7 +135,7 @@ void hwsim_code_verify(struct hwsim_code *code, const u16 *page);
  * @node: element of the list of the shadow, most recently used first
  * @asce: the bits of the ASCE that tell spaces apart, or HWSIM_ASCE_REAL
  * @prefix: prefix of the CPU, because real addresses depend on it
- * @users: number of vCPUs that use the space
+ * @users: references from hwsim_space_get(); a vCPU may have two
  * @code: tables for instructions
  * @data: tables for operands
  */
@@ -156,8 +156,8 @@ struct hwsim_space {
  * @pto: origin of the page table of the guest, or 0
  * @purges: hwsim_shadow_purges() before the address was translated
  * @code: add the page for instructions instead of operands
- * @store: the guest wants to store
- * @writable: the guest may store
+ * @store: the guest tried to store
+ * @writable: the tables of the guest permit stores
  */
 struct hwsim_mapping {
 	struct hwsim_space *space;
@@ -190,7 +190,7 @@ void hwsim_shadow_purge_dat(struct hwsim_shadow *shadow);
 void hwsim_shadow_cpu_enters(struct hwsim_shadow *shadow);
 void hwsim_shadow_cpu_leaves(struct hwsim_shadow *shadow);
 
-/* What the native engine did since boot, for debugfs. */
+/* Events of the native engine that debugfs counts */
 enum hwsim_native_stat {
 	HWSIM_NATIVE_ENTRIES,
 	HWSIM_NATIVE_WORLDS,

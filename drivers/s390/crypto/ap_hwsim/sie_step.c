@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Executes one instruction of a guest, and tests what has to happen before it.
+ * Executes one instruction of a guest, and handles requests and interruptions before it.
  */
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -38,10 +38,11 @@ static bool timers_pending(struct hwsim_sie *sie)
 }
 
 /**
- * hwsim_sie_before - test what has to happen before the next instruction
+ * hwsim_sie_before - handle requests and interruptions before the next instruction
  * @sie: the execution of SIE
  *
- * Delivers adapter interruptions of the GISA.
+ * Delivers adapter interruptions that are pending in the GISA, and I/O interruptions that KVM
+ * has injected into a protected vCPU.
  *
  * Context: The caller holds kvm->srcu.
  * Return: 0 if the guest can execute the instruction, or SIE_LEAVE.
@@ -70,7 +71,7 @@ int hwsim_sie_before(struct hwsim_sie *sie)
 		if (flags & CPUSTAT_IO_INT && sie->cpu.psw_mask & PSW_MASK_IO)
 			return hwsim_sie_intercept(sie, ICPT_IOREQ);
 		rc = hwsim_sie_adapter_interruption(sie);
-		/* An interruption loads a new PSW, so test again. */
+		/* An interruption loads a new PSW, so repeat the tests. */
 	} while (!rc);
 	if (rc < 0)
 		return SIE_LEAVE;
@@ -94,7 +95,7 @@ static bool load_control_intercepted(const struct hwsim_sie *sie, const struct h
 
 /*
  * Test whether KVM intercepts an instruction that the interpreter could execute. KVM cannot
- * intercept any of these instructions of a protected guest.
+ * intercept any of these instructions in a protected guest.
  */
 static bool intercepted(const struct hwsim_sie *sie, const struct hwsim_insn *insn)
 {
@@ -150,7 +151,7 @@ static int unknown_instruction(struct hwsim_sie *sie, const struct hwsim_insn *i
 
 /**
  * hwsim_sie_step - execute one instruction
- * @sie: the execution of SIE; hwsim_sie_before() returned 0
+ * @sie: the execution of SIE, for which hwsim_sie_before() has returned 0
  *
  * Context: The caller holds kvm->srcu.
  * Return: 0 if the vCPU can stay in SIE, or SIE_LEAVE.

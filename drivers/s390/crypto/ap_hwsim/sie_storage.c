@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Guest storage by real address. SIE finds the pages through the memory slots of KVM. If a
- * page is missing, SIE leaves with the same fault data as real SIE, and the guest executes
- * the instruction again later.
+ * page is missing, the vCPU leaves SIE with the same fault data as on hardware, and the guest
+ * executes the instruction again later.
  *
  * The functions access the pages through the kernel's mapping, not as user space, because
  * the native engine calls them while the control registers belong to the guest.
@@ -40,12 +40,12 @@ static int host_fault(u64 absolute, u16 code)
 
 /**
  * hwsim_host_fault - report that guest storage is missing
- * @sie: the execution of SIE, which must leave
+ * @sie: the execution of SIE; the vCPU must leave SIE
  * @absolute: absolute address in the guest
  *
- * Leaves the fault data of a program check in SIE for vcpu_post_run_handle_fault(). If the
- * guest has no such storage, KVM raises an addressing exception for the instruction at the
- * PSW. Otherwise, KVM makes the page writable, even if the guest only loads from it, because
+ * Stores the fault data that vcpu_post_run_handle_fault() expects after a program check in SIE.
+ * If the guest has no such storage, KVM raises an addressing exception for the instruction at
+ * the PSW. Otherwise, KVM makes the page writable, even if the guest only loads from it, because
  * get_user_pages_fast_only() does not return the zero page.
  *
  * Return: -EFAULT.
@@ -55,7 +55,7 @@ int hwsim_host_fault(struct hwsim_sie *sie, u64 absolute)
 	return host_fault(absolute, PGM_PROTECTION);
 }
 
-/* Return: the page frame number of a page that is mapped now, -1UL if it is missing. */
+/* Return: the page frame number of a page of the VMM, or -1UL if the page is missing. */
 unsigned long hwsim_user_pfn(unsigned long user)
 {
 	unsigned long pfn;
@@ -103,7 +103,7 @@ static void page_put(struct hwsim_page *known)
  * hwsim_storage_begin - allow accesses to guest storage
  * @sie: the execution of SIE
  *
- * Context: The caller holds kvm->srcu, and does not enable preemption, until it has called
+ * Context: The caller holds kvm->srcu and keeps preemption disabled until it has called
  * hwsim_storage_end().
  */
 void hwsim_storage_begin(struct hwsim_sie *sie)
@@ -115,7 +115,7 @@ void hwsim_storage_begin(struct hwsim_sie *sie)
 	sie->slots = kvm_vcpu_memslots(sie->vcpu);
 }
 
-/* Put all pages. */
+/* Put the pages that the emulation has used. */
 void hwsim_storage_end(struct hwsim_sie *sie)
 {
 	unsigned int i;
@@ -125,8 +125,8 @@ void hwsim_storage_end(struct hwsim_sie *sie)
 }
 
 /*
- * Get a page of the guest, which stays valid until the next call. The page that a vCPU with a
- * shadow has used before is still the right one if the MMU notifier was not called since then.
+ * Get a page of the guest, which stays valid until the next call. A page that a vCPU with a
+ * shadow has used before is still the right one if the MMU notifier has not been called since.
  */
 static struct hwsim_page *page_get(struct hwsim_sie *sie, u64 real, bool write)
 {
@@ -210,7 +210,7 @@ int hwsim_real_probe(struct hwsim_sie *sie, u64 real, size_t len)
 	return 0;
 }
 
-/* A write that crosses a page boundary first probes all pages, so that it is never partial. */
+/* A write that crosses a page boundary probes all pages first, so that it is not partial. */
 int hwsim_real_write(struct hwsim_sie *sie, u64 real, const void *buf, size_t len)
 {
 	struct hwsim_page *known;

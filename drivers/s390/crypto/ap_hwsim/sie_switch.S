@@ -14,7 +14,7 @@
 /*
  * unsigned long hwsim_switch_enter(struct hwsim_switch *context)
  *
- * Run the guest until an interruption. Return the number of the label that it ended at.
+ * Run the guest until an interruption. Return: the kind of interruption, such as SWITCH_SVC.
  */
 SYM_FUNC_START(hwsim_switch_enter)
 	stmg	%r6,%r15,SWITCH_HOST_GPR(%r2)
@@ -48,8 +48,8 @@ SYM_CODE_END(\name)
 /*
  * void hwsim_switch_deliver(psw_t *new_psw, psw_t *old_psw, unsigned long mask)
  *
- * Pass an interruption that ended the guest on to the handler of the host. The handler
- * returns to the caller, with the mask in the PSW. The old PSW is in the lowcore.
+ * Call the handler of the host for an interruption that occurred while the guest ran. old_psw
+ * points into the lowcore. The handler returns to the end of this function, with the mask.
  */
 SYM_FUNC_START(hwsim_switch_deliver)
 	larl	%r1,0f

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Between sie_native.c and sie_switch.S */
+/* The interface between sie_native.c and sie_switch.S */
 #ifndef AP_HWSIM_SIE_SWITCH_H
 #define AP_HWSIM_SIE_SWITCH_H
 
@@ -8,7 +8,7 @@
 #define SWITCH_PSW		128
 #define SWITCH_HOST_GPR		144
 
-/* What ended the guest. SWITCH_PROGRAM is the first; see switch_worlds(). */
+/* What interrupted the guest. switch_worlds() relies on SWITCH_PROGRAM being the first. */
 #define SWITCH_PROGRAM		0
 #define SWITCH_SVC		1
 #define SWITCH_EXTERNAL		2

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The memory of shadow tables. The caller serializes all functions for a tree.
+ * Allocates and frees shadow tables. The caller serializes all calls for a tree.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -49,7 +49,7 @@ static u64 *table_alloc(unsigned int order, u64 invalid)
 /**
  * hwsim_tree_init - allocate an empty tree
  * @tree: the tree
- * @code: it is for instructions
+ * @code: the tree is for instructions
  *
  * Return: 0 or -ENOMEM.
  */
@@ -71,7 +71,7 @@ void hwsim_tree_cut(struct hwsim_tree *tree)
 
 /**
  * hwsim_tree_free_tables - free all tables except the top
- * @tree: the tree, which no CPU uses, or which was cut and is in no TLB. It has no maps.
+ * @tree: a tree without maps that no CPU uses, or that was cut and is in no TLB
  *
  * Return: the number of page tables.
  */
@@ -108,7 +108,10 @@ u64 hwsim_tree_asce(const struct hwsim_tree *tree)
 	return __pa(tree->top) | ASCE_PRIVATE | TYPE_REGION2 | FULL_LENGTH;
 }
 
-/* Return: the table that an entry refers to. Add one if the entry is invalid; NULL: no memory. */
+/*
+ * Return: the table that an entry refers to, or NULL if there is no memory. If the entry is
+ * invalid, allocate the table first.
+ */
 static u64 *upper_below(struct hwsim_tree *tree, u64 *entry, u64 type, u64 below)
 {
 	struct upper *upper;
@@ -158,7 +161,7 @@ struct hwsim_page_table *hwsim_tree_add(struct hwsim_tree *tree, u64 addr)
 		return NULL;
 	table->tree = tree;
 	table->base = addr & ~(BIT(SEGMENT_SHIFT) - 1);
-	/* A page table needs half a page. */
+	/* The page table uses only half of this page. */
 	table->entries = table_alloc(0, HWSIM_PTE_INVALID);
 	if (!table->entries)
 		goto free;
