@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # usage: guest.sh KERNEL-DIRECTORY
-# Put the Linux guest of linux_test into build/guest/boot: "image", Debian's kernel; "initrd", with its zcrypt modules, with
-# Debian's lszcrypt, and with our programs for the guest; and "results", what the guest prints if QEMU runs it directly.
-# Without these Debian packages, there is no guest, and the tests with it are skipped.
+# Put the Linux guest of linux_test into build/guest/boot: "image", Debian's kernel; "initrd", with the kernel's zcrypt
+# modules, Debian's lszcrypt, and the guest programs of the selftests; and "results", what linux_results prints if QEMU
+# runs the guest without KVM. If Debian's kernel or lszcrypt is missing, there is no guest, and its tests are skipped.
 . "$(dirname "$0")/lib.sh"
 guest=$build/guest
 programs=$top/tools/testing/selftests/vfio-ap/guest
@@ -57,7 +57,7 @@ pack() {
 	cp "$debian"/boot/vmlinuz-* "$guest/boot.new/image"
 }
 
-# The options are the same as in lib/client.sh.
+# Except for "results", the kernel parameters are the same as in with_guest() in lib/client.sh.
 results() {
 	timeout 300 qemu-system-s390x -M s390-ccw-virtio -cpu max -accel tcg -m 160 -nodefaults -display none -no-reboot \
 		-chardev "file,id=console,path=$guest/console" -device sclpconsole,chardev=console \

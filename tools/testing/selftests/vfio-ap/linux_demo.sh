@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Demonstrate hot plug with an unmodified Linux guest: its lszcrypt before and after a plug and an
-# unplug, and a request to the plugged queue. Usage: linux_demo [--fault=noplug]
+# Demonstrate hot plug with an unmodified Linux guest: show the guest's output of lszcrypt before
+# and after a plug and an unplug, and send a request to the plugged queue.
+# Usage: linux_demo [--fault=noplug]
 . "$(dirname "$0")/lib/client.sh"
 . "$(dirname "$0")/lib/linux.sh"
 
-# step TEXT QUEUES: print TEXT, wait until the guest sees QUEUES, and show its lszcrypt
+# step TEXT QUEUES: print TEXT, wait until the guest sees QUEUES, and show its output of lszcrypt
 step() {
 	printf '\n%s\n' "$1"
 	missing=${2:-none}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Test what linux_test does not test with a Linux guest: errors of queues, QMP, resets, load, and a
-# guest with two CPUs. Each test boots at least one guest, which takes a minute.
+# Test with a Linux guest what linux_test leaves out: errors of queues, QMP, resets, load, a guest
+# with two CPUs, and results of programs. Each test boots at least one guest, which takes a minute.
 . "$(dirname "$0")/lib/client.sh"
 . "$(dirname "$0")/lib/linux.sh"
 
@@ -28,7 +28,7 @@ qmp_device_del_and_add() {
 	qemu_end 1
 }
 
-# QEMU resets the device and loads the guest again, and so does a reboot by the guest.
+# Both a system_reset and a reboot by the guest reset the device and load the guest again.
 system_reset_and_reboot() {
 	setup_with_a_queue
 	starts=$(grep -c '^CPUs:' $SCRATCH/1/console)
@@ -44,8 +44,9 @@ system_reset_and_reboot() {
 	qemu_end 1
 }
 
-# The queue executes more requests.
+# is_loaded QUEUE COUNT: succeed if the queue has executed more than COUNT NQAPs
 is_loaded() { [ "$(count "$1" nqap)" -gt "$2" ]; }
+# load_start NUMBER QUEUE: make the guest send requests until it ends, and wait until QUEUE has some
 load_start() {
 	sent=$(count "$2" nqap)
 	printf b >$SCRATCH/"$1"/console.in
@@ -62,7 +63,7 @@ killed_under_load() {
 	qemu_end 2
 }
 
-# Two guests swap an adapter while both send requests.
+# Two guests swap their adapters while both send requests.
 swap_under_load() {
 	setup
 	mdev_create $UUID2
@@ -97,7 +98,7 @@ guest_with_two_cpus() {
 	qemu_end 1
 }
 
-# The guest prints what it prints if QEMU runs it directly.
+# linux_results prints the same as when QEMU runs the guest without KVM; see rig/build/guest.sh.
 results_as_without_kvm() {
 	setup
 	qemu_start_with 1 $UUID1

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib/client.sh"
 . "$(dirname "$0")/lib/linux.sh"
 
-# interrupts_grow NUMBER TEXT: fail if the guest has got no interrupts of queues since it printed TEXT
+# interrupts_grow NUMBER TEXT: fail unless the guest has got AP interrupts since it printed TEXT
 interrupts_grow() {
 	after=$(guest_does "$1" i "AP interrupts:")
 	[ "${after##* }" -gt "${2##* }" ] || fail "no interrupt: '$2', '$after'"

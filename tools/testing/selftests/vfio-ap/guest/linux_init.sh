@@ -5,11 +5,11 @@
 # Further commands on the console:
 #
 #   x  run linux_results
-#   r  send a request to /dev/z90crypt, and print how each queue has counted its requests
+#   r  send a request to /dev/z90crypt, and print the request count of each queue
 #   i  print the number of interrupts for the AP bus
 #   v  run lszcrypt -V
 #   R  reboot
-#   b  begin to send requests without an end
+#   b  send requests in the background until the guest ends
 #   q  print bye, and power off
 #
 # The functions use only builtins of the shell, because each new process takes a while.
@@ -24,7 +24,7 @@ for module in zcrypt zcrypt_cex4; do
 	insmod /lib/$module.ko
 done
 
-# With "results" on the command line, the guest only prints its results.
+# With "results" on the command line, the guest only runs linux_results and powers off.
 read -r line </proc/cmdline
 case $line in
 *results*)
@@ -33,8 +33,8 @@ case $line in
 	;;
 esac
 
-# Put all queues into $queues. A queue is followed by the response code of TAPQ that corresponds
-# to its state. A queue can disappear at any time.
+# Put all queues into $queues. If a queue is deconfigured or checkstopped, the response code that
+# TAPQ returns for it follows. A queue can disappear at any time.
 list_queues() {
 	queues=
 	for queue in /sys/bus/ap/devices/??.????; do
@@ -69,7 +69,7 @@ show_cpus() {
 	echo "CPUs: $cpus, $interrupts AP interrupts"
 }
 
-# The AP bus looks for changes at this interval, in seconds. It is the shortest that is possible.
+# Let the AP bus scan for changes at the shortest possible interval, in seconds.
 echo 5 >/sys/bus/ap/config_time
 show_cpus
 list_queues

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Print results that depend on the CPU and on the kernel, but not on the time and the
- * machine. linux_test compares what this program prints in the Linux guest with what it
- * prints if QEMU runs the same kernel directly.
+ * Print results that depend on the CPU and on the kernel, but not on the time or the
+ * machine. linux_slow compares what this program prints in the Linux guest with what it
+ * prints if QEMU runs the same kernel without KVM.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -56,7 +56,7 @@ static void faulted(int number, siginfo_t *info, void *context)
 	siglongjmp(back, 1);
 }
 
-/* Show the signal of an access, relative to a mapping. */
+/* Show the signal that an access to a mapping raises, and the page relative to the mapping. */
 static void signal_of(const char *what, char *mapping, long offset, int store)
 {
 	if (!sigsetjmp(back, 1)) {
