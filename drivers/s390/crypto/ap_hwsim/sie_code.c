@@ -12,8 +12,11 @@
  */
 #include <linux/bitmap.h>
 #include <linux/gfp.h>
+#include <linux/llist.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 #include "sie_insn.h"
 #include "sie_shadow.h"
 
@@ -136,6 +139,20 @@ static unsigned int end_of(const struct hwsim_code *code, unsigned int start)
 	return start + halfwords(first);
 }
 
+/*
+ * Fill a page with zeros, doubleword by doubleword. The TCG of QEMU 7.2 discards only those of its
+ * translations that contain the first byte of what XC or MVC stores, and clear_page() uses XC.
+ * TCG may still execute the other translations after clear_page(), and each further store into the
+ * page takes a thousand times longer.
+ */
+static void zero_code(u64 *page)
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGE_SIZE / sizeof(*page); i++)
+		WRITE_ONCE(page[i], 0);
+}
+
 /* Return: a copy of a page in which all instructions are concealed, or NULL. */
 struct hwsim_code *hwsim_code_alloc(void)
 {
@@ -143,18 +160,42 @@ struct hwsim_code *hwsim_code_alloc(void)
 
 	if (!code)
 		return NULL;
-	code->copy = (u16 *)get_zeroed_page(HWSIM_SHADOW_GFP);
+	code->copy = (u16 *)__get_free_page(HWSIM_SHADOW_GFP);
 	if (!code->copy) {
 		kfree(code);
 		return NULL;
 	}
+	zero_code((u64 *)code->copy);
 	return code;
 }
 
+static LLIST_HEAD(freed_codes);
+
+static void free_codes(struct work_struct *work)
+{
+	struct hwsim_code *code, *next;
+
+	llist_for_each_entry_safe(code, next, llist_del_all(&freed_codes), freed) {
+		zero_code((u64 *)code->copy);
+		free_page((unsigned long)code->copy);
+		kfree(code);
+		cond_resched();
+	}
+}
+
+static DECLARE_WORK(free_codes_work, free_codes);
+
+/**
+ * hwsim_code_free - free a copy
+ * @code: the copy, which no CPU executes any more
+ *
+ * Context: Does not sleep. A worker frees the copy, because zeroing its page can take a
+ * millisecond.
+ */
 void hwsim_code_free(struct hwsim_code *code)
 {
-	free_page((unsigned long)code->copy);
-	kfree(code);
+	llist_add(&code->freed, &freed_codes);
+	schedule_work(&free_codes_work);
 }
 
 /*
@@ -237,6 +278,12 @@ bool hwsim_code_reveal(struct hwsim_code *code, const u16 *page, unsigned int of
 	unsigned int next = offset / sizeof(u16), nr_targets = 0, n = 0;
 	u16 targets[TARGETS_MAX];
 
+	/*
+	 * QEMU 7.2 does not keep one CPU from translating the zeros while another CPU reveals the
+	 * instruction. A store, even of the same value, discards such a translation.
+	 */
+	if (next < HWSIM_HALFWORDS && test_bit(next, code->starts))
+		WRITE_ONCE(code->copy[next], READ_ONCE(code->copy[next]));
 	for (;;) {
 		unsigned int end, target, other;
 		bool reveals;

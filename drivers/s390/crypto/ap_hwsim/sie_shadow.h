@@ -16,6 +16,7 @@
 #include <linux/bits.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
 
@@ -110,6 +111,7 @@ struct hwsim_page_table *hwsim_tree_add(struct hwsim_tree *tree, u64 addr);
  * @starts: bitmap of the revealed halfwords that begin an instruction
  * @crosses: number of halfwords of the last instruction that are in the next page
  * @hidden: first halfword of that instruction, until hwsim_code_reveal_last() reveals it, or 0
+ * @freed: list of the copies that a worker frees
  */
 struct hwsim_code {
 	u16 *copy;
@@ -117,6 +119,7 @@ struct hwsim_code {
 	DECLARE_BITMAP(starts, HWSIM_HALFWORDS);
 	unsigned int crosses;
 	u16 hidden;
+	struct llist_node freed;
 };
 
 bool hwsim_code_conceals(u16 first, bool clocks);
