@@ -34,6 +34,21 @@ static int storage_write(void *ctx, u64 addr, const void *buf, size_t len)
 	return 0;
 }
 
+static int storage_compare_swap(void *ctx, u64 addr, size_t len, u64 *old, u64 new)
+{
+	u64 expected = *old;
+	u8 buf[8] = { 0 };
+	int rc = storage_read(ctx, addr, buf + 8 - len, len);
+
+	if (rc)
+		return rc;
+	*old = get_unaligned_be64(buf);
+	if (*old != expected)
+		return 0;
+	put_unaligned_be64(new, buf);
+	return storage_write(ctx, addr, buf + 8 - len, len);
+}
+
 static int interpret(u64 seed, u64 *result)
 {
 	struct hwsim_cpu cpu = {
@@ -43,6 +58,7 @@ static int interpret(u64 seed, u64 *result)
 		.fetch = storage_read,
 		.read = storage_read,
 		.write = storage_write,
+		.compare_swap = storage_compare_swap,
 	};
 	struct hwsim_insn insn;
 	unsigned int n;

@@ -20,6 +20,7 @@ typedef int64_t s64;
 #define U32_MAX ((u32)~0U)
 #define S64_MIN INT64_MIN
 #define BIT(n) (1UL << (n))
+#define BITS_PER_BYTE 8
 #define noinline __attribute__((noinline))
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -74,8 +75,5 @@ static inline void put_unaligned_be##bits(u##bits v, void *p)			\
 UNALIGNED(16)
 UNALIGNED(32)
 UNALIGNED(64)
-
-#define DEFINE_SPINLOCK(name) int name
-#define scoped_guard(name, lock) if ((void)(lock), 1)
 
 #endif /* SIE_SHIM_KERNEL_H */

@@ -211,6 +211,7 @@ int hwsim_sie64a(struct kvm_s390_sie_block *scb, u64 *gprs)
 		.cpu.fetch = hwsim_sie_fetch,
 		.cpu.read = hwsim_sie_read,
 		.cpu.write = hwsim_sie_write,
+		.cpu.compare_swap = hwsim_sie_compare_swap,
 		.scb = scb,
 		.vcpu = vcpu,
 	};

@@ -185,6 +185,7 @@ int hwsim_dat_write(struct hwsim_sie *sie, u64 addr, enum hwsim_as as, const voi
 int hwsim_sie_fetch(void *ctx, u64 addr, void *buf, size_t len);
 int hwsim_sie_read(void *ctx, u64 addr, void *buf, size_t len);
 int hwsim_sie_write(void *ctx, u64 addr, const void *buf, size_t len);
+int hwsim_sie_compare_swap(void *ctx, u64 addr, size_t len, u64 *old, u64 new);
 
 /* sie_exit.c */
 int hwsim_sie_intercept(struct hwsim_sie *sie, u8 code);

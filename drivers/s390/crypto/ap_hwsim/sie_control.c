@@ -499,7 +499,6 @@ static int compare_swap_purge(struct hwsim_sie *sie, const struct hwsim_insn *in
 	unsigned int r1 = rre_r1(insn);
 	size_t len = insn->code == 0xb250 ? 4 : 8;
 	u64 operand = sie->cpu.gr[rre_r2(insn)], *gr = sie->cpu.gr, old;
-	struct hwsim_dat dat;
 	bool swapped;
 	int rc;
 
@@ -508,9 +507,8 @@ static int compare_swap_purge(struct hwsim_sie *sie, const struct hwsim_insn *in
 	if (r1 & 1)
 		return hwsim_sie_suppress(sie, insn, PGM_SPECIFICATION);
 	old = len == 4 ? (u32)gr[r1] : gr[r1];
-	rc = hwsim_dat_translate(sie, hwsim_cpu_wrap(&sie->cpu, operand & -len), hwsim_sie_as(sie),
-				 HWSIM_WRITE, &dat) ?:
-	     hwsim_real_cmpxchg(sie, dat.real, len, &old, gr[r1 + 1]);
+	rc = hwsim_sie_compare_swap(sie, hwsim_cpu_wrap(&sie->cpu, operand & -len), len, &old,
+			       gr[r1 + 1]);
 	if (rc)
 		return hwsim_sie_finish(sie, insn, rc);
 	swapped = old == (len == 4 ? (u32)gr[r1] : gr[r1]);

@@ -241,6 +241,15 @@ int hwsim_dat_write(struct hwsim_sie *sie, u64 addr, enum hwsim_as as, const voi
 
 /* The callbacks of struct hwsim_cpu */
 
+int hwsim_sie_compare_swap(void *ctx, u64 addr, size_t len, u64 *old, u64 new)
+{
+	struct hwsim_sie *sie = ctx;
+	struct hwsim_dat dat;
+
+	return translate(sie, addr, hwsim_sie_as(sie), HWSIM_WRITE, &dat) ?:
+	       hwsim_real_cmpxchg(sie, dat.real, len, old, new);
+}
+
 int hwsim_sie_fetch(void *ctx, u64 addr, void *buf, size_t len)
 {
 	struct hwsim_sie *sie = ctx;

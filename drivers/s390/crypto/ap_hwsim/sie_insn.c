@@ -13,7 +13,6 @@
 #include <linux/kvm_host.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
-#include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/swab.h>
 #include <linux/unaligned.h>
@@ -44,9 +43,6 @@ struct operands {
 	u64 addr, addr2;
 	u64 v;
 };
-
-/* Serializes CS, CSG, CDS and TS on all vCPUs. The host stores without this lock. */
-static DEFINE_SPINLOCK(hwsim_interlock);
 
 static u64 base_displacement(const struct hwsim_cpu *cpu, const u8 *field)
 {
@@ -1597,12 +1593,8 @@ static int compare_and_swap(struct hwsim_cpu *cpu, const struct operands *o, siz
 {
 	int rc;
 
-	scoped_guard(spinlock_irqsave, &hwsim_interlock) {
-		rc = load(cpu, o->addr, len, current_value);
-		/* Do not store if the values differ, because the host may store concurrently. */
-		if (!rc && *current_value == expected)
-			rc = store(cpu, o->addr, len, value);
-	}
+	*current_value = expected;
+	rc = cpu->compare_swap(cpu->ctx, o->addr, len, current_value, value);
 	if (!rc)
 		hwsim_cpu_set_cc(cpu, *current_value != expected);
 	return rc;
@@ -1649,13 +1641,16 @@ ACTION(CDS)
 
 ACTION(TS)
 {
-	u64 byte;
-	int rc;
+	unsigned int shift = (~o->addr & 3) * BITS_PER_BYTE;
+	u64 word = o->addr & ~3UL, expected, old;
+	int rc = load(cpu, word, 4, &old);
 
-	scoped_guard(spinlock_irqsave, &hwsim_interlock)
-		rc = load(cpu, o->addr, 1, &byte) ?: store(cpu, o->addr, 1, 0xff);
+	do {
+		expected = old;
+		rc = rc ?: cpu->compare_swap(cpu->ctx, word, 4, &old, expected | 0xffUL << shift);
+	} while (!rc && old != expected);
 	if (!rc)
-		hwsim_cpu_set_cc(cpu, byte >> 7);
+		hwsim_cpu_set_cc(cpu, old >> shift >> 7 & 1);
 	return rc;
 }
 
@@ -1994,7 +1989,7 @@ int hwsim_insn_fetch(struct hwsim_cpu *cpu, struct hwsim_insn *insn)
  * If the return value is 0 or greater, the PSW contains the address of the next instruction.
  * If the return value is negative, the CPU is unchanged.
  *
- * Context: The same as for the callbacks in @cpu. Some calls are made with a spinlock held.
+ * Context: The same as for the callbacks in @cpu.
  * Return:
  * * 0				- success
  * * > 0			- a program interruption code

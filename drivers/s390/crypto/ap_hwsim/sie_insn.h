@@ -24,6 +24,9 @@
  * @fetch: copy an instruction from storage
  * @read: copy from storage
  * @write: copy to storage, completely or not at all
+ * @compare_swap: if the 4 or 8 bytes at an address, which is a multiple of 4 or 8, equal *@old,
+ *	replace them with @new, in one step for other CPUs; in any case, set *@old to the bytes
+ *	that were in storage
  *
  * The callbacks take logical addresses. They return 0, a program interruption code (> 0), or
  * -EFAULT if the host must fault in a page before a retry. They change nothing if they fail.
@@ -38,6 +41,7 @@ struct hwsim_cpu {
 	int (*fetch)(void *ctx, u64 addr, void *buf, size_t len);
 	int (*read)(void *ctx, u64 addr, void *buf, size_t len);
 	int (*write)(void *ctx, u64 addr, const void *buf, size_t len);
+	int (*compare_swap)(void *ctx, u64 addr, size_t len, u64 *old, u64 new);
 };
 
 /**

@@ -54,6 +54,22 @@ static int test_write(void *ctx, u64 addr, const void *buf, size_t len)
 	return rc;
 }
 
+static int test_compare_swap(void *ctx, u64 addr, size_t len, u64 *old, u64 new)
+{
+	struct test_storage *storage = ctx;
+	int rc = test_access(storage, addr, len);
+	u64 expected = *old;
+
+	if (rc)
+		return rc;
+	if (len == 4)
+		*old = cmpxchg((u32 *)(storage->bytes + addr), (u32)expected, (u32)new);
+	else
+		*old = cmpxchg((u64 *)(storage->bytes + addr), expected, new);
+	storage->writes += *old == expected;
+	return 0;
+}
+
 static struct hwsim_cpu *test_cpu(struct kunit *test)
 {
 	struct hwsim_cpu *cpu = kunit_kzalloc(test, sizeof(*cpu), GFP_KERNEL);
@@ -67,6 +83,7 @@ static struct hwsim_cpu *test_cpu(struct kunit *test)
 	cpu->fetch = test_read;
 	cpu->read = test_read;
 	cpu->write = test_write;
+	cpu->compare_swap = test_compare_swap;
 	return cpu;
 }
 
@@ -116,7 +133,7 @@ static void native_##name(struct native_regs *regs)				\
 	u32 mask = regs->cc << 28;						\
 										\
 	asm volatile("spm %[mask]\n"						\
-		     #name " " operands "\n"					\
+		     #name " " operands "\n"							\
 		     "ipm %[mask]\n"						\
 		     : [mask] "+d" (mask), "+d" (r2), "+d" (r3)			\
 		     : "d" (r1), "d" (r4)					\
@@ -526,6 +543,25 @@ static void compare_and_swap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xeb3420040030)), PGM_SPECIFICATION);
 }
 
+static void test_and_set(struct kunit *test)
+{
+	static const u8 before[] = { 0x12, 0x34, 0x56, 0x78 }, after[] = { 0x12, 0xff, 0x56, 0x78 };
+	struct hwsim_cpu *cpu = test_cpu(test);
+	const struct test_storage *storage = cpu->ctx;
+
+	memcpy(test_bytes(cpu, DATA), before, sizeof(before));
+	cpu->gr[2] = DATA;
+	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x93002001)), 0);
+	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 0);
+	KUNIT_EXPECT_MEMEQ(test, test_bytes(cpu, DATA), after, sizeof(after));
+	KUNIT_EXPECT_EQ(test, storage->writes, 1);
+	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x93002001)), 0);
+	KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), 1);
+	KUNIT_EXPECT_MEMEQ(test, test_bytes(cpu, DATA), after, sizeof(after));
+	cpu->gr[2] = STORAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x93002001)), PGM_ADDRESSING);
+}
+
 static void branches_and_modes(struct kunit *test)
 {
 	struct hwsim_cpu *cpu = test_cpu(test);
@@ -711,6 +747,7 @@ static struct kunit_case sie_insn_cases[] = {
 	KUNIT_CASE(overlapping_storage),
 	KUNIT_CASE(mvcle_partial_completion),
 	KUNIT_CASE(compare_and_swap),
+	KUNIT_CASE(test_and_set),
 	KUNIT_CASE(branches_and_modes),
 	KUNIT_CASE(execute_target_modification),
 	KUNIT_CASE(missing_page_nullification),

@@ -6,6 +6,7 @@
  */
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -614,6 +615,48 @@ TEST_F(sie, overflow_enabled_by_spm)
 	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, 0, code, sizeof(code)));
 	EXPECT_EQ(8, half(&self->vm, PROGRAM_CODE));
 	EXPECT_EQ(CODE + 6, doubleword(&self->vm, PROGRAM_OLD + 8));
+}
+
+struct adder {
+	unsigned int *counter;
+	unsigned int begun, times;
+};
+
+static void *add_often(void *data)
+{
+	struct adder *adder = data;
+	volatile unsigned int pause;
+	unsigned int i;
+
+	while (__atomic_load_n(adder->counter, __ATOMIC_RELAXED) == adder->begun)
+		sched_yield();
+	for (i = 0; i < adder->times; i++) {
+		__atomic_add_fetch(adder->counter, 1, __ATOMIC_RELAXED);
+		/* Let some of the guest's attempts succeed. */
+		for (pause = 0; pause < 1000; pause++)
+			;
+	}
+	return NULL;
+}
+
+/* The guest and the VMM add to the same word. With the overflow mask, the guest is interpreted. */
+TEST_F(sie, compare_and_swap_and_vmm)
+{
+	/* loop: l 3,0(1); retry: lr 4,3; ahi 4,1; cs 3,4,0(1); brc 4,retry; brct 2,loop; diag */
+	static const unsigned char code[] = {
+		0x58, 0x30, 0x10, 0x00, 0x18, 0x43, 0xa7, 0x4a, 0, 1, 0xba, 0x34, 0x10, 0x00,
+		0xa7, 0x44, 0xff, 0xfb, 0xa7, 0x26, 0xff, 0xf7, 0x83, 0, 0x06, 0,
+	};
+	struct adder adder = { .counter = (unsigned int *)(self->memory + DATA), .times = 20000 };
+	pthread_t thread;
+
+	adder.begun = *adder.counter;
+	self->run->s.regs.gprs[1] = DATA;
+	self->run->s.regs.gprs[2] = 20000;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, add_often, &adder));
+	EXPECT_EQ(SIE_DONE, run_code(&self->vm, PSW_OVERFLOW, code, sizeof(code)));
+	pthread_join(thread, NULL);
+	EXPECT_EQ(adder.begun + adder.times + 20000, *adder.counter);
 }
 
 /* ECTG subtracts the CPU timer of the guest. */
