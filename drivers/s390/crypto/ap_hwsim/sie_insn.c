@@ -23,8 +23,8 @@
 #define PSW_MASK_OVERFLOW	BIT(43)
 
 enum insn_format {
-	FMT_E, FMT_I, FMT_RR, FMT_RRE, FMT_RX, FMT_RXY, FMT_RS, FMT_RSY, FMT_RSI, FMT_RI, FMT_RIE,
-	FMT_RIL, FMT_S, FMT_SI, FMT_SS,
+	FMT_E, FMT_I, FMT_IE, FMT_RR, FMT_RRE, FMT_RX, FMT_RXY, FMT_RS, FMT_RSY, FMT_RSI, FMT_RI,
+	FMT_RIE, FMT_RIL, FMT_S, FMT_SI, FMT_SIL, FMT_SS,
 };
 
 enum insn_source {
@@ -235,6 +235,15 @@ ACTION(LARL)
 	return 0;
 }
 
+ACTION(LGRL)
+{
+	u64 addr = relative_long(cpu, o->insn);
+
+	if (addr & 7)
+		return PGM_SPECIFICATION;
+	return load(cpu, addr, 8, &R1);
+}
+
 ACTION(LTR)
 {
 	set32(cpu, o->r1, o->v);
@@ -305,6 +314,18 @@ ACTION(LRVGR)
 	return 0;
 }
 
+ACTION(RISBG)
+{
+	unsigned int start = o->insn->text[2] & 63, end = o->insn->text[3] & 63;
+	u64 from_start = ~0UL >> start, to_end = ~0UL << (63 - end);
+	u64 selected = start <= end ? from_start & to_end : from_start | to_end;
+	u64 value = rol64(o->v, o->insn->text[4] & 63) & selected;
+	bool zero_others = o->insn->text[3] & 0x80;
+
+	R1 = zero_others ? value : (R1 & ~selected) | value;
+	return set_signed(cpu, R1, false);
+}
+
 ACTION(LRVH)
 {
 	R1 = (R1 & ~0xffffUL) | swab16(o->v);
@@ -331,6 +352,11 @@ ACTION(ST4)
 ACTION(ST8)
 {
 	return store(cpu, o->addr, 8, R1);
+}
+
+ACTION(MVGHI)
+{
+	return store(cpu, o->addr, 8, (s64)(s16)get_unaligned_be16(o->insn->text + 4));
 }
 
 ACTION(STRV2)
@@ -1251,6 +1277,26 @@ ACTION(BRXLG)
 	return index64(cpu, o) ? 0 : branch_relative(cpu, o);
 }
 
+/* Branch if the mask @condition selects "first operand equal", "low" or "high". */
+static int compare_and_branch(struct hwsim_cpu *cpu, const struct operands *o, s64 first,
+			      s64 second, unsigned int condition)
+{
+	unsigned int result = first == second ? 8 : first < second ? 4 : 2;
+	s16 distance = get_unaligned_be16(o->insn->text + 2);
+
+	return condition & result ? branch(cpu, o->insn->addr + 2 * distance) : 0;
+}
+
+ACTION(BCGRJ)
+{
+	return compare_and_branch(cpu, o, R1, o->v, o->insn->text[4] >> 4);
+}
+
+ACTION(BCIJ)
+{
+	return compare_and_branch(cpu, o, (s32)R1, (s8)o->insn->text[4], o->insn->text[1] & 15);
+}
+
 /* Addressing mode */
 
 static int set_mode(struct hwsim_cpu *cpu, u64 mode)
@@ -1652,6 +1698,12 @@ ACTION(TS)
 	if (!rc)
 		hwsim_cpu_set_cc(cpu, old >> shift >> 7 & 1);
 	return rc;
+}
+
+/* A hint about the next storage operand */
+ACTION(NIAI)
+{
+	return 0;
 }
 
 /* Program status word (PSW) */

@@ -123,7 +123,9 @@ struct native_insn {
 	void (*execute)(struct native_regs *regs);
 };
 
-#define NATIVE(name, operands)							\
+#define NATIVE(name, operands)	NATIVE_TEXT(name, #name " " operands)
+
+#define NATIVE_TEXT(name, text)							\
 static void native_##name(struct native_regs *regs)				\
 {										\
 	register u64 r1 asm("1") = regs->r1;					\
@@ -133,7 +135,7 @@ static void native_##name(struct native_regs *regs)				\
 	u32 mask = regs->cc << 28;						\
 										\
 	asm volatile("spm %[mask]\n"						\
-		     #name " " operands "\n"							\
+		     text "\n"							\
 		     "ipm %[mask]\n"						\
 		     : [mask] "+d" (mask), "+d" (r2), "+d" (r3)			\
 		     : "d" (r1), "d" (r4)					\
@@ -219,6 +221,9 @@ NATIVE(slag, SHIFT_LONG)
 NATIVE(srag, SHIFT_LONG)
 NATIVE(rll, SHIFT_LONG)
 NATIVE(rllg, SHIFT_LONG)
+NATIVE_TEXT(risbg_middle, "risbg %%r2,%%r4,8,39,12")
+NATIVE_TEXT(risbg_around, "risbg %%r2,%%r4,60,3,63")
+NATIVE_TEXT(risbg_zeros, "risbg %%r2,%%r4,48,128+63,16")
 
 #define CASE_RR(name, code)	{ #name, TWO((code) << 8 | 0x24), native_##name }
 #define CASE_RRE(name, code)	{ #name, FOUR((u64)(code) << 16 | 0x24), native_##name }
@@ -248,6 +253,9 @@ static const struct native_insn native_insns[] = {
 	CASE_RS(sldl, 0x8d), CASE_RS(srdl, 0x8c), CASE_RS(slda, 0x8f), CASE_RS(srda, 0x8e),
 	CASE_RSY(sllg, 0x0d), CASE_RSY(srlg, 0x0c), CASE_RSY(slag, 0x0b), CASE_RSY(srag, 0x0a),
 	CASE_RSY(rll, 0x1d), CASE_RSY(rllg, 0x1c),
+	{ "risbg 8 to 39", SIX(0xec2408270c55), native_risbg_middle },
+	{ "risbg 60 to 3", SIX(0xec243c033f55), native_risbg_around },
+	{ "risbg 48 to 63", SIX(0xec2430bf1055), native_risbg_zeros },
 };
 
 static const u64 native_values[] = {
@@ -581,6 +589,19 @@ static void branches_and_modes(struct kunit *test)
 	cpu->gr[3] = -1UL;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x41302005)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->gr[3], 0xffffffff00000003);
+	cpu->psw_mask = MODE64;
+	/* CGRJ branches if register 2 is less than register 3, CIJ if register 2 is not -1. */
+	cpu->gr[2] = S64_MIN;
+	cpu->gr[3] = 1;
+	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xec23fffe4064)), 0);
+	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE - 4);
+	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xec32fffe4064)), 0);
+	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 6);
+	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xec260008ff7e)), 0);
+	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 0x10);
+	cpu->gr[2] = 0xffffffff;
+	KUNIT_EXPECT_EQ(test, test_run(cpu, SIX(0xec260008ff7e)), 0);
+	KUNIT_EXPECT_EQ(test, cpu->psw_addr, CODE + 6);
 	/* SAM64, SAM31 */
 	KUNIT_EXPECT_EQ(test, test_run(cpu, TWO(0x010e)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->psw_mask, MODE64);

@@ -849,8 +849,8 @@ TEST_F(sie, irq_enabled_by_control_register)
  */
 
 enum format {
-	FMT_E, FMT_I, FMT_RR, FMT_RRE, FMT_RX, FMT_RXY, FMT_RS, FMT_RSY, FMT_RSI, FMT_RI, FMT_RIE,
-	FMT_RIL, FMT_S, FMT_SI, FMT_SS,
+	FMT_E, FMT_I, FMT_IE, FMT_RR, FMT_RRE, FMT_RX, FMT_RXY, FMT_RS, FMT_RSY, FMT_RSI, FMT_RI,
+	FMT_RIE, FMT_RIL, FMT_S, FMT_SI, FMT_SIL, FMT_SS,
 };
 
 static const struct line {
@@ -892,17 +892,19 @@ static size_t make_code(const struct line *line, unsigned long random, unsigned 
 	size_t len = line->code < 0x4000 ? 2 : line->code < 0xc000 ? 4 : 6;
 	bool storage = line->format == FMT_RX || line->format == FMT_RXY ||
 		       line->format == FMT_RS || line->format == FMT_RSY ||
-		       line->format == FMT_S || line->format == FMT_SI || line->format == FMT_SS;
+		       line->format == FMT_S || line->format == FMT_SI ||
+		       line->format == FMT_SIL || line->format == FMT_SS;
 	unsigned int i;
 
 	memset(code, 0, 10);
 	code[0] = line->code >> 8;
-	if (line->format == FMT_RRE)
+	if (line->format == FMT_RRE || line->format == FMT_IE || line->format == FMT_SIL)
 		code[1] = line->code;
 	if (line->format == FMT_RXY || line->format == FMT_RSY)
 		code[5] = line->code;
-	i = line->format == FMT_RRE ? 3 : 1;
-	if (line->format == FMT_RI)
+	i = line->format == FMT_RRE || line->format == FMT_IE ? 3 :
+	    line->format == FMT_SIL ? 4 : 1;
+	if (line->format == FMT_RI || line->format == FMT_RIL)
 		code[i] = (random & 0xf0) | (line->code & 15);
 	else if (line->format == FMT_RX || line->format == FMT_RXY)
 		code[i] = random & 0xf0;
