@@ -73,7 +73,7 @@ struct hwsim_translation {
 	struct hwsim_dat dat;
 };
 
-#define HWSIM_TRANSLATIONS	16
+#define HWSIM_TRANSLATIONS	32
 
 /**
  * struct hwsim_page - a page of guest storage that the emulation can use again
@@ -93,16 +93,20 @@ struct hwsim_page {
 	int executions;
 };
 
-#define HWSIM_PAGES		12
+#define HWSIM_PAGES		32
+#define HWSIM_TRAPS		256
 
 /**
  * struct hwsim_caches - what the emulation remembers during one execution of SIE
  * @translations: translations, by virtual page number; only the native engine uses them
  * @pages: pages, by absolute page number
+ * @alone: by address of an instruction that trapped: how often to assume that no other one that
+ *	traps follows closely
  */
 struct hwsim_caches {
 	struct hwsim_translation translations[HWSIM_TRANSLATIONS];
 	struct hwsim_page pages[HWSIM_PAGES];
+	u8 alone[HWSIM_TRAPS];
 };
 
 /**
@@ -208,6 +212,7 @@ int hwsim_sie_control(struct hwsim_sie *sie, const struct hwsim_insn *insn);
 
 /* sie_step.c */
 int hwsim_sie_before(struct hwsim_sie *sie);
+int hwsim_sie_execute(struct hwsim_sie *sie, const struct hwsim_insn *insn);
 int hwsim_sie_step(struct hwsim_sie *sie);
 
 /* sie_native.c */

@@ -34,6 +34,16 @@
 /* After this number of consecutive faults of an instruction, interpret it. */
 #define FAULTS_MAX		3
 
+/*
+ * A trap takes as long as the interpretation of tens of instructions, and traps often follow each
+ * other closely. Therefore, interpret the instructions after a trap, as long as one of them
+ * would trap within RUN_ON instructions, and at most RUN_ON_MAX ones, because host interrupts are
+ * disabled. If none would trap, do not repeat the attempt for the next TRAPS_ALONE traps.
+ */
+#define RUN_ON			20
+#define RUN_ON_MAX		160
+#define TRAPS_ALONE		30
+
 /* Parts of the PSW that the guest can read and change natively */
 #define NATIVE_PSW		(PSW_MASK_CC | PSW_MASK_PM | PSW_MASK_EA | PSW_MASK_BA)
 #define PSW_SECONDARY		((u64)HWSIM_AS_SECONDARY << HWSIM_PSW_AS_SHIFT)
@@ -301,25 +311,37 @@ static u64 rewind_psw(const struct native *native)
 }
 
 /*
+ * Interpret the instruction at the PSW.
+ *
+ * Return: 0 or SIE_LEAVE, or HWSIM_INSN_UNKNOWN if the CPU must try, because the interpreter lacks
+ * the instruction or cannot fetch it.
+ */
+static int interpret_if_known(struct hwsim_sie *sie)
+{
+	struct hwsim_insn insn;
+
+	if (hwsim_insn_fetch(&sie->cpu, &insn) || !hwsim_insn_is_known(&insn))
+		return HWSIM_INSN_UNKNOWN;
+	hwsim_native_count(HWSIM_NATIVE_INTERPRETED);
+	return hwsim_sie_execute(sie, &insn);
+}
+
+/*
  * Interpret an instruction that keeps faulting. One that stores into its own page never
  * completes natively, because the CPU can either execute the page or store into it.
  */
 static int step_if_stuck(struct hwsim_sie *sie)
 {
-	struct hwsim_cpu cpu = sie->cpu;
-	struct hwsim_insn insn;
+	int rc;
 
-	if (sie->faulted != cpu.psw_addr)
+	if (sie->faulted != sie->cpu.psw_addr)
 		sie->faults = 0;
-	sie->faulted = cpu.psw_addr;
+	sie->faulted = sie->cpu.psw_addr;
 	if (++sie->faults <= FAULTS_MAX)
 		return 0;
 	sie->faults = 0;
-	/* Let the CPU try again if it has an instruction that the interpreter lacks. */
-	if (hwsim_insn_fetch(&cpu, &insn) || !hwsim_insn_is_known(&insn))
-		return 0;
-	hwsim_native_count(HWSIM_NATIVE_INTERPRETED);
-	return hwsim_sie_step(sie);
+	rc = interpret_if_known(sie);
+	return rc == HWSIM_INSN_UNKNOWN ? 0 : rc;
 }
 
 /*
@@ -361,6 +383,16 @@ static int fault(struct native *native)
 		if (!hwsim_sie_nullifies(rc))
 			sie->cpu.psw_addr = hwsim_cpu_wrap(&sie->cpu, sie->cpu.psw_addr + ilc);
 		return hwsim_sie_program(sie, rc, ilc);
+	}
+	/*
+	 * Linux executes an LPSWE in its lowcore whenever an interruption handler returns. Do not
+	 * map the lowcore for execution, because the next store there would remove the mapping.
+	 */
+	if (!rc && code && dat.real < PAGE_SIZE) {
+		rc = interpret_if_known(sie);
+		if (rc != HWSIM_INSN_UNKNOWN)
+			return rc;
+		rc = 0;
 	}
 	if (rc || hwsim_real_user_address(sie, dat.real, &mapping.user))
 		return SIE_LEAVE;
@@ -409,17 +441,86 @@ static bool reveal(struct native *native)
 	return revealed;
 }
 
+static bool traps(const struct hwsim_sie *sie, const struct hwsim_insn *insn)
+{
+	switch (insn->code) {
+	case 0x8000: /* SSM */
+	case 0x8200: /* LPSW */
+	case 0xac00: /* STNSM */
+	case 0xad00: /* STOSM */
+	case 0xb100: /* LRA */
+	case 0xb206 ... 0xb209: /* SCKC, STCKC, SPT, STPT */
+	case 0xb20d: /* PTLB */
+	case 0xb221: /* IPTE */
+	case 0xb280: /* LPP */
+	case 0xb2b2: /* LPSWE */
+	case 0xb600: /* STCTL */
+	case 0xb700: /* LCTL */
+	case 0xb905: /* LURAG */
+	case 0xb925: /* STURG */
+	case 0xb98a: /* CSPG */
+	case 0xb98e: /* IDTE */
+	case 0xe303: /* LRAG */
+	case 0xeb25: /* STCTG */
+	case 0xeb2f: /* LCTLG */
+		return true;
+	default:
+		return hwsim_code_conceals(insn->text[0] << 8 | insn->text[1],
+					   hwsim_shadow_clocks(sie->shadow));
+	}
+}
+
+/* Interpret instructions after the one at @addr, which has trapped. Return: 0 or SIE_LEAVE. */
+static int run_on(struct hwsim_sie *sie, u64 addr)
+{
+	u8 *alone = &sie->caches->alone[addr / 2 % HWSIM_TRAPS];
+	unsigned int since = 0, n;
+	bool found = false;
+	int rc = 0;
+
+	/* Some interpreted instructions are not atomic for other CPUs. */
+	if (atomic_read(&sie->vcpu->kvm->online_vcpus) > 1)
+		return 0;
+	if (*alone) {
+		--*alone;
+		return 0;
+	}
+	for (n = 0; !rc && since < RUN_ON && n < RUN_ON_MAX; n++) {
+		struct hwsim_insn insn;
+		bool trap;
+
+		if (hwsim_insn_fetch(&sie->cpu, &insn) || !hwsim_insn_is_known(&insn))
+			break;
+		trap = traps(sie, &insn);
+		hwsim_native_count(HWSIM_NATIVE_INTERPRETED);
+		rc = hwsim_sie_execute(sie, &insn);
+		since++;
+		if (trap) {
+			found = true;
+			since = 0;
+			rc = rc ?: hwsim_sie_before(sie);
+		}
+	}
+	if (!found)
+		*alone = TRAPS_ALONE;
+	return rc;
+}
+
 /* Reveal an instruction that the CPU did not see, or emulate it. */
 static int emulate(struct native *native)
 {
 	struct hwsim_sie *sie = native->sie;
+	u64 addr;
+	int rc;
 
 	sie->cpu.psw_addr = rewind_psw(native);
 	if (native->exit.code == PGM_OPERATION && reveal(native))
 		return 0;
 	sie->retried = ~0UL;
 	hwsim_native_count(HWSIM_NATIVE_EMULATED);
-	return hwsim_sie_step(sie);
+	addr = sie->cpu.psw_addr;
+	rc = hwsim_sie_step(sie) ?: hwsim_sie_before(sie);
+	return rc ?: run_on(sie, addr);
 }
 
 static int program_check(struct native *native)

@@ -149,37 +149,47 @@ static int unknown_instruction(struct hwsim_sie *sie, const struct hwsim_insn *i
 	}
 }
 
-/**
- * hwsim_sie_step - execute one instruction
- * @sie: the execution of SIE, for which hwsim_sie_before() has returned 0
- *
- * Context: The caller holds kvm->srcu.
- * Return: 0 if the vCPU can stay in SIE, or SIE_LEAVE.
- */
-int hwsim_sie_step(struct hwsim_sie *sie)
+/* Handle what hwsim_insn_fetch() or hwsim_insn_execute() returned for the instruction at @addr. */
+static int outcome(struct hwsim_sie *sie, const struct hwsim_insn *insn, u64 addr, int rc)
 {
-	u64 addr = sie->cpu.psw_addr;
-	struct hwsim_insn insn;
-	int rc;
-
-	rc = hwsim_insn_fetch(&sie->cpu, &insn);
-	if (!rc) {
-		if (intercepted(sie, &insn))
-			return hwsim_sie_privileged(sie, &insn);
-		rc = hwsim_insn_execute(&sie->cpu, &insn);
-	}
 	switch (rc) {
 	case 0:
 		return 0;
 	case -EFAULT:
 		return SIE_LEAVE;
 	case HWSIM_INSN_CONTROL:
-		return hwsim_sie_control(sie, &insn);
+		return hwsim_sie_control(sie, insn);
 	case HWSIM_INSN_UNKNOWN:
-		return unknown_instruction(sie, &insn);
+		return unknown_instruction(sie, insn);
 	default:
 		if (hwsim_sie_nullifies(rc))
 			sie->cpu.psw_addr = addr;
-		return hwsim_sie_program_check(sie, rc, insn.len, addr);
+		return hwsim_sie_program_check(sie, rc, insn->len, addr);
 	}
+}
+
+/**
+ * hwsim_sie_execute - execute an instruction
+ * @sie: the execution of SIE, for which hwsim_sie_before() has returned 0
+ * @insn: the instruction at the PSW, as hwsim_insn_fetch() has fetched it
+ *
+ * Context: The caller holds kvm->srcu.
+ * Return: 0 if the vCPU can stay in SIE, or SIE_LEAVE.
+ */
+int hwsim_sie_execute(struct hwsim_sie *sie, const struct hwsim_insn *insn)
+{
+	u64 addr = sie->cpu.psw_addr;
+
+	if (intercepted(sie, insn))
+		return hwsim_sie_privileged(sie, insn);
+	return outcome(sie, insn, addr, hwsim_insn_execute(&sie->cpu, insn));
+}
+
+/* Fetch and execute one instruction, like hwsim_sie_execute(). */
+int hwsim_sie_step(struct hwsim_sie *sie)
+{
+	struct hwsim_insn insn;
+	int rc = hwsim_insn_fetch(&sie->cpu, &insn);
+
+	return rc ? outcome(sie, &insn, sie->cpu.psw_addr, rc) : hwsim_sie_execute(sie, &insn);
 }
