@@ -15,6 +15,7 @@
  * also removes them from the TLBs before it drops the lock and before it frees what the entries
  * mapped.
  */
+#include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/hashtable.h>
@@ -624,6 +625,19 @@ void hwsim_space_put(struct hwsim_shadow *shadow, struct hwsim_space *space)
 
 /* Adding entries */
 
+/*
+ * Store into each doubleword of a page without changing it. The page may contain what TCG has
+ * translated before the page was cleared; see zero_code().
+ */
+static void touch_page(struct page *page)
+{
+	atomic64_t *at = page_address(page);
+	unsigned int i;
+
+	for (i = 0; i < PAGE_SIZE / sizeof(*at); i++)
+		atomic64_add(0, &at[i]);
+}
+
 /* Return: the frame for a page, or NULL if there is no memory. */
 static struct hwsim_frame *frame_get(struct hwsim_shadow *shadow, unsigned long index,
 				     struct page *page)
@@ -647,6 +661,7 @@ static struct hwsim_frame *frame_get(struct hwsim_shadow *shadow, unsigned long 
 		return NULL;
 	frame->index = index;
 	frame->page = page;
+	touch_page(page);
 	list_add(&frame->node, &shadow->unused);
 	return frame;
 }
