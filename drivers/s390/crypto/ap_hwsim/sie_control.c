@@ -508,7 +508,7 @@ static int compare_swap_purge(struct hwsim_sie *sie, const struct hwsim_insn *in
 		return hwsim_sie_suppress(sie, insn, PGM_SPECIFICATION);
 	old = len == 4 ? (u32)gr[r1] : gr[r1];
 	rc = hwsim_sie_compare_swap(sie, hwsim_cpu_wrap(&sie->cpu, operand & -len), len, &old,
-			       gr[r1 + 1]);
+				    gr[r1 + 1]);
 	if (rc)
 		return hwsim_sie_finish(sie, insn, rc);
 	swapped = old == (len == 4 ? (u32)gr[r1] : gr[r1]);

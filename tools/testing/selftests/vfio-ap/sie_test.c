@@ -625,8 +625,7 @@ struct adder {
 static void *add_often(void *data)
 {
 	struct adder *adder = data;
-	volatile unsigned int pause;
-	unsigned int i;
+	unsigned int i, pause;
 
 	while (__atomic_load_n(adder->counter, __ATOMIC_RELAXED) == adder->begun)
 		sched_yield();
@@ -634,7 +633,7 @@ static void *add_often(void *data)
 		__atomic_add_fetch(adder->counter, 1, __ATOMIC_RELAXED);
 		/* Let some of the guest's attempts succeed. */
 		for (pause = 0; pause < 1000; pause++)
-			;
+			asm volatile("" : : "r" (pause));
 	}
 	return NULL;
 }
