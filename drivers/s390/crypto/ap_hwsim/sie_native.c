@@ -488,18 +488,22 @@ static int run_on(struct hwsim_sie *sie, u64 addr)
 	for (n = 0; !rc && since < RUN_ON && n < RUN_ON_MAX; n++) {
 		struct hwsim_insn insn;
 		bool trap;
+		u64 mask;
 
 		if (hwsim_insn_fetch(&sie->cpu, &insn) || !hwsim_insn_is_known(&insn))
 			break;
 		trap = traps(sie, &insn);
+		mask = sie->cpu.psw_mask & ~NATIVE_PSW;
 		hwsim_native_count(HWSIM_NATIVE_INTERPRETED);
 		rc = hwsim_sie_execute(sie, &insn);
 		since++;
 		if (trap) {
 			found = true;
 			since = 0;
-			rc = rc ?: hwsim_sie_before(sie);
 		}
+		/* SVC loads a new PSW, too. */
+		if (trap || (sie->cpu.psw_mask & ~NATIVE_PSW) != mask)
+			rc = rc ?: hwsim_sie_before(sie);
 	}
 	if (!found)
 		*alone = TRAPS_ALONE;

@@ -1105,3 +1105,21 @@ TEST_F(sie, disabled_wait_exit)
 	EXPECT_EQ(psw[0], self->run->psw_mask);
 	EXPECT_EQ(psw[1], self->run->psw_addr);
 }
+
+/* The engine "native" interprets the SVC after a STNSM, but not the DIAGNOSE after the wait. */
+TEST_F(sie, disabled_wait_after_svc)
+{
+	/* stnsm 0(1),255; svc 1; nopr; diag */
+	static const unsigned char code[] = {
+		0xac, 0xff, 0x10, 0x00, 0x0a, 0x01, 0x07, 0x00, 0x83, 0, 0x06, 0,
+	};
+	static const unsigned long psw[2] = { PSW_64BIT | PSW_WAIT, CODE + 8 };
+
+	memcpy(self->memory + SVC_NEW, psw, sizeof(psw));
+	self->run->s.regs.gprs[1] = DATA;
+	set_code(&self->vm, 0, code, sizeof(code));
+	ASSERT_EQ(0, ioctl(self->vm.vcpu, KVM_RUN, 0));
+	EXPECT_EQ(KVM_EXIT_S390_SIEIC, self->run->exit_reason);
+	EXPECT_EQ(ICPT_WAIT, self->run->s390_sieic.icptcode);
+	EXPECT_EQ(CODE + 8, self->run->psw_addr);
+}
