@@ -28,8 +28,8 @@ LOGS = os.path.join(BUILD, "log")
 DEBIAN = os.path.join(TOP, "build", "debian")
 # The image and the initramfs of the Linux guest
 GUEST = os.path.join(BUILD, "guest", "boot")
-# Maximum time without output, in seconds. The tests with Linux guests end after 840 s; see lib/linux.sh in the selftests.
-SILENCE = 900
+# Maximum time without output, in seconds. The tests with Linux guests end after 1440 s; see lib/linux.sh in the selftests.
+SILENCE = 1500
 # Kernels with KASAN or KCSAN are several times slower.
 SILENCE_OF_SLOW_KERNEL = 1600
 TIMEOUT = {"demo": 900, "bench": 1800, "exec": 900, "test": 3600, "shell": None}

@@ -2,8 +2,8 @@
 # Helpers of the shell tests with a Linux guest, which needs the engine "native" of the simulator.
 GUEST=${VFIO_AP_LINUX_GUEST:-/guest}
 # The guest boots in a minute, but takes longer while the CPUs run other emulated machines.
-PATIENCE=$((PATIENCE * 4))
-TEST_SECONDS=$((TEST_SECONDS + 600))
+PATIENCE=$((PATIENCE * 8))
+TEST_SECONDS=$((TEST_SECONDS + 1200))
 # Each new process of the shell empties the TLBs of all CPUs, which slows the guest down.
 POLL=300000
 ENGINE=/sys/module/ap_hwsim/parameters/engine
