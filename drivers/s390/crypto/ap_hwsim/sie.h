@@ -212,6 +212,7 @@ int hwsim_sie_control(struct hwsim_sie *sie, const struct hwsim_insn *insn);
 
 /* sie_step.c */
 int hwsim_sie_before(struct hwsim_sie *sie);
+bool hwsim_sie_fetch_insn(struct hwsim_sie *sie, struct hwsim_insn *insn, int *rc);
 int hwsim_sie_execute(struct hwsim_sie *sie, const struct hwsim_insn *insn);
 int hwsim_sie_step(struct hwsim_sie *sie);
 

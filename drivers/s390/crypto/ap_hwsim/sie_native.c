@@ -66,6 +66,9 @@
 
 #define PROGRAM_CODE		0x7f
 
+/* SVC does not trap, but loads a new PSW, which may be a wait PSW or invalid. */
+#define OPCODE_SVC		0x0a00
+
 atomic64_t hwsim_native_stats[HWSIM_NR_NATIVE_STATS];
 
 /* The lowcore of the CPU, at an address that low-address protection does not cover. */
@@ -313,14 +316,16 @@ static u64 rewind_psw(const struct native *native)
 /*
  * Interpret the instruction at the PSW.
  *
- * Return: 0 or SIE_LEAVE, or HWSIM_INSN_UNKNOWN if the CPU must try, because the interpreter lacks
- * the instruction or cannot fetch it.
+ * Return: 0 or SIE_LEAVE, or HWSIM_INSN_UNKNOWN if the interpreter lacks the instruction.
  */
 static int interpret_if_known(struct hwsim_sie *sie)
 {
 	struct hwsim_insn insn;
+	int rc;
 
-	if (hwsim_insn_fetch(&sie->cpu, &insn) || !hwsim_insn_is_known(&insn))
+	if (!hwsim_sie_fetch_insn(sie, &insn, &rc))
+		return rc;
+	if (!hwsim_insn_is_known(&insn))
 		return HWSIM_INSN_UNKNOWN;
 	hwsim_native_count(HWSIM_NATIVE_INTERPRETED);
 	return hwsim_sie_execute(sie, &insn);
@@ -363,6 +368,7 @@ static int fault(struct native *native)
 	};
 	/* The length of an instruction that cannot be fetched is unknown. */
 	u8 ilc = code ? 0 : exit->ilc;
+	struct hwsim_insn insn;
 	struct hwsim_dat dat;
 	int rc;
 
@@ -377,6 +383,9 @@ static int fault(struct native *native)
 	else
 		rc = hwsim_dat_translate(sie, mapping.addr, hwsim_sie_as(sie),
 					 store ? HWSIM_WRITE : HWSIM_READ, &dat);
+	/* This may be the target of an EXECUTE. If the fetch succeeds now, the CPU must try again. */
+	if (rc > 0 && code)
+		return hwsim_sie_fetch_insn(sie, &insn, &rc) ? 0 : rc;
 	if (!rc && mapping.addr >> HWSIM_SHADOW_BITS)
 		rc = PGM_ADDRESSING;
 	if (rc > 0) {
@@ -488,21 +497,21 @@ static int run_on(struct hwsim_sie *sie, u64 addr)
 	for (n = 0; !rc && since < RUN_ON && n < RUN_ON_MAX; n++) {
 		struct hwsim_insn insn;
 		bool trap;
-		u64 mask;
 
-		if (hwsim_insn_fetch(&sie->cpu, &insn) || !hwsim_insn_is_known(&insn))
+		if (!hwsim_sie_fetch_insn(sie, &insn, &rc))
+			return rc;
+		if (!hwsim_insn_is_known(&insn))
 			break;
 		trap = traps(sie, &insn);
-		mask = sie->cpu.psw_mask & ~NATIVE_PSW;
 		hwsim_native_count(HWSIM_NATIVE_INTERPRETED);
 		rc = hwsim_sie_execute(sie, &insn);
 		since++;
-		if (trap) {
+		/* An intercepted instruction has trapped, too. */
+		if (trap || rc) {
 			found = true;
 			since = 0;
 		}
-		/* SVC loads a new PSW, too. */
-		if (trap || (sie->cpu.psw_mask & ~NATIVE_PSW) != mask)
+		if (trap || insn.code == OPCODE_SVC)
 			rc = rc ?: hwsim_sie_before(sie);
 	}
 	if (!found)

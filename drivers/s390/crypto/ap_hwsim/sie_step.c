@@ -170,7 +170,8 @@ static int outcome(struct hwsim_sie *sie, const struct hwsim_insn *insn, u64 add
 
 /**
  * hwsim_sie_execute - execute an instruction
- * @sie: the execution of SIE, for which hwsim_sie_before() has returned 0
+ * @sie: the execution of SIE; its PSW is valid, and nothing must be done first, see
+ *	hwsim_sie_before()
  * @insn: the instruction at the PSW, as hwsim_insn_fetch() has fetched it
  *
  * Context: The caller holds kvm->srcu.
@@ -185,11 +186,32 @@ int hwsim_sie_execute(struct hwsim_sie *sie, const struct hwsim_insn *insn)
 	return outcome(sie, insn, addr, hwsim_insn_execute(&sie->cpu, insn));
 }
 
+/**
+ * hwsim_sie_fetch_insn - fetch the instruction at the PSW, or cause the exception of the fetch
+ * @sie: the execution of SIE
+ * @insn: the instruction
+ * @rc: if there is no instruction to execute: 0 if the vCPU can stay in SIE, or SIE_LEAVE
+ *
+ * Context: The caller holds kvm->srcu.
+ * Return: true if @insn is to be executed.
+ */
+bool hwsim_sie_fetch_insn(struct hwsim_sie *sie, struct hwsim_insn *insn, int *rc)
+{
+	/* An exception at the target of an EXECUTE advances the PSW. */
+	u64 addr = sie->cpu.psw_addr;
+
+	*rc = hwsim_insn_fetch(&sie->cpu, insn);
+	if (!*rc)
+		return true;
+	*rc = outcome(sie, insn, addr, *rc);
+	return false;
+}
+
 /* Fetch and execute one instruction, like hwsim_sie_execute(). */
 int hwsim_sie_step(struct hwsim_sie *sie)
 {
 	struct hwsim_insn insn;
-	int rc = hwsim_insn_fetch(&sie->cpu, &insn);
+	int rc;
 
-	return rc ? outcome(sie, &insn, sie->cpu.psw_addr, rc) : hwsim_sie_execute(sie, &insn);
+	return hwsim_sie_fetch_insn(sie, &insn, &rc) ? hwsim_sie_execute(sie, &insn) : rc;
 }

@@ -449,6 +449,47 @@ TEST_F(sie, dat_exceptions)
 	EXPECT_EQ(42, doubleword(&self->vm, DATA + 8));
 }
 
+/* If the target of an EXECUTE is in a missing page, the EXECUTE is nullified. */
+TEST_F(sie, execute_target_missing)
+{
+	/* ex 0,0(1); diag */
+	static const unsigned char code[] = { 0x44, 0x00, 0x10, 0x00, 0x83, 0, 0x06, 0 };
+	/* stnsm 0(2),255; ex 0,0(1); diag */
+	static const unsigned char after_trap[] = {
+		0xac, 0xff, 0x20, 0x00, 0x44, 0x00, 0x10, 0x00, 0x83, 0, 0x06, 0,
+	};
+
+	build_tables(&self->vm);
+	*pte(self->memory, VIRTUAL + 0x4000) = DATA;
+	self->run->s.regs.gprs[1] = VIRTUAL + 0x3000;
+	self->run->s.regs.gprs[2] = VIRTUAL + 0x4000;
+	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, PSW_DAT, code, sizeof(code)));
+	EXPECT_EQ(0x11, half(&self->vm, PROGRAM_CODE));
+	EXPECT_EQ(4, half(&self->vm, PROGRAM_LENGTH));
+	EXPECT_EQ(CODE, doubleword(&self->vm, PROGRAM_OLD + 8));
+	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, PSW_DAT, after_trap, sizeof(after_trap)));
+	EXPECT_EQ(0x11, half(&self->vm, PROGRAM_CODE));
+	EXPECT_EQ(4, half(&self->vm, PROGRAM_LENGTH));
+	EXPECT_EQ(CODE + 4, doubleword(&self->vm, PROGRAM_OLD + 8));
+}
+
+/* The target of an EXECUTE is missing in the VMM, so the vCPU leaves SIE and tries again. */
+TEST_F(sie, execute_target_discarded)
+{
+	/* stnsm 0(2),255; ex 0,0(1); diag */
+	static const unsigned char code[] = {
+		0xac, 0xff, 0x20, 0x00, 0x44, 0x00, 0x10, 0x00, 0x83, 0, 0x06, 0,
+	};
+
+	self->run->s.regs.gprs[1] = FREE;
+	self->run->s.regs.gprs[2] = DATA;
+	ASSERT_EQ(0, madvise(self->memory + FREE, 4096, MADV_DONTNEED));
+	/* The new page contains zeros. */
+	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, 0, code, sizeof(code)));
+	EXPECT_EQ(1, half(&self->vm, PROGRAM_CODE));
+	EXPECT_EQ(CODE + 8, doubleword(&self->vm, PROGRAM_OLD + 8));
+}
+
 /* After IPTE, the guest must not use the page, although it was mapped. */
 TEST_F(sie, purge_on_ipte)
 {
