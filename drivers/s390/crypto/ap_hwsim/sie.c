@@ -3,10 +3,11 @@
  * The simulated START INTERPRETIVE EXECUTION (SIE). It runs the guest that a state
  * description defines, until KVM has to handle an interception.
  *
- * There are two engines. "interpret" decodes each instruction. "native" runs the guest on
- * the CPU, and handles what traps. Before each instruction that it interprets, and before each
- * entry to the guest, SIE checks for requests from the host (prog20, a stop, or another task that
- * wants to run) and for interruptions that are pending in the GISA.
+ * There are two engines. "interpret" decodes each instruction. "native" runs the guest on the CPU,
+ * and handles what traps. SIE checks for requests from the host (prog20, a stop, or another task
+ * that wants to run) and for interruptions that are pending in the GISA. The interpreter does so
+ * before each instruction, and the native engine before each entry to the guest and whenever it
+ * has interpreted an instruction that traps.
  *
  * A protected vCPU has a state description of another format. The ultravisor runs the vCPU:
  * it keeps the PSW, delivers program interruptions, gives KVM the general registers in

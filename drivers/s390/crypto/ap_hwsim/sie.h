@@ -97,11 +97,12 @@ struct hwsim_page {
 #define HWSIM_TRAPS		256
 
 /**
- * struct hwsim_caches - what the emulation remembers during one execution of SIE
+ * struct hwsim_caches - what the emulation remembers on a CPU
  * @translations: translations, by virtual page number; only the native engine uses them
  * @pages: pages, by absolute page number
- * @alone: by address of an instruction that trapped: how often to assume that no other one that
- *	traps follows closely
+ * @alone: by address of an instruction that has trapped: for how many of its next traps run_on()
+ *	does nothing. This is a guess. Unlike the other caches, it outlives an execution of SIE, so
+ *	another guest may have left it.
  */
 struct hwsim_caches {
 	struct hwsim_translation translations[HWSIM_TRANSLATIONS];

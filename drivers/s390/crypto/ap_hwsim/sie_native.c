@@ -22,6 +22,7 @@
 #include <asm/access-regs.h>
 #include <asm/ctlreg.h>
 #include <asm/lowcore.h>
+#include <asm/timex.h>
 #include "sie.h"
 #include "sie_switch.h"
 
@@ -37,11 +38,12 @@
 /*
  * A trap takes as long as the interpretation of tens of instructions, and traps often follow each
  * other closely. Therefore, interpret the instructions after a trap, as long as one of them
- * would trap within RUN_ON instructions, and at most RUN_ON_MAX ones, because host interrupts are
+ * would trap within RUN_ON instructions. Stop after RUN_ON_TIME, because host interrupts are
  * disabled. If none would trap, do not repeat the attempt for the next TRAPS_ALONE traps.
  */
 #define RUN_ON			20
-#define RUN_ON_MAX		160
+/* In units of the TOD clock, of which a microsecond has 4096 */
+#define RUN_ON_TIME		(1000UL << 12)
 #define TRAPS_ALONE		30
 
 /* Parts of the PSW that the guest can read and change natively */
@@ -461,7 +463,11 @@ static bool traps(const struct hwsim_sie *sie, const struct hwsim_insn *insn)
 	case 0xb206 ... 0xb209: /* SCKC, STCKC, SPT, STPT */
 	case 0xb20d: /* PTLB */
 	case 0xb221: /* IPTE */
+	case 0xb246: /* STURA */
+	case 0xb24b: /* LURA */
+	case 0xb250: /* CSP */
 	case 0xb280: /* LPP */
+	case 0xb2ad ... 0xb2af: /* NQAP, DQAP, PQAP */
 	case 0xb2b2: /* LPSWE */
 	case 0xb600: /* STCTL */
 	case 0xb700: /* LCTL */
@@ -470,6 +476,7 @@ static bool traps(const struct hwsim_sie *sie, const struct hwsim_insn *insn)
 	case 0xb98a: /* CSPG */
 	case 0xb98e: /* IDTE */
 	case 0xe303: /* LRAG */
+	case 0xe313: /* LRAY */
 	case 0xeb25: /* STCTG */
 	case 0xeb2f: /* LCTLG */
 		return true;
@@ -483,7 +490,8 @@ static bool traps(const struct hwsim_sie *sie, const struct hwsim_insn *insn)
 static int run_on(struct hwsim_sie *sie, u64 addr)
 {
 	u8 *alone = &sie->caches->alone[addr / 2 % HWSIM_TRAPS];
-	unsigned int since = 0, n;
+	unsigned long begin = get_tod_clock_fast();
+	unsigned int since = 0;
 	bool found = false;
 	int rc = 0;
 
@@ -494,14 +502,17 @@ static int run_on(struct hwsim_sie *sie, u64 addr)
 		--*alone;
 		return 0;
 	}
-	for (n = 0; !rc && since < RUN_ON && n < RUN_ON_MAX; n++) {
+	while (!rc && since < RUN_ON && get_tod_clock_fast() - begin < RUN_ON_TIME) {
 		struct hwsim_insn insn;
 		bool trap;
 
 		if (!hwsim_sie_fetch_insn(sie, &insn, &rc))
 			return rc;
-		if (!hwsim_insn_is_known(&insn))
+		if (!hwsim_insn_is_known(&insn)) {
+			/* The interpreter cannot reach the next trap. */
+			since = RUN_ON;
 			break;
+		}
 		trap = traps(sie, &insn);
 		hwsim_native_count(HWSIM_NATIVE_INTERPRETED);
 		rc = hwsim_sie_execute(sie, &insn);
@@ -514,7 +525,8 @@ static int run_on(struct hwsim_sie *sie, u64 addr)
 		if (trap || insn.code == OPCODE_SVC)
 			rc = rc ?: hwsim_sie_before(sie);
 	}
-	if (!found)
+	/* If the time is over, the loop has not shown whether a trap follows. */
+	if (!found && since >= RUN_ON)
 		*alone = TRAPS_ALONE;
 	return rc;
 }
