@@ -3,10 +3,10 @@
  * The instruction interpreter for the simulated SIE.
  *
  * It executes the instructions that gcc emits for freestanding C code without floating point
- * on z900, and control instructions that change only the PSW or control registers. Each
- * operation has a function, which reads all storage operands before it changes anything, and
- * writes to storage at most once, in the last step that can fail. Therefore, the function does
- * not have to undo anything if a page is missing.
+ * on z900, some newer ones that Linux often uses, and control instructions that change only the
+ * PSW or control registers. Each operation has a function, which reads all storage operands before
+ * it changes anything, and writes to storage at most once, in the last step that can fail.
+ * Therefore, the function does not have to undo anything if a page is missing.
  */
 #include <linux/bitops.h>
 #include <linux/errno.h>
@@ -160,10 +160,7 @@ static int branch_relative(struct hwsim_cpu *cpu, const struct operands *o)
 	return branch(cpu, o->insn->addr + 2 * o->v);
 }
 
-/*
- * Store the return address in a register. BAL and BALR also use this function. They differ from
- * BAS and BASR only in 24-bit mode, which compiled C code does not use.
- */
+/* Store the return address in a register. */
 static void set_link(struct hwsim_cpu *cpu, unsigned int r)
 {
 	if (cpu->psw_mask & PSW_MASK_EA)
@@ -970,39 +967,6 @@ ACTION(CLI)
 	return load(cpu, o->addr, 1, &byte) ?: compare_logical(cpu, byte, o->insn->text[1]);
 }
 
-ACTION(NI)
-{
-	u64 byte;
-	int rc = load(cpu, o->addr, 1, &byte);
-
-	if (rc)
-		return rc;
-	byte &= o->insn->text[1];
-	return store(cpu, o->addr, 1, byte) ?: set_logical(cpu, byte);
-}
-
-ACTION(OI)
-{
-	u64 byte;
-	int rc = load(cpu, o->addr, 1, &byte);
-
-	if (rc)
-		return rc;
-	byte |= o->insn->text[1];
-	return store(cpu, o->addr, 1, byte) ?: set_logical(cpu, byte);
-}
-
-ACTION(XI)
-{
-	u64 byte;
-	int rc = load(cpu, o->addr, 1, &byte);
-
-	if (rc)
-		return rc;
-	byte ^= o->insn->text[1];
-	return store(cpu, o->addr, 1, byte) ?: set_logical(cpu, byte);
-}
-
 /* Shifts */
 
 static bool shift_left_signed(u64 *value, unsigned int width, unsigned int n)
@@ -1167,6 +1131,32 @@ ACTION(BRAS)
 	return branch_relative(cpu, o);
 }
 
+/*
+ * BAL and BALR differ from BAS and BASR in 24-bit mode only. There, they also store the instruction
+ * length, the condition code and the program mask.
+ */
+static void set_old_link(struct hwsim_cpu *cpu, const struct operands *o)
+{
+	u32 halfwords = o->insn->len / 2, program_mask = cpu->psw_mask >> 40 & 15;
+	u32 state = halfwords << 30 | hwsim_cpu_cc(cpu) << 28 | program_mask << 24;
+
+	set_link(cpu, o->r1);
+	if (!(cpu->psw_mask & (PSW_MASK_EA | PSW_MASK_BA)))
+		set32(cpu, o->r1, state | cpu->psw_addr);
+}
+
+ACTION(BAL)
+{
+	set_old_link(cpu, o);
+	return branch(cpu, o->addr);
+}
+
+ACTION(BALR)
+{
+	set_old_link(cpu, o);
+	return o->r2 ? branch(cpu, o->v) : 0;
+}
+
 ACTION(BAS)
 {
 	set_link(cpu, o->r1);
@@ -1287,12 +1277,12 @@ static int compare_and_branch(struct hwsim_cpu *cpu, const struct operands *o, s
 	return condition & result ? branch(cpu, o->insn->addr + 2 * distance) : 0;
 }
 
-ACTION(BCGRJ)
+ACTION(CGRJ)
 {
 	return compare_and_branch(cpu, o, R1, o->v, o->insn->text[4] >> 4);
 }
 
-ACTION(BCIJ)
+ACTION(CIJ)
 {
 	return compare_and_branch(cpu, o, (s32)R1, (s8)o->insn->text[4], o->insn->text[1] & 15);
 }
@@ -1685,18 +1675,54 @@ ACTION(CDS)
 	return rc;
 }
 
-ACTION(TS)
+/*
+ * Replace the byte at the operand with (byte & @and) ^ @xor, in one step for other CPUs. Return
+ * what compare_swap() returns, and the old byte in @byte.
+ */
+static int update_byte(struct hwsim_cpu *cpu, const struct operands *o, u8 and, u8 xor, u8 *byte)
 {
 	unsigned int shift = (~o->addr & 3) * BITS_PER_BYTE;
-	u64 word = o->addr & ~3UL, expected, old;
+	u64 word = o->addr & ~3UL, expected, old, new;
 	int rc = load(cpu, word, 4, &old);
 
 	do {
 		expected = old;
-		rc = rc ?: cpu->compare_swap(cpu->ctx, word, 4, &old, expected | 0xffUL << shift);
+		new = (expected & ~((u64)(u8)~and << shift)) ^ (u64)xor << shift;
+		rc = rc ?: cpu->compare_swap(cpu->ctx, word, 4, &old, new);
 	} while (!rc && old != expected);
 	if (!rc)
-		hwsim_cpu_set_cc(cpu, old >> shift >> 7 & 1);
+		*byte = old >> shift;
+	return rc;
+}
+
+ACTION(NI)
+{
+	u8 mask = o->insn->text[1], byte;
+
+	return update_byte(cpu, o, mask, 0, &byte) ?: set_logical(cpu, byte & mask);
+}
+
+ACTION(OI)
+{
+	u8 mask = o->insn->text[1], byte;
+
+	return update_byte(cpu, o, ~mask, mask, &byte) ?: set_logical(cpu, byte | mask);
+}
+
+ACTION(XI)
+{
+	u8 mask = o->insn->text[1], byte;
+
+	return update_byte(cpu, o, 0xff, mask, &byte) ?: set_logical(cpu, byte ^ mask);
+}
+
+ACTION(TS)
+{
+	u8 byte;
+	int rc = update_byte(cpu, o, 0, 0xff, &byte);
+
+	if (!rc)
+		hwsim_cpu_set_cc(cpu, byte >> 7);
 	return rc;
 }
 

@@ -7,6 +7,7 @@
 #include <kunit/test.h>
 #include <linux/kvm_host.h>
 #include <linux/string.h>
+#include <linux/unaligned.h>
 #include "sie_insn.h"
 
 #define STORAGE_SIZE	0x4000
@@ -570,6 +571,36 @@ static void test_and_set(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x93002001)), PGM_ADDRESSING);
 }
 
+static void byte_updates(struct kunit *test)
+{
+	static const struct {
+		u64 text;
+		u8 after;
+		unsigned int cc;
+	} cases[] = {
+		{ FOUR(0x94f02001), 0x30, 1 }, /* NI */
+		{ FOUR(0x940f2001), 0x00, 0 },
+		{ FOUR(0x96c12001), 0xc1, 1 }, /* OI */
+		{ FOUR(0x97ff2001), 0x3e, 1 }, /* XI */
+		{ FOUR(0x973e2001), 0x00, 0 },
+	};
+	struct hwsim_cpu *cpu = test_cpu(test);
+	const struct test_storage *storage = cpu->ctx;
+	u8 *bytes = test_bytes(cpu, DATA);
+	unsigned int i;
+
+	cpu->gr[2] = DATA;
+	put_unaligned_be32(0x12345678, bytes);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		KUNIT_EXPECT_EQ(test, test_run(cpu, cases[i].text), 0);
+		KUNIT_EXPECT_EQ(test, hwsim_cpu_cc(cpu), cases[i].cc);
+		KUNIT_EXPECT_EQ(test, get_unaligned_be32(bytes), 0x12005678 | cases[i].after << 16);
+		KUNIT_EXPECT_EQ(test, storage->writes, i + 1);
+	}
+	cpu->gr[2] = STORAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x96012000)), PGM_ADDRESSING);
+}
+
 static void branches_and_modes(struct kunit *test)
 {
 	struct hwsim_cpu *cpu = test_cpu(test);
@@ -584,6 +615,16 @@ static void branches_and_modes(struct kunit *test)
 	cpu->gr[3] = -1UL;
 	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0xa735fffe)), 0);
 	KUNIT_EXPECT_EQ(test, cpu->gr[3], 0xffffffff80000000 | (CODE + 4));
+	/* In 24-bit mode, BAL and BALR also store the length, the cc and the program mask. */
+	cpu->psw_mask = 5UL << 40;
+	hwsim_cpu_set_cc(cpu, 2);
+	cpu->gr[3] = -1UL;
+	KUNIT_EXPECT_EQ(test, test_run(cpu, TWO(0x0530)), 0);
+	KUNIT_EXPECT_EQ(test, cpu->gr[3], 0xffffffff65000000 | (CODE + 2));
+	KUNIT_EXPECT_EQ(test, test_run(cpu, FOUR(0x45300040)), 0);
+	KUNIT_EXPECT_EQ(test, cpu->gr[3], 0xffffffffa5000000 | (CODE + 4));
+	KUNIT_EXPECT_EQ(test, cpu->psw_addr, 0x40);
+	cpu->psw_mask = PSW_MASK_BA;
 	/* In 31-bit mode, LA truncates the address to 31 bits. */
 	cpu->gr[2] = 0xfffffffe;
 	cpu->gr[3] = -1UL;
@@ -769,6 +810,7 @@ static struct kunit_case sie_insn_cases[] = {
 	KUNIT_CASE(mvcle_partial_completion),
 	KUNIT_CASE(compare_and_swap),
 	KUNIT_CASE(test_and_set),
+	KUNIT_CASE(byte_updates),
 	KUNIT_CASE(branches_and_modes),
 	KUNIT_CASE(execute_target_modification),
 	KUNIT_CASE(missing_page_nullification),

@@ -6,7 +6,8 @@
  *
  * code:    two bytes. The first is the first byte of the operation code. The second depends on
  *          the format: the second byte of the instruction, the low digit of the second byte (A5,
- *          A7, C0, C6, C8), the last byte (E3, EB, EC), or 00 if the operation code is one byte.
+ *          A7, C0, C4, C6, C8), the last byte (E3, EB, EC), or 00 if the operation code is one
+ *          byte.
  * operand: source of the second operand, which is extended to 64 bits:
  *            NO        no operand
  *            ADR       storage, of which only the address is calculated
@@ -29,7 +30,7 @@ INSN(0x010c, SAM24, E,   NO,  SAM24)
 INSN(0x010d, SAM31, E,   NO,  SAM31)
 INSN(0x010e, SAM64, E,   NO,  SAM64)
 INSN(0x0400, SPM,   RR,  NO,  SPM)
-INSN(0x0500, BALR,  RR,  REG, BASR)
+INSN(0x0500, BALR,  RR,  REG, BALR)
 INSN(0x0600, BCTR,  RR,  REG, BCTR)
 INSN(0x0700, BCR,   RR,  REG, BCR)
 INSN(0x0a00, SVC,   I,   NO,  CONTROL)
@@ -57,7 +58,7 @@ INSN(0x4100, LA,    RX,  ADR, LA)
 INSN(0x4200, STC,   RX,  ADR, ST1)
 INSN(0x4300, IC,    RX,  B1,  IC)
 INSN(0x4400, EX,    RX,  ADR, EX)
-INSN(0x4500, BAL,   RX,  ADR, BAS)
+INSN(0x4500, BAL,   RX,  ADR, BAL)
 INSN(0x4600, BCT,   RX,  ADR, BCT)
 INSN(0x4700, BC,    RX,  ADR, BC)
 INSN(0x4800, LH,    RX,  H2,  LR)
@@ -310,5 +311,5 @@ INSN(0xeb96, LMH,   RSY, ADR, LMH)
 INSN(0xec44, BRXHG, RIE, IMS, BRXHG)
 INSN(0xec45, BRXLG, RIE, IMS, BRXLG)
 INSN(0xec55, RISBG, RIE, REG, RISBG)
-INSN(0xec64, CGRJ,  RIE, REG, BCGRJ)
-INSN(0xec7e, CIJ,   RIE, NO,  BCIJ)
+INSN(0xec64, CGRJ,  RIE, REG, CGRJ)
+INSN(0xec7e, CIJ,   RIE, NO,  CIJ)

@@ -8,7 +8,7 @@
  * the native engine calls them while the control registers belong to the guest.
  */
 #include <linux/mm.h>
-#include <linux/string.h>
+#include <linux/unaligned.h>
 #include <asm/fault.h>
 #include "sie.h"
 
@@ -182,6 +182,67 @@ static void *page_at(const struct hwsim_page *known, u64 addr)
 	return page_address(known->page) + offset_in_page(addr);
 }
 
+/* Return: the length of the longest aligned unit at an address, at most 8 and at most @len. */
+static size_t unit_at(const void *at, size_t len)
+{
+	size_t n = 8;
+
+	while (n > len || !IS_ALIGNED((unsigned long)at, n))
+		n /= 2;
+	return n;
+}
+
+/*
+ * Load from guest storage. Like a CPU, load each aligned unit in one step, because another CPU or
+ * the VMM may change it at the same time.
+ */
+static void load_units(void *buf, const void *at, size_t len)
+{
+	size_t n;
+
+	for (; len; len -= n, at += n, buf += n) {
+		n = unit_at(at, len);
+		switch (n) {
+		case 8:
+			put_unaligned(READ_ONCE(*(const u64 *)at), (u64 *)buf);
+			break;
+		case 4:
+			put_unaligned(READ_ONCE(*(const u32 *)at), (u32 *)buf);
+			break;
+		case 2:
+			put_unaligned(READ_ONCE(*(const u16 *)at), (u16 *)buf);
+			break;
+		default:
+			*(u8 *)buf = READ_ONCE(*(const u8 *)at);
+			break;
+		}
+	}
+}
+
+/* Store into guest storage, each aligned unit in one step. */
+static void store_units(void *at, const void *buf, size_t len)
+{
+	size_t n;
+
+	for (; len; len -= n, at += n, buf += n) {
+		n = unit_at(at, len);
+		switch (n) {
+		case 8:
+			WRITE_ONCE(*(u64 *)at, get_unaligned((const u64 *)buf));
+			break;
+		case 4:
+			WRITE_ONCE(*(u32 *)at, get_unaligned((const u32 *)buf));
+			break;
+		case 2:
+			WRITE_ONCE(*(u16 *)at, get_unaligned((const u16 *)buf));
+			break;
+		default:
+			WRITE_ONCE(*(u8 *)at, *(const u8 *)buf);
+			break;
+		}
+	}
+}
+
 int hwsim_real_read(struct hwsim_sie *sie, u64 real, void *buf, size_t len)
 {
 	struct hwsim_page *known;
@@ -192,7 +253,7 @@ int hwsim_real_read(struct hwsim_sie *sie, u64 real, void *buf, size_t len)
 		known = page_get(sie, real, false);
 		if (!known)
 			return -EFAULT;
-		memcpy(buf, page_at(known, real), n);
+		load_units(buf, page_at(known, real), n);
 	}
 	return 0;
 }
@@ -223,7 +284,7 @@ int hwsim_real_write(struct hwsim_sie *sie, u64 real, const void *buf, size_t le
 		known = page_get(sie, real, true);
 		if (!known)
 			return -EFAULT;
-		memcpy(page_at(known, real), buf, n);
+		store_units(page_at(known, real), buf, n);
 		page_written(sie, known);
 	}
 	return 0;

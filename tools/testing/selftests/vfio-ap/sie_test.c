@@ -658,28 +658,72 @@ TEST_F(sie, overflow_enabled_by_spm)
 	EXPECT_EQ(CODE + 6, doubleword(&self->vm, PROGRAM_OLD + 8));
 }
 
-struct adder {
-	unsigned int *counter;
-	unsigned int begun, times;
+/* Two CPUs change the same word. With the overflow mask, the guest is interpreted. */
+
+struct changer {
+	void *(*change)(void *changer);
+	char *at;
+	unsigned int changes, lost;
+	int done;
 };
 
-static void *add_often(void *data)
+static bool changer_goes_on(struct changer *changer)
 {
-	struct adder *adder = data;
-	unsigned int i, pause;
+	unsigned int i;
 
-	while (__atomic_load_n(adder->counter, __ATOMIC_RELAXED) == adder->begun)
-		sched_yield();
-	for (i = 0; i < adder->times; i++) {
-		__atomic_add_fetch(adder->counter, 1, __ATOMIC_RELAXED);
-		/* Let some of the guest's attempts succeed. */
-		for (pause = 0; pause < 1000; pause++)
-			asm volatile("" : : "r" (pause));
-	}
+	__atomic_add_fetch(&changer->changes, 1, __ATOMIC_RELAXED);
+	for (i = 0; i < 1000; i++)
+		asm volatile("" : : "r" (i));
+	return !__atomic_load_n(&changer->done, __ATOMIC_RELAXED);
+}
+
+/* Add a limited number of times, because the guest's CS may fail each time until then. */
+static void *add_one(void *data)
+{
+	struct changer *changer = data;
+
+	do
+		__atomic_add_fetch((unsigned int *)changer->at, 1, __ATOMIC_RELAXED);
+	while (changer_goes_on(changer) && changer->changes < 20000);
 	return NULL;
 }
 
-/* The guest and the VMM add to the same word. With the overflow mask, the guest is interpreted. */
+/* Flip the leftmost bit of the byte, and count how often the other CPU has undone it. */
+static void *flip_bit(void *data)
+{
+	struct changer *changer = data;
+	unsigned char before, expected = 0;
+
+	do {
+		before = __atomic_fetch_xor(changer->at, 0x80, __ATOMIC_RELAXED);
+		changer->lost += (before & 0x80) != expected;
+		expected = ~before & 0x80;
+	} while (changer_goes_on(changer));
+	return NULL;
+}
+
+/* Run code in the guest, while a thread of the VMM changes the word at DATA. */
+static int run_with_changer(struct vm *vm, const unsigned char *code, size_t len,
+			    struct changer *changer)
+{
+	pthread_t thread;
+	int ret;
+
+	changer->at = (char *)vm->memory + DATA;
+	*(unsigned int *)changer->at = 0;
+	vm->run->s.regs.gprs[1] = DATA;
+	vm->run->s.regs.gprs[2] = 20000;
+	ret = pthread_create(&thread, NULL, changer->change, changer);
+	if (ret)
+		return -ret;
+	while (!__atomic_load_n(&changer->changes, __ATOMIC_RELAXED))
+		sched_yield();
+	ret = run_code(vm, PSW_OVERFLOW, code, len);
+	__atomic_store_n(&changer->done, 1, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	return ret;
+}
+
 TEST_F(sie, compare_and_swap_and_vmm)
 {
 	/* loop: l 3,0(1); retry: lr 4,3; ahi 4,1; cs 3,4,0(1); brc 4,retry; brct 2,loop; diag */
@@ -687,16 +731,24 @@ TEST_F(sie, compare_and_swap_and_vmm)
 		0x58, 0x30, 0x10, 0x00, 0x18, 0x43, 0xa7, 0x4a, 0, 1, 0xba, 0x34, 0x10, 0x00,
 		0xa7, 0x44, 0xff, 0xfb, 0xa7, 0x26, 0xff, 0xf7, 0x83, 0, 0x06, 0,
 	};
-	struct adder adder = { .counter = (unsigned int *)(self->memory + DATA), .times = 20000 };
-	pthread_t thread;
+	struct changer changer = { .change = add_one };
 
-	adder.begun = *adder.counter;
-	self->run->s.regs.gprs[1] = DATA;
-	self->run->s.regs.gprs[2] = 20000;
-	ASSERT_EQ(0, pthread_create(&thread, NULL, add_often, &adder));
-	EXPECT_EQ(SIE_DONE, run_code(&self->vm, PSW_OVERFLOW, code, sizeof(code)));
-	pthread_join(thread, NULL);
-	EXPECT_EQ(adder.begun + adder.times + 20000, *adder.counter);
+	EXPECT_EQ(SIE_DONE, run_with_changer(&self->vm, code, sizeof(code), &changer));
+	EXPECT_EQ(20000 + changer.changes, *(unsigned int *)changer.at);
+}
+
+TEST_F(sie, byte_updates_and_vmm)
+{
+	/* loop: oi 0(1),1; xi 0(1),2; ni 0(1),254; brct 2,loop; diag */
+	static const unsigned char code[] = {
+		0x96, 0x01, 0x10, 0x00, 0x97, 0x02, 0x10, 0x00, 0x94, 0xfe, 0x10, 0x00,
+		0xa7, 0x26, 0xff, 0xfa, 0x83, 0, 0x06, 0,
+	};
+	struct changer changer = { .change = flip_bit };
+
+	EXPECT_EQ(SIE_DONE, run_with_changer(&self->vm, code, sizeof(code), &changer));
+	EXPECT_EQ(0, changer.lost);
+	EXPECT_EQ(changer.changes % 2 * 0x80, *(unsigned char *)changer.at);
 }
 
 /* ECTG subtracts the CPU timer of the guest. */
