@@ -10,6 +10,7 @@
  * into the middle of one, or whose EXECUTE modifies the operation code, can run anything that does
  * not trap.
  */
+#include <linux/atomic.h>
 #include <linux/bitmap.h>
 #include <linux/gfp.h>
 #include <linux/llist.h>
@@ -23,6 +24,9 @@
 /* Maximum numbers of instructions to reveal at once, and of branch targets left to follow */
 #define RUN_MAX			256
 #define TARGETS_MAX		32
+
+/* Number of copies that wait for the worker from which on no new copy is allocated */
+#define FREED_MAX		16384
 
 /**
  * hwsim_code_conceals - test whether an instruction must not run natively
@@ -153,11 +157,18 @@ static void zero_code(u64 *page)
 		WRITE_ONCE(page[i], 0);
 }
 
+static LLIST_HEAD(freed_codes);
+static atomic_t nr_freed_codes;
+
 /* Return: a copy of a page in which all instructions are concealed, or NULL. */
 struct hwsim_code *hwsim_code_alloc(void)
 {
-	struct hwsim_code *code = kzalloc_obj(*code, HWSIM_SHADOW_GFP);
+	struct hwsim_code *code;
 
+	/* A guest could free copies faster than the worker. It must try again later. */
+	if (atomic_read(&nr_freed_codes) >= FREED_MAX)
+		return NULL;
+	code = kzalloc_obj(*code, HWSIM_SHADOW_GFP);
 	if (!code)
 		return NULL;
 	code->copy = (u16 *)__get_free_page(HWSIM_SHADOW_GFP);
@@ -169,8 +180,6 @@ struct hwsim_code *hwsim_code_alloc(void)
 	return code;
 }
 
-static LLIST_HEAD(freed_codes);
-
 static void free_codes(struct work_struct *work)
 {
 	struct hwsim_code *code, *next;
@@ -179,6 +188,7 @@ static void free_codes(struct work_struct *work)
 		zero_code((u64 *)code->copy);
 		free_page((unsigned long)code->copy);
 		kfree(code);
+		atomic_dec(&nr_freed_codes);
 		cond_resched();
 	}
 }
@@ -194,6 +204,7 @@ static DECLARE_WORK(free_codes_work, free_codes);
  */
 void hwsim_code_free(struct hwsim_code *code)
 {
+	atomic_inc(&nr_freed_codes);
 	llist_add(&code->freed, &freed_codes);
 	schedule_work(&free_codes_work);
 }

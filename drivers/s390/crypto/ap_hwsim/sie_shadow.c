@@ -85,13 +85,15 @@ struct hwsim_frame {
  * @node: element of @mm->shadows
  * @mm: the address space of the VMM
  * @free_work: frees the shadow
- * @lock: protects all fields below
+ * @lock: protects the fields below, unless they say otherwise
  * @spaces: struct hwsim_space, most recently used first
  * @nr_spaces: number of elements of @spaces
  * @nr_tables: number of page tables of all @spaces
  * @nr_codes: number of frames with a copy
  * @by_pto: struct hwsim_page_table, by the origin of the page table of the guest
  * @frames: struct hwsim_frame, by page number in the address space of the VMM
+ * @touched: page frame numbers of the pages that touch_page() has changed, by the same number;
+ *	read without @lock
  * @unused: frames without a mapping, until frames_unused()
  * @idle: frames without a mapping whose copies are kept, oldest first
  * @nr_idle: number of elements of @idle
@@ -114,6 +116,7 @@ struct hwsim_shadow {
 	unsigned int nr_codes;
 	DECLARE_HASHTABLE(by_pto, 7);
 	struct xarray frames;
+	struct xarray touched;
 	struct list_head unused;
 	struct list_head idle;
 	unsigned int nr_idle;
@@ -661,7 +664,6 @@ static struct hwsim_frame *frame_get(struct hwsim_shadow *shadow, unsigned long 
 		return NULL;
 	frame->index = index;
 	frame->page = page;
-	touch_page(page);
 	list_add(&frame->node, &shadow->unused);
 	return frame;
 }
@@ -828,6 +830,7 @@ static int frame_map(struct hwsim_shadow *shadow, struct hwsim_frame *frame,
 static int page_map(struct hwsim_shadow *shadow, struct page *page,
 		    const struct hwsim_mapping *mapping, int invalidated)
 {
+	unsigned long index = mapping->user >> PAGE_SHIFT;
 	struct hwsim_frame *frame;
 	int ret;
 
@@ -836,11 +839,13 @@ static int page_map(struct hwsim_shadow *shadow, struct page *page,
 	if (atomic_read(&shadow->mm->invalidating) ||
 	    atomic_read(&shadow->mm->invalidated) != invalidated)
 		return -EAGAIN;
+	/* If there is no memory, the page is touched again. */
+	xa_store(&shadow->touched, index, xa_mk_value(page_to_pfn(page)), HWSIM_SHADOW_GFP);
 	/* Purges hold the lock, so a later one will remove what is added here. */
 	if (atomic_read(&shadow->purges) != mapping->purges)
 		return -ESTALE;
 	limit_memory(shadow);
-	frame = frame_get(shadow, mapping->user >> PAGE_SHIFT, page);
+	frame = frame_get(shadow, index, page);
 	if (!frame)
 		return -ENOMEM;
 	if (mapping->code) {
@@ -876,6 +881,10 @@ int hwsim_shadow_map(struct hwsim_shadow *shadow, const struct hwsim_mapping *ma
 	smp_rmb();
 	if (get_user_pages_fast_only(mapping->user & PAGE_MASK, 1, FOLL_WRITE, &page) != 1)
 		return -EFAULT;
+	/* This can take a millisecond, so do it without the lock, and only for new pages. */
+	if (xa_load(&shadow->touched, mapping->user >> PAGE_SHIFT) !=
+	    xa_mk_value(page_to_pfn(page)))
+		touch_page(page);
 	/* The guest may store at any time until the notifier removes the page. */
 	set_page_dirty(page);
 	scoped_guard(spinlock_irqsave, &shadow->lock)
@@ -933,6 +942,26 @@ void hwsim_shadow_cpu_leaves(struct hwsim_shadow *shadow)
 
 /* The MMU notifier */
 
+/* Forget which pages have been touched, because their addresses may get other pages. */
+static void touched_forget(struct hwsim_shadow *shadow, unsigned long first, unsigned long last)
+{
+	XA_STATE(xas, &shadow->touched, first);
+	unsigned long flags;
+	unsigned int n = 0;
+	void *pfn;
+
+	xas_lock_irqsave(&xas, flags);
+	xas_for_each(&xas, pfn, last) {
+		xas_store(&xas, NULL);
+		if (++n % XA_CHECK_SCHED)
+			continue;
+		xas_pause(&xas);
+		xas_unlock_irqrestore(&xas, flags);
+		xas_lock_irqsave(&xas, flags);
+	}
+	xas_unlock_irqrestore(&xas, flags);
+}
+
 static void mm_remove(struct shadow_mm *mm, unsigned long first, unsigned long last)
 {
 	struct hwsim_shadow *shadow;
@@ -940,8 +969,9 @@ static void mm_remove(struct shadow_mm *mm, unsigned long first, unsigned long l
 	hwsim_native_count(HWSIM_NATIVE_NOTIFIED);
 	guard(spinlock)(&mm->lock);
 	list_for_each_entry(shadow, &mm->shadows, node) {
-		guard(spinlock_irqsave)(&shadow->lock);
-		frames_drop(shadow, first, last);
+		scoped_guard(spinlock_irqsave, &shadow->lock)
+			frames_drop(shadow, first, last);
+		touched_forget(shadow, first, last);
 	}
 }
 
@@ -1017,6 +1047,7 @@ static void shadow_free(struct work_struct *work)
 		}
 	}
 	xa_destroy(&shadow->frames);
+	xa_destroy(&shadow->touched);
 	mmu_notifier_put(&shadow->mm->notifier);
 	kfree(shadow);
 }
@@ -1046,6 +1077,7 @@ struct hwsim_shadow *hwsim_shadow_create(struct kvm *kvm)
 	INIT_LIST_HEAD(&shadow->spaces);
 	hash_init(shadow->by_pto);
 	xa_init(&shadow->frames);
+	xa_init(&shadow->touched);
 	INIT_LIST_HEAD(&shadow->unused);
 	INIT_LIST_HEAD(&shadow->idle);
 	scoped_guard(spinlock, &shadow->mm->lock)
