@@ -52,14 +52,19 @@ bool hwsim_code_conceals(u16 first, bool clocks)
 	case 0xb20a ... 0xb20b: /* SPKA, IPK */
 	case 0xb218: /* PC */
 	case 0xb219: /* SAC would change the host's address-space control */
-	case 0xb224: /* IAC would read it */
+	case 0xb223: /* IVSK */
+	case 0xb224: /* IAC would read the host's address-space control */
 	case 0xb225 ... 0xb228: /* SSAR, EPAR, ESAR, PT */
 	case 0xb258: /* BSG */
 	case 0xb25a: /* BSA */
+	case 0xb277: /* RP */
 	case 0xb279: /* SACF */
 	case 0xb2b0: /* STFLE: the facilities of the host */
 	case 0xb98d: /* EPSW: the PSW of the host */
+	case 0xb99a ... 0xb99b: /* EPAIR, ESAIR */
+	case 0xb99e ... 0xb99f: /* PTI, SSAIR */
 	case 0xe501: /* TPROT: the shadow tables lack pages of the guest */
+	case 0xe50e ... 0xe50f: /* MVCSK, MVCDK */
 		return true;
 	case 0x0104: /* PTFF */
 	case 0xb205: /* STCK */
