@@ -71,6 +71,9 @@
 /* SVC does not trap, but loads a new PSW, which may be a wait PSW or invalid. */
 #define OPCODE_SVC		0x0a00
 
+/* KVM puts this value into the state description to request a purge of the TLB. */
+#define IHCPU_PURGE		0xffff
+
 atomic64_t hwsim_native_stats[HWSIM_NR_NATIVE_STATS];
 
 /* The lowcore of the CPU, at an address that low-address protection does not cover. */
@@ -629,6 +632,9 @@ void hwsim_native_run(struct hwsim_sie *sie)
 	memset(sie->caches->translations, 0xff, sizeof(sie->caches->translations));
 	hwsim_shadow_check(sie->shadow, kvm_memslots(sie->vcpu->kvm)->generation,
 			   sie->scb->epoch, sie->cpu.psw_mask & PSW_MASK_DAT);
+	if (sie->scb->ihcpu == IHCPU_PURGE)
+		hwsim_shadow_purge_dat(sie->shadow);
+	sie->scb->ihcpu = smp_processor_id();
 	while (!rc && budget--) {
 		rc = hwsim_sie_before(sie);
 		if (rc)

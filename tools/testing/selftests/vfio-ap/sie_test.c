@@ -490,6 +490,26 @@ TEST_F(sie, execute_target_discarded)
 	EXPECT_EQ(CODE + 8, doubleword(&self->vm, PROGRAM_OLD + 8));
 }
 
+/* When the VMM sets control registers, KVM requests a purge of the guest's TLB. */
+TEST_F(sie, purge_by_vmm)
+{
+	/* lg 5,0(1); diag */
+	static const unsigned char code[] = { 0xe3, 0x50, 0x10, 0x00, 0, 0x04, 0x83, 0, 0x06, 0 };
+	unsigned long *gr = (unsigned long *)self->run->s.regs.gprs;
+
+	build_tables(&self->vm);
+	*pte(self->memory, VIRTUAL) = DATA;
+	*(unsigned long *)(self->memory + DATA) = 42;
+	*(unsigned long *)(self->memory + FREE) = 43;
+	gr[1] = VIRTUAL;
+	EXPECT_EQ(SIE_DONE, run_code(&self->vm, PSW_DAT, code, sizeof(code)));
+	EXPECT_EQ(42, gr[5]);
+	*pte(self->memory, VIRTUAL) = FREE;
+	self->run->kvm_dirty_regs |= KVM_SYNC_CRS;
+	EXPECT_EQ(SIE_DONE, run_code(&self->vm, PSW_DAT, code, sizeof(code)));
+	EXPECT_EQ(43, gr[5]);
+}
+
 /* After IPTE, the guest must not use the page, although it was mapped. */
 TEST_F(sie, purge_on_ipte)
 {
