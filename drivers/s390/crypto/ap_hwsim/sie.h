@@ -51,12 +51,14 @@ enum hwsim_as {
  * @pto: origin of the page table, or 0 if the translation used none
  * @protected: DAT protection applies
  * @noexec: instruction-execution protection applies
+ * @outside: a table is too short for the address
  */
 struct hwsim_dat {
 	u64 real;
 	u64 pto;
 	bool protected;
 	bool noexec;
+	bool outside;
 };
 
 /**

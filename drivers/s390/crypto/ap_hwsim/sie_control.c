@@ -408,7 +408,8 @@ static int load_real_address(struct hwsim_sie *sie, const struct hwsim_insn *ins
 	rc = hwsim_dat_walk(sie, hwsim_dat_asce(sie, hwsim_sie_as(sie)), addr, &dat);
 	if (rc < 0 || rc == PGM_TRANSLATION_SPEC)
 		return hwsim_sie_finish(sie, insn, rc);
-	hwsim_cpu_set_cc(&sie->cpu, rc == 0 ? 0 : rc == PGM_SEGMENT_TRANSLATION ? 1 :
+	hwsim_cpu_set_cc(&sie->cpu, rc == 0 ? 0 : dat.outside ? 3 :
+				    rc == PGM_SEGMENT_TRANSLATION ? 1 :
 				    rc == PGM_PAGE_TRANSLATION ? 2 : 3);
 	if (rc && hwsim_cpu_cc(&sie->cpu) == 3)
 		set_word(sie, r1, BIT(31) | rc);

@@ -87,8 +87,10 @@ int hwsim_dat_walk(struct hwsim_sie *sie, u64 asce, u64 addr, struct hwsim_dat *
 	for (;; level--) {
 		unsigned int index = addr >> level_shift(level) & 0x7ff;
 
-		if (index >> 9 < first || index >> 9 > last)
+		if (index >> 9 < first || index >> 9 > last) {
+			dat->outside = true;
 			return level_exception[level];
+		}
 		dat->real = table + index * sizeof(entry);
 		rc = hwsim_real_read(sie, dat->real, &entry, sizeof(entry));
 		if (rc)

@@ -376,6 +376,7 @@ TEST_F(sie, invalid_psw)
 #define PAGES		0x91000
 /* virtual addresses in the second segment */
 #define VIRTUAL		0x100000
+#define SEGMENT_INVALID	0x20UL
 #define PTE_INVALID	0x400UL
 #define PTE_PROTECTED	0x200UL
 
@@ -488,6 +489,28 @@ TEST_F(sie, execute_target_discarded)
 	EXPECT_EQ(SIE_PROGRAM, run_code(&self->vm, 0, code, sizeof(code)));
 	EXPECT_EQ(1, half(&self->vm, PROGRAM_CODE));
 	EXPECT_EQ(CODE + 8, doubleword(&self->vm, PROGRAM_OLD + 8));
+}
+
+/* LRA reports a table that is too short differently from an invalid entry. */
+TEST_F(sie, lra_outside_table)
+{
+	/* lrag 3,0(1); ipm 4; lrag 5,0(2); ipm 6; diag */
+	static const unsigned char code[] = {
+		0xe3, 0x30, 0x10, 0x00, 0, 0x03, 0xb2, 0x22, 0x00, 0x40,
+		0xe3, 0x50, 0x20, 0x00, 0, 0x03, 0xb2, 0x22, 0x00, 0x60, 0x83, 0, 0x06, 0,
+	};
+	unsigned long *gr = (unsigned long *)self->run->s.regs.gprs;
+
+	build_tables(&self->vm);
+	*(unsigned long *)(self->memory + SEGMENTS + 16) = SEGMENT_INVALID;
+	gr[1] = 512UL << 20;
+	gr[2] = 2UL << 20;
+	gr[3] = 0;
+	EXPECT_EQ(SIE_DONE, run_code(&self->vm, PSW_DAT, code, sizeof(code)));
+	EXPECT_EQ(3, gr[4] >> 28 & 3);
+	EXPECT_EQ(0x80000010, gr[3]);
+	EXPECT_EQ(1, gr[6] >> 28 & 3);
+	EXPECT_EQ(SEGMENTS + 16, gr[5]);
 }
 
 /* When the VMM sets control registers, KVM requests a purge of the guest's TLB. */
