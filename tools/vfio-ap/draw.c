@@ -49,7 +49,7 @@ static void title_draw(const char *title, const bool adapters[NR_IDS], const boo
 	putchar('\n');
 }
 
-/* Return the number of domains per line: a multiple of 16 or 4 if that fits, and at least 1. */
+/* Return the number of domains per line: a multiple of 16, else of 4, else what fits or 1. */
 static unsigned int block_size(void)
 {
 	unsigned int room = columns > MARGIN ? (columns - MARGIN) / CELL : 0;

@@ -500,8 +500,8 @@ struct vfio_ap_tx {
 	/** @new: the guest's matrix after the commit */
 	struct vfio_ap_matrix new;
 	/**
-	 * @reset_seq: sequence number of the resets of queues that left the guest; 0 if no
-	 * queue left
+	 * @reset_seq: sequence number of the resets of the queues that the guest lost; 0 if it
+	 * lost none
 	 */
 	u64 reset_seq;
 	/** @error: negative errno if vfio_ap_tx_begin() failed */

@@ -382,7 +382,7 @@ static int move_with_optional_specs(struct hwsim_sie *sie, const struct hwsim_in
 		len = (u32)len;
 	dst = hwsim_insn_operand_address(&sie->cpu, insn);
 	src = hwsim_insn_second_address(&sie->cpu, insn);
-	/* An access exception nullifies the unit of operation, but may leave stored bytes. */
+	/* After an access exception, the bytes that have already been stored remain in storage. */
 	for (done = 0; !rc && done < min_t(u64, len, MVCOS_BYTES); done += sizeof(buf)) {
 		size_t n = min3((u64)sizeof(buf), len - done, MVCOS_BYTES - done);
 
@@ -524,9 +524,9 @@ static int compare_swap_purge(struct hwsim_sie *sie, const struct hwsim_insn *in
 }
 
 /**
- * hwsim_sie_control - execute an instruction for which hwsim_insn_execute() needs its caller
+ * hwsim_sie_control - execute an instruction that hwsim_insn_execute() leaves to its caller
  * @sie: the execution of SIE, whose PSW is at the instruction
- * @insn: the instruction, which is CONTROL in sie_opcodes.h
+ * @insn: the instruction, whose action in sie_opcodes.h is CONTROL
  *
  * Context: The caller holds kvm->srcu.
  * Return: 0 if the vCPU can stay in SIE, or SIE_LEAVE.

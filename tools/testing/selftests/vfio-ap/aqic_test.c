@@ -316,7 +316,7 @@ TEST_F(guest, nonblocking_slow_disable)
 	EXPECT_EQ(sleeps, task_sleep_count(self->vm.vcpu_thread_id));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 3, AGENT_NIB));
 	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 3, 0));
-	/* TAPQ does not show yet that the interrupt is off, so AQIC returns 05. */
+	/* TAPQ does not yet show that the interrupt is off, so AQIC returns 05. */
 	EXPECT_EQ(5, vm_aqic(&self->vm, 4, 4, true, 3, AGENT_NIB));
 	other_end(_metadata, &other);
 }

@@ -111,7 +111,7 @@ TEST_F(guest, adapter_reset_at_unbind)
 	EXPECT_TRUE(vm_wait_queues(&self->vm, "06.0005 06.0006"));
 }
 
-/* If assigning a domain takes an adapter from the guest, the driver resets the adapter's queues. */
+/* If the guest loses an adapter because a domain is assigned, the adapter's queues are reset. */
 TEST_F(guest, filtered_adapter_reset)
 {
 	long resets;

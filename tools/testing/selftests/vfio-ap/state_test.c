@@ -89,10 +89,7 @@ TEST_F(guest, state_being_reset)
 	EXPECT_EQ(0, writer_end(&writer));
 	EXPECT_STREQ("in-guest", state(UUID1, "04.0005"));
 
-	/*
-	 * An adapter that is not in the guest is plugged only after all its queues have
-	 * been reset.
-	 */
+	/* An adapter is plugged into the guest only after all its queues have been reset. */
 	ASSERT_EQ(0, queue_unbind(4, 5));
 	ASSERT_EQ(0, hwsim("reset_time", "04.0005 hold"));
 	ASSERT_EQ(0, queue_bind(4, 5));

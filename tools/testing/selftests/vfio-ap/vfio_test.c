@@ -53,7 +53,7 @@ TEST_F(guest, opened_through_iommufd)
 	EXPECT_EQ(0, mdev_remove(UUID2));
 }
 
-/* The VM of an open device is destroyed, even if another VM has tried to bind the same device. */
+/* If a second VM tries to bind a device, the first one must still be destroyed when it ends. */
 TEST_F(guest, iommufd_second_bind)
 {
 	struct vfio vfio, second;
@@ -103,7 +103,7 @@ TEST_F(guest, iommufd_errors)
 	EXPECT_EQ(-EINVAL, ioctl_errno(vfio.device, VFIO_DEVICE_BIND_IOMMUFD, &bind));
 	attach.pt_id = 12345;
 	EXPECT_EQ(-ENOENT, ioctl_errno(vfio.device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach));
-	/* The errors have changed nothing, and the driver needs no I/O address space. */
+	/* The failed calls have changed nothing. The driver works without an I/O address space. */
 	ASSERT_EQ(0, ioctl_errno(vfio.device, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach));
 	ASSERT_EQ(0, vm_start(&vm));
 	EXPECT_TRUE(vm_wait_queues(&vm, "05.0005"));

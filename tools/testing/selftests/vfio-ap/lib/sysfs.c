@@ -126,7 +126,7 @@ long hwsim_state(int apid, int apqi, const char *key)
 	return value ? strtol(value + strlen(name), NULL, 0) : -EINVAL;
 }
 
-/* Return how often the APCB of process @pid's guest was written, as counted by the simulator. */
+/* Return the number of writes to the APCB of the guest of process @pid, as the simulator counts. */
 long hwsim_guest_updates(int pid)
 {
 	static char text[65536];
