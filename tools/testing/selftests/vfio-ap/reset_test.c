@@ -64,61 +64,106 @@ TEST_F(guest, unplug_reset_wait)
 	attempt_within_10_s(_metadata, self, unplug_waits);
 }
 
-static bool others_finish_first(struct __test_metadata *_metadata, struct _test_data_guest *self)
-{
-	struct other other;
-	struct writer writer;
+/* Two other guests. The device of the third one is open at times. */
+struct others {
+	struct other second;
 	struct vm third;
-	struct vfio vfio;
-	bool in_time;
+	struct vfio third_vfio;
+};
 
-	ASSERT_EQ(0, mdev_create(UUID3));
-	assign(_metadata, UUID1, 4, 4);
-	other_start(_metadata, &other, 5, 5);
-	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
-	ASSERT_TRUE(vm_wait_queues(&other.vm, "05.0005"));
-	ASSERT_EQ(0, vm_create(&third));
-	ASSERT_EQ(0, vfio_open_group(&vfio, &third, UUID3));
-	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
-	writer_start(&writer, UUID1, "unassign_adapter", "4");
-	ASSERT_EQ(0, until(reset_is_held, NULL));
+static void second_uses_interrupts(struct __test_metadata *_metadata, struct others *others)
+{
+	EXPECT_EQ(0, vm_aqic(&others->second.vm, 5, 5, true, 1, AGENT_NIB));
+	EXPECT_EQ(0, vm_aqic(&others->second.vm, 5, 5, false, 1, 0));
+}
 
-	/* The following operations must end while the writer still waits. */
-	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, true, 1, AGENT_NIB));
-	EXPECT_EQ(0, vm_aqic(&other.vm, 5, 5, false, 1, 0));
-	EXPECT_EQ(0, vfio_open_device(&vfio, UUID3));
-	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
-	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ".0004"));
-	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0005"));
+static void third_changes_matrix(struct __test_metadata *_metadata, struct others *others)
+{
+	EXPECT_EQ(0, vfio_open_device(&others->third_vfio, UUID3));
 	EXPECT_EQ(0, mdev_write(UUID3, "assign_adapter", "6"));
 	EXPECT_EQ(0, mdev_write(UUID3, "assign_domain", "6"));
 	EXPECT_EQ(0, mdev_write(UUID3, "unassign_domain", "6"));
+	EXPECT_EQ(0, mdev_write(UUID3, "unassign_adapter", "6"));
+	close(others->third_vfio.device);
+	others->third_vfio.device = -1;
+}
+
+static void attributes_show(struct __test_metadata *_metadata, struct others *others)
+{
+	EXPECT_TRUE(queue_status(4, 4, "unassigned"));
+	EXPECT_TRUE(mdev_shows(UUID1, "matrix", ".0004"));
+	EXPECT_TRUE(mdev_shows(UUID2, "matrix", "05.0005"));
+}
+
+static void host_changes_mask(struct __test_metadata *_metadata, struct others *others)
+{
 	EXPECT_EQ(0, file_write(BUS "apmask", "+100"));
 	EXPECT_EQ(0, file_write(BUS "apmask", "-100"));
+}
+
+static void host_gets_adapter(struct __test_metadata *_metadata, struct others *others)
+{
 	EXPECT_EQ(0, hwsim("adapter_add", "9"));
 	EXPECT_EQ(0, bus_scan());
-	/* A second write to the same mdev must also end while the writer waits. */
+	EXPECT_EQ(0, hwsim("adapter_del", "9"));
+}
+
+static void same_mdev_changes(struct __test_metadata *_metadata, struct others *others)
+{
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "6"));
-	EXPECT_TRUE(vm_wait_queues(&self->vm, "06.0004"));
+	EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "6"));
+}
+
+/* These operations must end while a writer waits for the held reset. */
+static void (*const operations[])(struct __test_metadata *_metadata, struct others *others) = {
+	second_uses_interrupts, third_changes_matrix, attributes_show, host_changes_mask,
+	host_gets_adapter, same_mdev_changes,
+};
+
+static bool ends_before_reset(struct __test_metadata *_metadata, struct _test_data_guest *self,
+			      struct others *others, unsigned int operation)
+{
+	struct writer writer;
+	bool in_time;
+
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_adapter", "4"));
+	ASSERT_TRUE(vm_wait_queues(&self->vm, "04.0004"));
+	ASSERT_EQ(0, hwsim("reset_time", "04.0004 hold"));
+	writer_start(&writer, UUID1, "unassign_adapter", "4");
+	ASSERT_EQ(0, until(reset_is_held, NULL));
+	operations[operation](_metadata, others);
 	in_time = writer_waits(&writer);
 	EXPECT_EQ(1, hwsim_state(4, 4, "held"));
-
 	ASSERT_EQ(0, hwsim("reset_time", "04.0004 release"));
 	EXPECT_EQ(0, writer_end(&writer));
-	vfio_close(&vfio);
-	vm_destroy(&third);
-	EXPECT_EQ(0, mdev_remove(UUID3));
-	other_end(_metadata, &other);
-	EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "6"));
-	EXPECT_EQ(0, hwsim("adapter_del", "9"));
-	EXPECT_EQ(0, bus_scan());
 	return in_time;
 }
 
 /* A held reset blocks neither other guests nor the host. */
 TEST_F(guest, held_reset_isolation)
 {
-	attempt_within_10_s(_metadata, self, others_finish_first);
+	struct others others;
+	unsigned int i;
+	int left;
+
+	ASSERT_EQ(0, mdev_create(UUID3));
+	ASSERT_EQ(0, mdev_write(UUID1, "assign_domain", "4"));
+	other_start(_metadata, &others.second, 5, 5);
+	ASSERT_TRUE(vm_wait_queues(&others.second.vm, "05.0005"));
+	ASSERT_EQ(0, vm_create(&others.third));
+	ASSERT_EQ(0, vfio_open_group(&others.third_vfio, &others.third, UUID3));
+	for (i = 0; i < ARRAY_SIZE(operations); i++) {
+		for (left = ATTEMPTS; left; left--) {
+			if (ends_before_reset(_metadata, self, &others, i))
+				break;
+		}
+		EXPECT_LT(0, left) TH_LOG("operation %u", i);
+	}
+	vfio_close(&others.third_vfio);
+	vm_destroy(&others.third);
+	EXPECT_EQ(0, mdev_remove(UUID3));
+	other_end(_metadata, &others.second);
+	EXPECT_EQ(0, bus_scan());
 }
 
 static bool reset_pending_shows(void *data)
