@@ -388,7 +388,7 @@ static int fault(struct native *native)
 	else
 		rc = hwsim_dat_translate(sie, mapping.addr, hwsim_sie_as(sie),
 					 store ? HWSIM_WRITE : HWSIM_READ, &dat);
-	/* This may be the target of an EXECUTE. If the fetch succeeds now, the CPU must try again. */
+	/* This may be the target of an EXECUTE. If the fetch succeeds now, the CPU tries again. */
 	if (rc > 0 && code)
 		return hwsim_sie_fetch_insn(sie, &insn, &rc) ? 0 : rc;
 	if (!rc && mapping.addr >> HWSIM_SHADOW_BITS)
