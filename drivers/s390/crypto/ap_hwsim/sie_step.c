@@ -193,7 +193,7 @@ int hwsim_sie_execute(struct hwsim_sie *sie, const struct hwsim_insn *insn)
  * @rc: if there is no instruction to execute: 0 if the vCPU can stay in SIE, or SIE_LEAVE
  *
  * Context: The caller holds kvm->srcu.
- * Return: true if @insn is to be executed.
+ * Return: true if the caller must execute @insn.
  */
 bool hwsim_sie_fetch_insn(struct hwsim_sie *sie, struct hwsim_insn *insn, int *rc)
 {
