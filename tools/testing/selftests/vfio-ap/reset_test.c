@@ -64,8 +64,9 @@ TEST_F(guest, unplug_reset_wait)
 	attempt_within_10_s(_metadata, self, unplug_waits);
 }
 
-/* Two other guests. The device of the third one is open at times. */
+/* The guest that loses the queue, and two others. The device of the third is open at times. */
 struct others {
+	struct vm *first;
 	struct other second;
 	struct vm third;
 	struct vfio third_vfio;
@@ -111,6 +112,7 @@ static void host_gets_adapter(struct __test_metadata *_metadata, struct others *
 static void same_mdev_changes(struct __test_metadata *_metadata, struct others *others)
 {
 	EXPECT_EQ(0, mdev_write(UUID1, "assign_adapter", "6"));
+	EXPECT_TRUE(vm_wait_queues(others->first, "06.0004"));
 	EXPECT_EQ(0, mdev_write(UUID1, "unassign_adapter", "6"));
 }
 
@@ -142,7 +144,7 @@ static bool ends_before_reset(struct __test_metadata *_metadata, struct _test_da
 /* A held reset blocks neither other guests nor the host. */
 TEST_F(guest, held_reset_isolation)
 {
-	struct others others;
+	struct others others = { .first = &self->vm };
 	unsigned int i;
 	int left;
 
