@@ -93,7 +93,7 @@ struct hwsim_frame {
  * @by_pto: struct hwsim_page_table, by the origin of the page table of the guest
  * @frames: struct hwsim_frame, by page number in the address space of the VMM
  * @touched: page frame numbers of the pages that touch_page() has changed, by the same number;
- *	read without @lock
+ *	has a lock of its own
  * @unused: frames without a mapping, until frames_unused()
  * @idle: frames without a mapping whose copies are kept, oldest first
  * @nr_idle: number of elements of @idle
